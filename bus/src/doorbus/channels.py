@@ -1,0 +1,337 @@
+"""The one table of what crosses the bus. Topics, access rules and the AsyncAPI document all come from here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from doorbus import codec, messages
+from doorbus.codec import Codec
+
+DEFAULT_ROOT = "doorbus/v1"
+SLUG = r"[a-z0-9][a-z0-9_-]{0,63}"
+KIB = 1024
+MIB = 1024 * KIB
+
+M = TypeVar("M")
+
+
+class Role(StrEnum):
+    """The broker's users: one for each service, and the people and programs around them."""
+
+    CAPTURE = "capture"
+    RECOGNIZER = "recognizer"
+    ACTUATOR = "actuator"
+    ENROLLER = "enroller"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+    HOMEASSISTANT = "homeassistant"
+    NODERED = "nodered"
+
+
+SERVICES = (Role.CAPTURE, Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER)
+
+
+class Retain(StrEnum):
+    """What the retain flag means on a channel."""
+
+    NEVER = "never"
+    """Sent without; a receiver does not mind one."""
+    REFUSED = "refused"
+    """Sent without; a receiver refuses a message that carries one, because it may be older than it looks."""
+    YES = "yes"
+    """The broker keeps the last message and replays it to whoever subscribes."""
+
+
+@dataclass(frozen=True)
+class Channel(Generic[M]):
+    """One row of the table.
+
+    `template` names the topic under the root, ids in braces. `expiry` is in seconds and bounds how long a broker may
+    hold the message for somebody. `max_bytes` bounds the payload. `senders` and `receivers` become the access rules.
+    """
+
+    name: str
+    template: str
+    codec: Codec[M]
+    summary: str
+    qos: int
+    senders: frozenset[Role]
+    receivers: frozenset[Role]
+    retain: Retain = Retain.NEVER
+    expiry: int | None = None
+    max_bytes: int = 64 * KIB
+    reply: "Channel[Any] | None" = field(default=None, repr=False)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the ids in the topic."""
+        return tuple(re.findall(r"{(\w+)}", self.template))
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"{(\w+)}", rf"(?P<\1>{SLUG})", self.template))
+
+    def topic(self, root: str, **ids: str) -> str:
+        """Topic of this channel for the given ids; `ValueError` when one is missing or no slug."""
+        topic = self.template.format_map(ids)
+        if not self._pattern.fullmatch(topic):
+            raise ValueError(f"{self.name}: {ids} is not {self.template} (ids match {SLUG})")
+        return f"{root}/{topic}"
+
+    def filter(self, root: str, **ids: str) -> str:
+        """Topic filter of this channel, with `+` for each id that is not given."""
+        return f"{root}/" + self.template.format_map({name: ids.get(name, "+") for name in self.parameters})
+
+    def ids(self, root: str, topic: str) -> dict[str, str] | None:
+        """The ids in `topic`, or None when it is no topic of this channel (a wrong id included)."""
+        prefix, _, rest = topic.partition(f"{root}/")
+        match = None if prefix or not rest else self._pattern.fullmatch(rest)
+        return match.groupdict() if match else None
+
+    def covers(self, root: str, topic: str) -> bool:
+        """Whether `topic` has this channel's shape, with ids that may be wrong."""
+        shape = re.sub(r"\\{\w+\\}", "[^/]*", re.escape(f"{root}/{self.template}"))
+        return re.fullmatch(shape, topic) is not None
+
+
+_PEOPLE = frozenset({Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED})
+_READERS = _PEOPLE | {Role.VIEWER}
+
+FRAME = Channel(
+    name="frame",
+    template="door/{door}/frame/{camera}",
+    codec=codec.Jpeg(messages.Frame),
+    summary="A picture of what a camera sees.",
+    qos=0,
+    expiry=2,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.CAPTURE, Role.OPERATOR}),
+    receivers=_READERS | {Role.RECOGNIZER},
+)
+RECOGNITION = Channel(
+    name="recognition",
+    template="door/{door}/recognition/{camera}",
+    codec=codec.Json(messages.Recognition),
+    summary="Who is on a frame, and how sure a recognizer is.",
+    qos=1,
+    expiry=5,
+    senders=frozenset({Role.RECOGNIZER}),
+    receivers=_READERS | {Role.ACTUATOR},
+)
+LOCK_COMMAND = Channel(
+    name="lock_command",
+    template="door/{door}/lock/set",
+    codec=codec.Command(),
+    summary="Unlock, lock or open by hand.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=5,
+    max_bytes=4 * KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ACTUATOR},
+)
+LOCK_STATE = Channel(
+    name="lock_state",
+    template="door/{door}/lock/state",
+    codec=codec.Word(messages.LockState),
+    summary="Whether the door is locked now.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+DECISION = Channel(
+    name="decision",
+    template="door/{door}/decision",
+    codec=codec.Json(messages.Decision),
+    summary="Why the door did or did not open.",
+    qos=1,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+CHALLENGE = Channel(
+    name="challenge",
+    template="door/{door}/challenge",
+    codec=codec.Json(messages.Challenge),
+    summary="What the person in front of the door is asked to do.",
+    qos=1,
+    retain=Retain.YES,
+    expiry=10,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+RESULT = Channel(
+    name="result",
+    template="person/{person}/result",
+    codec=codec.Json(messages.Result),
+    summary="What became of an enrolment, update or removal.",
+    qos=1,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS,
+)
+RESULT_REPLY = Channel(
+    name="result_reply",
+    template="reply/{token}",
+    codec=codec.Json(messages.Result),
+    summary="The same result, to the MQTT 5 response topic that the request named.",
+    qos=1,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS,
+)
+ENROL = Channel(
+    name="enrol",
+    template="person/{person}/enrol",
+    codec=codec.Jpeg(messages.Enrol),
+    summary="A picture of a person to let in.",
+    qos=1,
+    retain=Retain.REFUSED,
+    max_bytes=8 * MIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
+CAPTURE = Channel(
+    name="capture",
+    template="person/{person}/capture",
+    codec=codec.Json(messages.Capture),
+    summary="Enrol a person from what a camera sees.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
+UPDATE = Channel(
+    name="update",
+    template="person/{person}/update",
+    codec=codec.Json(messages.Update),
+    summary="Change a person's name or rights.",
+    qos=1,
+    retain=Retain.REFUSED,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
+REMOVE = Channel(
+    name="remove",
+    template="person/{person}/remove",
+    codec=codec.Empty(messages.Remove),
+    summary="Forget a person.",
+    qos=1,
+    retain=Retain.REFUSED,
+    max_bytes=KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
+ROSTER_MANIFEST = Channel(
+    name="roster_manifest",
+    template="roster/manifest",
+    codec=codec.Json(messages.Manifest),
+    summary="Version and digests of the roster.",
+    qos=1,
+    retain=Retain.YES,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS | {Role.ACTUATOR},
+)
+ROSTER_SHARD = Channel(
+    name="roster_shard",
+    template="roster/shard/{shard}",
+    codec=codec.Raw(),
+    summary="A part of the roster: people and their rights, no biometrics.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS | {Role.ACTUATOR},
+)
+GALLERY_MANIFEST = Channel(
+    name="gallery_manifest",
+    template="gallery/manifest",
+    codec=codec.Json(messages.Manifest),
+    summary="Version, model and digests of the gallery.",
+    qos=1,
+    retain=Retain.YES,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=frozenset({Role.RECOGNIZER}),
+)
+GALLERY_SHARD = Channel(
+    name="gallery_shard",
+    template="gallery/shard/{shard}",
+    codec=codec.Raw(),
+    summary="A part of the gallery: templates, sealed with the site key.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=frozenset({Role.RECOGNIZER}),
+)
+EMBED_REPLY = Channel(
+    name="embed_reply",
+    template="embed/reply/{token}",
+    codec=codec.Json(messages.Embedded),
+    summary="The faces on a picture, their templates sealed.",
+    qos=1,
+    expiry=30,
+    max_bytes=MIB,
+    senders=frozenset({Role.RECOGNIZER}),
+    receivers=frozenset({Role.ENROLLER}),
+)
+EMBED_REQUEST = Channel(
+    name="embed_request",
+    template="embed/request",
+    codec=codec.Jpeg(messages.EmbedRequest),
+    summary="A picture to turn into templates; one recognizer of all answers.",
+    qos=1,
+    expiry=30,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=frozenset({Role.RECOGNIZER}),
+    reply=EMBED_REPLY,
+)
+HEALTH = Channel(
+    name="health",
+    template="health/{service}/{instance}",
+    codec=codec.Json(messages.Health),
+    summary="Whether a service is up, how it does and what it refused.",
+    qos=1,
+    retain=Retain.YES,
+    senders=frozenset(SERVICES),
+    receivers=_READERS,
+)
+
+CHANNELS: tuple[Channel[Any], ...] = (
+    FRAME,
+    RECOGNITION,
+    LOCK_COMMAND,
+    LOCK_STATE,
+    DECISION,
+    CHALLENGE,
+    ENROL,
+    CAPTURE,
+    UPDATE,
+    REMOVE,
+    RESULT,
+    RESULT_REPLY,
+    ROSTER_MANIFEST,
+    ROSTER_SHARD,
+    GALLERY_MANIFEST,
+    GALLERY_SHARD,
+    EMBED_REQUEST,
+    EMBED_REPLY,
+    HEALTH,
+)
+
+
+def channel_of(root: str, topic: str) -> tuple[Channel[Any], Mapping[str, str]] | None:
+    """The channel and ids of `topic`, or None when it is no topic of the table."""
+    for channel in CHANNELS:
+        ids = channel.ids(root, topic)
+        if ids is not None:
+            return channel, ids
+    return None

@@ -1,0 +1,101 @@
+"""A person's or a program's way onto the bus: connect once, send, listen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from doorbus.channels import DEFAULT_ROOT, Channel, Retain, channel_of
+from doorbus.codec import Arrival, Refused
+from doorbus.service import Outbound
+from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True)
+class Event(Generic[M]):
+    """Something heard on the bus. `message` is None where the packet was no valid message of its channel."""
+
+    channel: Channel[M]
+    ids: Mapping[str, str]
+    message: M | None
+    packet: Packet
+
+
+class Client:
+    """An open connection; `events` yields what was subscribed to. Raises `ConnectionLost` when it breaks."""
+
+    def __init__(self, connection: Connection, root: str, packets: "asyncio.Queue[Packet | ConnectionLost]") -> None:
+        self._connection = connection
+        self._packets = packets
+        self.root = root
+
+    async def send(self, outbound: Outbound) -> None:
+        """Send one message; for QoS 1 returns when the broker has acknowledged it."""
+        await self._connection.publish(outbound.packet(self.root))
+
+    async def send_packet(self, packet: Packet) -> None:
+        """Send exactly this, right or wrong."""
+        await self._connection.publish(packet)
+
+    async def listen(self, *channels: Channel[Any], **ids: str) -> None:
+        """Subscribe to `channels`, narrowed to `ids`; retained messages are replayed."""
+        filters = [Filter(c.filter(self.root, **ids), c.qos, replay=c.retain is Retain.YES) for c in channels]
+        await self._connection.subscribe(filters)
+
+    async def events(self) -> AsyncIterator[Event[Any]]:
+        """Yield what arrives, until the connection is lost."""
+        while True:
+            packet = await self._packets.get()
+            if isinstance(packet, ConnectionLost):
+                raise packet
+            found = channel_of(self.root, packet.topic)
+            if found is not None:
+                yield _event(*found, packet)
+
+    async def expect(self, *channels: Channel[Any], **ids: str) -> Event[Any]:
+        """The next valid message of `channels` with `ids`; others are skipped. Bound it with `asyncio.timeout`."""
+        async for event in self.events():
+            wanted = event.channel in channels and all(event.ids.get(k) == v for k, v in ids.items())
+            if wanted and event.message is not None:
+                return event
+        raise AssertionError("events ends only by an exception")
+
+
+@asynccontextmanager
+async def connect(
+    transport: Transport, listen_to: Sequence[Channel[Any]] = (), root: str = DEFAULT_ROOT, name: str = "client"
+) -> AsyncIterator[Client]:
+    """A client that hears `listen_to` from its first moment on."""
+    packets: asyncio.Queue[Packet | ConnectionLost] = asyncio.Queue()
+    client_id = f"{name}-{uuid4().hex[:12]}"
+    async with transport.connect(client_id=client_id, will=None, deliver=packets.put_nowait) as connection:
+        client = Client(connection, root, packets)
+        if listen_to:
+            await client.listen(*listen_to)
+        watching = asyncio.create_task(_tell_loss(connection, packets))
+        try:
+            yield client
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _tell_loss(connection: Connection, packets: "asyncio.Queue[Packet | ConnectionLost]") -> None:
+    try:
+        await connection.lost()
+    except ConnectionLost as lost:
+        packets.put_nowait(lost)
+
+
+def _event(channel: Channel[M], ids: Mapping[str, str], packet: Packet) -> Event[M]:
+    arrival = Arrival(datetime.now(UTC), "unnamed")
+    try:
+        message: M | None = channel.codec.decode(packet, ids, arrival)
+    except Refused:
+        message = None
+    return Event(channel, ids, message, packet)

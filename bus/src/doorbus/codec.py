@@ -1,0 +1,238 @@
+"""Between messages and packets. Whatever is wrong with a packet comes out as `Refused`, never as another exception."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from doorbus.messages import Action, LockCommand, Message, Picture, utc
+from doorbus.wire import Packet
+
+M = TypeVar("M")
+B = TypeVar("B", bound=Message)
+P = TypeVar("P", bound=Picture)
+E = TypeVar("E", bound=StrEnum)
+
+JPEG_START = b"\xff\xd8\xff"
+
+
+class Refusal(StrEnum):
+    """Why a packet was not taken."""
+
+    EMPTY = "empty"
+    NOT_EMPTY = "not_empty"
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    WRONG_SHAPE = "wrong_shape"
+    """JSON, but a field is missing, unknown, or not what it must be."""
+    WRONG_TOPIC = "wrong_topic"
+    """The payload names another door or camera than its topic."""
+    UNKNOWN_WORD = "unknown_word"
+    NOT_A_PICTURE = "not_a_picture"
+    TRUNCATED = "truncated"
+    BAD_METADATA = "bad_metadata"
+    BAD_ID = "bad_id"
+    """An id in the topic is no slug."""
+    RETAINED = "retained"
+    STALE = "stale"
+    FROM_THE_FUTURE = "from_the_future"
+    NO_REPLY_TOPIC = "no_reply_topic"
+    FOREIGN_REPLY_TOPIC = "foreign_reply_topic"
+    """The response topic is not one that replies may go to."""
+    UNEXPECTED = "unexpected"
+    """Nobody asked for this reply, or the service reads no such topic."""
+    UNSEALED = "unsealed"
+    """Not sealed with this site's key."""
+
+
+class Refused(Exception):  # noqa: N818  # an outcome that is counted, not an error of the program
+    """A packet was refused. `detail` says what was wrong in words, without quoting the payload."""
+
+    def __init__(self, reason: Refusal, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a packet arrived, and the id it gets if it brings none."""
+
+    at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The part of a packet that a message determines."""
+
+    payload: bytes
+    user: tuple[tuple[str, str], ...] = ()
+
+
+class Codec(Protocol[M]):
+    """Turns one kind of message into packets and back."""
+
+    content_type: str
+    model: type[Any]
+    """What a decoded message is, for the documents generated from the table."""
+
+    def encode(self, message: M) -> Body:
+        """The payload and user properties of `message`."""
+        ...
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> M:
+        """The message in `packet`; raises `Refused`."""
+        ...
+
+
+def parse_json(model: type[B], payload: bytes) -> B:
+    """The message in a JSON payload; raises `Refused`."""
+    if not payload:
+        raise Refused(Refusal.EMPTY)
+    try:
+        return model.model_validate_json(payload)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        if first["type"] == "json_invalid":
+            raise Refused(Refusal.NOT_JSON, first["msg"]) from None
+        place = ".".join(map(str, first["loc"]))
+        raise Refused(Refusal.WRONG_SHAPE, f"{place}: {first['msg']}" if place else first["msg"]) from None
+
+
+class Json(Generic[B]):
+    """A message as a JSON object."""
+
+    content_type = "application/json"
+
+    def __init__(self, model: type[B]) -> None:
+        self.model = model
+
+    def encode(self, message: B) -> Body:
+        """JSON without the fields that are None."""
+        return Body(message.model_dump_json(exclude_none=True).encode())
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> B:  # noqa: ARG002  # the Protocol's
+        """Parse, and hold the ids that the message repeats against its topic."""
+        message = parse_json(self.model, packet.payload)
+        for name, value in ids.items():
+            if name in self.model.model_fields and getattr(message, name) not in (None, value):
+                raise Refused(Refusal.WRONG_TOPIC, f"{name} in the payload is not that of the topic")
+        return message
+
+
+class Jpeg(Generic[P]):
+    """A message as a plain JPEG, its other fields as user properties."""
+
+    content_type = "image/jpeg"
+
+    def __init__(self, model: type[P]) -> None:
+        self.model = model
+
+    def encode(self, message: P) -> Body:
+        """The JPEG as it is."""
+        values = ((name, getattr(message, name)) for name in self.model.properties)
+        user = tuple((name, utc(v) if isinstance(v, datetime) else str(v)) for name, v in values if v is not None)
+        return Body(message.jpeg, user)
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> P:  # noqa: ARG002  # the Protocol's
+        """Check that it begins like a JPEG; metadata that is not sent comes from the arrival."""
+        if not packet.payload:
+            raise Refused(Refusal.EMPTY)
+        if not packet.payload.startswith(JPEG_START):
+            raise Refused(Refusal.NOT_A_PICTURE, "not a JPEG")
+        defaults = {"frame_id": arrival.id, "captured_at": utc(arrival.at)}
+        fields = {name: defaults[name] for name in self.model.properties if name in defaults}
+        fields |= {name: value for name, value in packet.user if name in self.model.properties}
+        try:
+            metadata = self.model.model_validate_strings(fields | {"jpeg": ""}, strict=False)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise Refused(Refusal.BAD_METADATA, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        return metadata.model_copy(update={"jpeg": packet.payload})
+
+
+class Word(Generic[E]):
+    """One word of a StrEnum, bare."""
+
+    content_type = "text/plain"
+
+    def __init__(self, model: type[E]) -> None:
+        self.model = model
+
+    def encode(self, message: E) -> Body:
+        """The word."""
+        return Body(message.value.encode())
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> E:  # noqa: ARG002  # the Protocol's
+        """Only the exact word will do."""
+        if not packet.payload:
+            raise Refused(Refusal.EMPTY)
+        try:
+            return self.model(packet.payload.decode())
+        except ValueError:
+            raise Refused(Refusal.UNKNOWN_WORD, f"not one of {', '.join(self.model)}") from None
+
+
+class Command:
+    """A lock command: a bare word, or JSON."""
+
+    content_type = "application/json"
+    model = LockCommand
+
+    def encode(self, message: LockCommand) -> Body:
+        """The bare word where that says all."""
+        bare = message == LockCommand(action=message.action)
+        return Body(message.action.value.encode()) if bare else Json(LockCommand).encode(message)
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> LockCommand:
+        """JSON begins with a brace; all else must be the exact word."""
+        if packet.payload.startswith(b"{"):
+            return parse_json(LockCommand, packet.payload)
+        return LockCommand(action=Word(Action).decode(packet, ids, arrival))
+
+
+class Empty(Generic[B]):
+    """A message that says all by its topic."""
+
+    content_type = "text/plain"
+
+    def __init__(self, model: type[B]) -> None:
+        self.model = model
+
+    def encode(self, message: B) -> Body:  # noqa: ARG002  # the Protocol's
+        """Nothing."""
+        return Body(b"")
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> B:  # noqa: ARG002  # the Protocol's
+        """Refuse a payload: its sender meant something else."""
+        if packet.payload:
+            raise Refused(Refusal.NOT_EMPTY)
+        return self.model()
+
+
+class Raw:
+    """Bytes that their reader checks by itself, such as a shard of a snapshot. Empty bytes delete a retained one."""
+
+    content_type = "application/octet-stream"
+    model = bytes
+
+    def encode(self, message: bytes) -> Body:
+        """The bytes."""
+        return Body(message)
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> bytes:  # noqa: ARG002  # the Protocol's
+        """The bytes."""
+        return packet.payload
+
+
+def json_schema(codec: Codec[Any]) -> dict[str, Any]:
+    """JSON schema of what a codec carries, for the AsyncAPI document."""
+    if issubclass(codec.model, BaseModel) and codec.content_type == "application/json":
+        return codec.model.model_json_schema(ref_template="#/components/schemas/{model}")
+    if issubclass(codec.model, StrEnum):
+        return {"type": "string", "enum": [word.value for word in codec.model]}
+    return {"type": "string", "format": "binary"}

@@ -1,0 +1,55 @@
+"""Structured logs: one event a line on standard error."""
+
+import logging
+import sys
+from enum import StrEnum
+
+import structlog
+
+
+class Level(StrEnum):
+    """The least severe event that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Format(StrEnum):
+    """How a line looks."""
+
+    LOGFMT = "logfmt"
+    JSON = "json"
+
+
+def configure(level: Level, form: Format) -> None:
+    """Set up logging for this process."""
+    renderer = structlog.processors.JSONRenderer() if form is Format.JSON else _Logfmt()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _drop_none,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _drop_none(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {key: value for key, value in event.items() if value is not None}
+
+
+class _Logfmt:
+    """key=value, time, level and event first; line breaks escaped so that an event stays on one line."""
+
+    def __init__(self) -> None:
+        self._render = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+
+    def __call__(self, logger: object, method: str, event: structlog.typing.EventDict) -> str:
+        values = {key: value.replace("\n", "\\n") if isinstance(value, str) else value for key, value in event.items()}
+        return str(self._render(logger, method, values))

@@ -1,0 +1,455 @@
+"""Every message that crosses the bus. Frozen, strict, and closed to unknown fields.
+
+Times are RFC 3339 in UTC. The examples name the door `front`, the camera `porch` and the person `alice`, and leave out
+the options that name the broker and the user (`-h`, `-p`, `-u`, `-P`, `-V 5`).
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""Id of a door, camera, person or instance."""
+Name = Annotated[str, Field(max_length=128)]
+"""Text for people; never part of a topic or a path."""
+Id = Annotated[str, Field(min_length=1, max_length=128)]
+"""Opaque id of one frame or command."""
+Unit = Annotated[float, Field(ge=0, le=1)]
+Similarity = Annotated[float, Field(ge=-1, le=1)]
+"""Cosine similarity of two templates."""
+Milliseconds = Annotated[float, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in pixels of the frame."""
+
+
+class Message(BaseModel):
+    """What all messages share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Picture(Message):
+    """A JPEG; what else is known of it travels beside it, in user properties."""
+
+    jpeg: bytes = Field(repr=False)
+    properties: ClassVar[tuple[str, ...]] = ()
+
+
+class Frame(Picture):
+    """A picture of what a camera sees. Sent without properties it gets an id and the time it was received.
+
+    mosquitto_pub -t doorbus/v1/door/front/frame/porch -f alice.jpg
+    """
+
+    properties: ClassVar[tuple[str, ...]] = ("frame_id", "captured_at", "seq", "label")
+    frame_id: Id
+    captured_at: Instant
+    seq: Annotated[int, Field(ge=0)] | None = None
+    """Counts the frames of one run of one camera."""
+    label: Name | None = None
+    """What the sample camera shows; other cameras leave it out."""
+
+
+class Verdict(StrEnum):
+    """What open-set matching says of a face."""
+
+    MATCH = "match"
+    UNKNOWN = "unknown"
+    AMBIGUOUS = "ambiguous"
+    """Two people of the gallery are about as similar to the probe."""
+
+
+class Face(Message):
+    """One face on a frame."""
+
+    box: Box
+    verdict: Verdict
+    person: Slug | None = None
+    confidence: Unit = 0.0
+    """Calibrated: 0.5 at a false accept rate of about 1 in 1,000, whatever the model."""
+    similarity: Similarity | None = None
+    runner_up: Similarity | None = None
+    """Similarity of the second most similar person; None when the gallery holds one person."""
+    live: Unit | None = None
+    quality: Unit = 0.0
+    yaw: float | None = None
+    """Degrees; positive when the person looks to their own left."""
+    pitch: float | None = None
+    """Degrees; positive when the person looks up."""
+    eyes_open: Unit | None = None
+
+    @model_validator(mode="after")
+    def _a_match_names_somebody(self) -> Self:
+        if (self.verdict is Verdict.MATCH) != (self.person is not None):
+            raise ValueError("a person belongs to the verdict match, and to no other")
+        return self
+
+
+class Recognition(Message):
+    """Who is on a frame, sent for each frame with a face on it.
+
+    mosquitto_sub -t 'doorbus/v1/door/front/recognition/+'
+    """
+
+    frame_id: Id
+    captured_at: Instant
+    recognized_at: Instant
+    recognizer: Slug
+    """Instance that did the work."""
+    model: Name
+    gallery_version: Annotated[int, Field(ge=0)] | None = None
+    timings_ms: dict[str, Milliseconds] = Field(default_factory=dict)
+    faces: tuple[Face, ...] = ()
+    door: Slug | None = None
+    """Repeats the topic; a recognition that contradicts its topic is refused."""
+    camera: Slug | None = None
+
+
+class Action(StrEnum):
+    """What a lock command asks for."""
+
+    UNLOCK = "UNLOCK"
+    LOCK = "LOCK"
+    OPEN = "OPEN"
+    """The same as UNLOCK: an electric strike has no latch to pull."""
+
+
+class LockCommand(Message):
+    """Unlock, lock or open by hand: the bare word, or JSON with any of the fields below.
+
+    mosquitto_pub -q 1 -t doorbus/v1/door/front/lock/set -m UNLOCK
+    mosquitto_pub -q 1 -t doorbus/v1/door/front/lock/set -m '{"action": "UNLOCK", "seconds": 5, "by": "reception"}'
+    """
+
+    action: Action
+    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """How long to hold the door open; the actuator's maximum hold bounds it."""
+    id: Id | None = None
+    """A command whose id was seen before is refused."""
+    issued_at: Instant | None = None
+    code: Annotated[str, Field(max_length=16)] | None = Field(default=None, repr=False)
+    """Time-based one-time password, where the actuator is configured to ask for one."""
+    by: Name | None = None
+
+
+class LockState(StrEnum):
+    """Whether the door is locked; the payload is the bare word.
+
+    mosquitto_sub -t doorbus/v1/door/front/lock/state
+    """
+
+    LOCKED = "LOCKED"
+    UNLOCKING = "UNLOCKING"
+    UNLOCKED = "UNLOCKED"
+    LOCKING = "LOCKING"
+    JAMMED = "JAMMED"
+    """The relay could not be driven, or the door contact contradicts it."""
+
+
+class Outcome(StrEnum):
+    """How a decision ended."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+
+
+class Trigger(StrEnum):
+    """What a decision was about."""
+
+    FACE = "face"
+    COMMAND = "command"
+    EXIT_BUTTON = "exit_button"
+
+
+class Reason(StrEnum):
+    """Why the door did or did not open. The first rule that fails gives the reason."""
+
+    MATCHED = "matched"
+    """Granted: every rule for a face held."""
+    COMMANDED = "commanded"
+    """Granted: every rule for a command held."""
+    LOCKDOWN = "lockdown"
+    CLOCK_IMPLAUSIBLE = "clock_implausible"
+    """The actuator's clock is before the software's release, or has just jumped."""
+    STALE = "stale"
+    """Captured or issued longer ago than the maximum age."""
+    FROM_THE_FUTURE = "from_the_future"
+    REPLAYED = "replayed"
+    """A frame_id, command id or one-time password that was seen before."""
+    UNKNOWN_FACE = "unknown_face"
+    AMBIGUOUS_FACE = "ambiguous_face"
+    LOW_CONFIDENCE = "low_confidence"
+    LOW_MARGIN = "low_margin"
+    """The runner-up is too similar."""
+    LIVENESS_MISSING = "liveness_missing"
+    NOT_LIVE = "not_live"
+    ROSTER_INCOMPLETE = "roster_incomplete"
+    """No whole roster has been received yet."""
+    NOT_ON_ROSTER = "not_on_roster"
+    DISABLED = "disabled"
+    NOT_YET_VALID = "not_yet_valid"
+    NO_LONGER_VALID = "no_longer_valid"
+    NOT_ENTITLED = "not_entitled"
+    """The person may not use this door."""
+    OUTSIDE_HOURS = "outside_hours"
+    AWAITING_VOTES = "awaiting_votes"
+    """Everything else holds; more frames must agree."""
+    AWAITING_CHALLENGE = "awaiting_challenge"
+    """Everything else holds; the person has not yet done what was asked."""
+    CHALLENGE_FAILED = "challenge_failed"
+    COOLDOWN = "cooldown"
+    CODE_MISSING = "code_missing"
+    CODE_WRONG = "code_wrong"
+    RELAY_FAILED = "relay_failed"
+    """The decision was to open, but the relay could not be driven."""
+
+
+class Decision(Message):
+    """Why the door did or did not open.
+
+    mosquitto_sub -t doorbus/v1/door/front/decision
+    """
+
+    outcome: Outcome
+    reason: Reason
+    trigger: Trigger
+    at: Instant
+    person: Slug | None = None
+    confidence: Unit | None = None
+    camera: Slug | None = None
+    frame_ids: tuple[Id, ...] = ()
+    """The frames whose votes decided, oldest first."""
+    latency_ms: Milliseconds | None = None
+    """From the capture of the deciding frame, or the arrival of the command, to the relay."""
+    by: Name | None = None
+    command_id: Id | None = None
+    count: Annotated[int, Field(ge=1)] = 1
+    """How many equal denials this one stands for."""
+
+
+class Ask(StrEnum):
+    """What a challenge asks the person to do."""
+
+    BLINK = "blink"
+    TURN_LEFT = "turn_left"
+    TURN_RIGHT = "turn_right"
+    NONE = "none"
+
+
+class Challenge(Message):
+    """What the person in front of the door is asked to do; `none` when nothing is.
+
+    mosquitto_sub -t doorbus/v1/door/front/challenge
+    """
+
+    ask: Ask
+    camera: Slug | None = None
+    expires_at: Instant | None = None
+
+
+class Enrol(Picture):
+    """A picture of a person to let in: the first enrols, further ones add samples.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/enrol -f alice.jpg
+    """
+
+
+class Capture(Message):
+    """Enrol a person from what a camera sees.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/capture -m '{"door": "front", "camera": "porch"}'
+    """
+
+    door: Slug
+    camera: Slug
+    samples: Annotated[int, Field(ge=1, le=10)] = 3
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
+
+
+class Rights(Message):
+    """Who a person is to the doors."""
+
+    name: Name | None = None
+    enabled: bool = True
+    doors: tuple[Slug, ...] | None = None
+    """Doors the person may use; None for every door."""
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+    hours: Annotated[str, Field(max_length=512)] | None = None
+    """Opening hours (OpenStreetMap syntax) that bound this person, besides the door's own."""
+    threshold: Unit | None = None
+    """Confidence asked of this person, instead of the actuator's."""
+
+
+class Update(Rights):
+    """Change a person's name or rights; fields that are not sent stay as they are.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/update -m '{"name": "Alice", "doors": ["front"]}'
+    """
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were sent."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Remove(Message):
+    """Forget a person; the payload is empty.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/remove -n
+    """
+
+
+class Status(StrEnum):
+    """How a request to the enroller ended."""
+
+    OK = "ok"
+    ERROR = "error"
+
+
+class ErrorCode(StrEnum):
+    """What was wrong with a request to the enroller."""
+
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    TOO_SMALL = "too_small"
+    BLURRED = "blurred"
+    NOT_LIVE = "not_live"
+    NOT_A_PICTURE = "not_a_picture"
+    TOO_LARGE = "too_large"
+    BAD_PERSON_ID = "bad_person_id"
+    BAD_REQUEST = "bad_request"
+    ALREADY_SOMEONE_ELSE = "already_someone_else"
+    NOT_THE_SAME_PERSON = "not_the_same_person"
+    """A further picture does not resemble the samples there are."""
+    UNKNOWN_PERSON = "unknown_person"
+    TOO_MANY_SAMPLES = "too_many_samples"
+    OTHER_MODEL = "other_model"
+    """The gallery was made with another model than the recognizer runs."""
+    NO_RECOGNIZER = "no_recognizer"
+    """No recognizer answered in time."""
+    BUSY = "busy"
+    RETAINED = "retained"
+    UNSUPPORTED = "unsupported"
+    STORAGE_FAILED = "storage_failed"
+
+
+class Fault(Message):
+    """What was wrong, for programs and for people."""
+
+    code: ErrorCode
+    message: str
+
+
+class Result(Message):
+    """What became of an enrolment, update or removal.
+
+    mosquitto_sub -t 'doorbus/v1/person/+/result'
+    """
+
+    status: Status
+    action: str
+    person: str
+    """As it stood in the topic of the request, also when that was no valid id."""
+    at: Instant
+    samples: Annotated[int, Field(ge=0)] = 0
+    """How many templates the gallery now holds of the person."""
+    gallery_version: Annotated[int, Field(ge=0)] | None = None
+    error: Fault | None = None
+
+
+class Manifest(Message):
+    """Which shards make up a snapshot. A reader uses the snapshot only when every shard matches.
+
+    mosquitto_sub -t doorbus/v1/roster/manifest
+    """
+
+    version: Annotated[int, Field(ge=0)]
+    count: Annotated[int, Field(ge=0)]
+    """Number of people."""
+    shards: tuple[Sha256, ...]
+    """SHA-256 of each shard's payload, in order."""
+    model: Name | None = None
+    """Embedding model of a gallery's templates; None for a roster and for an empty gallery."""
+
+
+class RosterEntry(Rights):
+    """A person on the roster."""
+
+    person: Slug
+
+
+class GalleryEntry(Message):
+    """A person's templates."""
+
+    person: Slug
+    templates: tuple[str, ...]
+    """Each the base64 of little-endian float32 values, a unit vector."""
+
+
+class EmbedRequest(Picture):
+    """A picture to turn into templates; one recognizer of all answers.
+
+    mosquitto_rr -V 5 -q 1 -t doorbus/v1/embed/request -e doorbus/v1/embed/reply/me -f alice.jpg
+    """
+
+
+class EmbeddedFace(Message):
+    """One face on a picture, with its sealed template."""
+
+    box: Box
+    size: Annotated[float, Field(ge=0)]
+    """Distance between the outer corners of the eyes in pixels of the picture."""
+    sharpness: Annotated[float, Field(ge=0)]
+    """Variance of the Laplacian of the aligned face."""
+    quality: Unit
+    live: Unit | None = None
+    template: str = Field(repr=False)
+    """Base64 of the sealed float32 values."""
+
+
+class Embedded(Message):
+    """The faces on a picture, or why there is none to be had.
+
+    mosquitto_sub -t 'doorbus/v1/embed/reply/+'
+    """
+
+    model: Name
+    faces: tuple[EmbeddedFace, ...] = ()
+    same_person_similarity: Similarity
+    """From this similarity up two templates of this model count as the same person."""
+    error: ErrorCode | None = None
+
+
+class State(StrEnum):
+    """Whether a service is there."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Health(Message):
+    """Whether a service is up, how it does and what it refused. The broker sends `offline` when a service vanishes.
+
+    mosquitto_sub -t 'doorbus/v1/health/#'
+    """
+
+    state: State
+    service: Slug
+    instance: Slug
+    version: str
+    at: Instant
+    started_at: Instant
+    problem: str | None = None
+    """What keeps the service from its work, for people; None when nothing does."""
+    figures: dict[str, float] = Field(default_factory=dict)
+    refused: dict[str, int] = Field(default_factory=dict)
+    """How many messages were refused, by `channel.reason`."""
+
+
+def utc(moment: datetime) -> str:
+    """RFC 3339 text of `moment` in UTC, as in the JSON of all messages."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

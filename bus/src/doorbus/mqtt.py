@@ -1,0 +1,177 @@
+"""The transport over a real broker: MQTT 5 by aiomqtt. The only module that knows that library."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, cast
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from doorbus.wire import Connection, ConnectionLost, Filter, Packet
+
+_QUIET = logging.getLogger("doorbus.mqtt")
+_QUIET.setLevel(logging.CRITICAL)  # what matters comes back as ConnectionLost and is logged once, with the address
+_RETAIN_NOT_ON_SUBSCRIBE = 2
+_FAILURE = 0x80
+
+
+class MqttTransport:
+    """One broker, one user."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        keepalive: int = 15,
+        timeout: float = 5.0,
+    ) -> None:
+        self._host, self._port = host, port
+        self._username, self._password = username, password
+        self._tls = tls
+        self._keepalive = keepalive
+        self._timeout = timeout
+
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"{self._host}:{self._port}"
+
+    @asynccontextmanager
+    async def connect(
+        self, *, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]
+    ) -> AsyncIterator[Connection]:
+        """Open a connection; see `doorbus.wire.Transport`."""
+        client = aiomqtt.Client(
+            self._host,
+            self._port,
+            username=self._username,
+            password=self._password,
+            identifier=client_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            keepalive=self._keepalive,
+            timeout=self._timeout,
+            tls_context=self._tls,
+            logger=_QUIET,
+            will=_will(will),
+            queue_type=cast("type[asyncio.Queue[aiomqtt.Message]]", lambda maxsize: _Handover(maxsize, deliver)),
+        )
+        client.pending_calls_threshold = 1000  # it only guards a warning
+        try:
+            async with client:
+                yield MqttConnection(client)
+        except aiomqtt.MqttError as error:
+            user = f" as {self._username}" if self._username else ""
+            raise ConnectionLost(f"broker {self.address}{user}: {error}") from error
+
+
+class MqttConnection:
+    """An open connection to a broker."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+
+    async def subscribe(self, filters: Sequence[Filter]) -> None:
+        """Subscribe in one packet, so that the broker answers once."""
+        if not filters:
+            return
+        try:
+            codes = await self._client.subscribe([(f.topic, _options(f)) for f in filters])
+        except aiomqtt.MqttError as error:
+            raise ConnectionLost(f"subscribe: {error}") from error
+        for one, code in zip(filters, codes, strict=True):
+            value = code.value if isinstance(code, ReasonCode) else code
+            if isinstance(value, int) and value >= _FAILURE:
+                raise ConnectionLost(
+                    f"{one.topic}: the broker refused the subscription ({code}); does its ACL allow it?"
+                )
+
+    async def publish(self, packet: Packet) -> None:
+        """Send, and for QoS 1 wait for the acknowledgement."""
+        try:
+            await self._client.publish(
+                packet.topic, packet.payload, packet.qos, packet.retain, properties=_properties(packet)
+            )
+        except aiomqtt.MqttError as error:
+            raise ConnectionLost(f"{packet.topic}: {error}") from error
+
+    async def lost(self) -> None:
+        """Wait for the end; packets do not come this way."""
+        try:
+            async for _ in self._client.messages:
+                pass  # pragma: no cover  # the queue hands everything over before it gets here
+        except aiomqtt.MqttError as error:
+            raise ConnectionLost(str(error)) from error
+
+
+if TYPE_CHECKING:
+    _Queue = asyncio.Queue[aiomqtt.Message]
+else:
+    _Queue = asyncio.Queue
+
+
+class _Handover(_Queue):
+    """Takes the place of aiomqtt's unbounded queue and hands each message over at once.
+
+    Frames must be superseded the moment that a newer one arrives; a queue in between would hold stale ones.
+    """
+
+    def __init__(self, maxsize: int, deliver: Callable[[Packet], None]) -> None:
+        super().__init__(maxsize)
+        self._deliver = deliver
+
+    def put_nowait(self, item: aiomqtt.Message) -> None:
+        self._deliver(_packet(item))
+
+
+def _options(one: Filter) -> SubscribeOptions:
+    # The flag is kept as published because a retained command must be told from a fresh one.
+    handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if one.replay else _RETAIN_NOT_ON_SUBSCRIBE
+    return SubscribeOptions(qos=one.qos, retainAsPublished=True, retainHandling=handling)
+
+
+def _properties(packet: Packet, kind: int = PacketTypes.PUBLISH) -> Properties:
+    properties = Properties(kind)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    if packet.expiry is not None:
+        properties.MessageExpiryInterval = packet.expiry
+    if packet.content_type is not None:
+        properties.ContentType = packet.content_type
+    if packet.response_topic is not None:
+        properties.ResponseTopic = packet.response_topic
+    if packet.correlation is not None:
+        properties.CorrelationData = packet.correlation
+    if packet.user:
+        properties.UserProperty = list(packet.user)
+    return properties
+
+
+def _will(packet: Packet | None) -> aiomqtt.Will | None:
+    if packet is None:
+        return None
+    properties = _properties(packet, PacketTypes.WILLMESSAGE)
+    return aiomqtt.Will(packet.topic, packet.payload, packet.qos, packet.retain, properties)
+
+
+def _packet(message: aiomqtt.Message) -> Packet:
+    properties = message.properties
+    return Packet(
+        topic=message.topic.value,
+        payload=message.payload,
+        qos=message.qos,
+        retain=message.retain,
+        expiry=getattr(properties, "MessageExpiryInterval", None),
+        content_type=getattr(properties, "ContentType", None),
+        response_topic=getattr(properties, "ResponseTopic", None),
+        correlation=getattr(properties, "CorrelationData", None),
+        user=tuple(getattr(properties, "UserProperty", ())),
+    )

@@ -1,0 +1,57 @@
+"""Seals biometrics with the site key: AES-256-GCM. The only module that knows the cryptography library."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from doorbus.codec import Refusal, Refused
+from doorbus.settings import CommonSettings
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+class Seal:
+    """Seals and unseals with one key. `purpose` is bound into the seal: what is sealed for one is nothing to another.
+
+    A random 96-bit nonce bounds one key to 2**32 seals (NIST SP 800-38D, 8.3), centuries of enrolling.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"the site key has {len(key)} bytes, it needs {KEY_BYTES}")
+        self._aead = AESGCM(key)
+
+    def seal(self, data: bytes, purpose: str) -> bytes:
+        """Nonce, ciphertext and tag."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, data, purpose.encode())
+
+    def unseal(self, data: bytes, purpose: str) -> bytes:
+        """The data; raises `Refused` when it was not sealed with this key for this purpose."""
+        try:
+            return self._aead.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], purpose.encode())
+        except (InvalidTag, ValueError):
+            raise Refused(Refusal.UNSEALED, f"not sealed with this site's key for {purpose!r}") from None
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file of 64 hexadecimal digits; raises `OSError`, or `ValueError` when it is none."""
+    text = path.read_text().strip()
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise ValueError("not 64 hexadecimal digits")
+    return bytes.fromhex(text)
+
+
+def open_seal(settings: CommonSettings) -> Seal:
+    """The seal of this site; a key that is missing or wrong ends the process with one sentence."""
+    path = settings.site_key_path
+    try:
+        return Seal(read_key(path))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        sys.exit(f"DOORBUS_SITE_KEY_FILE={path}: {reason}; make one with: openssl rand -hex 32 > {path}")

@@ -1,0 +1,366 @@
+"""Runs a service: one message in, messages out. All I/O, all counting and the one broad `except` are here."""
+
+import asyncio
+import signal
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import uuid4
+
+import structlog
+
+from doorbus import __version__, channels
+from doorbus.channels import Channel, Retain, Role
+from doorbus.clock import Clock, SystemClock
+from doorbus.codec import Arrival, Refusal, Refused
+from doorbus.inbox import Delivery, Inbox
+from doorbus.messages import Health, State
+from doorbus.mqtt import MqttTransport
+from doorbus.session import Session
+from doorbus.settings import ServiceSettings
+from doorbus.wire import Filter, Packet, Transport
+
+_log = structlog.get_logger("doorbus.service")
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """A message to send. `response` is the channel and ids that an answer should go to."""
+
+    channel: Channel[Any]
+    message: Any
+    ids: Mapping[str, str] = field(default_factory=dict)
+    correlation: bytes | None = None
+    response: tuple[Channel[Any], Mapping[str, str]] | None = None
+
+    def packet(self, root: str) -> Packet:
+        """What goes over the wire; `ValueError` when an id is wrong."""
+        body = self.channel.codec.encode(self.message)
+        return Packet(
+            topic=self.channel.topic(root, **self.ids),
+            payload=body.payload,
+            qos=self.channel.qos,
+            retain=self.channel.retain is Retain.YES,
+            expiry=self.channel.expiry,
+            content_type=self.channel.codec.content_type if body.payload else None,
+            response_topic=self.response[0].topic(root, **self.response[1]) if self.response else None,
+            correlation=self.correlation,
+            user=body.user,
+        )
+
+
+@dataclass(frozen=True)
+class Inbound(Generic[M]):
+    """A message that arrived at the time `at` (and the monotonic time `at_monotonic`)."""
+
+    channel: Channel[M]
+    ids: Mapping[str, str]
+    message: M
+    at: datetime
+    at_monotonic: float
+    packet: Packet
+    root: str
+
+    def reply(self, message: object) -> tuple[Outbound, ...]:
+        """The answer to the response topic that the sender named; nothing when it named none."""
+        return reply_to(self.root, self.channel, self.packet, message)
+
+
+def reply_to(root: str, channel: Channel[Any], packet: Packet, message: object) -> tuple[Outbound, ...]:
+    """An answer to `packet`, if it names a response topic that answers of `channel` may go to."""
+    if channel.reply is None or packet.response_topic is None:
+        return ()
+    ids = channel.reply.ids(root, packet.response_topic)
+    return () if ids is None else (Outbound(channel.reply, message, ids, correlation=packet.correlation),)
+
+
+@dataclass(frozen=True)
+class Subscription(Generic[M]):
+    """What a service wants to hear, and who handles it.
+
+    `ids` narrows the topic, `share` names the group of replicas that share the messages, `newest_only` keeps one unread
+    message for each topic.
+    """
+
+    channel: Channel[M]
+    handler: Callable[[Inbound[M]], Awaitable[Iterable[Outbound]]]
+    ids: Mapping[str, str] = field(default_factory=dict)
+    share: str | None = None
+    newest_only: bool = False
+
+    def filter(self, root: str) -> Filter:
+        """The subscription as the broker sees it."""
+        topic = self.channel.filter(root, **self.ids)
+        shared = f"$share/{self.share}/{topic}" if self.share else topic
+        return Filter(shared, self.channel.qos, replay=self.channel.retain is Retain.YES)
+
+
+Producer = Callable[[], AsyncIterator[Outbound]]
+
+
+class Service:
+    """What a service offers the runner. Handlers run one at a time, in order of arrival."""
+
+    role: ClassVar[Role]
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        """What to listen to."""
+        return ()
+
+    async def start(self) -> None:
+        """Bring hardware into its safe state; the network is not touched before this returns."""
+
+    def connected(self) -> Iterable[Outbound]:
+        """What to send after every connect: the retained states."""
+        return ()
+
+    def wake_at(self) -> float | None:
+        """The monotonic time at which `tick` is due, if any; asked again after every handler and tick."""
+        return None
+
+    async def tick(self) -> Iterable[Outbound]:
+        """Do what is due. Runs also while the broker is away."""
+        return ()
+
+    def producers(self) -> Sequence[Producer]:
+        """Sources of messages that no message asks for, such as a camera; cancelled at the end."""
+        return ()
+
+    def refused(
+        self,
+        channel: Channel[Any],  # noqa: ARG002  # for those who override it
+        ids: Mapping[str, str],  # noqa: ARG002
+        packet: Packet,  # noqa: ARG002
+        refused: Refused,  # noqa: ARG002
+    ) -> Iterable[Outbound]:
+        """Answer a packet that was refused before any handler saw it; it is counted and logged already."""
+        return ()
+
+    def figures(self) -> Mapping[str, float]:
+        """Numbers for health."""
+        return {}
+
+    def problem(self) -> str | None:
+        """What keeps the service from its work, in words for people."""
+        return None
+
+    async def stop(self) -> Iterable[Outbound]:
+        """Bring hardware into its safe state, and say so; always called, also after a failed start."""
+        return ()
+
+
+class Refusals:
+    """Counts what was refused, and logs it once a minute for each topic and reason."""
+
+    def __init__(self, clock: Clock, quiet_seconds: float = 60.0, remember: int = 1024) -> None:
+        self._clock = clock
+        self._quiet = quiet_seconds
+        self._remember = remember
+        self._logged: OrderedDict[tuple[str, Refusal], tuple[float, int]] = OrderedDict()
+        self.counts: Counter[str] = Counter()
+
+    def add(self, channel: str, packet: Packet, refused: Refused) -> None:
+        """Count one, and log it if its like was not logged lately."""
+        self.counts[f"{channel}.{refused.reason}"] += 1
+        key = (packet.topic, refused.reason)
+        now = self._clock.monotonic()
+        last, unsaid = self._logged.get(key, (-self._quiet, 0))
+        if now - last < self._quiet:
+            self._logged[key] = (last, unsaid + 1)
+            return
+        self._logged[key] = (now, 0)
+        self._logged.move_to_end(key)
+        if len(self._logged) > self._remember:
+            self._logged.popitem(last=False)
+        _log.warning(
+            "refused",
+            topic=packet.topic,
+            reason=str(refused.reason),
+            detail=refused.detail or None,
+            bytes=len(packet.payload),
+            frame_id=dict(packet.user).get("frame_id"),
+            like_it_since=unsaid or None,
+        )
+
+
+class Runner:
+    """Runs one service on one transport until `stop` is set."""
+
+    def __init__(self, service: Service, transport: Transport, settings: ServiceSettings, clock: Clock) -> None:
+        self._service = service
+        self._settings = settings
+        self._clock = clock
+        self._root = settings.root
+        self._subscriptions = tuple(service.subscriptions())
+        self._newest = tuple(s.channel for s in self._subscriptions if s.newest_only)
+        self._inbox = Inbox(clock, lambda topic: any(c.covers(self._root, topic) for c in self._newest))
+        self._refusals = Refusals(clock)
+        self._errors = 0
+        self._started_at = clock.now()
+        self._health_due = asyncio.Event()
+        self._session = Session(
+            transport,
+            client_id=f"{service.role}-{settings.instance}",
+            filters=[s.filter(self._root) for s in self._subscriptions],
+            will=lambda: self._health(State.OFFLINE),
+            connected=self._connected,
+            deliver=self._inbox.put,
+            clock=clock,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`; whatever happens, the service's own `stop` is called."""
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await self._service.start()
+            loops = [self._session.run(), self._handle_all(), self._report()]
+            loops += [self._produce(producer) for producer in self._service.producers()]
+            tasks = [asyncio.create_task(loop) for loop in loops]
+            waiting = asyncio.create_task(stop.wait())
+            done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            for ended in done - {waiting}:
+                ended.result()  # raises what ended it: none of the loops returns by itself
+        finally:
+            await self._shut_down(tasks)
+
+    async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
+        session, others = tasks[:1], tasks[1:]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._send(await self._service.stop())
+        self._session.send(self._health(State.OFFLINE))
+        await self._session.flush(2.0)
+        for task in session:
+            task.cancel()
+        await asyncio.gather(*session, return_exceptions=True)
+
+    async def _handle_all(self) -> None:
+        while True:
+            due = self._service.wake_at()
+            if due is not None and self._clock.monotonic() >= due:
+                await self._guarded(self._service.tick(), "tick")
+            elif (delivery := await self._inbox.get(due)) is not None:
+                await self._guarded(self._handle(delivery), delivery.packet.topic)
+            await asyncio.sleep(0)  # a flood of messages must not keep the connection from being served
+
+    async def _guarded(self, work: Awaitable[Iterable[Outbound]], what: str) -> None:
+        try:
+            self._send(await work)
+        except Exception:  # noqa: BLE001  # the one place where the loop goes on whatever happened
+            self._errors += 1
+            _log.exception("handler_failed", what=what)
+            await asyncio.sleep(0.05)  # a tick that fails is due again at once
+
+    async def _handle(self, delivery: Delivery) -> Iterable[Outbound]:
+        packet = delivery.packet
+        subscription = next((s for s in self._subscriptions if s.channel.covers(self._root, packet.topic)), None)
+        if subscription is None:
+            self._refusals.add("none", packet, Refused(Refusal.UNEXPECTED))
+            return ()
+        channel = subscription.channel
+        ids = channel.ids(self._root, packet.topic)
+        try:
+            inbound = self._decode(channel, ids, delivery)
+            return await subscription.handler(inbound)
+        except Refused as refused:
+            self._refusals.add(channel.name, packet, refused)
+            return self._service.refused(channel, ids or {}, packet, refused)
+
+    def _decode(self, channel: Channel[M], ids: Mapping[str, str] | None, delivery: Delivery) -> Inbound[M]:
+        packet = delivery.packet
+        if ids is None:
+            raise Refused(Refusal.BAD_ID, "an id in the topic is no slug")
+        if packet.retain and channel.retain is Retain.REFUSED:
+            raise Refused(Refusal.RETAINED, "sent with the retain flag; send it without")
+        if len(packet.payload) > channel.max_bytes:
+            raise Refused(Refusal.TOO_LARGE, f"{len(packet.payload)} bytes, at most {channel.max_bytes} are taken")
+        if packet.response_topic is not None and not reply_to(self._root, channel, packet, None):
+            self._refusals.add(
+                channel.name, packet, Refused(Refusal.FOREIGN_REPLY_TOPIC, "answered in the usual place")
+            )
+            packet = replace(packet, response_topic=None)
+        arrival = Arrival(delivery.at, f"{channel.name}-{uuid4().hex}")
+        message = channel.codec.decode(packet, ids, arrival)
+        return Inbound(channel, ids, message, delivery.at, delivery.monotonic, packet, self._root)
+
+    async def _produce(self, producer: Producer) -> None:
+        async for outbound in producer():
+            self._send((outbound,))
+
+    def _send(self, outbounds: Iterable[Outbound]) -> None:
+        for outbound in outbounds:
+            self._session.send(outbound.packet(self._root))
+
+    def _connected(self) -> Iterable[Packet]:
+        yield from (outbound.packet(self._root) for outbound in self._service.connected())
+        yield self._health(State.ONLINE)
+
+    async def _report(self) -> None:
+        """Publish health regularly, and soon after something in it that people wait for has changed."""
+        told: tuple[str | None, int, int] | None = None
+        told_at = self._clock.monotonic()
+        while True:
+            await asyncio.sleep(0.25)
+            news = (self._service.problem(), self._refusals.counts.total(), self._errors)
+            if news != told or self._clock.monotonic() - told_at >= self._settings.health_seconds:
+                if told is None or news[0] != told[0]:
+                    _log.info("problem" if news[0] else "no_problem", problem=news[0])
+                told, told_at = news, self._clock.monotonic()
+                self._session.send(self._health(State.ONLINE))
+
+    def _health(self, state: State) -> Packet:
+        health = Health(
+            state=state,
+            service=self._service.role,
+            instance=self._settings.instance,
+            version=__version__,
+            at=self._clock.now(),
+            started_at=self._started_at,
+            problem=self._service.problem() if state is State.ONLINE else None,
+            figures={
+                "connections": self._session.connections,
+                "dropped_offline": self._session.dropped,
+                "superseded": self._inbox.superseded,
+                "overflowed": self._inbox.overflowed,
+                "errors": self._errors,
+                **self._service.figures(),
+            },
+            refused=dict(self._refusals.counts),
+        )
+        ids = {"service": self._service.role.value, "instance": self._settings.instance}
+        return Outbound(channels.HEALTH, health, ids).packet(self._root)
+
+
+def run(service: Service, settings: ServiceSettings) -> int:
+    """Run `service` as this process until SIGTERM or SIGINT; return the exit status."""
+    return asyncio.run(_serve(service, settings, SystemClock()))
+
+
+async def _serve(service: Service, settings: ServiceSettings, clock: Clock) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    broker = settings.broker
+    transport = MqttTransport(
+        broker.host,
+        broker.port,
+        username=broker.username or service.role,
+        password=settings.password(service.role),
+        tls=broker.tls_context(),
+        keepalive=broker.keepalive_seconds,
+    )
+    _log.info("started", service=service.role, instance=settings.instance, version=__version__)
+    try:
+        await Runner(service, transport, settings, clock).run(stop)
+    except Exception:  # noqa: BLE001  # the last word of a process that cannot go on
+        _log.exception("failed", service=service.role)
+        return 1
+    _log.info("stopped", service=service.role)
+    return 0

@@ -1,0 +1,170 @@
+"""Keeps a connection to the broker: connects, subscribes, sends, and does it all again when the connection is lost."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from doorbus.clock import Clock
+from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
+
+_log = structlog.get_logger("doorbus.session")
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the next try: doubling from `first` to `longest` seconds, shortened by up to a half.
+
+    The random part keeps the services of a site from all returning in the same instant after the broker restarts.
+    """
+
+    first: float = 0.25
+    longest: float = 5.0
+
+    def delay(self, failures: int, chance: float) -> float:
+        """Seconds to wait after `failures` failures in a row; `chance` is a random number from 0 to 1."""
+        return min(self.longest, self.first * 2.0 ** min(failures, 16)) * (1 - chance / 2)
+
+
+class Session:
+    """One lasting presence on the bus.
+
+    Packets given to `send` while the broker is away are dropped if they would go stale (they carry an expiry, or are
+    QoS 0) or will be sent again on connect (retained states). The rest (decisions, results) is kept, up to `keep`
+    packets, and sent on return.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        client_id: str,
+        filters: Sequence[Filter],
+        will: Callable[[], Packet | None],
+        connected: Callable[[], Iterable[Packet]],
+        deliver: Callable[[Packet], None],
+        clock: Clock,
+        backoff: Backoff | None = None,
+        keep: int = 1000,
+    ) -> None:
+        self._transport = transport
+        self._client_id = client_id
+        self._filters = filters
+        self._will = will
+        self._on_connected = connected
+        self._deliver = deliver
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._keep = keep
+        self._outbox: deque[Packet] = deque()
+        self._in_flight = 0
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.online = False
+        self.connections = 0
+        self.dropped = 0
+        """Packets not sent because the broker was away."""
+
+    def send(self, packet: Packet) -> None:
+        """Send `packet` as soon as may be, in order; never waits."""
+        if not self.online and not _lasting(packet):
+            self.dropped += 1
+            return
+        self._outbox.append(packet)
+        while len(self._outbox) > self._keep:
+            self._outbox.popleft()
+            self.dropped += 1
+        self._idle.clear()
+        self._wake.set()
+
+    async def flush(self, timeout: float) -> None:  # noqa: ASYNC109  # the caller is shutting down and has one number
+        """Wait until everything is sent, at most `timeout` seconds and only while the broker is there."""
+        if not self.online:
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("not_all_sent", left=len(self._outbox) + self._in_flight)
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        failures = 0
+        while True:
+            began = self._clock.monotonic()
+            try:
+                await self._once()
+            except* ConnectionLost as group:
+                reason = str(_first(group))
+            was_online, self.online = self.online, False
+            self._forget_stale()
+            if was_online and self._clock.monotonic() - began > self._backoff.longest:
+                failures = 0
+            delay = self._backoff.delay(failures, random.random())  # noqa: S311  # spreads load, guards nothing
+            failures += 1
+            _log.warning("broker_away", broker=self._transport.address, reason=reason, retry_in_s=round(delay, 2))
+            await asyncio.sleep(delay)
+
+    async def _once(self) -> None:
+        """One connection, from connect to loss; ends by an exception group that holds `ConnectionLost`."""
+        async with asyncio.TaskGroup() as tasks:  # gives one shape to every way of losing the connection
+            tasks.create_task(self._connection())
+
+    async def _connection(self) -> None:
+        connect = self._transport.connect(client_id=self._client_id, will=self._will(), deliver=self._deliver)
+        async with connect as connection:
+            await connection.subscribe(self._filters)
+            self._outbox.extendleft(reversed(list(self._on_connected())))
+            self.online = True
+            self.connections += 1
+            _log.info("broker_connected", broker=self._transport.address, client_id=self._client_id)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(connection.lost())
+                tasks.create_task(self._sender(connection, tasks))
+
+    async def _sender(self, connection: Connection, tasks: asyncio.TaskGroup) -> None:
+        """Start one publish after the other in order; acknowledgements are awaited side by side."""
+        room = asyncio.Semaphore(16)
+        while True:
+            while not self._outbox:
+                if not self._in_flight:
+                    self._idle.set()
+                self._wake.clear()
+                await self._wake.wait()
+            await room.acquire()
+            packet = self._outbox.popleft()
+            self._in_flight += 1
+            task = tasks.create_task(self._publish(connection, packet))
+            task.add_done_callback(lambda _: room.release())
+            await asyncio.sleep(0)  # lets the task hand its packet to the socket before the next one starts
+
+    async def _publish(self, connection: Connection, packet: Packet) -> None:
+        try:
+            await connection.publish(packet)
+        except (ConnectionLost, asyncio.CancelledError):
+            self._outbox.appendleft(packet)
+            raise
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight and not self._outbox:
+                self._idle.set()
+
+    def _forget_stale(self) -> None:
+        lasting = [packet for packet in self._outbox if _lasting(packet)]
+        self.dropped += len(self._outbox) - len(lasting)
+        self._outbox = deque(lasting)
+
+
+def _lasting(packet: Packet) -> bool:
+    return packet.qos > 0 and packet.expiry is None and not packet.retain
+
+
+def _first(group: BaseExceptionGroup[ConnectionLost]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

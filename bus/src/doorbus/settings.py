@@ -1,0 +1,161 @@
+"""What every service can be told: by environment (DOORBUS_...), .env, /run/secrets or command line."""
+
+import re
+import socket
+import ssl
+import sys
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from doorbus.channels import DEFAULT_ROOT, SLUG
+from doorbus.logs import Format, Level, configure
+
+SECRETS = Path("/run/secrets")
+PREFIX = "DOORBUS_"
+
+
+class Section(BaseModel):
+    """A group of settings. A name that does not exist is an error, so that a typing mistake is not a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Broker(Section):
+    """Where the MQTT broker is, and who we are to it."""
+
+    host: str = Field(default="127.0.0.1", description="Host name or address of the broker.")
+    port: int = Field(default=1883, ge=1, le=65535, description="Port of the broker.")
+    username: str | None = Field(default=None, description="User; the name of the service when not given.")
+    password: SecretStr | None = Field(default=None, description="Password; read from password_file when not given.")
+    password_file: Path | None = Field(
+        default=None, description="File with the password on one line; VAR/credentials/USER when not given."
+    )
+    keepalive_seconds: int = Field(default=15, ge=1, le=3600, description="MQTT keep-alive, in seconds.")
+    tls: bool = Field(default=False, description="Speak TLS.")
+    tls_ca: Path | None = Field(default=None, description="CA certificates (PEM); the system's when not given.")
+    tls_cert: Path | None = Field(default=None, description="Client certificate (PEM).")
+    tls_key: Path | None = Field(default=None, description="Key of the client certificate (PEM).")
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """How to speak TLS, or None; host names are always checked."""
+        if not self.tls:
+            return None
+        context = ssl.create_default_context(cafile=self.tls_ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.tls_cert is not None:
+            context.load_cert_chain(self.tls_cert, self.tls_key)
+        return context
+
+
+class Logging(Section):
+    """How a service logs, to standard error."""
+
+    level: Level = Field(default=Level.INFO, description="debug, info, warning or error.")
+    format: Format = Field(default=Format.LOGFMT, description="logfmt (key=value) or json, one event a line.")
+
+
+def _host_slug() -> str:
+    name = re.sub(r"[^a-z0-9_-]+", "-", socket.gethostname().lower()).strip("-_")
+    return name[:48] or "local"
+
+
+class CommonSettings(BaseSettings):
+    """What the services and the `doorbus` command share."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",  # the environment and .env hold the other services' settings too
+        frozen=True,
+        cli_hide_none_type=True,
+        cli_kebab_case=False,
+        secrets_dir=SECRETS,
+        secrets_dir_missing="ok",
+        secrets_nested_delimiter="__",
+    )
+
+    root: str = Field(
+        default=DEFAULT_ROOT,
+        pattern=r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$",
+        description="What all topics begin with; the broker's ACL must name the same.",
+    )
+    var: Path = Field(default=Path("var"), description="Directory of all that a run generates.")
+    broker: Broker = Broker()
+    log: Logging = Logging()
+    site_key_file: Path | None = Field(
+        default=None,
+        description="File with the key that seals templates (64 hexadecimal digits); VAR/credentials/site.key when not "
+        "given. Only recognizer and enroller read it.",
+    )
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102  # pydantic-settings' hook
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the hook's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        secrets = NestedSecretsSettingsSource(file_secret_settings)
+        return init_settings, env_settings, dotenv_settings, secrets
+
+    @property
+    def site_key_path(self) -> Path:
+        """Where the site key is."""
+        return self.site_key_file or self.var / "credentials" / "site.key"
+
+    def password(self, role: str) -> str | None:
+        """Password of the broker's user: as set, or from its file; None when there is neither."""
+        if self.broker.password is not None:
+            return self.broker.password.get_secret_value()
+        path = self.broker.password_file or self.var / "credentials" / (self.broker.username or role)
+        if not path.exists() and self.broker.password_file is None:
+            return None
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            sys.exit(f"DOORBUS_BROKER__PASSWORD_FILE={path}: {error.strerror}; may this user read it?")
+
+
+class ServiceSettings(CommonSettings):
+    """What every service can be told."""
+
+    instance: Annotated[str, Field(pattern=f"^{SLUG}$")] = Field(
+        default_factory=_host_slug,
+        description="Name of this process among its like; two with the same name push each other off the broker.",
+    )
+    health_seconds: float = Field(default=5.0, gt=0, description="How often health is published, in seconds.")
+
+
+S = TypeVar("S", bound=CommonSettings)
+
+
+def load(kind: type[S], arguments: list[str] | None = None) -> S:
+    """The settings of this process; a wrong one ends it with status 2 and one sentence for each mistake.
+
+    `arguments` are the command line's (`--help` lists them all); None takes those of the process.
+    """
+    try:
+        settings = kind(_cli_parse_args=sys.argv[1:] if arguments is None else arguments)
+    except ValidationError as error:
+        for mistake in error.errors(include_url=False, include_context=False):
+            name = PREFIX + "__".join(str(part) for part in mistake["loc"]).upper()
+            value = "" if "PASSWORD" in name or "SECRET" in name or "KEY" in name else f"={mistake['input']}"
+            print(f"{name}{value}: {mistake['msg']}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
+        sys.exit(2)
+    except SettingsError as error:
+        print(f"settings: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    configure(settings.log.level, settings.log.format)
+    return settings

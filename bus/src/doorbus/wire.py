@@ -1,0 +1,78 @@
+"""What a transport carries, and what it must offer. Everything above this module is free of any MQTT library."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One MQTT publication, sent or received.
+
+    `expiry` is the MQTT 5 message expiry interval in seconds; `user` the user properties in order of appearance.
+    """
+
+    topic: str
+    payload: bytes = b""
+    qos: int = 0
+    retain: bool = False
+    expiry: int | None = None
+    content_type: str | None = None
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    user: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One subscription as the broker sees it.
+
+    `replay` asks for retained messages at subscribe time; without it the broker sends none (retain handling 2).
+    """
+
+    topic: str
+    qos: int = 0
+    replay: bool = False
+
+
+class ConnectionLost(Exception):  # noqa: N818  # an event of the network, not a fault of the caller
+    """The connection to the broker ended, could not be made, or the broker refused it."""
+
+
+class Connection(Protocol):
+    """An open connection. Every method raises `ConnectionLost` once the connection is gone."""
+
+    async def subscribe(self, filters: Sequence[Filter]) -> None:
+        """Subscribe to all `filters`; returns when the broker has acknowledged them.
+
+        Raises `ConnectionLost` when the broker refuses one.
+        """
+        ...
+
+    async def publish(self, packet: Packet) -> None:
+        """Send `packet`; for QoS 1 returns when the broker has acknowledged it."""
+        ...
+
+    async def lost(self) -> None:
+        """Wait until the connection is gone, then raise `ConnectionLost`."""
+        ...
+
+
+class Transport(Protocol):
+    """Makes connections to one broker as one user."""
+
+    @property
+    def address(self) -> str:
+        """Where the broker is, for people: `host:port`."""
+        ...
+
+    def connect(
+        self, *, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Open a connection with a clean start and no session expiry; leaving the context closes it.
+
+        Each packet that arrives is handed to `deliver` at once, on the event loop. Raises `ConnectionLost` from
+        entering when the broker cannot be reached or refuses.
+        """
+        ...
