@@ -1,6 +1,7 @@
 """Fetches the files that are too large or too foreign for the repository: weights and sample pictures.
 
-A TOML manifest names each file, the SHA-256 of its content, its licence, and where it can be had, in the order of trial::
+A TOML manifest names each file, the SHA-256 of its content, its licence, and where it can be had, in the order of
+trial::
 
     [[asset]]
     name = "face.tflite"        # path below the target directory
@@ -53,7 +54,7 @@ Say = Callable[[str], None]
 
 
 class AssetError(Exception):
-    """A manifest is wrong, or a file that it names is missing, corrupt or cannot be fetched; the text says the way out."""
+    """A manifest is wrong, or a file is missing, corrupt or cannot be fetched; the text names it and the way out."""
 
 
 class _SourceError(Exception):

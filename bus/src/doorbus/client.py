@@ -18,11 +18,11 @@ M = TypeVar("M")
 
 @dataclass(frozen=True)
 class Event(Generic[M]):
-    """Something heard on the bus. `message` is None where the packet was no valid message of its channel."""
+    """A message heard on the bus, and the packet that brought it."""
 
     channel: Channel[M]
     ids: Mapping[str, str]
-    message: M | None
+    message: M
     packet: Packet
 
 
@@ -48,20 +48,20 @@ class Client:
         await self._connection.subscribe(filters)
 
     async def events(self) -> AsyncIterator[Event[Any]]:
-        """Yield what arrives, until the connection is lost."""
+        """Yield the valid messages that arrive, until the connection is lost."""
         while True:
             packet = await self._packets.get()
             if isinstance(packet, ConnectionLost):
                 raise packet
             found = channel_of(self.root, packet.topic)
-            if found is not None:
-                yield _event(*found, packet)
+            event = _event(*found, packet) if found else None
+            if event is not None:
+                yield event
 
     async def expect(self, *channels: Channel[Any], **ids: str) -> Event[Any]:
-        """The next valid message of `channels` with `ids`; others are skipped. Bound it with `asyncio.timeout`."""
+        """The next message of `channels` with `ids`; others are skipped. Bound it with `asyncio.timeout`."""
         async for event in self.events():
-            wanted = event.channel in channels and all(event.ids.get(k) == v for k, v in ids.items())
-            if wanted and event.message is not None:
+            if event.channel in channels and all(event.ids.get(name) == value for name, value in ids.items()):
                 return event
         raise AssertionError("events ends only by an exception")
 
@@ -92,10 +92,9 @@ async def _tell_loss(connection: Connection, packets: "asyncio.Queue[Packet | Co
         packets.put_nowait(lost)
 
 
-def _event(channel: Channel[M], ids: Mapping[str, str], packet: Packet) -> Event[M]:
+def _event(channel: Channel[M], ids: Mapping[str, str], packet: Packet) -> Event[M] | None:
     arrival = Arrival(datetime.now(UTC), "unnamed")
     try:
-        message: M | None = channel.codec.decode(packet, ids, arrival)
+        return Event(channel, ids, channel.codec.decode(packet, ids, arrival), packet)
     except Refused:
-        message = None
-    return Event(channel, ids, message, packet)
+        return None

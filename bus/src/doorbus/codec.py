@@ -124,6 +124,14 @@ class Json(Generic[B]):
         return message
 
 
+class Patch(Json[B]):
+    """A message as a JSON object of only those fields that were set; null is a value, and clears."""
+
+    def encode(self, message: B) -> Body:
+        """JSON without the fields that were not set."""
+        return Body(message.model_dump_json(exclude_unset=True).encode())
+
+
 class Jpeg(Generic[P]):
     """A message as a plain JPEG, its other fields as user properties."""
 

@@ -21,7 +21,16 @@ Similarity = Annotated[float, Field(ge=-1, le=1)]
 """Cosine similarity of two templates."""
 Milliseconds = Annotated[float, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Instant = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # the first or last hours of the calendar, in another time zone
+        raise ValueError("outside the years 1 to 9999 in UTC") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Box = tuple[float, float, float, float]
 """Left, top, width and height in pixels of the frame."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from doorbus.channels import HEALTH
 from doorbus.service import Runner, Service
 from doorbus.settings import ServiceSettings
 from doorbus.wire import Connection, ConnectionLost, Filter, Packet
@@ -196,8 +197,8 @@ async def running(
     runner = Runner(service, bus, settings, clock)
     stop = asyncio.Event()
     online = asyncio.Event()
-    health = f"/health/{service.role}/{settings.instance}"
-    watcher = _Client("watcher", lambda packet: online.set() if packet.topic.endswith(health) else None, None)
+    health = HEALTH.topic(settings.root, service=service.role.value, instance=settings.instance)
+    watcher = _Client("watcher", lambda packet: online.set() if packet.topic == health else None, None)
     watcher.filters.append(Filter("#"))
     bus._clients.append(watcher)  # noqa: SLF001  # same module
     task = asyncio.create_task(runner.run(stop))

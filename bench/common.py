@@ -1,0 +1,97 @@
+"""What the benches share: a stack to measure, a picture to send, and how figures are shown and kept."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from doorbus import channels, messages
+from doorbus.channels import Role
+from doorbus.client import Client
+from doorbus.local import Stack
+from doorbus.service import Outbound
+
+VAR = Path(os.environ.get("DOORBUS_VAR", "var")).resolve()
+console = Console(highlight=False)
+
+
+def picture(name: str, width: int = 640, height: int = 480, quality: int = 90) -> bytes:
+    """A sample picture as a camera would send it: cropped to fill `width` x `height`, as JPEG."""
+    image = cv2.imread(str(VAR / "samples" / name))
+    if image is None:
+        raise SystemExit(f"{VAR / 'samples' / name} is missing; run: make setup")
+    scale = max(width / image.shape[1], height / image.shape[0])
+    large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    left = (large.shape[1] - width) // 2
+    encoded: np.ndarray[Any, np.dtype[np.uint8]] = cv2.imencode(
+        ".jpg", large[:height, left : left + width], [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )[1]
+    return encoded.tobytes()
+
+
+async def enrol(client: Client, person: str, jpeg: bytes) -> None:
+    """Enrol `person` and wait for the result; `client` must hear results."""
+    await client.send(Outbound(channels.ENROL, messages.Enrol(jpeg=jpeg), {"person": person}))
+    result: messages.Result = (await client.expect(channels.RESULT, person=person)).message
+    if result.status is not messages.Status.OK:
+        raise SystemExit(f"{person} could not be enrolled: {result.error}")
+
+
+async def start(one: Stack, actuator: Mapping[str, str]) -> None:
+    """Start all but the camera."""
+    await one.broker.start()
+    for role, environment in ((Role.ENROLLER, {}), (Role.RECOGNIZER, {}), (Role.ACTUATOR, actuator)):
+        await one.start(role, environment)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.processor() or platform.machine(),
+    )
+    return {
+        "processor": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median, 90th, 99th percentile and maximum."""
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return {"median": cuts[49], "p90": cuts[89], "p99": cuts[98], "max": max(values)}
+
+
+def show(title: str, rows: Mapping[str, Mapping[str, float]], unit: str) -> None:
+    """Print a table with a row for each entry."""
+    table = Table(title=title, title_justify="left")
+    columns = list(next(iter(rows.values())))
+    for name in ("", *columns):
+        table.add_column(name, justify="right" if name else "left")
+    for name, values in rows.items():
+        table.add_row(name, *(f"{values[column]:.1f} {unit}" for column in columns))
+    console.print(table)
+
+
+def keep(name: str, figures: Mapping[str, Any]) -> None:
+    """Write the figures as JSON, with the machine that they were taken on."""
+    path = VAR / "bench" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": machine(), **figures}, indent=2) + "\n")
+    console.print(f"machine: {machine()['processor']}, {machine()['cores']} cores; JSON: {path}\n")

@@ -1,0 +1,97 @@
+"""Frame published to relay energised, for one vote, at 10 frames a second, with the time of each stage.
+
+Both ends read the same monotonic clock: the publisher before it hands the frame to the socket, the simulated relay when
+it switches. Every frame opens the door, because the pulse and the cooldown are shorter than the time between frames.
+"""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.progress import track
+
+from common import VAR, console, enrol, keep, picture, show, spread, start
+from doorbus import channels, messages
+from doorbus.channels import Role
+from doorbus.client import connect
+from doorbus.local import stack
+from doorbus.service import Outbound
+
+ACTUATOR = {
+    "DOORBUS_ACTUATOR__VOTES": "1/1",
+    "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "0.02",
+    "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": "0.02",
+}
+WARM_UP = 10
+
+
+async def measure(frames: int, fps: float, var: Path) -> None:
+    """Send `frames` frames and print what came of them."""
+    jpeg = picture("obama2.jpg")
+    sent: dict[str, float] = {}
+    granted: list[messages.Decision] = []
+    stages: dict[str, dict[str, float]] = {}
+    async with stack(var, VAR) as one:
+        await start(one, ACTUATOR)
+        heard = (channels.RESULT, channels.DECISION, channels.RECOGNITION)
+        async with connect(one.broker.transport(Role.OPERATOR), heard) as client:
+            await enrol(client, "obama", picture("obama.jpg"))
+
+            async def listen() -> None:
+                async for event in client.events():
+                    if isinstance(event.message, messages.Recognition):
+                        stages[event.message.frame_id] = dict(event.message.timings_ms)
+                    elif isinstance(event.message, messages.Decision):
+                        if event.message.outcome is messages.Outcome.GRANTED:
+                            granted.append(event.message)
+                        elif event.message.reason is not messages.Reason.COOLDOWN:
+                            console.print(f"denied: {event.message.reason}")
+
+            listening = asyncio.create_task(listen())
+            async with connect(one.broker.transport(Role.CAPTURE)) as camera:
+                for number in track(range(frames + WARM_UP), "frames", console=console, transient=True):
+                    frame = messages.Frame(
+                        jpeg=jpeg, frame_id=f"bench-{number}", captured_at=datetime.now(UTC), seq=number
+                    )
+                    sent[frame.frame_id] = time.monotonic()
+                    await camera.send(Outbound(channels.FRAME, frame, {"door": "front", "camera": "porch"}))
+                    await asyncio.sleep(max(0.0, sent[frame.frame_id] + 1 / fps - time.monotonic()))
+            await asyncio.sleep(0.5)
+            listening.cancel()
+        relay = [json.loads(line) for line in (one.var / "relay.jsonl").read_text().splitlines()]
+    energised = [line["monotonic"] for line in relay if line["energised"]]
+    if len(energised) != len(granted):
+        raise SystemExit(f"{len(granted)} grants, but the relay was energised {len(energised)} times")
+
+    pairs = [(decision.frame_ids[-1], at) for decision, at in zip(granted, energised, strict=True)][WARM_UP:]
+    total = {frame_id: (at - sent[frame_id]) * 1000 for frame_id, at in pairs}
+    names = list(stages[pairs[0][0]])
+    rows = {"publish to relay": spread(list(total.values()))}
+    rows |= {name: spread([stages[frame_id][name] for frame_id in total]) for name in names if name != "total"}
+    inside = {frame_id: sum(ms for name, ms in stages[frame_id].items() if name != "total") for frame_id in total}
+    rows["bus, queues and policy"] = spread([total[frame_id] - inside[frame_id] for frame_id in total])
+    show(
+        f"{len(total)} of {frames} frames opened the door ({len(jpeg) // 1000} kB, {fps:g} a second, one vote)",
+        rows,
+        "ms",
+    )
+    keep("latency", {"frames": frames, "opened": len(total), "fps": fps, "bytes": len(jpeg), "milliseconds": rows})
+
+
+def main() -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--fps", type=float, default=10.0)
+    arguments = parser.parse_args()
+    VAR.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=VAR) as var:
+        asyncio.run(measure(arguments.frames, arguments.fps, Path(var)))
+
+
+if __name__ == "__main__":
+    main()

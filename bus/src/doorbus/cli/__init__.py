@@ -1,0 +1,1 @@
+"""The `doorbus` command: the human's way in. It does nothing that the topics cannot."""

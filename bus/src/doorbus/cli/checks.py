@@ -1,0 +1,152 @@
+"""What `doorbus doctor` makes of what it saw. Pure: observations in, findings out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from doorbus.channels import SERVICES, Role
+from doorbus.codec import Refusal
+from doorbus.messages import Health, LockState, Manifest, State
+
+CLOCK_WARN_SECONDS = 0.5
+CLOCK_FAIL_SECONDS = 1.5
+"""Frames live two seconds at most, so that clocks further apart than this make them all stale."""
+
+
+class Level(StrEnum):
+    """How grave a finding is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: what, how it is, and the way out."""
+
+    level: Level
+    what: str
+    state: str
+    way_out: str = ""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The last health of one instance, when it arrived, and whether it spoke while we listened."""
+
+    health: Health
+    at: datetime
+    live: bool
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What there was to see. `roster_missing` counts shards of the newest manifest that were not there."""
+
+    now: datetime
+    services: tuple[Heard, ...] = ()
+    doors: Mapping[str, LockState] = field(default_factory=dict)
+    roster: Manifest | None = None
+    roster_missing: int = 0
+
+
+_MEANING = {
+    Refusal.STALE: "it came too late: a slow network or recognizer, or clocks that disagree",
+    Refusal.FROM_THE_FUTURE: "the sender's clock is ahead",
+    Refusal.RETAINED: "a sender uses the retain flag; delete it with mosquitto_pub -r -n, and send without -r",
+    Refusal.UNSEALED: "the services have different site keys; DOORBUS_SITE_KEY_FILE must be the same file",
+    Refusal.BAD_ID: "an id in a topic is not a-z, 0-9, _ and -",
+    Refusal.WRONG_TOPIC: "a payload names another door or camera than its topic",
+    Refusal.TOO_LARGE: "make the pictures smaller",
+    Refusal.NOT_A_PICTURE: "only JPEG is taken",
+    Refusal.TRUNCATED: "a picture was cut off on its way",
+    Refusal.UNKNOWN_WORD: "a command is the exact word UNLOCK, LOCK or OPEN, or JSON",
+}
+
+
+def findings(seen: Observed) -> Iterator[Finding]:
+    """All findings, good and bad."""
+    for role in SERVICES:
+        yield from _service(role, [one for one in seen.services if one.health.service == role])
+    yield from _clocks(seen)
+    yield from _doors(seen)
+    yield _roster(seen)
+
+
+def _service(role: Role, instances: list[Heard]) -> Iterator[Finding]:
+    online = [one for one in instances if one.health.state is State.ONLINE]
+    if not online:
+        last = max((one.health.at for one in instances), default=None)
+        state = f"offline since {last:%Y-%m-%d %H:%M:%S} UTC" if last else "was never here"
+        yield Finding(Level.FAIL, role, state, f"start it (make run, or python -m doorbus_{role}) and read its log")
+    for one in online:
+        yield from _instance(f"{role}/{one.health.instance}", one)
+    for one in instances if online else ():
+        if one.health.state is State.OFFLINE:
+            name = f"{role}/{one.health.instance}"
+            yield Finding(Level.WARN, name, "offline, while others of its kind are online", "start it, if it is missed")
+
+
+def _instance(name: str, one: Heard) -> Iterator[Finding]:
+    health = one.health
+    if not one.live:
+        age = (one.at - health.at).total_seconds()
+        yield Finding(
+            Level.FAIL, name, f"silent: its last word is {age:.0f} s old", "it hangs or was cut off; restart it"
+        )
+    elif health.problem:
+        yield Finding(Level.FAIL, name, health.problem, "its log tells more")
+    elif health.service == Role.RECOGNIZER and "gallery_version" not in health.figures:
+        yield Finding(Level.FAIL, name, "has no gallery", "is the enroller running, and have both the same site key?")
+    else:
+        gallery = health.figures.get("gallery_version")
+        knows = f", gallery version {gallery:.0f}" if gallery is not None else ""
+        yield Finding(Level.OK, name, f"online, version {health.version}{knows}")
+    for what, count in sorted(health.refused.items()):
+        reason = what.rpartition(".")[2]
+        meaning = _MEANING.get(Refusal(reason), "") if reason in set(Refusal) else ""
+        yield Finding(Level.WARN, name, f"refused {count} {what}", meaning or "its log names the topic")
+    errors = health.figures.get("errors", 0)
+    if errors:
+        yield Finding(Level.WARN, name, f"{errors:.0f} errors in its own work", "its log has them; please report them")
+
+
+def _clocks(seen: Observed) -> Iterator[Finding]:
+    live = [one for one in seen.services if one.live and one.health.state is State.ONLINE]
+    for one in live:
+        apart = (one.health.at - one.at).total_seconds()
+        level = Level.FAIL if abs(apart) > CLOCK_FAIL_SECONDS else Level.WARN
+        if abs(apart) > CLOCK_WARN_SECONDS:
+            name = f"clock of {one.health.service}/{one.health.instance}"
+            direction = "ahead of" if apart > 0 else "behind"
+            state = f"{abs(apart):.1f} s {direction} this machine"
+            yield Finding(level, name, state, "let both follow a time server (timedatectl set-ntp true)")
+    if live and all(abs((one.health.at - one.at).total_seconds()) <= CLOCK_WARN_SECONDS for one in live):
+        yield Finding(Level.OK, "clocks", f"within {CLOCK_WARN_SECONDS:g} s of each other")
+
+
+def _doors(seen: Observed) -> Iterator[Finding]:
+    if not seen.doors:
+        yield Finding(Level.FAIL, "doors", "no lock has ever reported its state", "start an actuator")
+    for door, state in sorted(seen.doors.items()):
+        if state is LockState.JAMMED:
+            yield Finding(
+                Level.FAIL, f"door {door}", state.value, "check the relay and its wiring; the actuator's log tells more"
+            )
+        else:
+            yield Finding(Level.OK, f"door {door}", state.value)
+
+
+def _roster(seen: Observed) -> Finding:
+    if seen.roster is None:
+        return Finding(Level.FAIL, "roster", "there is none", "start the enroller; until then no face opens a door")
+    if seen.roster_missing:
+        state = f"{seen.roster_missing} of {len(seen.roster.shards)} shards are missing"
+        return Finding(
+            Level.FAIL, "roster", state, "restart the enroller; max_queued_messages of the broker too small?"
+        )
+    if not seen.roster.count:
+        return Finding(Level.WARN, "roster", "nobody is enrolled", "doorbus enrol PERSON PICTURE...")
+    return Finding(Level.OK, "roster", f"{seen.roster.count} enrolled, version {seen.roster.version}")

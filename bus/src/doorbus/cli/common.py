@@ -1,0 +1,149 @@
+"""What all commands share: who they are to the broker, how they reach it, and how trouble is told."""
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from doorbus.channels import SLUG, Role
+from doorbus.client import Client, connect
+from doorbus.mqtt import MqttTransport
+from doorbus.settings import CommonSettings, load
+from doorbus.wire import ConnectionLost
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Status(IntEnum):
+    """Exit statuses of the command."""
+
+    OK = 0
+    REFUSED = 1
+    """The system answered, and the answer was no."""
+    NO_ANSWER = 2
+    """Nobody answered: the broker or a service is not there, or the command was not understood."""
+    INTERRUPTED = 130
+
+
+def slug(value: str) -> str:
+    """Check an id on the command line."""
+    if not re.fullmatch(SLUG, value):
+        raise typer.BadParameter(
+            f"{value!r}: an id is a-z, 0-9, _ and -, at most 64 of them, and begins with a-z or 0-9"
+        )
+    return value
+
+
+As = Annotated[
+    Role | None,
+    typer.Option("--as", help="User of the broker to be; DOORBUS_BROKER__USERNAME, or operator.", show_default=False),
+]
+Door = Annotated[str, typer.Argument(metavar="DOOR", help="Id of the door, e.g. front.", callback=slug)]
+Person = Annotated[str, typer.Argument(metavar="PERSON", help="Id of the person, e.g. alice.", callback=slug)]
+Timeout = Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to wait for an answer.")]
+
+
+def clean(text: str) -> str:
+    """Text from the bus without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """One line of text; a pair is a text and its style."""
+    return Text(" ").join(
+        Text(clean(part)) if isinstance(part, str) else Text(clean(part[0]), part[1]) for part in parts
+    )
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who we are to which broker."""
+
+    settings: CommonSettings
+    role: str
+
+    @classmethod
+    def of(cls, role: Role | None) -> "Access":
+        """As `role`; a wrong setting ends the process with one sentence."""
+        settings = load(CommonSettings, [])
+        if role is not None:
+            broker = settings.broker.model_copy(update={"username": role.value})
+            settings = settings.model_copy(update={"broker": broker})
+        return cls(settings, settings.broker.username or Role.OPERATOR.value)
+
+    @property
+    def address(self) -> str:
+        """`host:port` of the broker."""
+        return f"{self.settings.broker.host}:{self.settings.broker.port}"
+
+    def transport(self) -> MqttTransport:
+        """The way to the broker; raises `OSError` when a TLS file is missing."""
+        broker = self.settings.broker
+        return MqttTransport(
+            broker.host,
+            broker.port,
+            username=self.role,
+            password=self.settings.password(self.role),
+            tls=broker.tls_context(),
+            keepalive=broker.keepalive_seconds,
+        )
+
+    async def reachable(self) -> str | None:
+        """None when something listens at the broker's address, else why not."""
+        try:
+            async with asyncio.timeout(3):
+                _, writer = await asyncio.open_connection(self.settings.broker.host, self.settings.broker.port)
+        except TimeoutError:
+            return "no answer within 3 s"
+        except socket.gaierror as error:
+            return error.strerror
+        except OSError as error:
+            return os.strerror(error.errno) if error.errno else str(error)
+        writer.close()
+        return None
+
+    async def why_not(self, lost: ConnectionLost) -> str:
+        """One sentence on why there is no connection, and the way out."""
+        trouble = await self.reachable()
+        if trouble is not None:
+            return (
+                f"broker {self.address}: {trouble}; is it running? DOORBUS_BROKER__HOST and DOORBUS_BROKER__PORT say "
+                "where it is"
+            )
+        if self.settings.password(self.role) is None:
+            path = self.settings.var / "credentials" / self.role
+            return (
+                f"{lost}; there is no password: {path} does not exist, DOORBUS_VAR says where it would be and "
+                "DOORBUS_BROKER__PASSWORD sets it"
+            )
+        return f"{lost}; are user and password those of this broker?"
+
+
+def on_the_bus(role: Role | None, work: Callable[[Client], Awaitable[int]]) -> NoReturn:
+    """Do `work` with a connection to the broker, and end with the status that it returns."""
+    access = Access.of(role)
+    try:
+        status = asyncio.run(_connected(access, work))
+    except KeyboardInterrupt:
+        status = Status.INTERRUPTED
+    raise typer.Exit(status)
+
+
+async def _connected(access: Access, work: Callable[[Client], Awaitable[int]]) -> int:
+    try:
+        async with connect(access.transport(), root=access.settings.root, name=f"doorbus-{access.role}") as client:
+            return await work(client)
+    except ConnectionLost as lost:
+        err.print(line((await access.why_not(lost), "red")))
+    except OSError as error:
+        err.print(line((f"DOORBUS_BROKER__TLS_*: {error}", "red")))
+    return Status.NO_ANSWER

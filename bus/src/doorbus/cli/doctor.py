@@ -1,0 +1,127 @@
+"""`doorbus doctor`."""
+
+import asyncio
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from doorbus.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES
+from doorbus.cli.checks import Finding, Heard, Level, Observed, findings
+from doorbus.cli.common import Access, As, Status, line, out
+from doorbus.client import Client, Event, connect
+from doorbus.messages import LockState, Manifest, State
+from doorbus.snapshot import Reader
+from doorbus.wire import ConnectionLost
+
+_STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+_SETTLE_SECONDS = 0.7
+
+
+def doctor(
+    seconds: Annotated[
+        float, typer.Option(min=1, max=600, help="How long to listen; longer than the services' health period.")
+    ] = 12,
+    role: As = None,
+) -> None:
+    """Check everything and say the way out. Exit status 0: no failure, 1: some, 2: no connection to the broker."""
+    raise typer.Exit(asyncio.run(_doctor(Access.of(role), seconds)))
+
+
+async def _doctor(access: Access, seconds: float) -> int:
+    if access.role not in {role.value for role in HEALTH.receivers}:
+        state = f"user {access.role} may not read health"
+        tell(Finding(Level.FAIL, "user", state, "use --as operator or --as viewer"))
+        return Status.NO_ANSWER
+    try:
+        async with connect(access.transport(), root=access.settings.root, name="doorbus-doctor") as client:
+            tell(Finding(Level.OK, "broker", access.address))
+            tell(Finding(Level.OK, "user", access.role))
+            with out.status("listening to the services"):
+                seen = await observe(client, seconds)
+    except ConnectionLost as lost:
+        tell(Finding(Level.FAIL, "connection", await access.why_not(lost)))
+        return Status.NO_ANSWER
+    except OSError as error:
+        tell(Finding(Level.FAIL, "connection", f"DOORBUS_BROKER__TLS_*: {error}"))
+        return Status.NO_ANSWER
+    return report(seen)
+
+
+def report(seen: Observed) -> Status:
+    """Print what the checks find in what was `seen`; returns the exit status."""
+    found = list(findings(seen))
+    for finding in found:
+        tell(finding)
+    return Status.REFUSED if any(finding.level is Level.FAIL for finding in found) else Status.OK
+
+
+def tell(finding: Finding) -> None:
+    """Print one finding."""
+    way_out = f"- {finding.way_out}" if finding.way_out else ""
+    out.print(line((f"{finding.level.value:4}", _STYLES[finding.level]), f"{finding.what}: {finding.state}", way_out))
+
+
+async def observe(client: Client, seconds: float) -> Observed:
+    """Listen until every service has spoken, at most `seconds` seconds."""
+    view = _View()
+    await client.listen(HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD)
+    began = time.monotonic()
+    listening = asyncio.create_task(view.take_all(client))
+    try:
+        while time.monotonic() - began < (_SETTLE_SECONDS if view.complete else seconds):
+            await asyncio.wait([listening], timeout=0.1)
+            if listening.done():
+                listening.result()
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    return view.observed()
+
+
+class _View:
+    """Collects what is seen."""
+
+    def __init__(self) -> None:
+        self._health: dict[tuple[str, str], tuple[Event[Any], datetime]] = {}
+        self._times: Counter[tuple[str, str]] = Counter()
+        self._doors: dict[str, LockState] = {}
+        self._roster: Manifest | None = None
+        self._reader = Reader()
+
+    async def take_all(self, client: Client) -> None:
+        async for event in client.events():
+            self._take(event)
+
+    def _take(self, event: Event[Any]) -> None:
+        if event.channel is HEALTH:
+            key = (event.ids["service"], event.ids["instance"])
+            self._health[key] = (event, datetime.now(UTC))
+            self._times[key] += 1
+        elif event.channel is LOCK_STATE:
+            self._doors[event.ids["door"]] = event.message
+        elif event.channel is ROSTER_MANIFEST:
+            self._roster = event.message
+            self._reader.manifest(event.message)
+        elif event.ids["shard"].isdecimal():
+            self._reader.shard(int(event.ids["shard"]), event.message)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is there that a sound system shows."""
+        heard = self._heard()
+        online = [one for one in heard if one.health.state is State.ONLINE]
+        roles = {one.health.service for one in online}
+        everybody = roles >= {role.value for role in SERVICES} and all(one.live for one in online)
+        return everybody and bool(self._doors) and self._reader.missing == 0
+
+    def _heard(self) -> tuple[Heard, ...]:
+        # The first message of an instance may be the retained one; the next is fresh for certain.
+        return tuple(
+            Heard(event.message, at, live=self._times[key] > 1) for key, (event, at) in sorted(self._health.items())
+        )
+
+    def observed(self) -> Observed:
+        return Observed(datetime.now(UTC), self._heard(), dict(self._doors), self._roster, self._reader.missing or 0)

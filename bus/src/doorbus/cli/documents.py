@@ -1,0 +1,53 @@
+"""`doorbus acl`, `asyncapi` and `env-example`: the generated documents."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from doorbus import acl as access_rules
+from doorbus import asyncapi as description
+from doorbus.channels import DEFAULT_ROOT
+from doorbus.cli import env
+from doorbus.cli.common import Status, err, line
+
+Check = Annotated[
+    Path | None,
+    typer.Option(
+        help="Print nothing; fail when this file is not what is generated.", dir_okay=False, show_default=False
+    ),
+]
+Root = Annotated[str, typer.Option(help="What all topics begin with; DOORBUS_ROOT of the services.")]
+
+
+def acl(root: Root = DEFAULT_ROOT, check: Check = None) -> None:
+    """Print mosquitto's access rules, from the channel table."""
+    _give(access_rules.text(root), check)
+
+
+def asyncapi(root: Root = DEFAULT_ROOT, check: Check = None) -> None:
+    """Print the AsyncAPI 3 document, from the channel table."""
+    _give(description.text(root), check)
+
+
+def env_example(check: Check = None) -> None:
+    """Print every setting of all services that are installed here, as a .env file."""
+    _give(env.example(env.installed()), check)
+
+
+def _give(text: str, check: Path | None) -> None:
+    if check is None:
+        print(text, end="")
+        return
+    committed = check.read_text() if check.exists() else ""
+    differences = [
+        change
+        for change in difflib.unified_diff(committed.splitlines(), text.splitlines(), lineterm="", n=0)
+        if not change.startswith(("---", "+++", "@@"))
+    ]
+    for change in differences[:20]:
+        err.print(line(change))
+    if differences:
+        err.print(line((f"{check}: not what is generated; write it anew with the same command and > {check}", "red")))
+        raise typer.Exit(Status.REFUSED)

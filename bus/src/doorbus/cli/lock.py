@@ -1,0 +1,107 @@
+"""`doorbus unlock` and `doorbus lock`."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from doorbus.channels import DECISION, LOCK_COMMAND, LOCK_STATE
+from doorbus.cli.common import As, Door, Status, Timeout, line, on_the_bus, out
+from doorbus.client import Client
+from doorbus.messages import Action, Decision, LockCommand, LockState, Outcome, Reason
+from doorbus.service import Outbound
+
+_ADVICE = {
+    Reason.COOLDOWN: "it was opened a moment ago; try again in some seconds",
+    Reason.STALE: "the clocks of this machine and of the actuator disagree, or the network is slow; see doorbus doctor",
+    Reason.FROM_THE_FUTURE: "the clocks of this machine and of the actuator disagree; see doorbus doctor",
+    Reason.CLOCK_IMPLAUSIBLE: "the actuator's clock is wrong; see doorbus doctor",
+    Reason.CODE_MISSING: "give the one-time password with --code",
+    Reason.CODE_WRONG: "is the code of the right door, and is the clock right?",
+    Reason.RELAY_FAILED: "see the actuator's log",
+}
+_REPLAY_SECONDS = 0.5
+
+
+def unlock(  # noqa: PLR0917  # typer reads them as options
+    door: Door,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=3600, help="How long to hold it open; the actuator bounds it.", show_default=False),
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(help="One-time password, where the actuator asks for one.", show_default=False)
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who opens it, for the journal; the broker's user.", show_default=False)
+    ] = None,
+    timeout: Timeout = 5,
+    role: As = None,
+) -> None:
+    """Unlock DOOR and say what was decided. Exit status 0: granted, 1: denied, 2: no answer."""
+    on_the_bus(role, lambda client: command(client, door, _command(Action.UNLOCK, seconds, code, by or role), timeout))
+
+
+def lock(
+    door: Door,
+    by: Annotated[
+        str | None, typer.Option(help="Who locks it, for the journal; the broker's user.", show_default=False)
+    ] = None,
+    timeout: Timeout = 5,
+    role: As = None,
+) -> None:
+    """Lock DOOR at once. Exit status 0: locked, 1: denied, 2: no answer."""
+    on_the_bus(role, lambda client: command(client, door, _command(Action.LOCK, None, None, by or role), timeout))
+
+
+def _command(action: Action, seconds: float | None, code: str | None, by: str | None) -> LockCommand:
+    now = datetime.now(UTC)
+    return LockCommand(
+        action=action, seconds=seconds, code=code, by=(by or "operator")[:128], id=uuid4().hex, issued_at=now
+    )
+
+
+async def command(client: Client, door: str, command: LockCommand, timeout: float) -> int:  # noqa: ASYNC109  # of the user
+    """Send `command` to `door`, wait for the answer to it, and print it; returns the exit status."""
+    await client.listen(DECISION, LOCK_STATE, door=door)
+    with contextlib.suppress(TimeoutError):  # the retained state tells nothing of what comes now
+        async with asyncio.timeout(_REPLAY_SECONDS):
+            await client.expect(LOCK_STATE, door=door)
+    await client.send(Outbound(LOCK_COMMAND, command, {"door": door}))
+    try:
+        async with asyncio.timeout(timeout):
+            answer = await _answer(client, door, command)
+    except TimeoutError:
+        out.print(
+            line(f"{door}:", ("no answer", "red"), f"within {timeout:g} s; is its actuator running? doorbus doctor")
+        )
+        return Status.NO_ANSWER
+    if isinstance(answer, LockState):
+        locked = answer is LockState.LOCKED
+        out.print(line(f"{door}:", (answer.value, "green" if locked else "red")))
+        return Status.OK if locked else Status.REFUSED
+    return _told(door, answer)
+
+
+async def _answer(client: Client, door: str, command: LockCommand) -> Decision | LockState:
+    """The decision on this very command; LOCK is answered by the state, as there is nothing to decide."""
+    while True:
+        event = await client.expect(DECISION, LOCK_STATE, door=door)
+        message: Decision | LockState = event.message
+        if isinstance(message, Decision):
+            if message.command_id == command.id:
+                return message
+        elif command.action is Action.LOCK and message in (LockState.LOCKED, LockState.JAMMED):
+            return message
+
+
+def _told(door: str, decision: Decision) -> int:
+    granted = decision.outcome is Outcome.GRANTED
+    took = f"in {decision.latency_ms:.0f} ms" if decision.latency_ms is not None else ""
+    verdict = (decision.outcome.value, "green" if granted else "red")
+    advice = _ADVICE.get(decision.reason, "")
+    out.print(line(f"{door}:", verdict, decision.reason.value, took, f"({advice})" if advice else ""))
+    return Status.OK if granted else Status.REFUSED

@@ -1,0 +1,252 @@
+"""`doorbus enrol`, `people`, `update` and `remove`."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+
+from doorbus.channels import (
+    ENROL,
+    MIB,
+    REMOVE,
+    RESULT_REPLY,
+    ROSTER_MANIFEST,
+    ROSTER_SHARD,
+    UPDATE,
+    Channel,
+)
+from doorbus.cli.common import As, Person, Status, Timeout, clean, err, line, on_the_bus, out, slug
+from doorbus.client import Client
+from doorbus.codec import Refused
+from doorbus.messages import Enrol, Message, Remove, Result, RosterEntry, Update
+from doorbus.messages import Status as ResultStatus
+from doorbus.service import Outbound
+from doorbus.snapshot import Reader, Snapshot, unpack
+
+_SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
+
+
+def enrol(
+    person: Person,
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PICTURE...", help="JPEG files, one face on each.", exists=True, dir_okay=False, readable=True
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="Name for people to read.", show_default=False)] = None,
+    timeout: Timeout = 30,
+    role: As = None,
+) -> None:
+    """Enrol PERSON from pictures; further ones add samples. Exit status 0: all taken, 1: one refused, 2: no answer."""
+    change = _update(name=name) if name is not None else None
+    on_the_bus(role, lambda client: enrol_pictures(client, person, pictures, change, timeout))
+
+
+def people(timeout: Timeout = 3, role: As = None) -> None:
+    """List who may pass, and when."""
+    on_the_bus(role, lambda client: list_people(client, timeout))
+
+
+def remove(person: Person, timeout: Timeout = 10, role: As = None) -> None:
+    """Forget PERSON: templates and rights."""
+    on_the_bus(role, lambda client: request(client, REMOVE, Remove(), person, timeout))
+
+
+def update(  # noqa: PLR0917  # typer reads them as options
+    person: Person,
+    name: Annotated[str | None, typer.Option(help="Name for people to read.", show_default=False)] = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Let the person in, or not.", show_default=False)
+    ] = None,
+    door: Annotated[
+        list[str] | None, typer.Option(help="Door the person may use; repeat for several.", show_default=False)
+    ] = None,
+    all_doors: Annotated[bool, typer.Option("--all-doors", help="The person may use every door.")] = False,  # noqa: FBT002
+    valid_from: Annotated[
+        str | None,
+        typer.Option(help="First moment, e.g. 2026-12-01 or 2026-12-01T08:00; local time, or with an offset."),
+    ] = None,
+    valid_until: Annotated[str | None, typer.Option(help="Last moment.", show_default=False)] = None,
+    hours: Annotated[
+        str | None, typer.Option(help="Opening hours, e.g. 'Mo-Fr 07:00-19:00'.", show_default=False)
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Confidence asked of this person.", show_default=False)
+    ] = None,
+    clear: Annotated[
+        list[str] | None,
+        typer.Option(help="Field to clear: name, valid_from, valid_until, hours or threshold.", show_default=False),
+    ] = None,
+    timeout: Timeout = 10,
+    role: As = None,
+) -> None:
+    """Change PERSON's name or rights; what is not given stays as it is."""
+    given: dict[str, Any] = {
+        "name": name,
+        "enabled": enabled,
+        "doors": tuple(slug(one) for one in door) if door else None,
+        "valid_from": _moment(valid_from),
+        "valid_until": _moment(valid_until),
+        "hours": hours,
+        "threshold": threshold,
+    }
+    changes = {field: value for field, value in given.items() if value is not None}
+    changes |= dict.fromkeys((["doors"] if all_doors else []) + (clear or []))
+    if not changes:
+        raise typer.BadParameter("nothing to change; see doorbus update --help")
+    message = _update(**changes)
+    on_the_bus(role, lambda client: request(client, UPDATE, message, person, timeout))
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r}: no date or time such as 2026-12-01 or 2026-12-01T08:00") from None
+
+
+def _update(**changes: Any) -> Update:
+    try:
+        return Update(**changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise typer.BadParameter(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+async def enrol_pictures(
+    client: Client,
+    person: str,
+    pictures: Sequence[Path],
+    change: Update | None,
+    timeout: float,  # noqa: ASYNC109  # the user's number, told in the answer
+) -> int:
+    """Send the pictures one after the other, each result on a line of its own; returns the exit status."""
+    asker = await Asker.on(client)
+    statuses = []
+    for number, picture in enumerate(pictures, 1):
+        jpeg = await asyncio.to_thread(picture.read_bytes)
+        if len(jpeg) > ENROL.max_bytes:
+            err.print(line(f"{picture}:", ("too large", "red"), f"at most {ENROL.max_bytes // MIB} MiB are taken"))
+            statuses.append(Status.REFUSED)
+            continue
+        with out.status(f"{person}: {clean(picture.name)} ({number} of {len(pictures)})"):
+            result = await asker.ask(ENROL, Enrol(jpeg=jpeg), person, timeout)
+        statuses.append(_told(str(picture), result, timeout))
+        if result is None:
+            break
+    if change is not None and Status.OK in statuses:
+        statuses.append(_told(f"{person}: name", await asker.ask(UPDATE, change, person, timeout), timeout, "set"))
+    return max(statuses, default=Status.OK)
+
+
+async def request(client: Client, channel: Channel[Any], message: Message, person: str, timeout: float) -> int:  # noqa: ASYNC109
+    """Send one request about `person` and print what became of it; returns the exit status."""
+    asker = await Asker.on(client)
+    done = "forgotten" if channel is REMOVE else "changed"
+    return _told(person, await asker.ask(channel, message, person, timeout), timeout, done)
+
+
+async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109  # the user's number
+    """Print the roster as a table; returns the exit status."""
+    snapshot = await read_roster(client, timeout)
+    if snapshot is None:
+        err.print(line((f"no whole roster within {timeout:g} s; is the enroller running? doorbus doctor", "red")))
+        return Status.NO_ANSWER
+    try:
+        entries = unpack(snapshot, RosterEntry)
+    except Refused as refused:
+        err.print(line((f"the roster cannot be read: {refused}", "red")))
+        return Status.NO_ANSWER
+    if not entries:
+        out.print("Nobody is enrolled: doorbus enrol PERSON PICTURE...")
+        return Status.OK
+    table = Table("person", "name", "may pass", "doors", "valid", "hours", "threshold", box=None, pad_edge=False)
+    for entry in sorted(entries, key=lambda one: one.person):
+        table.add_row(*(line(cell) for cell in _row(entry)))
+    out.print(table)
+    return Status.OK
+
+
+async def read_roster(client: Client, timeout: float) -> Snapshot | None:  # noqa: ASYNC109  # bounds the wait for shards
+    """The roster once all its shards are there; None when they are not within `timeout` seconds."""
+    reader = Reader()
+    await client.listen(ROSTER_MANIFEST, ROSTER_SHARD)
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                event = await client.expect(ROSTER_MANIFEST, ROSTER_SHARD)
+                if event.channel is ROSTER_MANIFEST:
+                    snapshot = reader.manifest(event.message)
+                else:
+                    number = event.ids["shard"]
+                    snapshot = reader.shard(int(number), event.message) if number.isdecimal() else None
+                if snapshot is not None:
+                    return snapshot
+    except TimeoutError:
+        return None
+
+
+class Asker:
+    """Asks the enroller and waits for the answer to that very question (response topic and correlation data)."""
+
+    def __init__(self, client: Client, token: str) -> None:
+        self._client = client
+        self._token = token
+
+    @classmethod
+    async def on(cls, client: Client) -> "Asker":
+        """Listen on a response topic of our own."""
+        token = uuid4().hex
+        await client.listen(RESULT_REPLY, token=token)
+        return cls(client, token)
+
+    async def ask(self, channel: Channel[Any], message: Message, person: str, timeout: float) -> Result | None:  # noqa: ASYNC109
+        """What became of the request; None when nobody said so within `timeout` seconds."""
+        correlation = uuid4().bytes
+        response = (RESULT_REPLY, {"token": self._token})
+        await self._client.send(Outbound(channel, message, {"person": person}, correlation, response))
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    event = await self._client.expect(RESULT_REPLY, token=self._token)
+                    if event.packet.correlation == correlation:
+                        result: Result = event.message
+                        return result
+        except TimeoutError:
+            return None
+
+
+def _told(what: str, result: Result | None, timeout: float, done: str = "") -> Status:
+    if result is None:
+        err.print(line(f"{what}:", (_SILENCE.format(timeout), "red")))
+        return Status.NO_ANSWER
+    if result.status is ResultStatus.OK:
+        samples = "1 sample" if result.samples == 1 else f"{result.samples} samples"
+        out.print(line(f"{what}:", ("ok", "green"), done or f"{result.person} has {samples}"))
+        return Status.OK
+    code = result.error.code.value if result.error else "error"
+    out.print(line(f"{what}:", (code, "red"), result.error.message if result.error else ""))
+    return Status.REFUSED
+
+
+def _row(entry: RosterEntry) -> tuple[str, ...]:
+    ends = (entry.valid_from, entry.valid_until)
+    since, until = (f"{end.astimezone():%Y-%m-%d %H:%M}" if end else "" for end in ends)
+    return (
+        entry.person,
+        entry.name or "",
+        "yes" if entry.enabled else "no",
+        "all" if entry.doors is None else ", ".join(entry.doors) or "none",
+        f"{since} to {until}" if since or until else "always",
+        entry.hours or "any",
+        f"{entry.threshold:g}" if entry.threshold is not None else "",
+    )

@@ -1,0 +1,1 @@
+"""The actuator: the only authority over the door."""

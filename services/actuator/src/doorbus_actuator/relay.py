@@ -1,0 +1,30 @@
+"""What the actuator needs of the thing that moves the bolt."""
+
+from typing import Protocol
+
+
+class RelayError(Exception):
+    """The relay could not be driven; the text says why and what to do."""
+
+
+class Relay(Protocol):
+    """One output. Energised means unlocked: the lock is fail-secure.
+
+    Every method but `close` raises `RelayError` when the output cannot be driven, and after `close`.
+    """
+
+    def setup(self) -> None:
+        """Claim the output, de-energised by the very call that configures it. May be called again after a failure."""
+        ...
+
+    def energise(self) -> None:
+        """Unlock. Needs `setup`."""
+        ...
+
+    def de_energise(self) -> None:
+        """Lock. Needs `setup`."""
+        ...
+
+    def close(self) -> None:
+        """De-energise and let go; the second time does nothing."""
+        ...

@@ -1,0 +1,1 @@
+"""The capture service: pictures of a camera, as frames on the bus."""

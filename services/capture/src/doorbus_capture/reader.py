@@ -1,0 +1,214 @@
+"""Reads a source in a thread that may hang, and hands the newest picture to the event loop."""
+
+import asyncio
+import random
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from doorbus.clock import Clock
+from doorbus.session import Backoff
+from doorbus_capture.sources.source import Shot, Source, SourceEnded, SourceError
+
+_log = structlog.get_logger("doorbus.capture")
+
+_MOST_HUNG = 4
+"""Threads that may hang at the same time; each keeps the memory of its camera's driver."""
+_JOIN_SECONDS = 0.3
+
+
+_BACKOFF = Backoff(first=1.0, longest=30.0)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a source."""
+
+    timeout_seconds: float = 10.0
+    """Without a picture for so long the source counts as hung."""
+    backoff: Backoff = _BACKOFF
+    """Between giving a source up and opening it again."""
+
+
+class Reader:
+    """Keeps a source open: one that hangs, ends or fails is left alone and opened anew, ever more patiently.
+
+    A call into a camera driver cannot be interrupted, so a thread that hangs is abandoned; it lets go of its source
+    when the call returns after all. Such threads do not keep the process alive, but one may crash an interpreter that
+    shuts down around it: see `hung`.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Source],
+        clock: Clock,
+        patience: Patience | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._make = make
+        self._clock = clock
+        self._patience = patience or Patience()
+        self._chance = chance
+        self._threads: list[_ReadingThread] = []
+        self._interval = 0.0
+        self._superseded = 0
+        self.problem: str | None = None
+        """Why there are no pictures at present, for people."""
+        self.reopened = 0
+        """How often a source was given up."""
+
+    def pace(self, fps: float) -> None:
+        """How many pictures a second to read from now on; may be called at any time."""
+        self._interval = 1.0 / fps
+
+    @property
+    def superseded(self) -> int:
+        """Pictures that were read, but replaced by a newer one before anybody took them."""
+        return self._superseded + sum(thread.superseded for thread in self._threads)
+
+    @property
+    def hung(self) -> int:
+        """Threads that are still in a call of their source although they were told to stop."""
+        return sum(thread.stopping() and thread.is_alive() for thread in self._threads)
+
+    async def shots(self) -> AsyncIterator[Shot]:
+        """The newest picture each time one is asked for; waits while the source is away, and for ever once it ended."""
+        failures = 0
+        while True:
+            thread = await self._begin()
+            try:
+                while True:
+                    shot = await self._next(thread)
+                    failures, self.problem = 0, None
+                    yield shot
+            except SourceEnded as ended:
+                self.problem = str(ended)
+                _log.info("source_ended", reason=str(ended))
+                await asyncio.Event().wait()
+            except SourceError as error:
+                self.problem = str(error)
+            finally:
+                thread.stop()
+            delay = self._patience.backoff.delay(failures, self._chance())
+            failures += 1
+            self.reopened += 1
+            _log.warning("source_lost", reason=self.problem, retry_in_s=round(delay, 2), hung=self.hung)
+            await asyncio.sleep(delay)
+
+    async def close(self) -> None:
+        """Stop reading; waits a moment for the source to be closed, but not for one that hangs."""
+        for thread in self._threads:
+            thread.stop()
+        await asyncio.to_thread(self._join)
+
+    def _join(self) -> None:
+        until = self._clock.monotonic() + _JOIN_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, until - self._clock.monotonic()))
+
+    async def _begin(self) -> "_ReadingThread":
+        while True:
+            for done in [thread for thread in self._threads if not thread.is_alive()]:
+                self._superseded += done.superseded
+                self._threads.remove(done)
+            if len(self._threads) < _MOST_HUNG:
+                break
+            self.problem = (
+                f"{len(self._threads)} attempts to read it hang in the driver; plug it in again or restart this"
+            )
+            await asyncio.sleep(self._patience.backoff.longest)
+        loop, wake = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop is closed: a thread that hung has come back too late
+                loop.call_soon_threadsafe(wake.set)
+
+        thread = _ReadingThread(self._make, self._clock, lambda: self._interval, wake, tell)
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
+    async def _next(self, thread: "_ReadingThread") -> Shot:
+        limit = self._patience.timeout_seconds
+        try:
+            async with asyncio.timeout(limit + self._interval):
+                while (shot := thread.take()) is None:
+                    await thread.wake.wait()
+        except TimeoutError:
+            raise SourceError(f"no frame within {limit:g} s; is the camera reachable?") from None
+        return shot
+
+
+class _ReadingThread(threading.Thread):
+    """Opens one source and reads it until told to stop or until it fails; holds the newest picture."""
+
+    def __init__(
+        self,
+        make: Callable[[], Source],
+        clock: Clock,
+        interval: Callable[[], float],
+        wake: asyncio.Event,
+        tell: Callable[[], None],
+    ) -> None:
+        super().__init__(name="camera", daemon=True)
+        self._make = make
+        self._clock = clock
+        self._interval = interval
+        self._tell = tell
+        self._stop_asked = threading.Event()
+        self._lock = threading.Lock()
+        self._newest: Shot | None = None
+        self._error: SourceError | None = None
+        self.wake = wake
+        self.superseded = 0
+
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop_asked.is_set()
+
+    def stop(self) -> None:
+        """Tell it to stop; it does so after the call that it is in."""
+        self._stop_asked.set()
+
+    def take(self) -> Shot | None:
+        """The newest picture if it was not taken yet; raises the `SourceError` that ended the thread."""
+        with self._lock:
+            shot, self._newest = self._newest, None
+            self.wake.clear()
+            if shot is None and self._error is not None:
+                raise self._error
+            return shot
+
+    def run(self) -> None:
+        """Read."""
+        error = SourceError("its reader failed; see the log")
+        source = self._make()
+        try:
+            source.open()
+            self._read(source)
+        except SourceError as reason:
+            error = reason
+        finally:
+            with self._lock:
+                self._error = error
+            self._tell()
+            source.close()
+
+    def _read(self, source: Source) -> None:
+        due = self._clock.monotonic()
+        while not self.stopping():
+            while not self.stopping() and (left := due - self._clock.monotonic()) > 0:
+                if not source.skip():
+                    self._stop_asked.wait(left)
+            if self.stopping():
+                return
+            shot = source.read()
+            with self._lock:
+                self.superseded += self._newest is not None
+                self._newest = shot
+            self._tell()
+            # Keeps to the beat, unless that lies in the past.
+            due = max(due + self._interval(), self._clock.monotonic())

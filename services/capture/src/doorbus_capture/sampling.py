@@ -1,0 +1,97 @@
+"""Which pictures are worth sending: a motion gate with a hold-over and a keep-alive. Pure."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Thumbnail = NDArray[np.uint8]
+"""Grey picture of shape (THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH)."""
+
+THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 64, 48
+CELL_LEVELS = 10
+"""Grey levels (of 256) by which a cell must differ to count as changed.
+
+A cell averages 100 pixels of a 640x480 picture, which brings the noise of a dim webcam (a standard deviation of 10
+levels a pixel) down to 1.
+"""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How often to look, and what to send."""
+
+    fps: float = 10.0
+    """Pictures a second while something moves and during the hold-over; all of them are sent."""
+    idle_fps: float = 5.0
+    """Pictures a second that are looked at while nothing happens."""
+    keepalive_seconds: float = 2.0
+    """While nothing happens one picture is sent each so many seconds."""
+    motion_threshold: float = 0.005
+    """Share of the thumbnail's cells, 0..1, that must have changed to count as motion; 0 sends everything."""
+    motion_hold_seconds: float = 10.0
+    """How long after the last motion everything is still sent: a person waits for the door without moving."""
+
+
+class Why(StrEnum):
+    """Why a picture is sent."""
+
+    MOTION = "motion"
+    HOLD = "hold"
+    KEEPALIVE = "keepalive"
+
+
+@dataclass(frozen=True)
+class State:
+    """What the gate remembers. Times are monotonic seconds; None when it has not happened yet."""
+
+    reference: Thumbnail | None = field(default=None, repr=False)
+    """Thumbnail of the picture that was sent last, so that slow motion adds up."""
+    moved_at: float | None = None
+    sent_at: float | None = None
+
+
+def motion(reference: Thumbnail | None, thumbnail: Thumbnail) -> float:
+    """Share of the cells, 0..1, that changed by more than `CELL_LEVELS`; 1 when there is no reference.
+
+    The median change is taken off first, so that the camera's exposure or a cloud is no motion.
+    """
+    if reference is None:
+        return 1.0
+    change = thumbnail.astype(np.int16) - reference
+    return float(np.mean(np.abs(change - np.median(change)) > CELL_LEVELS))
+
+
+def sample(rules: Rules, state: State, thumbnail: Thumbnail, now: float) -> tuple[State, Why | None]:
+    """Whether to send a picture.
+
+    Args:
+        rules: the settings.
+        state: what the last call returned.
+        thumbnail: of the picture in question.
+        now: when it was taken, in monotonic seconds.
+
+    Returns:
+        The new state, and why to send the picture, or None to suppress it.
+    """
+    moved = motion(state.reference, thumbnail) >= rules.motion_threshold
+    moved_at = now if moved else state.moved_at
+    if moved:
+        why = Why.MOTION
+    elif _holding(rules, moved_at, now):
+        why = Why.HOLD
+    elif state.sent_at is None or now - state.sent_at >= rules.keepalive_seconds:
+        why = Why.KEEPALIVE
+    else:
+        return State(state.reference, moved_at, state.sent_at), None
+    return State(thumbnail, moved_at, now), why
+
+
+def looks_per_second(rules: Rules, state: State, now: float) -> float:
+    """How many pictures a second to look at from now on."""
+    return rules.fps if _holding(rules, state.moved_at, now) else rules.idle_fps
+
+
+def _holding(rules: Rules, moved_at: float | None, now: float) -> bool:
+    return moved_at is not None and now - moved_at <= rules.motion_hold_seconds

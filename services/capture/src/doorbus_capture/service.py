@@ -1,0 +1,132 @@
+"""The capture service: pictures in, frames out."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import ClassVar
+
+import structlog
+
+from doorbus.channels import FRAME, Role
+from doorbus.clock import Clock
+from doorbus.messages import Frame
+from doorbus.service import Outbound, Producer, Service
+from doorbus_capture import imaging, sampling
+from doorbus_capture.picture import fitted
+from doorbus_capture.reader import Reader
+from doorbus_capture.settings import Capture
+from doorbus_capture.sources.source import Shot
+from doorbus_capture.stillness import Stillness
+
+_log = structlog.get_logger("doorbus.capture")
+
+_FPS_SECONDS = 5.0
+"""The figure `fps` is a mean over so long."""
+
+
+class CaptureService(Service):
+    """Sends what one camera sees, as far as it is worth sending.
+
+    `reader` is None when the camera is `none` and the frames come from elsewhere. `run` tells this run's frame ids from
+    those of every other run.
+    """
+
+    role: ClassVar[Role] = Role.CAPTURE
+
+    def __init__(self, settings: Capture, reader: Reader | None, clock: Clock, run: str) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._clock = clock
+        self._run = run
+        self._address = settings.address
+        self._view = settings.view
+        self._rules = settings.rules
+        self._ids = {"door": settings.door, "camera": settings.camera}
+        self._gate = sampling.State()
+        self._stillness = Stillness()
+        self._last_at: float | None = None
+        self._sent_at: deque[float] = deque()
+        self._sent = 0
+        self._suppressed = 0
+
+    def producers(self) -> Sequence[Producer]:
+        """The camera, if there is one."""
+        return () if self._reader is None else (self._frames,)
+
+    def figures(self) -> Mapping[str, float]:
+        """How the camera does: counts since the start, frames a second of late, seconds since the last picture."""
+        if self._reader is None:
+            return {}
+        now = self._clock.monotonic()
+        figures = {
+            "frames_sent": self._sent,
+            "frames_suppressed": self._suppressed,
+            "frames_superseded": self._reader.superseded,
+            "reopened": self._reader.reopened,
+            "hung": self._reader.hung,
+            "fps": sum(now - at <= _FPS_SECONDS for at in self._sent_at) / _FPS_SECONDS,
+        }
+        return figures if self._last_at is None else figures | {"last_frame_age_seconds": now - self._last_at}
+
+    def problem(self) -> str | None:
+        """Why there are no pictures, or none that can be trusted."""
+        if self._reader is None:
+            return None
+        trouble = self._reader.problem or self._frozen()
+        return trouble and f"DOORBUS_CAPTURE__SOURCE={self._address.shown}: {trouble}"
+
+    @property
+    def hung(self) -> bool:
+        """Whether a thread still hangs in the camera's driver."""
+        return self._reader is not None and self._reader.hung > 0
+
+    async def stop(self) -> Sequence[Outbound]:
+        """Let go of the camera."""
+        if self._reader is not None:
+            await self._reader.close()
+        return ()
+
+    async def _frames(self) -> AsyncIterator[Outbound]:
+        """Frames while there are pictures; never ends by itself."""
+        if self._reader is None:
+            return
+        self._reader.pace(self._settings.fps)
+        async for shot in self._reader.shots():
+            jpeg = await asyncio.to_thread(self._look, shot)
+            self._reader.pace(sampling.looks_per_second(self._rules, self._gate, shot.at))
+            self._last_at = shot.at
+            if jpeg is None:
+                self._suppressed += 1
+                continue
+            yield Outbound(FRAME, self._frame(shot, jpeg), self._ids)
+
+    def _look(self, shot: Shot) -> bytes | None:
+        """The JPEG of a picture that is worth sending. Takes milliseconds, so it runs beside the event loop."""
+        if self._address.kind.live:
+            self._stillness = self._stillness.after(shot.image, shot.at)
+        image = self._view.apply(shot.image)
+        self._gate, why = sampling.sample(self._rules, self._gate, imaging.thumbnail(image), shot.at)
+        if why is None:
+            return None
+        size = fitted(image.shape[1], image.shape[0], self._settings.width, self._settings.height)
+        return imaging.encode_jpeg(imaging.resize(image, size), self._settings.jpeg_quality)
+
+    def _frame(self, shot: Shot, jpeg: bytes) -> Frame:
+        frame = Frame(
+            jpeg=jpeg,
+            frame_id=f"{self._settings.camera}-{self._run}-{self._sent}",
+            captured_at=shot.captured_at,
+            seq=self._sent,
+            label=shot.label,
+        )
+        self._sent += 1
+        self._sent_at.append(shot.at)
+        while shot.at - self._sent_at[0] > _FPS_SECONDS:
+            self._sent_at.popleft()
+        _log.debug("frame", frame_id=frame.frame_id, bytes=len(jpeg))
+        return frame
+
+    def _frozen(self) -> str | None:
+        limit = self._settings.frozen_seconds
+        still = 0.0 if self._last_at is None else self._stillness.seconds(self._last_at)
+        return f"every picture is the same since {limit:g} s; is the camera frozen?" if 0 < limit <= still else None

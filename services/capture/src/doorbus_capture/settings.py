@@ -1,0 +1,130 @@
+"""What the capture service can be told."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from doorbus.messages import Slug
+from doorbus.settings import Section, ServiceSettings
+from doorbus_capture.picture import QUARTER, Region, View
+from doorbus_capture.reader import Patience
+from doorbus_capture.sampling import Rules
+from doorbus_capture.sources.address import Address, parse
+from doorbus_capture.sources.factory import Options
+
+
+class Capture(Section):
+    """One camera at one door. Several cameras are several processes, each with an instance name of its own."""
+
+    source: str = Field(
+        default="sample",
+        repr=False,
+        description="`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...) or a "
+        "snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg).",
+    )
+    door: Slug = Field(default="front", description="Id of the door.")
+    camera: Slug = Field(default="porch", description="Id of the camera at that door.")
+    fps: float = Field(default=10.0, gt=0, le=60, description="Frames a second while something moves.")
+    idle_fps: float = Field(
+        default=5.0, gt=0, le=60, description="Pictures a second that are looked at while nothing moves."
+    )
+    keepalive_seconds: float = Field(
+        default=2.0, gt=0, le=3600, description="While nothing moves one frame is sent each so many seconds."
+    )
+    motion_threshold: float = Field(
+        default=0.005,
+        ge=0,
+        le=1,
+        description="Share of the picture, 0 to 1, that must change to count as motion; 0 sends every picture.",
+    )
+    motion_hold_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="How long after the last motion every picture is still sent, in seconds.",
+    )
+    width: int = Field(default=640, ge=64, le=7680, description="Frames are at most this wide, in pixels.")
+    height: int = Field(default=480, ge=64, le=7680, description="Frames are at most this high, in pixels.")
+    jpeg_quality: int = Field(default=88, ge=1, le=100, description="JPEG quality, 1 to 100.")
+    rotate: Annotated[int, Field(ge=0, le=270, multiple_of=QUARTER)] = Field(
+        default=0, description="Degrees clockwise that bring the picture upright: 0, 90, 180 or 270."
+    )
+    mirror: bool = Field(default=False, description="Swap left and right.")
+    crop: str = Field(
+        default="0,0,1,1",
+        description="Part of the upright picture that is looked at and sent: x,y,width,height as fractions 0 to 1.",
+    )
+    source_width: int | None = Field(
+        default=None, ge=1, description="Width to ask of a device, in pixels; its own choice when not given."
+    )
+    source_height: int | None = Field(
+        default=None, ge=1, description="Height to ask of a device, in pixels; its own choice when not given."
+    )
+    timeout_seconds: float = Field(
+        default=10.0, gt=0, le=600, description="A source without a picture for so many seconds is opened again."
+    )
+    frozen_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="A camera whose pictures are the same to the bit for so many seconds is reported; 0 never.",
+    )
+    loop: bool = Field(default=True, description="Whether a file or a directory begins again at its end.")
+    scene_seconds: float = Field(
+        default=2.5, gt=0, le=3600, description="How long `sample` and a directory show each picture, in seconds."
+    )
+
+    @field_validator("source")
+    @classmethod
+    def _source_is_known(cls, text: str) -> str:
+        parse(text)
+        return text
+
+    @field_validator("crop")
+    @classmethod
+    def _crop_is_a_region(cls, text: str) -> str:
+        Region.parse(text)
+        return text
+
+    @property
+    def address(self) -> Address:
+        """Where the pictures come from."""
+        return parse(self.source)
+
+    @property
+    def view(self) -> View:
+        """What of the pictures counts."""
+        return View(self.rotate, self.mirror, Region.parse(self.crop))
+
+    @property
+    def rules(self) -> Rules:
+        """Which pictures are sent."""
+        return Rules(
+            fps=self.fps,
+            idle_fps=self.idle_fps,
+            keepalive_seconds=self.keepalive_seconds,
+            motion_threshold=self.motion_threshold,
+            motion_hold_seconds=self.motion_hold_seconds,
+        )
+
+    @property
+    def patience(self) -> Patience:
+        """How long to wait for the source."""
+        return Patience(timeout_seconds=self.timeout_seconds)
+
+    def options(self, var: Path) -> Options:
+        """What the source is told; sample pictures lie below `var`."""
+        return Options(
+            samples=var / "samples",
+            scene_seconds=self.scene_seconds,
+            loop=self.loop,
+            timeout_seconds=self.timeout_seconds,
+            width=self.source_width,
+            height=self.source_height,
+        )
+
+
+class CaptureSettings(ServiceSettings):
+    """All settings of the capture service."""
+
+    capture: Capture = Capture()

@@ -1,0 +1,96 @@
+"""What DOORBUS_CAPTURE__SOURCE says: which kind of camera, and where. Pure."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+SNAPSHOT_PREFIX = "snapshot+"
+_VIDEO_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "srt")
+_WEB_SCHEMES = ("http", "https")
+_PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
+_SECRET = re.compile(r"(?i)((?:user|login|pass|pwd|token|key|auth)[^=/]*=)[^/]*")
+_HIDDEN = r"\1..."
+_HIGHEST_PORT = 65535
+
+
+class Kind(StrEnum):
+    """The kinds of source."""
+
+    SAMPLE = "sample"
+    NONE = "none"
+    DEVICE = "device"
+    STREAM = "stream"
+    SNAPSHOT = "snapshot"
+    PATH = "path"
+    """A file or a directory; which of them is looked up when it is opened."""
+
+    @property
+    def live(self) -> bool:
+        """Whether a camera is behind it, whose pictures differ at least by their noise."""
+        return self in {Kind.DEVICE, Kind.STREAM, Kind.SNAPSHOT}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A source as the settings name it."""
+
+    kind: Kind
+    location: str = field(repr=False)
+    """Device number or path, URL, or path; may hold credentials."""
+
+    @property
+    def shown(self) -> str:
+        """The location for people: without user, password, query, and whatever else looks like a credential."""
+        scheme, separator, rest = self.location.partition("://")
+        if not separator:
+            return self.location
+        # The last @ ends the credentials, also where a / or ? in the password makes the URL wrong.
+        place = rest.rpartition("@")[2]
+        place, mark, _ = place.partition("?")
+        place = place.partition("#")[0]
+        return f"{scheme}://{_SECRET.sub(_HIDDEN, place)}{'?...' if mark else ''}"
+
+
+def parse(text: str) -> Address:
+    """The source that a setting names.
+
+    Raises:
+        ValueError: it can be none; the text names the kinds that there are, and no credentials.
+    """
+    text = text.strip()
+    if text in {Kind.SAMPLE, Kind.NONE}:
+        return Address(Kind(text), text)
+    if text.isdecimal() or re.fullmatch(r"/dev/video\d+", text):
+        return Address(Kind.DEVICE, text)
+    if not text or "\0" in text:
+        raise ValueError(f"is no source; give one of {_KINDS}")
+    if "://" not in text:
+        return Address(Kind.PATH, text)
+    return _url(text)
+
+
+_KINDS = (
+    "`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...) "
+    "or a snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg)"
+)
+
+
+def _url(text: str) -> Address:
+    asked_for_snapshot = text.startswith(SNAPSHOT_PREFIX)
+    address = Address(Kind.STREAM, text.removeprefix(SNAPSHOT_PREFIX))
+    schemes = _WEB_SCHEMES if asked_for_snapshot else _VIDEO_SCHEMES
+    scheme = address.location.partition("://")[0].lower()
+    if scheme not in schemes:
+        raise ValueError(f"{scheme}:// is not known here; give one of {_KINDS}")
+    if any(character <= " " for character in text):
+        raise ValueError(f"{address.shown}: a URL has no spaces; write %20")
+    try:
+        parts = urlsplit(address.location)
+        complete = bool(parts.hostname) and (parts.port is None or 0 < parts.port <= _HIGHEST_PORT)
+    except ValueError:
+        complete = False
+    if not complete:
+        raise ValueError(f"{address.shown}: no host and port; write / ? # @ in a password as %2F %3F %23 %40")
+    is_picture = scheme in _WEB_SCHEMES and parts.path.lower().endswith(_PICTURE_ENDINGS)
+    return Address(Kind.SNAPSHOT if asked_for_snapshot or is_picture else Kind.STREAM, address.location)

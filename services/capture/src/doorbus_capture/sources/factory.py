@@ -1,0 +1,57 @@
+"""From an address to the source that reads it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from doorbus.clock import Clock
+from doorbus_capture.sources.address import Address, Kind
+from doorbus_capture.sources.directory import DirectorySource, is_picture
+from doorbus_capture.sources.sample import SampleSource
+from doorbus_capture.sources.snapshot import SnapshotSource
+from doorbus_capture.sources.source import Source
+from doorbus_capture.sources.video import CameraSource, FileSource
+
+
+@dataclass(frozen=True)
+class Options:
+    """What sources can be told besides where they are."""
+
+    samples: Path
+    """Directory of the sample pictures."""
+    scene_seconds: float = 2.5
+    loop: bool = True
+    timeout_seconds: float = 10.0
+    width: int | None = None
+    height: int | None = None
+
+
+def maker(address: Address, options: Options, clock: Clock) -> Callable[[], Source] | None:
+    """What makes a new, unopened source of this address for each try; None when no pictures are to be had (`none`)."""
+    if address.kind is Kind.NONE:
+        return None
+    return lambda: _make(address, options, clock)
+
+
+def _make(address: Address, options: Options, clock: Clock) -> Source:
+    match address.kind:
+        case Kind.DEVICE:
+            number = int(address.location.removeprefix("/dev/video"))
+            return _camera(number, options, clock)
+        case Kind.STREAM:
+            return _camera(address.location, options, clock)
+        case Kind.SNAPSHOT:
+            return SnapshotSource(address.location, clock, timeout_seconds=options.timeout_seconds)
+        case Kind.PATH:
+            path = Path(address.location)
+            if path.is_dir() or is_picture(path):
+                return DirectorySource(path, clock, seconds=options.scene_seconds, loop=options.loop)
+            return FileSource(path, clock, loop=options.loop)
+        case _:
+            return SampleSource(options.samples, clock, options.scene_seconds)
+
+
+def _camera(location: str | int, options: Options, clock: Clock) -> CameraSource:
+    return CameraSource(
+        location, clock, timeout_seconds=options.timeout_seconds, width=options.width, height=options.height
+    )

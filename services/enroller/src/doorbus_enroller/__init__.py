@@ -1,0 +1,1 @@
+"""Keeps the people: turns enrolment requests into the gallery and the roster."""

@@ -1,0 +1,216 @@
+"""What becomes of a request: a sample to keep, rights to write, or a fault that says what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from doorbus.codec import Refusal
+from doorbus.messages import ErrorCode, Fault, Rights, Update
+
+Template = NDArray[np.float32]
+"""Shape [d]; of unit length."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is asked of a picture."""
+
+    min_size: float
+    """Least distance between the outer corners of the eyes, in pixels of the picture."""
+    min_sharpness: float
+    """Least variance of the Laplacian of the aligned face."""
+    min_live: float
+    """Least liveness; 0 asks for none."""
+    background: float
+    """A face smaller than this share of the largest one stands in the background and does not count."""
+    duplicate_margin: float
+    """How much more than the recognizer's same-person similarity, as a share of the way from there to 1, a face must
+    resemble somebody else to be refused as that person. The recognizer's value is that of 1 stranger in 1,000; among a
+    few hundred people it would turn many newcomers away."""
+    max_samples: int
+    """Most samples kept of one person."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One face on the picture, as a recognizer measured it."""
+
+    size: float
+    sharpness: float
+    quality: float
+    live: float | None
+    template: Template = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a recognizer says of a picture."""
+
+    model: str
+    faces: tuple[Candidate, ...]
+    same_person_similarity: float
+    error: ErrorCode | None = None
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What the gallery holds of one person."""
+
+    templates: NDArray[np.float32] = field(repr=False)
+    """Shape [samples, d]; rows of unit length."""
+    pictures: frozenset[str]
+    """SHA-256 of each picture that became a sample."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Everybody enrolled. `model` is None while there is nobody."""
+
+    model: str | None = None
+    people: Mapping[str, Enrolled] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The very picture is a sample of the person already: nothing to do, as after a redelivery."""
+
+
+def decide(person: str, picture: str, answer: Answer, gallery: Gallery, rules: Rules) -> Candidate | Known | Fault:
+    """Whether the picture with the SHA-256 `picture` becomes a sample of `person`; the first rule that fails tells."""
+    if answer.error is not None:
+        return Fault(code=answer.error, message=_UNUSABLE.get(answer.error, "the recognizer could not use the picture"))
+    enrolled = gallery.people.get(person)
+    if enrolled and picture in enrolled.pictures:
+        return Known()
+    if gallery.model not in (None, answer.model):
+        return _other_model(gallery.model, answer.model)
+    face = choose(answer.faces, rules)
+    if isinstance(face, Fault):
+        return face
+    return _objection(person, face, answer, gallery, rules) or face
+
+
+def choose(faces: tuple[Candidate, ...], rules: Rules) -> Candidate | Fault:
+    """The one face that the picture is of, if it is good enough."""
+    if not faces:
+        return Fault(code=ErrorCode.NO_FACE, message="no face found; send a picture of the face from the front")
+    face = max(faces, key=lambda each: each.size)
+    count = sum(each.size >= face.size * rules.background for each in faces)
+    if count > 1:
+        return Fault(
+            code=ErrorCode.SEVERAL_FACES, message=f"{count} faces of similar size; send a picture of one person"
+        )
+    if face.size < rules.min_size:
+        return Fault(
+            code=ErrorCode.TOO_SMALL,
+            message=f"the eyes span {face.size:.0f} pixels, {rules.min_size:g} are asked; "
+            "come closer or send a larger picture",
+        )
+    if face.sharpness < rules.min_sharpness:
+        return Fault(
+            code=ErrorCode.BLURRED,
+            message=f"sharpness {face.sharpness:.0f}, {rules.min_sharpness:g} is asked; "
+            "hold still, look for light and focus on the face",
+        )
+    if rules.min_live > 0 and (face.live is None or face.live < rules.min_live):
+        told = "the recognizer measures no liveness" if face.live is None else f"liveness {face.live:.2f}"
+        return Fault(
+            code=ErrorCode.NOT_LIVE,
+            message=f"{told}, {rules.min_live:g} is asked; send a picture of the person, not of a photo or screen",
+        )
+    return face
+
+
+def similarities(template: Template, gallery: Gallery) -> dict[str, float]:
+    """Cosine similarity of `template` to the mean template of each person, as recognizers match."""
+    if not gallery.people:
+        return {}
+    means = np.stack([known.templates.mean(axis=0) for known in gallery.people.values()])
+    lengths = np.maximum(np.linalg.norm(means, axis=1), np.finfo(np.float32).tiny)
+    return dict(zip(gallery.people, (means @ template / lengths).tolist(), strict=True))
+
+
+def _objection(person: str, face: Candidate, answer: Answer, gallery: Gallery, rules: Rules) -> Fault | None:
+    """Why a good face cannot join the gallery as a sample of `person`."""
+    enrolled = gallery.people.get(person)
+    if enrolled and len(enrolled.templates) >= rules.max_samples:
+        return Fault(
+            code=ErrorCode.TOO_MANY_SAMPLES,
+            message=f"{person} has {len(enrolled.templates)} samples, the most that are kept; "
+            f"remove {person} to begin anew",
+        )
+    if any(known.templates.shape[1:] != face.template.shape for known in gallery.people.values()):
+        return _other_model(gallery.model, f"{answer.model} of {len(face.template)} dimensions")
+    same_person = answer.same_person_similarity
+    similar = similarities(face.template, gallery)
+    own = similar.pop(person, None)
+    other, highest = max(similar.items(), key=lambda item: item[1], default=("", -1.0))
+    duplicate = same_person + rules.duplicate_margin * (1 - same_person)
+    if other and highest >= duplicate and (own is None or highest > own):
+        return Fault(
+            code=ErrorCode.ALREADY_SOMEONE_ELSE,
+            message=f"this face is enrolled as {other} (similarity {highest:.2f}); remove {other} first to rename",
+        )
+    if own is not None and own < same_person:
+        return Fault(
+            code=ErrorCode.NOT_THE_SAME_PERSON,
+            message=f"similarity {own:.2f} to the samples of {person}, {same_person:.2f} is asked; "
+            f"if it is {person}, send a picture more like the first, or remove {person} and begin anew",
+        )
+    return None
+
+
+def _other_model(gallery: str | None, recognizer: str) -> Fault:
+    return Fault(
+        code=ErrorCode.OTHER_MODEL,
+        message=f"the gallery was made with {gallery}, the recognizer runs {recognizer}; "
+        f"set DOORBUS_RECOGNIZER__MODEL={gallery} again, or remove all people and enrol them anew",
+    )
+
+
+def revise(rights: Rights, update: Update) -> Rights | Fault:
+    """The rights of a person after `update`. Opening hours are taken as they are: the actuator reads them."""
+    changes = {name: getattr(update, name) for name in update.model_fields_set}
+    if not changes:
+        fields = ", ".join(Update.model_fields)
+        return Fault(code=ErrorCode.BAD_REQUEST, message=f"nothing to change; send one or more of {fields}")
+    revised = rights.model_copy(update=changes)
+    if revised.valid_from and revised.valid_until and revised.valid_from >= revised.valid_until:
+        return Fault(
+            code=ErrorCode.BAD_REQUEST,
+            message=f"valid_from {revised.valid_from.isoformat()} must come before "
+            f"valid_until {revised.valid_until.isoformat()}",
+        )
+    return revised
+
+
+def fault_of(refusal: Refusal, detail: str, *, picture: bool) -> Fault:
+    """How a packet that was refused before it became a message is told to its sender.
+
+    `picture` says whether a picture was asked for.
+    """
+    if picture and refusal in _NO_PICTURE:
+        return Fault(code=ErrorCode.NOT_A_PICTURE, message=_UNUSABLE[ErrorCode.NOT_A_PICTURE])
+    if refusal in _REFUSED:
+        code, message = _REFUSED[refusal]
+        return Fault(code=code, message=message)
+    code = ErrorCode.TOO_LARGE if refusal is Refusal.TOO_LARGE else ErrorCode.BAD_REQUEST
+    return Fault(code=code, message=f"the message cannot be taken ({refusal})" + (f": {detail}" if detail else ""))
+
+
+_UNUSABLE = {
+    ErrorCode.NOT_A_PICTURE: "this is no JPEG that can be read; send a whole JPEG file",
+    ErrorCode.TOO_LARGE: "the picture has more pixels than a recognizer takes; send a smaller one",
+    ErrorCode.UNSUPPORTED: "the recognizer does not support this kind of picture; send an ordinary JPEG",
+    ErrorCode.BUSY: "the recognizer is busy; try again",
+}
+_NO_PICTURE = frozenset({Refusal.EMPTY, Refusal.NOT_A_PICTURE, Refusal.TRUNCATED})
+_REFUSED = {
+    Refusal.RETAINED: (ErrorCode.RETAINED, "a retained request may be older than it looks; send it without retain"),
+    Refusal.BAD_ID: (
+        ErrorCode.BAD_PERSON_ID,
+        "ids begin with a-z or 0-9 and go on with up to 63 of a-z, 0-9, _ and -; update sets the display name",
+    ),
+}

@@ -1,0 +1,56 @@
+"""The roster and the gallery as the messages that publish them."""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from doorbus import channels
+from doorbus.channels import Channel
+from doorbus.messages import GalleryEntry, Manifest, RosterEntry
+from doorbus.seal import Seal
+from doorbus.service import Outbound
+from doorbus.snapshot import MAX_SHARDS, pack
+from doorbus_enroller.enrolment import Gallery
+from doorbus_enroller.store import People
+from doorbus_enroller.templates import to_bytes
+
+
+@dataclass(frozen=True)
+class Map:
+    """One packed map. Packed once for each version, so that a reconnect brings readers nothing to load again."""
+
+    manifest_channel: Channel[Manifest]
+    shard_channel: Channel[Any]
+    manifest: Manifest
+    shards: tuple[bytes, ...]
+
+    def messages(self, former_shards: int = MAX_SHARDS) -> Iterator[Outbound]:
+        """Shards, then the manifest that names them, then deletions of the retained shards beyond."""
+        for index, shard in enumerate(self.shards):
+            yield Outbound(self.shard_channel, shard, {"shard": str(index)})
+        yield Outbound(self.manifest_channel, self.manifest)
+        for index in range(len(self.shards), former_shards):
+            yield Outbound(self.shard_channel, b"", {"shard": str(index)})
+
+
+def roster_map(people: People) -> Map:
+    """Who may enter, where and when."""
+    entries = (
+        RosterEntry.model_validate({**each.rights.model_dump(), "person": each.person}) for each in people.people
+    )
+    manifest, shards = pack(entries, people.roster_version)
+    return Map(channels.ROSTER_MANIFEST, channels.ROSTER_SHARD, manifest, shards)
+
+
+def gallery_map(version: int, gallery: Gallery, seal: Seal) -> Map:
+    """Everybody's templates, sealed."""
+    entries = (
+        GalleryEntry(
+            person=person,
+            templates=tuple(base64.b64encode(to_bytes(row)).decode() for row in enrolled.templates),
+        )
+        for person, enrolled in gallery.people.items()
+    )
+    manifest, shards = pack(entries, version, gallery.model, seal)
+    return Map(channels.GALLERY_MANIFEST, channels.GALLERY_SHARD, manifest, shards)

@@ -1,0 +1,29 @@
+"""`python -m doorbus_recognizer`: the recognizer as a process."""
+
+import sys
+
+from doorbus.assets import AssetError
+from doorbus.clock import SystemClock
+from doorbus.seal import open_seal
+from doorbus.service import run
+from doorbus.settings import load
+from doorbus_recognizer.models.registry import ModelUnavailable
+from doorbus_recognizer.service import RecognizerService
+from doorbus_recognizer.settings import RecognizerSettings
+from doorbus_recognizer.vision import build_vision
+
+
+def main() -> int:
+    """Build the models and run; return the exit status."""
+    settings = load(RecognizerSettings)
+    try:
+        parts = settings.recognizer.model_dump(include={"model", "detector", "engine", "liveness", "threads"})
+        eyes = build_vision(weights_dir=settings.weights, **parts)
+    except (AssetError, ModelUnavailable) as error:
+        sys.exit(f"DOORBUS_RECOGNIZER__MODEL={settings.recognizer.model}: {error}")
+    own, name = settings.recognizer, settings.instance
+    return run(RecognizerService(eyes, open_seal(settings), own, instance=name, clock=SystemClock()), settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Models without weights, for tests of everything around them. They obey the same protocols and keep a record.
+
+A fake face is a plain square: `portrait` paints one in a colour of its own for each name, `FakeDetector` finds the
+squares, and `FakeEmbedder` derives the template from the colour, so that two pictures of one name match and two of
+different names do not, through JPEG compression and all.
+"""
+
+import hashlib
+
+import numpy as np
+
+from doorbus_recognizer.faces import Box, Detection, Image, Landmarks, Located, Template
+from doorbus_recognizer.models.geometry import ARCFACE_POINTS, ARCFACE_SIZE, Points, apply, invert, square_crop
+
+BACKGROUND = 127
+_LEVELS = (20, 70, 185, 235)
+_CONTRAST = 28
+"""Half of what the level nearest to the background differs from it."""
+_LENGTH = 64
+_MARGIN = 8
+
+
+def portrait(*names: str, size: int = 160, frame: tuple[int, int] = (640, 480)) -> Image:
+    """A grey picture with one square face for each name, from left to right.
+
+    Args:
+        names: whose faces; each name has a colour of its own, of 64, as far as its digest spreads.
+        size: side of a face in pixels.
+        frame: width and height of the picture.
+
+    Raises:
+        ValueError: the faces do not fit.
+    """
+    width, height = frame
+    if len(names) * (size + _MARGIN) > width or size > height:
+        raise ValueError(f"{len(names)} faces of {size} px do not fit into {width}x{height}")
+    image: Image = np.full((height, width, 3), BACKGROUND, dtype=np.uint8)
+    top = (height - size) // 2
+    for index, name in enumerate(names):
+        left = _MARGIN + index * (size + _MARGIN)
+        image[top : top + size, left : left + size] = _colour(name)
+    return image
+
+
+class FakeDetector:
+    """Finds the squares that `portrait` paints."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, ...]] = []
+        """Shape of each picture so far."""
+
+    def detect(self, image: Image) -> tuple[Detection, ...]:
+        """The squares on a picture, from left to right."""
+        self.seen.append(image.shape)
+        painted = np.abs(image.astype(np.int16) - BACKGROUND).max(axis=2) > _CONTRAST
+        columns = np.flatnonzero(painted.any(axis=0))
+        if not len(columns):
+            return ()
+        runs = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
+        return tuple(_detection(run, np.flatnonzero(painted[:, run].any(axis=1))) for run in runs)
+
+
+class FakeMesh:
+    """Puts the five points where a frontal face with open eyes has them in its box."""
+
+    def __init__(self, score: float = 1.0) -> None:
+        self._score = score
+
+    def locate(self, image: Image, detection: Detection) -> Landmarks:  # noqa: ARG002 (what a real mesh looks at)
+        """The landmarks of a face that fills its box."""
+        left, top, width, height = detection.box
+        matrix = square_crop((left + width / 2, top + height / 2), max(width, height), 0.0, ARCFACE_SIZE)
+        mesh = np.zeros((468, 3))
+        mesh[:, :2] = apply(invert(matrix), _frontal())
+        return Landmarks(points=mesh, score=self._score)
+
+
+class FakeEmbedder:
+    """Derives the template from the colour in the middle of the face."""
+
+    def __init__(self, model_id: str = "fake@1") -> None:
+        self.model_id = model_id
+
+    def embed(self, image: Image, face: Located) -> Template:  # noqa: ARG002 (what other embedders cut from)
+        """A unit vector that depends on the face's colour alone; those of different colours are about orthogonal."""
+        middle = face.aligned[40:72, 40:72].reshape(-1, 3).mean(axis=0)
+        nearest = [int(np.abs(np.array(_LEVELS) - value).argmin()) for value in middle]
+        vector = np.random.default_rng(nearest).standard_normal(_LENGTH)
+        return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+class FakeLiveness:
+    """Always of the same opinion."""
+
+    def __init__(self, live: float = 1.0) -> None:
+        self.opinion = live
+        self.asked: list[Box] = []
+
+    def live(self, image: Image, box: Box) -> float:  # noqa: ARG002 (what a real judge looks at)
+        """The opinion."""
+        self.asked.append(box)
+        return self.opinion
+
+
+def _colour(name: str) -> tuple[int, ...]:
+    digest = hashlib.sha256(name.encode()).digest()
+    return tuple(_LEVELS[byte % len(_LEVELS)] for byte in digest[:3])
+
+
+def _detection(columns: np.typing.NDArray[np.intp], rows: np.typing.NDArray[np.intp]) -> Detection:
+    left, top = float(columns[0]), float(rows[0])
+    width, height = float(len(columns)), float(rows[-1] - rows[0] + 1)
+    return Detection(box=(left, top, width, height), score=1.0)
+
+
+def _frontal() -> Points:
+    """A mesh in the 112 px crop, right in the points that alignment, size, pose and eyes are read from."""
+    right_eye, left_eye, nose, right_mouth, left_mouth = ARCFACE_POINTS
+    mesh = np.tile(nose, (468, 1))
+    for eye, (outer, inner), lids, sign in (
+        (right_eye, (33, 133), ((160, 144), (158, 153)), 1),
+        (left_eye, (263, 362), ((387, 373), (385, 380)), -1),
+    ):
+        across, up = np.array((8.0 * sign, 0.0)), np.array((0.0, -3.0))
+        mesh[outer], mesh[inner] = eye - across, eye + across
+        for upper, lower in lids:
+            mesh[upper], mesh[lower] = eye + up, eye - up
+    mesh[61], mesh[291] = right_mouth, left_mouth
+    middle = (right_eye[0] + left_eye[0]) / 2
+    mesh[10], mesh[152] = (middle, 10.0), (middle, 110.0)
+    mesh[234], mesh[454] = (middle - 45, 60.0), (middle + 45, 60.0)
+    return mesh

@@ -1,0 +1,236 @@
+"""Frames in, recognitions out. Keeps nothing between frames, so that any frame may go to any replica."""
+
+import asyncio
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+import numpy as np
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.clock import Clock
+from doorbus.codec import Refusal, Refused
+from doorbus.messages import (
+    Embedded,
+    EmbeddedFace,
+    EmbedRequest,
+    ErrorCode,
+    Face,
+    Frame,
+    GalleryEntry,
+    Manifest,
+    Recognition,
+)
+from doorbus.service import Inbound, Outbound, Service, Subscription
+from doorbus.snapshot import Reader, Sealing, Snapshot, unpack
+from doorbus_recognizer.calibration import Scale
+from doorbus_recognizer.decode import Decoded, Limits, Undecodable, decode
+from doorbus_recognizer.faces import Image, SeenFace, Template
+from doorbus_recognizer.matching import MATCH_CONFIDENCE, BadTemplate, Gallery
+from doorbus_recognizer.settings import Recognizer
+
+REPLICAS = "recognizers"
+"""Name of the shared subscription: each frame goes to one of the replicas."""
+EMBEDDING = "embedding"
+"""What a template in an embed reply is sealed for."""
+
+
+class Eyes(Protocol):
+    """What `doorbus_recognizer.vision.Vision` offers."""
+
+    scale: Scale
+
+    @property
+    def model_id(self) -> str:
+        """Names model, weights and alignment."""
+        ...
+
+    def see(self, image: Image) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
+        """The faces on a picture and the milliseconds of each stage."""
+        ...
+
+
+class RecognizerService(Service):
+    """One replica."""
+
+    role = Role.RECOGNIZER
+
+    def __init__(self, eyes: Eyes, seal: Sealing, settings: Recognizer, *, instance: str, clock: Clock) -> None:
+        self._eyes = eyes
+        self._seal = seal
+        self._settings = settings
+        self._instance = instance
+        self._clock = clock
+        self._limits = Limits(bytes=settings.max_picture_bytes, pixels=settings.max_picture_pixels)
+        self._reader = Reader()
+        self._gallery: Gallery | None = None
+        self._gallery_problem: str | None = "no gallery received yet; is the enroller running?"
+        self._counts: Counter[str] = Counter()
+        self._milliseconds = 0.0
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        """Frames and embed requests are shared among the replicas, the gallery goes to each."""
+        return (
+            Subscription(channels.FRAME, self._on_frame, share=REPLICAS, newest_only=True),
+            Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=REPLICAS),
+            Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
+            Subscription(channels.GALLERY_SHARD, self._on_shard),
+        )
+
+    async def start(self) -> None:
+        """Run the models once, so that the first frame does not pay for their first run."""
+        await asyncio.to_thread(self._eyes.see, np.zeros((480, 640, 3), dtype=np.uint8))
+
+    def problem(self) -> str | None:
+        """Why it cannot recognise anybody, if so."""
+        return self._gallery_problem
+
+    def figures(self) -> Mapping[str, float]:
+        """Frames, faces and verdicts so far, the mean time of a frame, and the gallery in use."""
+        gallery = (
+            {} if self._gallery is None else {"people": len(self._gallery), "gallery_version": self._gallery.version}
+        )
+        return {**self._counts, **gallery, "milliseconds_per_frame": round(self._milliseconds, 2)}
+
+    async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
+        frame = inbound.message
+        age = self._clock.now() - frame.captured_at
+        if age > timedelta(seconds=self._settings.max_age_seconds):
+            raise Refused(Refusal.STALE, f"captured {age.total_seconds():.1f} s ago")
+        if age < -timedelta(seconds=self._settings.future_tolerance_seconds):
+            raise Refused(
+                Refusal.FROM_THE_FUTURE, f"captured in {-age.total_seconds():.1f} s; does the camera's clock agree?"
+            )
+        faces, timings = await asyncio.to_thread(self._recognise, frame.jpeg)
+        self._counts["frames"] += 1
+        total = sum(timings.values())
+        self._milliseconds += (total - self._milliseconds) / min(self._counts["frames"], 100)
+        if not faces:
+            return ()
+        self._counts["faces"] += len(faces)
+        self._counts.update(face.verdict.value for face in faces)
+        recognition = Recognition(
+            frame_id=frame.frame_id,
+            captured_at=frame.captured_at,
+            recognized_at=self._clock.now(),
+            recognizer=self._instance,
+            model=self._eyes.model_id,
+            gallery_version=None if self._gallery is None else self._gallery.version,
+            timings_ms={stage: round(ms, 3) for stage, ms in timings.items()},
+            faces=faces,
+            door=inbound.ids["door"],
+            camera=inbound.ids["camera"],
+        )
+        return (Outbound(channels.RECOGNITION, recognition, inbound.ids),)
+
+    def _recognise(self, jpeg: bytes) -> tuple[tuple[Face, ...], dict[str, float]]:
+        began = self._clock.monotonic()
+        decoded = _decode(jpeg, self._limits)
+        decoding = (self._clock.monotonic() - began) * 1000
+        seen, timings = self._eyes.see(decoded.image)
+        began = self._clock.monotonic()
+        faces = tuple(self._face(face.enlarged(decoded.reduction)) for face in seen)
+        matching = (self._clock.monotonic() - began) * 1000
+        return faces, {"decode": decoding, **timings, "match": matching}
+
+    def _face(self, seen: SeenFace) -> Face:
+        gallery = self._gallery or Gallery.empty()
+        match = gallery.match(seen.template, self._eyes.scale, self._settings.margin)
+        return Face(
+            box=seen.box,
+            verdict=match.verdict,
+            person=match.person,
+            confidence=match.confidence,
+            similarity=match.similarity,
+            runner_up=match.runner_up,
+            live=seen.live,
+            quality=seen.quality,
+            yaw=round(seen.pose.yaw, 1),
+            pitch=round(seen.pose.pitch, 1),
+            eyes_open=seen.eyes_open,
+        )
+
+    async def _on_embed_request(self, inbound: Inbound[EmbedRequest]) -> Iterable[Outbound]:
+        if inbound.packet.response_topic is None:
+            raise Refused(Refusal.NO_REPLY_TOPIC, "an embed request must name the response topic embed/reply/TOKEN")
+        try:
+            seen = await asyncio.to_thread(self._see, inbound.message.jpeg)
+        except Refused as refused:
+            error = ErrorCode.TOO_LARGE if refused.reason is Refusal.TOO_LARGE else ErrorCode.NOT_A_PICTURE
+            return inbound.reply(self._embedded((), error))
+        self._counts["embedded"] += 1
+        return inbound.reply(self._embedded(seen, None))
+
+    def _see(self, jpeg: bytes) -> tuple[SeenFace, ...]:
+        decoded = _decode(jpeg, self._limits)
+        return tuple(face.enlarged(decoded.reduction) for face in self._eyes.see(decoded.image)[0])
+
+    def _embedded(self, seen: tuple[SeenFace, ...], error: ErrorCode | None) -> Embedded:
+        return Embedded(
+            model=self._eyes.model_id,
+            faces=tuple(
+                EmbeddedFace(
+                    box=face.box,
+                    size=face.size,
+                    sharpness=face.sharpness,
+                    quality=face.quality,
+                    live=face.live,
+                    template=b64encode(self._seal.seal(face.template.astype("<f4").tobytes(), EMBEDDING)).decode(),
+                )
+                for face in seen
+            ),
+            same_person_similarity=self._eyes.scale.similarity(MATCH_CONFIDENCE),
+            error=error,
+        )
+
+    async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        return await self._swap(self._reader.manifest(inbound.message))
+
+    async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        index = inbound.ids["shard"]
+        if not index.isdecimal():
+            raise Refused(Refusal.BAD_ID, "a shard is numbered")
+        return await self._swap(self._reader.shard(int(index), inbound.message))
+
+    async def _swap(self, snapshot: Snapshot | None) -> Iterable[Outbound]:
+        """Take a whole new gallery into use; one that cannot be used leaves nobody recognised rather than the wrong."""
+        if snapshot is None:
+            return ()
+        manifest, model = snapshot.manifest, self._eyes.model_id
+        if manifest.model not in (None, model):
+            self._gallery = None
+            self._gallery_problem = (
+                f"the gallery was made with {manifest.model}, this recognizer runs {model}; enrol anew, or set "
+                "DOORBUS_RECOGNIZER__MODEL to the gallery's"
+            )
+            return ()
+        try:
+            self._gallery = await asyncio.to_thread(self._build, snapshot)
+            self._gallery_problem = None
+        except (Refused, BadTemplate) as error:
+            self._gallery = None
+            self._gallery_problem = f"the gallery cannot be read ({error}); is VAR/credentials/site.key the enroller's?"
+            raise Refused(error.reason if isinstance(error, Refused) else Refusal.WRONG_SHAPE, str(error)) from None
+        return ()
+
+    def _build(self, snapshot: Snapshot) -> Gallery:
+        entries = unpack(snapshot, GalleryEntry, self._seal)
+        people = {entry.person: tuple(map(_template, entry.templates)) for entry in entries if entry.templates}
+        return Gallery.build(people, snapshot.manifest.model, snapshot.manifest.version)
+
+
+def _decode(jpeg: bytes, limits: Limits) -> Decoded:
+    try:
+        return decode(jpeg, limits)
+    except Undecodable as error:
+        raise Refused(Refusal(error.reason.value), str(error)) from None
+
+
+def _template(text: str) -> Template:
+    try:
+        return np.frombuffer(b64decode(text, validate=True), dtype="<f4").astype(np.float32)
+    except ValueError as error:
+        raise BadTemplate(f"no base64 of float32 values: {error}") from None

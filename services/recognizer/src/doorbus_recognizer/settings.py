@@ -1,0 +1,47 @@
+"""What the recognizer can be told, as DOORBUS_RECOGNIZER__NAME."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from doorbus.settings import Section, ServiceSettings
+from doorbus_recognizer.models.registry import Engine
+
+
+class Recognizer(Section):
+    """The recognizer's own settings."""
+
+    model: str = Field(default="MobileFaceNet", description="Embedding model, by its name in deepface's registry.")
+    detector: str = Field(default="blazeface", description="Face detector, by its name in deepface's registry.")
+    engine: Engine = Field(
+        default=Engine.ONNX,
+        description="onnx, tensorflow or pytorch: what runs those of deepface's models that have a choice.",
+    )
+    liveness: bool = Field(default=True, description="Judge each face live or not; costs about a third of the time.")
+    threads: int = Field(default=2, ge=1, le=64, description="Threads that one model may use.")
+    weights: Path | None = Field(default=None, description="Directory of the weights; VAR/weights when not given.")
+    max_age_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="Frames captured longer ago are dropped and counted, in seconds."
+    )
+    future_tolerance_seconds: float = Field(
+        default=0.5, ge=0, le=60, description="How far a camera's clock may run ahead, in seconds."
+    )
+    margin: float | None = Field(
+        default=None,
+        ge=0,
+        le=2,
+        description="By how much the best person's similarity must exceed the runner-up's; the model's when not given.",
+    )
+    max_picture_bytes: int = Field(default=8_388_608, ge=1024, description="Larger pictures are refused, in bytes.")
+    max_picture_pixels: int = Field(default=50_000_000, ge=1024, description="Larger pictures are refused, in pixels.")
+
+
+class RecognizerSettings(ServiceSettings):
+    """All settings of the recognizer's process."""
+
+    recognizer: Recognizer = Recognizer()
+
+    @property
+    def weights(self) -> Path:
+        """Directory of the weights."""
+        return self.recognizer.weights or self.var / "weights"

@@ -1,0 +1,289 @@
+"""Every message that crosses the bus, found by reflection."""
+
+import inspect
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from doorbus import messages
+from doorbus.asyncapi import examples
+from doorbus.channels import CHANNELS, DEFAULT_ROOT, Channel, Role, channel_of
+from doorbus.codec import Arrival, Codec, Jpeg, Json, Patch, Word
+from doorbus.messages import (
+    Action,
+    Ask,
+    Capture,
+    Challenge,
+    Decision,
+    Embedded,
+    EmbeddedFace,
+    EmbedRequest,
+    Enrol,
+    ErrorCode,
+    Face,
+    Fault,
+    Frame,
+    GalleryEntry,
+    Health,
+    LockCommand,
+    LockState,
+    Manifest,
+    Message,
+    Outcome,
+    Picture,
+    Reason,
+    Recognition,
+    Remove,
+    Result,
+    Rights,
+    RosterEntry,
+    State,
+    Status,
+    Trigger,
+    Update,
+    Verdict,
+)
+from doorbus.testing import matches
+from doorbus.wire import Packet
+
+AT = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+ARRIVAL = Arrival(AT + timedelta(seconds=1), "given-on-arrival")
+JPEG = b"\xff\xd8\xff\xe0 not looked into \xff\xd9"
+FACE = Face(
+    box=(1.0, 2.0, 30.5, 40.0),
+    verdict=Verdict.MATCH,
+    person="alice",
+    confidence=0.97,
+    similarity=0.82,
+    runner_up=-0.1,
+    live=0.99,
+    quality=0.5,
+    yaw=-12.5,
+    pitch=3.0,
+    eyes_open=1.0,
+)
+EMBEDDED_FACE = EmbeddedFace(
+    box=(0.0, 0.0, 9.0, 9.0), size=80.0, sharpness=120.0, quality=0.9, live=1.0, template="c2VhbGVk"
+)
+FAULT = Fault(code=ErrorCode.NO_FACE, message="there is no face on the picture")
+RIGHTS: dict[str, Any] = {
+    "name": "Älice\u2028<b>",
+    "enabled": False,
+    "doors": ("front", "back"),
+    "valid_from": AT,
+    "valid_until": AT + timedelta(days=1),
+    "hours": "Mo-Fr 07:00-19:00; PH off",
+    "threshold": 0.9,
+}
+
+SAMPLES: dict[type[Message], tuple[Message, ...]] = {
+    Picture: (Picture(jpeg=JPEG),),
+    Frame: (
+        Frame(jpeg=JPEG, frame_id="f-1", captured_at=AT),
+        Frame(jpeg=JPEG, frame_id="f:2/3 ü", captured_at=AT, seq=7, label="an empty scene"),
+    ),
+    Enrol: (Enrol(jpeg=JPEG),),
+    EmbedRequest: (EmbedRequest(jpeg=JPEG),),
+    Face: (FACE, Face(box=(0.0, 0.0, 1.0, 1.0), verdict=Verdict.UNKNOWN)),
+    Recognition: (
+        Recognition(frame_id="f-1", captured_at=AT, recognized_at=AT, recognizer="one", model="MobileFaceNet"),
+        Recognition(
+            frame_id="f-2",
+            captured_at=AT,
+            recognized_at=AT.astimezone(timezone(timedelta(hours=5, minutes=30))),
+            recognizer="one",
+            model="MobileFaceNet",
+            gallery_version=3,
+            timings_ms={"decode": 0.4, "detect": 2.3},
+            faces=(FACE,),
+            door="front",
+            camera="porch",
+        ),
+    ),
+    LockCommand: (
+        LockCommand(action=Action.UNLOCK),
+        LockCommand(action=Action.OPEN, seconds=5.5, id="c-1", issued_at=AT, code="123456", by="reception"),
+    ),
+    Decision: (
+        Decision(outcome=Outcome.DENIED, reason=Reason.UNKNOWN_FACE, trigger=Trigger.FACE, at=AT),
+        Decision(
+            outcome=Outcome.GRANTED,
+            reason=Reason.MATCHED,
+            trigger=Trigger.FACE,
+            at=AT,
+            person="alice",
+            confidence=1.0,
+            camera="porch",
+            frame_ids=("f-1", "f-2"),
+            latency_ms=31.5,
+            by="reception",
+            command_id="c-1",
+            count=2,
+        ),
+    ),
+    Challenge: (Challenge(ask=Ask.NONE), Challenge(ask=Ask.TURN_LEFT, camera="porch", expires_at=AT)),
+    Capture: (Capture(door="front", camera="porch"), Capture(door="front", camera="porch", samples=5, timeout_s=9.5)),
+    Rights: (Rights(), Rights(**RIGHTS)),
+    Update: (Update(), Update(**RIGHTS), Update(name=None, valid_until=None, doors=None)),
+    RosterEntry: (RosterEntry(person="alice"), RosterEntry(person="alice", **RIGHTS)),
+    GalleryEntry: (GalleryEntry(person="alice", templates=("AAAA", "BBBB")),),
+    Remove: (Remove(),),
+    Fault: (FAULT,),
+    Result: (
+        Result(status=Status.OK, action="enrol", person="alice", at=AT, samples=2, gallery_version=4),
+        Result(status=Status.ERROR, action="enrol", person="Not A Slug", at=AT, error=FAULT),
+    ),
+    Manifest: (
+        Manifest(version=0, count=0, shards=()),
+        Manifest(version=9, count=2, shards=("a" * 64, "0" * 64), model="MobileFaceNet"),
+    ),
+    EmbeddedFace: (EMBEDDED_FACE,),
+    Embedded: (
+        Embedded(model="MobileFaceNet", faces=(EMBEDDED_FACE,), same_person_similarity=0.4),
+        Embedded(model="MobileFaceNet", same_person_similarity=0.4, error=ErrorCode.NOT_A_PICTURE),
+    ),
+    Health: (
+        Health(state=State.OFFLINE, service="capture", instance="porch", version="0.1.0", at=AT, started_at=AT),
+        Health(
+            state=State.ONLINE,
+            service="capture",
+            instance="porch",
+            version="0.1.0",
+            at=AT,
+            started_at=AT,
+            problem="the camera is silent",
+            figures={"fps": 9.5},
+            refused={"frame.stale": 3},
+        ),
+    ),
+}
+
+
+def _messages() -> list[type[Message]]:
+    members = inspect.getmembers(messages, inspect.isclass)
+    return [one for _, one in members if issubclass(one, Message) and one is not Message]
+
+
+def _words() -> list[type[StrEnum]]:
+    members = inspect.getmembers(messages, inspect.isclass)
+    return [one for _, one in members if issubclass(one, StrEnum) and one is not StrEnum]
+
+
+def _on_the_wire() -> list[type[Any]]:
+    """Models that are the whole of some payload."""
+    models = {channel.codec.model for channel in CHANNELS}
+    return sorted((one for one in models if one.__module__ == messages.__name__), key=lambda one: str(one.__name__))
+
+
+def _codecs(model: type[Message]) -> list[Codec[Any]]:
+    """The codecs that carry `model`, or the one that would."""
+    found = [channel.codec for channel in CHANNELS if channel.codec.model is model]
+    return found or [Jpeg(model) if issubclass(model, Picture) else Json(model)]
+
+
+def _lines(documentation: str | None) -> Iterator[list[str]]:
+    for line in inspect.cleandoc(documentation or "").splitlines():
+        if line.startswith("mosquitto_"):
+            yield shlex.split(line)
+
+
+def _there_and_back(codec: Codec[Any], message: object) -> object:
+    body = codec.encode(message)
+    return codec.decode(Packet("any", body.payload, user=body.user), {}, ARRIVAL)
+
+
+@pytest.mark.parametrize("model", _messages(), ids=lambda one: one.__name__)
+def test_every_message_comes_back_from_the_wire_as_it_was(model: type[Message]) -> None:
+    assert model in SAMPLES, f"{model.__name__} needs a sample in {__file__}"
+
+    for sample in SAMPLES[model]:
+        assert type(sample) is model
+        for codec in _codecs(model):
+            assert _there_and_back(codec, sample) == sample
+
+
+@pytest.mark.parametrize("word", LockState, ids=str)
+def test_every_lock_state_comes_back_from_the_wire_as_it_was(word: LockState) -> None:
+    assert _there_and_back(Word(LockState), word) is word
+
+
+@pytest.mark.parametrize("model", _messages(), ids=lambda one: one.__name__)
+def test_the_samples_of_a_message_use_every_field(model: type[Message]) -> None:
+    used = {name for sample in SAMPLES[model] for name in sample.model_fields_set}
+
+    assert used == set(model.model_fields)
+
+
+def test_an_update_carries_only_what_was_set_and_null_where_it_clears() -> None:
+    change = Update(name="Alice", valid_until=None)
+
+    came = _there_and_back(Patch(Update), change)
+
+    assert Patch(Update).encode(change).payload == b'{"name":"Alice","valid_until":null}'
+    assert isinstance(came, Update)
+    assert came.changes() == {"name": "Alice", "valid_until": None}
+
+
+@pytest.mark.parametrize("kind", _words(), ids=lambda one: one.__name__)
+def test_words_of_the_bus_are_plain(kind: type[StrEnum]) -> None:
+    upper = kind in (Action, LockState)
+
+    assert all(word.value == (word.name if upper else word.name.lower()) for word in kind)
+
+
+@pytest.mark.parametrize("model", _on_the_wire(), ids=lambda one: one.__name__)
+def test_the_documentation_of_every_wire_message_has_a_line_to_run(model: type[Any]) -> None:
+    assert list(_lines(model.__doc__)), f"{model.__name__}: its docstring needs a mosquitto_pub or mosquitto_sub line"
+
+
+@pytest.mark.parametrize("model", _on_the_wire(), ids=lambda one: one.__name__)
+def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[Any]) -> None:
+    for words in _lines(model.__doc__):
+        topic = dict(pairwise(words))["-t"]
+        own = [channel for channel in CHANNELS if channel.codec.model is model]
+        ids = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "x", "instance": "y"}
+        reach = [one for one in own if matches(topic, one.topic(DEFAULT_ROOT, **ids, shard="0"))]
+
+        assert reach, " ".join(words)
+        if words[0] != "mosquitto_sub":
+            assert int(dict(pairwise(words)).get("-q", "0")) == reach[0].qos, " ".join(words)
+
+
+@pytest.mark.parametrize("model", _on_the_wire(), ids=lambda one: one.__name__)
+def test_what_the_documentation_sends_is_accepted(model: type[Any]) -> None:
+    for packet in examples(model.__doc__ or ""):
+        found = channel_of(DEFAULT_ROOT, packet.topic)
+        assert found is not None
+        channel, ids = found
+        payload = JPEG if issubclass(model, Picture) else packet.payload
+
+        assert isinstance(channel.codec.decode(Packet(packet.topic, payload), ids, ARRIVAL), model)
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda one: one.name)
+def test_a_channel_tells_its_own_topics_from_all_others(channel: Channel[Any]) -> None:
+    ids = dict.fromkeys(channel.parameters, "some-1")
+    topic = channel.topic(DEFAULT_ROOT, **ids)
+
+    assert channel_of(DEFAULT_ROOT, topic) == (channel, ids)
+    assert [other for other in CHANNELS if other.covers(DEFAULT_ROOT, topic)] == [channel]
+    assert matches(channel.filter(DEFAULT_ROOT), topic)
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda one: one.name)
+def test_every_channel_has_a_sender_and_a_reader_and_a_name_of_its_own(channel: Channel[Any]) -> None:
+    assert channel.senders
+    assert channel.receivers
+    assert [one.name for one in CHANNELS].count(channel.name) == 1
+    assert [one.template for one in CHANNELS].count(channel.template) == 1
+
+
+def test_templates_are_read_by_recognizers_and_the_enroller_only() -> None:
+    biometric = [one for one in CHANNELS if one.template.startswith(("gallery/", "embed/"))]
+
+    assert {role for one in biometric for role in one.receivers} == {Role.RECOGNIZER, Role.ENROLLER}

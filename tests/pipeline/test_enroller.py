@@ -1,0 +1,631 @@
+"""The enroller on the bus: requests go in, results and maps come out, and nothing ends it."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import pytest
+
+from doorbus import channels
+from doorbus.channels import DEFAULT_ROOT, Channel, Role
+from doorbus.messages import (
+    Embedded,
+    EmbeddedFace,
+    EmbedRequest,
+    ErrorCode,
+    GalleryEntry,
+    Health,
+    Manifest,
+    Message,
+    Result,
+    Rights,
+    RosterEntry,
+    State,
+    Status,
+)
+from doorbus.seal import Seal
+from doorbus.service import Inbound, Outbound, Service, Subscription
+from doorbus.snapshot import MAX_SHARDS, Reader, unpack
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import Filter, Packet
+from doorbus_enroller.service import EnrollerService
+from doorbus_enroller.settings import Enroller, EnrollerSettings
+from doorbus_enroller.store import MemoryStore, SqliteStore, Store
+
+E = TypeVar("E", bound=Message)
+
+KEY = bytes(range(32))
+REPLY = channels.RESULT_REPLY.topic(DEFAULT_ROOT, token="admin")
+
+
+def picture(content: str) -> bytes:
+    """Stands for a JPEG; the scripted recognizer knows what is on it."""
+    return b"\xff\xd8\xff" + content.encode()
+
+
+def face(degrees: float, *, size: float = 80.0, sharpness: float = 200.0, seal: Seal | None = None) -> EmbeddedFace:
+    """A face whose template lies at an angle in a plane; faces resemble each other by the cosine between them."""
+    template = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), 0.0], "<f4").tobytes()
+    sealed = (seal or Seal(KEY)).seal(template, "embedding")
+    return EmbeddedFace(
+        box=(0.0, 0.0, 100.0, 100.0),
+        size=size,
+        sharpness=sharpness,
+        quality=0.8,
+        live=0.9,
+        template=base64.b64encode(sealed).decode(),
+    )
+
+
+class ScriptedRecognizer(Service):
+    """Answers each picture as the script says; a picture that is not in it gets no answer."""
+
+    role: ClassVar[Role] = Role.RECOGNIZER
+
+    def __init__(self, script: dict[bytes, tuple[EmbeddedFace, ...] | ErrorCode], model: str = "MobileFaceNet") -> None:
+        self.script = script
+        self.model = model
+        self.asked: list[bytes] = []
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        return (Subscription(channels.EMBED_REQUEST, self._embed, share="recognizers"),)
+
+    async def _embed(self, inbound: Inbound[EmbedRequest]) -> Iterable[Outbound]:
+        self.asked.append(inbound.message.jpeg)
+        answer = self.script.get(inbound.message.jpeg)
+        if answer is None:
+            return ()
+        error = answer if isinstance(answer, ErrorCode) else None
+        faces = () if isinstance(answer, ErrorCode) else answer
+        return inbound.reply(Embedded(model=self.model, faces=faces, same_person_similarity=0.5, error=error))
+
+
+ALICE, ALICE_AGAIN, BOB = picture("alice"), picture("alice again"), picture("bob")
+SCRIPT: dict[bytes, tuple[EmbeddedFace, ...] | ErrorCode] = {
+    ALICE: (face(0),),
+    ALICE_AGAIN: (face(20),),
+    BOB: (face(90),),
+    picture("nobody"): (),
+    picture("couple"): (face(0), face(90)),
+    picture("far"): (face(0, size=12),),
+    picture("blurred"): (face(0, sharpness=3),),
+    picture("truncated"): ErrorCode.NOT_A_PICTURE,
+}
+
+
+@dataclass
+class Site:
+    """A bus with an enroller on it, and somebody who sends requests and hears everything."""
+
+    stack: AsyncExitStack
+    var: Path
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    clock: FakeClock = field(default_factory=FakeClock)
+    heard: asyncio.Queue[Packet] = field(default_factory=asyncio.Queue)
+
+    async def listen(self) -> None:
+        connection = await self.stack.enter_async_context(
+            self.bus.connect(client_id="listener", will=None, deliver=self.heard.put_nowait)
+        )
+        await connection.subscribe([Filter("#")])
+
+    async def enroller(self, store: Store | None = None, *, seal: Seal | None = None, **settings: float) -> None:
+        """Start an enroller."""
+        service, runner = self.make(store or MemoryStore(), seal or Seal(KEY), **settings)
+        await self.stack.enter_async_context(running(service, self.bus, self.clock, runner))
+
+    def make(self, store: Store, seal: Seal, **settings: float) -> tuple[EnrollerService, EnrollerSettings]:
+        of_process = EnrollerSettings(
+            _env_file=None, instance="one", var=self.var, enroller=Enroller.model_validate(settings)
+        )
+        return EnrollerService(of_process, store, seal, self.clock), of_process
+
+    async def recognizer(self, model: str = "MobileFaceNet") -> ScriptedRecognizer:
+        """Start a recognizer."""
+        service = ScriptedRecognizer(dict(SCRIPT), model)
+        await self.stack.enter_async_context(running(service, self.bus, self.clock))
+        return service
+
+    def send(self, channel: Channel[Any], person: str, payload: bytes = b"", **packet: Any) -> None:
+        topic = channel.topic(DEFAULT_ROOT, person="somebody").replace("somebody", person)
+        self.bus.publish(Packet(topic, payload, qos=1, **packet))
+
+    async def hear(self, wanted: Callable[[Packet], bool]) -> Packet:
+        """The next packet that is wanted; what comes before it is passed over."""
+        while True:
+            packet = await self.heard.get()
+            if wanted(packet):
+                return packet
+
+    async def result(self, person: str) -> Result:
+        """The next result about a person."""
+        topic = channels.RESULT.topic(DEFAULT_ROOT, person=person)
+        return Result.model_validate_json((await self.hear(lambda packet: packet.topic == topic)).payload)
+
+    async def reply(self) -> Result:
+        """The next result on the response topic."""
+        return Result.model_validate_json((await self.hear(lambda packet: packet.topic == REPLY)).payload)
+
+    async def ask(self, channel: Channel[Any], person: str, payload: bytes = b"") -> Result:
+        """Send a request and await its result."""
+        self.send(channel, person, payload)
+        return await self.result(person)
+
+    async def health(self, wanted: Callable[[Health], bool]) -> Health:
+        """The last report of the enroller if it is wanted, else the next that is."""
+        topic = channels.HEALTH.topic(DEFAULT_ROOT, service="enroller", instance="one")
+
+        def is_it(packet: Packet) -> bool:
+            return packet.topic == topic and wanted(Health.model_validate_json(packet.payload))
+
+        last = self.bus.retained.get(topic)
+        packet = last if last is not None and is_it(last) else await self.hear(is_it)
+        return Health.model_validate_json(packet.payload)
+
+    def roster(self) -> dict[str, RosterEntry]:
+        """What a reader who comes now makes of the retained roster."""
+        entries = self._read(channels.ROSTER_MANIFEST, channels.ROSTER_SHARD, RosterEntry, None)
+        return {entry.person: entry for entry in entries}
+
+    def gallery(self) -> dict[str, int]:
+        """How many templates the retained gallery holds of whom."""
+        entries = self._read(channels.GALLERY_MANIFEST, channels.GALLERY_SHARD, GalleryEntry, Seal(KEY))
+        return {entry.person: len(entry.templates) for entry in entries}
+
+    def manifest(self, channel: Channel[Manifest]) -> Manifest:
+        return Manifest.model_validate_json(self.bus.retained[channel.topic(DEFAULT_ROOT)].payload)
+
+    def _read(
+        self, manifest: Channel[Manifest], shard: Channel[Any], entry: type[E], seal: Seal | None
+    ) -> tuple[E, ...]:
+        reader = Reader()
+        whole = reader.manifest(self.manifest(manifest))
+        for topic, packet in self.bus.retained.items():
+            if ids := shard.ids(DEFAULT_ROOT, topic):
+                whole = reader.shard(int(ids["shard"]), packet.payload) or whole
+        assert whole is not None
+        return unpack(whole, entry, seal)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with AsyncExitStack() as stack:
+        made = Site(stack, tmp_path)
+        await made.listen()
+        yield made
+
+
+def code(result: Result) -> ErrorCode:
+    assert result.error is not None, result
+    assert result.error.message
+    assert result.status is Status.ERROR
+    return result.error.code
+
+
+async def test_an_empty_gallery_and_roster_are_published_whole(site: Site) -> None:
+    await site.enroller()
+    assert site.roster() == {}
+    assert site.gallery() == {}
+    assert site.manifest(channels.GALLERY_MANIFEST).model is None
+
+
+async def test_shards_of_a_larger_past_are_deleted_from_the_broker(site: Site) -> None:
+    for channel in (channels.ROSTER_SHARD, channels.GALLERY_SHARD):
+        for shard in range(MAX_SHARDS):
+            topic = channel.topic(DEFAULT_ROOT, shard=str(shard))
+            site.bus.publish(Packet(topic, b"of a lost database", qos=1, retain=True))
+    await site.enroller()
+    shards = [topic for topic in site.bus.retained if "/shard/" in topic]
+    assert len(shards) == 2
+
+
+async def test_a_picture_enrols_a_new_person_with_no_restart(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    result = await site.ask(channels.ENROL, "alice", ALICE)
+    assert result.status is Status.OK
+    assert result.error is None
+    assert (result.action, result.person, result.samples) == ("enrol", "alice", 1)
+    assert site.gallery() == {"alice": 1}
+    assert site.roster() == {"alice": RosterEntry(person="alice")}
+    manifest = site.manifest(channels.GALLERY_MANIFEST)
+    assert (manifest.version, manifest.model) == (result.gallery_version, "MobileFaceNet")
+
+
+async def test_the_maps_are_on_the_bus_before_the_result_says_so(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    topics = [packet.topic for packet in site.bus.log]
+    result = topics.index(channels.RESULT.topic(DEFAULT_ROOT, person="alice"))
+    last = max(index for index, topic in enumerate(topics) if topic == channels.GALLERY_MANIFEST.topic(DEFAULT_ROOT))
+    assert last < result
+
+
+async def test_the_result_also_goes_to_the_response_topic_with_the_correlation(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.send(channels.ENROL, "alice", ALICE, response_topic=REPLY, correlation=b"request 7")
+    packet = await site.hear(lambda each: each.topic == REPLY)
+    assert packet.correlation == b"request 7"
+    assert Result.model_validate_json(packet.payload).status is Status.OK
+
+
+async def test_a_further_picture_adds_a_sample_and_leaves_the_roster_alone(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    before = site.manifest(channels.ROSTER_MANIFEST)
+    result = await site.ask(channels.ENROL, "alice", ALICE_AGAIN)
+    assert result.samples == 2
+    assert site.gallery() == {"alice": 2}
+    assert site.manifest(channels.ROSTER_MANIFEST) == before
+
+
+async def test_a_picture_delivered_twice_counts_once(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    first = await site.ask(channels.ENROL, "alice", ALICE)
+    second = await site.ask(channels.ENROL, "alice", ALICE)
+    assert second.status is Status.OK
+    assert (second.samples, second.gallery_version) == (1, first.gallery_version)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("nobody", ErrorCode.NO_FACE),
+        ("couple", ErrorCode.SEVERAL_FACES),
+        ("far", ErrorCode.TOO_SMALL),
+        ("blurred", ErrorCode.BLURRED),
+        ("truncated", ErrorCode.NOT_A_PICTURE),
+    ],
+)
+async def test_a_poor_picture_is_refused_and_a_good_one_right_after_enrols(
+    site: Site, content: str, expected: ErrorCode
+) -> None:
+    await site.enroller()
+    await site.recognizer()
+    assert code(await site.ask(channels.ENROL, "alice", picture(content))) is expected
+    assert site.gallery() == {}
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+
+
+async def test_a_face_is_not_enrolled_under_a_second_name(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    assert code(await site.ask(channels.ENROL, "alicia", ALICE_AGAIN)) is ErrorCode.ALREADY_SOMEONE_ELSE
+    assert code(await site.ask(channels.ENROL, "alice", BOB)) is ErrorCode.NOT_THE_SAME_PERSON
+    assert site.gallery() == {"alice": 1}
+
+
+async def test_one_new_face_sent_under_two_names_at_once_gets_one_of_them(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.send(channels.ENROL, "alice", ALICE)
+    site.send(channels.ENROL, "alicia", ALICE_AGAIN)
+    assert (await site.result("alice")).status is Status.OK
+    assert code(await site.result("alicia")) is ErrorCode.ALREADY_SOMEONE_ELSE
+    assert site.gallery() == {"alice": 1}
+
+
+async def test_a_recognizer_with_another_model_adds_nothing_to_the_gallery(site: Site) -> None:
+    await site.enroller()
+    recognizer = await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    recognizer.model = "Dlib"
+    assert code(await site.ask(channels.ENROL, "bob", BOB)) is ErrorCode.OTHER_MODEL
+    await site.ask(channels.REMOVE, "alice")
+    assert (await site.ask(channels.ENROL, "bob", BOB)).status is Status.OK
+    assert site.manifest(channels.GALLERY_MANIFEST).model == "Dlib"
+
+
+@pytest.mark.parametrize("person", ["Alice", "a b", "älice", "-", "x" * 65, ""])
+async def test_a_bad_person_id_is_told_on_the_response_topic_and_nowhere_else(site: Site, person: str) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.send(channels.ENROL, person, ALICE, response_topic=REPLY, correlation=b"1")
+    reply = await site.reply()
+    assert code(reply) is ErrorCode.BAD_PERSON_ID
+    assert (reply.person, reply.action) == (person, "enrol")
+    assert not [packet.topic for packet in site.bus.log if packet.topic.endswith("/result")]
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+
+
+async def test_a_bad_person_id_without_a_response_topic_is_counted(site: Site) -> None:
+    await site.enroller()
+    site.send(channels.UPDATE, "Alice", b"{}")
+    health = await site.health(lambda each: bool(each.refused))
+    assert health.refused == {"update.bad_id": 1}
+
+
+@pytest.mark.parametrize(
+    ("channel", "payload", "retain", "expected"),
+    [
+        (channels.ENROL, b"", False, ErrorCode.NOT_A_PICTURE),
+        (channels.ENROL, b"GIF89a", False, ErrorCode.NOT_A_PICTURE),
+        (channels.ENROL, ALICE + bytes(9 * 1024 * 1024), False, ErrorCode.TOO_LARGE),
+        (channels.ENROL, ALICE, True, ErrorCode.RETAINED),
+        (channels.UPDATE, b"", False, ErrorCode.BAD_REQUEST),
+        (channels.UPDATE, b"{", False, ErrorCode.BAD_REQUEST),
+        (channels.UPDATE, b'{"nmae": "Alice"}', False, ErrorCode.BAD_REQUEST),
+        (channels.UPDATE, b'{"threshold": NaN}', False, ErrorCode.BAD_REQUEST),
+        (channels.UPDATE, b"{}", True, ErrorCode.RETAINED),
+        (channels.REMOVE, b"alice", False, ErrorCode.BAD_REQUEST),
+        (channels.REMOVE, b"x", True, ErrorCode.RETAINED),
+        (channels.CAPTURE, b'{"door": "front"}', False, ErrorCode.BAD_REQUEST),
+        (channels.CAPTURE, b'{"door": "front", "camera": "porch"}', False, ErrorCode.UNSUPPORTED),
+    ],
+)
+async def test_a_request_that_cannot_be_read_is_answered_and_changes_nothing(
+    site: Site, channel: Channel[Any], payload: bytes, expected: ErrorCode, *, retain: bool
+) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "bob", BOB)
+    before = site.gallery()
+    site.send(channel, "alice", payload, retain=retain, response_topic=REPLY, correlation=b"1")
+    result = await site.result("alice")
+    assert code(result) is expected
+    assert result.action == channel.name
+    assert await site.reply() == result
+    assert site.gallery() == before
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+
+
+async def test_a_recognizer_that_is_away_is_asked_twice_and_then_given_up(site: Site) -> None:
+    await site.enroller()
+    site.send(channels.ENROL, "alice", ALICE)
+    await site.hear(_is_request)
+    site.clock.advance(5)
+    await site.hear(_is_request)
+    site.clock.advance(5)
+    assert code(await site.result("alice")) is ErrorCode.NO_RECOGNIZER
+    await site.recognizer()
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+
+
+async def test_a_recognizer_that_comes_within_the_time_finishes_the_enrolment(site: Site) -> None:
+    await site.enroller()
+    site.send(channels.ENROL, "alice", ALICE)
+    await site.hear(_is_request)
+    await site.recognizer()
+    site.clock.advance(5)
+    assert (await site.result("alice")).status is Status.OK
+
+
+def _is_request(packet: Packet) -> bool:
+    return packet.topic == channels.EMBED_REQUEST.topic(DEFAULT_ROOT)
+
+
+async def test_a_second_answer_to_one_question_is_refused(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.send(channels.ENROL, "alice", ALICE)
+    answer = await site.hear(lambda each: "/embed/reply/" in each.topic)
+    await site.result("alice")
+    site.bus.publish(answer)
+    health = await site.health(lambda each: bool(each.refused))
+    assert health.refused == {"embed_reply.unexpected": 1}
+    assert site.gallery() == {"alice": 1}
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        (face(0, seal=Seal(bytes(32))).template, "unsealed"),
+        ("not base64", "wrong_shape"),
+        (base64.b64encode(Seal(KEY).seal(b"", "embedding")).decode(), "wrong_shape"),
+        (base64.b64encode(Seal(KEY).seal(b"12345", "embedding")).decode(), "wrong_shape"),
+        (base64.b64encode(Seal(KEY).seal(bytes(12), "embedding")).decode(), "wrong_shape"),
+        (base64.b64encode(Seal(KEY).seal(b"\xff" * 12, "embedding")).decode(), "wrong_shape"),
+    ],
+)
+async def test_templates_that_cannot_be_trusted_are_refused_and_the_next_answer_is_taken(
+    site: Site, template: str, reason: str
+) -> None:
+    await site.enroller()
+    recognizer = await site.recognizer()
+    good = recognizer.script[ALICE]
+    recognizer.script[ALICE] = (face(0).model_copy(update={"template": template}),)
+    site.send(channels.ENROL, "alice", ALICE)
+    health = await site.health(lambda each: bool(each.refused))
+    assert health.refused == {f"embed_reply.{reason}": 1}
+    recognizer.script[ALICE] = good
+    site.clock.advance(5)
+    assert (await site.result("alice")).status is Status.OK
+
+
+async def test_when_no_answer_can_be_trusted_the_sender_is_told_why(site: Site) -> None:
+    await site.enroller()
+    recognizer = await site.recognizer()
+    recognizer.script[ALICE] = (face(0, seal=Seal(bytes(32))),)
+    site.send(channels.ENROL, "alice", ALICE)
+    await site.health(lambda each: bool(each.refused))
+    site.clock.advance(10)
+    result = await site.result("alice")
+    assert code(result) is ErrorCode.NO_RECOGNIZER
+    assert result.error is not None
+    assert "not sealed with this site's key" in result.error.message
+
+
+async def test_pictures_beyond_what_may_wait_are_told_to_come_later(site: Site) -> None:
+    await site.enroller(max_pending=2)
+    for person in ("alice", "bob"):
+        site.send(channels.ENROL, person, ALICE)
+    assert code(await site.ask(channels.ENROL, "carol", BOB)) is ErrorCode.BUSY
+    site.clock.advance(10)
+    assert code(await site.result("alice")) is ErrorCode.NO_RECOGNIZER
+    assert code(await site.result("bob")) is ErrorCode.NO_RECOGNIZER
+    await site.recognizer()
+    assert (await site.ask(channels.ENROL, "carol", BOB)).status is Status.OK
+
+
+async def test_a_person_removed_while_a_picture_waits_does_not_come_back(site: Site) -> None:
+    await site.enroller()
+    recognizer = await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    answer = recognizer.script.pop(ALICE_AGAIN)
+    site.send(channels.ENROL, "alice", ALICE_AGAIN)
+    await site.hear(_is_request)
+    site.send(channels.REMOVE, "alice")
+    waiting, removal = await site.result("alice"), await site.result("alice")
+    recognizer.script[ALICE_AGAIN] = answer
+    assert (waiting.action, code(waiting)) == ("enrol", ErrorCode.UNKNOWN_PERSON)
+    assert (removal.action, removal.status) == ("remove", Status.OK)
+    site.clock.advance(60)
+    assert (await site.ask(channels.ENROL, "bob", BOB)).status is Status.OK
+    assert site.gallery() == {"bob": 1}
+
+
+async def test_removing_forgets_the_person_in_both_maps(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    await site.ask(channels.ENROL, "bob", BOB)
+    removal = await site.ask(channels.REMOVE, "alice")
+    assert (removal.status, removal.samples) == (Status.OK, 0)
+    assert site.gallery() == {"bob": 1}
+    assert list(site.roster()) == ["bob"]
+    assert code(await site.ask(channels.REMOVE, "alice")) is ErrorCode.UNKNOWN_PERSON
+
+
+async def test_an_update_changes_what_it_names_and_leaves_the_gallery_alone(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    gallery = site.manifest(channels.GALLERY_MANIFEST)
+    assert (await site.ask(channels.UPDATE, "alice", b'{"name": "Alice", "doors": ["front"]}')).status is Status.OK
+    assert (await site.ask(channels.UPDATE, "alice", b'{"enabled": false, "doors": null}')).status is Status.OK
+    assert site.roster()["alice"] == RosterEntry(person="alice", name="Alice", enabled=False)
+    assert site.manifest(channels.GALLERY_MANIFEST) == gallery
+
+
+async def test_an_update_that_makes_no_sense_is_refused(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    assert code(await site.ask(channels.UPDATE, "alice", b'{"name": "Alice"}')) is ErrorCode.UNKNOWN_PERSON
+    await site.ask(channels.ENROL, "alice", ALICE)
+    backwards = b'{"valid_from": "2026-06-02T00:00:00Z", "valid_until": "2026-06-01T00:00:00Z"}'
+    assert code(await site.ask(channels.UPDATE, "alice", backwards)) is ErrorCode.BAD_REQUEST
+    assert code(await site.ask(channels.UPDATE, "alice", b"{}")) is ErrorCode.BAD_REQUEST
+    assert site.roster()["alice"] == RosterEntry(person="alice")
+
+
+async def test_a_store_that_fails_is_told_and_the_enroller_goes_on(site: Site) -> None:
+    store = MemoryStore()
+    await site.enroller(store)
+    await site.recognizer()
+    store.failing = "enroller.db: the disk is full"
+    for channel, payload in ((channels.ENROL, ALICE), (channels.UPDATE, b'{"name": "A"}'), (channels.REMOVE, b"")):
+        result = await site.ask(channel, "alice", payload)
+        assert code(result) is ErrorCode.STORAGE_FAILED
+        assert result.error is not None
+        assert result.error.message == store.failing
+    assert (await site.health(lambda each: each.problem is not None)).problem == store.failing
+    store.failing = None
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+    await site.health(lambda each: each.problem is None)
+    assert store.changes == ["add alice"]
+
+
+async def test_a_store_that_cannot_be_read_at_the_start_locks_nobody_out_and_is_tried_again(site: Site) -> None:
+    store = MemoryStore()
+    store.failing = "enroller.db: file is not a database"
+    await site.enroller(store)
+    assert (await site.health(lambda each: each.problem is not None)).problem == store.failing
+    assert not [topic for topic in site.bus.retained if "/manifest" in topic]
+    store.failing = None
+    site.clock.advance(10)
+    await site.health(lambda each: each.state is State.ONLINE and each.problem is None)
+    assert site.roster() == {}
+
+
+async def test_samples_sealed_with_another_site_key_are_a_problem_and_no_empty_gallery(site: Site) -> None:
+    store = MemoryStore()
+    async with AsyncExitStack() as first:
+        elsewhere = Site(first, site.var)
+        await elsewhere.listen()
+        await elsewhere.enroller(store, seal=Seal(KEY))
+        await elsewhere.recognizer()
+        await elsewhere.ask(channels.ENROL, "alice", ALICE)
+    await site.enroller(store, seal=Seal(bytes(32)))
+    health = await site.health(lambda each: each.problem is not None)
+    assert health.problem is not None
+    assert "put the former key back" in health.problem
+    assert not [topic for topic in site.bus.retained if "/manifest" in topic]
+
+
+async def test_people_survive_a_restart_of_the_enroller(site: Site) -> None:
+    path = site.var / "enroller.db"
+    async with AsyncExitStack() as first:
+        before = Site(first, site.var)
+        await before.listen()
+        await before.enroller(SqliteStore(path))
+        await before.recognizer()
+        await before.ask(channels.ENROL, "alice", ALICE)
+        await before.ask(channels.UPDATE, "alice", b'{"name": "Alice"}')
+        gallery, roster = before.gallery(), before.roster()
+    await site.enroller(SqliteStore(path))
+    await site.recognizer()
+    assert (site.gallery(), site.roster()) == (gallery, roster) == ({"alice": 1}, {"alice": roster["alice"]})
+    assert code(await site.ask(channels.ENROL, "alicia", ALICE)) is ErrorCode.ALREADY_SOMEONE_ELSE
+
+
+async def test_a_reconnect_publishes_the_same_maps_again(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    before = {topic: packet.payload for topic, packet in site.bus.retained.items() if "health" not in topic}
+    site.bus.stop()
+    site.bus.retained.clear()
+    site.bus.start()
+    await site.listen()
+    await site.health(lambda each: each.state is State.ONLINE and each.figures["connections"] == 2)
+    after = {topic: packet.payload for topic, packet in site.bus.retained.items() if "health" not in topic}
+    assert after == before
+
+
+async def test_pictures_that_wait_when_the_enroller_stops_are_answered(site: Site) -> None:
+    service, settings = site.make(MemoryStore(), Seal(KEY))
+    async with running(service, site.bus, site.clock, settings):
+        site.send(channels.ENROL, "alice", ALICE)
+        await site.hear(_is_request)
+    assert code(await site.result("alice")) is ErrorCode.BUSY
+
+
+async def test_no_template_crosses_the_bus_or_reaches_the_disk_unsealed(site: Site) -> None:
+    await site.enroller(SqliteStore(site.var / "enroller.db"))
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    template = np.array([1, 0, 0], "<f4").tobytes()
+    text = base64.b64encode(template)
+    on_bus = [packet.payload for packet in site.bus.log]
+    on_disk = [each.read_bytes() for each in site.var.iterdir()]
+    assert on_disk
+    assert not [content for content in on_bus + on_disk if template in content or text in content]
+
+
+async def test_the_figures_count_people_samples_and_refusals(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    await site.ask(channels.ENROL, "alice", ALICE_AGAIN)
+    await site.ask(channels.ENROL, "bob", picture("nobody"))
+    site.send(channels.UPDATE, "bob", b"{")  # a refusal makes health come at once
+    health = await site.health(lambda each: bool(each.refused))
+    wanted = {"people": 1, "samples": 2, "pending": 0, "enrolled": 2, "refused_no_face": 1, "refused_bad_request": 1}
+    assert health.figures.items() >= wanted.items()
+
+
+async def test_everybody_starts_with_the_default_rights(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    assert site.roster()["alice"].model_dump(exclude={"person"}) == Rights().model_dump()

@@ -1,0 +1,161 @@
+"""The reader keeps a camera open that hangs, fails or ends, and never waits for one that hangs."""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+
+from doorbus.clock import SystemClock
+from doorbus.session import Backoff
+from doorbus_capture.reader import Patience, Reader
+from doorbus_capture.sources.fake import Event, FakeSource, plain
+from doorbus_capture.sources.source import Image, Shot
+
+CLOCK = SystemClock()
+QUICK = Patience(timeout_seconds=0.15, backoff=Backoff(first=0.01, longest=0.02))
+
+
+class Cameras:
+    """Hands out one fake after the other, and remembers them."""
+
+    def __init__(self, *sources: FakeSource) -> None:
+        self._left = iter(sources)
+        self.opened: list[FakeSource] = []
+
+    def __call__(self) -> FakeSource:
+        self.opened.append(next(self._left))
+        return self.opened[-1]
+
+
+def camera(*script: Image | Event, opens: bool = True, hangs: bool = False) -> FakeSource:
+    return FakeSource(script, CLOCK, opens=opens, hangs=hangs)
+
+
+def endless() -> FakeSource:
+    """A camera that goes on for ever, each picture one level brighter."""
+
+    def pictures() -> Iterator[Image | Event]:
+        for level in itertools.count():
+            yield plain(level % 256)
+
+    return FakeSource(pictures(), CLOCK)
+
+
+@asynccontextmanager
+async def reading(*sources: FakeSource) -> AsyncIterator[tuple[Reader, Callable[[], AsyncIterator[Shot]], Cameras]]:
+    cameras = Cameras(*sources)
+    reader = Reader(cameras, CLOCK, QUICK, chance=lambda: 0.0)
+    reader.pace(500)
+    async with aclosing(reader.shots()) as shots:
+        yield reader, lambda: shots, cameras
+    for source in sources:
+        source.let_go()
+    await reader.close()
+
+
+async def level(shots: AsyncIterator[Shot]) -> int:
+    return int((await anext(shots)).image[0, 0, 0])
+
+
+async def test_a_camera_that_hangs_is_left_alone_and_opened_again() -> None:
+    hanging = camera(plain(1), Event.HANG)
+    async with reading(hanging, camera(plain(2))) as (reader, shots, cameras):
+        assert await level(shots()) == 1
+        assert reader.problem is None
+        assert await level(shots()) == 2
+        assert reader.reopened == 1
+        assert reader.hung == 1
+        assert cameras.opened == [hanging, cameras.opened[1]]
+        assert "close" not in hanging.history  # nobody but the thread that hangs in it may touch it
+
+
+async def test_a_camera_that_hangs_is_closed_by_its_own_thread_when_it_returns() -> None:
+    hanging = camera(Event.HANG)
+    async with reading(hanging, camera(plain(2))) as (reader, shots, _):
+        assert await level(shots()) == 2
+        hanging.let_go()
+        await reader.close()
+        assert hanging.history[-1] == "close"
+        assert reader.hung == 0
+
+
+async def test_a_camera_that_hangs_while_it_is_opened_is_opened_again() -> None:
+    async with reading(camera(hangs=True), camera(plain(3))) as (reader, shots, _):
+        assert await level(shots()) == 3
+        assert reader.reopened == 1
+
+
+async def test_a_camera_that_gives_no_frame_is_reported_until_the_next_frame() -> None:
+    stuck = camera(Event.HANG)
+    async with reading(stuck, camera(hangs=True), camera(plain(1))) as (reader, shots, cameras):
+        waiting = asyncio.ensure_future(level(shots()))
+        while len(cameras.opened) < 2:
+            await asyncio.sleep(0)
+        assert reader.problem == "no frame within 0.15 s; is the camera reachable?"
+        assert await waiting == 1
+        assert reader.problem is None
+
+
+@pytest.mark.parametrize("broken", [camera(opens=False), camera(Event.FAIL)])
+async def test_a_camera_that_fails_is_opened_again_after_a_pause(broken: FakeSource) -> None:
+    async with reading(broken, camera(plain(5))) as (reader, shots, _):
+        assert await level(shots()) == 5
+        assert reader.reopened == 1
+        assert broken.history[-1] == "close"
+
+
+async def test_what_has_ended_for_good_is_reported_and_not_opened_again() -> None:
+    async with reading(camera(plain(1), Event.END)) as (reader, shots, cameras):
+        assert await level(shots()) == 1
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await anext(shots())
+        assert reader.problem == "has ended"
+        assert len(cameras.opened) == 1
+
+
+async def test_only_the_newest_picture_is_handed_over() -> None:
+    source = endless()
+    async with reading(source) as (reader, shots, _):
+        assert await level(shots()) >= 0
+        while source.history.count("read") < 20:
+            await asyncio.sleep(0.001)
+        before = source.history.count("read")
+        assert await level(shots()) >= before - 2
+        assert reader.superseded >= 10
+
+
+async def test_pictures_that_are_not_wanted_yet_are_skipped_so_that_none_grows_old() -> None:
+    source = endless()
+    async with reading(source) as (reader, shots, _):
+        reader.pace(20)
+        await anext(shots())
+        await anext(shots())
+        await anext(shots())
+        assert source.history.count("skip") > source.history.count("read")
+
+
+async def test_not_more_than_a_few_threads_are_ever_left_hanging() -> None:
+    hanging = [camera(hangs=True) for _ in range(4)]
+    async with reading(*hanging, camera(plain(9))) as (reader, shots, cameras):
+        waiting = asyncio.ensure_future(level(shots()))
+        while reader.problem is None or "hang in the driver" not in reader.problem:
+            await asyncio.sleep(0.001)
+        assert len(cameras.opened) == 4
+        assert reader.hung == 4
+        hanging[0].let_go()
+        assert await waiting == 9
+        assert reader.problem is None
+
+
+async def test_a_hanging_camera_does_not_keep_the_reader_from_closing() -> None:
+    stuck = camera(plain(1), Event.HANG)
+    async with reading(stuck) as (reader, shots, _):
+        assert await level(shots()) == 1
+        await asyncio.to_thread(stuck.hanging.wait)
+        await reader.close()
+        assert reader.hung == 1
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "camera")

@@ -1,0 +1,99 @@
+"""What the settings of the camera accept, and what they never give away."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from doorbus_capture.settings import Capture
+from doorbus_capture.sources.address import Kind, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("sample", Kind.SAMPLE),
+        (" none ", Kind.NONE),
+        ("0", Kind.DEVICE),
+        ("/dev/video2", Kind.DEVICE),
+        ("clip.mp4", Kind.PATH),
+        ("/srv/pictures", Kind.PATH),
+        ("rtsp://cam:554/live", Kind.STREAM),
+        ("http://cam/stream.mjpg", Kind.STREAM),
+        ("http://cam/video?type=.jpg", Kind.STREAM),
+        ("http://cam/snap.jpg", Kind.SNAPSHOT),
+        ("https://cam/SNAP.JPEG?size=1", Kind.SNAPSHOT),
+        ("snapshot+http://cam/cgi-bin/snapshot.cgi", Kind.SNAPSHOT),
+        ("rtsp://cam/picture.jpg", Kind.STREAM),
+        ("http://[::1]:8080/stream", Kind.STREAM),
+    ],
+)
+def test_the_kind_of_camera_is_told_by_its_address(text: str, kind: Kind) -> None:
+    assert parse(text).kind is kind
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "ftp://cam/x", "snapshot+rtsp://cam/", "http://", "rtsp://cam:99999/", "a\0b"]
+)
+def test_what_is_no_camera_is_refused_before_the_service_starts(text: str) -> None:
+    with pytest.raises(ValidationError, match="source"):
+        Capture(source=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://admin:hunter2@cam:554/live", "rtsp://cam:554/live"),
+        ("rtsp://admin:hun@ter2/x?y#z@cam/live", "rtsp://cam/live"),
+        ("http://cam/snap.jpg?user=admin&pwd=hunter2", "http://cam/snap.jpg?..."),
+        ("rtsp://cam/user=admin_password=hunter2_channel=1.sdp", "rtsp://cam/user=..."),
+        ("rtsp://cam/token=hunter2/main", "rtsp://cam/token=.../main"),
+        ("snapshot+https://admin:hunter2@cam/x", "https://cam/x"),
+        ("clip.mp4", "clip.mp4"),
+    ],
+)
+def test_people_see_where_the_camera_is_but_not_its_password(text: str, shown: str) -> None:
+    try:
+        assert parse(text).shown == shown
+    except ValueError as error:  # a password that breaks the URL must not be in the complaint either
+        assert "ter2" not in str(error)
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="@", min_codepoint=33), min_size=8, max_size=20))
+def test_no_password_whatever_its_characters_is_shown(password: str) -> None:
+    url = f"rtsp://admin:{password}@camera-0001.example/live"
+    try:
+        told = parse(url).shown
+    except ValueError as error:
+        told = str(error)
+    assert password not in told
+
+
+def test_the_settings_do_not_show_the_password_when_printed() -> None:
+    assert "hunter2" not in repr(Capture(source="rtsp://admin:hunter2@cam/live"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rotate", "45"),
+        ("crop", "0,0,2,2"),
+        ("fps", "0"),
+        ("fps", "nan"),
+        ("jpeg_quality", "101"),
+        ("camera", "Front Porch"),
+        ("motion_threshold", "2"),
+        ("keepalive", "1"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Capture.model_validate({name: value})
+
+
+def test_settings_come_as_text() -> None:
+    chosen = Capture.model_validate({"rotate": "270", "mirror": "true", "crop": "0.25,0,0.5,1", "fps": "5"})
+    assert chosen.view.rotate == 270
+    assert chosen.view.mirror
+    assert chosen.view.region.width == 0.5
+    assert chosen.rules.fps == 5.0

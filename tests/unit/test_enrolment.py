@@ -1,0 +1,270 @@
+"""What becomes of pictures, changes of rights and requests that cannot be read."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorbus.codec import Refusal
+from doorbus.messages import ErrorCode, Fault, Rights, Update
+from doorbus_enroller.enrolment import (
+    Answer,
+    Candidate,
+    Enrolled,
+    Gallery,
+    Known,
+    Template,
+    decide,
+    fault_of,
+    revise,
+    similarities,
+)
+from doorbus_enroller.settings import Enroller
+
+RULES = Enroller().rules()
+SAME = 0.5
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def at_angle(degrees: float) -> Template:
+    """A unit vector; the similarity of two is the cosine of the angle between them."""
+    return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], np.float32)
+
+
+def face(degrees: float = 0.0, **changes: float | None) -> Candidate:
+    good = Candidate(size=80.0, sharpness=200.0, quality=0.9, live=0.99, template=at_angle(degrees))
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+def seen(*faces: Candidate, model: str = "MobileFaceNet", error: ErrorCode | None = None) -> Answer:
+    return Answer(model=model, faces=faces, same_person_similarity=SAME, error=error)
+
+
+def gallery_of(**people: list[float]) -> Gallery:
+    enrolled = {
+        person: Enrolled(
+            np.stack([at_angle(each) for each in angles]), frozenset(f"{person} {each}" for each in angles)
+        )
+        for person, angles in people.items()
+    }
+    return Gallery("MobileFaceNet" if people else None, enrolled)
+
+
+def code(decision: object) -> ErrorCode:
+    assert isinstance(decision, Fault), decision
+    return decision.code
+
+
+def test_one_good_face_enrols_the_first_person() -> None:
+    only = face()
+    assert decide("alice", "a", seen(only), Gallery(), RULES) is only
+
+
+def test_a_picture_without_a_face_is_refused() -> None:
+    assert code(decide("alice", "a", seen(), Gallery(), RULES)) is ErrorCode.NO_FACE
+
+
+def test_two_people_side_by_side_are_refused() -> None:
+    assert code(decide("alice", "a", seen(face(size=80), face(size=60)), Gallery(), RULES)) is ErrorCode.SEVERAL_FACES
+
+
+def test_a_passer_by_far_in_the_background_does_not_count() -> None:
+    main = face(size=80)
+    assert decide("alice", "a", seen(face(90, size=30), main), Gallery(), RULES) is main
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"size": 31.9}, ErrorCode.TOO_SMALL),
+        ({"sharpness": 19.9}, ErrorCode.BLURRED),
+    ],
+)
+def test_a_poor_picture_is_refused_with_what_is_asked(changes: dict[str, float], expected: ErrorCode) -> None:
+    decision = decide("alice", "a", seen(face(**changes)), Gallery(), RULES)
+    assert code(decision) is expected
+    assert isinstance(decision, Fault)
+    assert "asked" in decision.message
+
+
+@pytest.mark.parametrize("live", [None, 0.49])
+def test_where_liveness_is_asked_a_photo_of_a_photo_and_an_unmeasured_one_are_refused(live: float | None) -> None:
+    strict = replace(RULES, min_live=0.5)
+    assert code(decide("alice", "a", seen(face(live=live)), Gallery(), strict)) is ErrorCode.NOT_LIVE
+    assert isinstance(decide("alice", "a", seen(face(live=0.5)), Gallery(), strict), Candidate)
+
+
+@pytest.mark.parametrize("live", [None, 0.0])
+def test_liveness_is_not_asked_of_picture_files_by_default(live: float | None) -> None:
+    assert isinstance(decide("alice", "a", seen(face(live=live)), Gallery(), RULES), Candidate)
+
+
+def test_a_face_that_is_enrolled_under_another_name_is_refused_naming_it() -> None:
+    decision = decide("alicia", "a", seen(face(20)), gallery_of(alice=[0.0], bob=[120.0]), RULES)
+    assert code(decision) is ErrorCode.ALREADY_SOMEONE_ELSE
+    assert isinstance(decision, Fault)
+    assert "enrolled as alice" in decision.message
+
+
+def test_somebody_elses_picture_sent_for_an_enrolled_person_is_refused_as_somebody_else() -> None:
+    decision = decide("alice", "a", seen(face(118)), gallery_of(alice=[0.0], bob=[120.0]), RULES)
+    assert code(decision) is ErrorCode.ALREADY_SOMEONE_ELSE
+
+
+def test_a_strangers_picture_sent_for_an_enrolled_person_is_refused() -> None:
+    decision = decide("alice", "a", seen(face(90)), gallery_of(alice=[0.0]), RULES)
+    assert code(decision) is ErrorCode.NOT_THE_SAME_PERSON
+
+
+def test_a_newcomer_who_resembles_somebody_a_little_is_enrolled() -> None:
+    newcomer = face(58)  # similarity 0.53: above the recognizer's value, below the margin
+    assert decide("bob", "a", seen(newcomer), gallery_of(alice=[0.0]), RULES) is newcomer
+
+
+def test_a_twin_gets_further_samples_that_resemble_the_twin_more() -> None:
+    further = face(2)
+    assert decide("alice", "a", seen(further), gallery_of(alice=[0.0], bella=[50.0]), RULES) is further
+
+
+def test_samples_are_bounded() -> None:
+    full = gallery_of(alice=[float(angle) for angle in range(RULES.max_samples)])
+    assert code(decide("alice", "new", seen(face()), full, RULES)) is ErrorCode.TOO_MANY_SAMPLES
+
+
+def test_a_picture_that_was_delivered_twice_counts_once() -> None:
+    gallery = gallery_of(alice=[0.0])
+    (picture,) = gallery.people["alice"].pictures
+    assert decide("alice", picture, seen(face()), gallery, RULES) == Known()
+
+
+def test_a_gallery_of_another_model_is_not_mixed_and_the_way_out_is_told() -> None:
+    decision = decide("bob", "a", seen(face(90), model="Dlib"), gallery_of(alice=[0.0]), RULES)
+    assert code(decision) is ErrorCode.OTHER_MODEL
+    assert isinstance(decision, Fault)
+    assert "DOORBUS_RECOGNIZER__MODEL=MobileFaceNet" in decision.message
+
+
+def test_templates_of_another_length_are_another_model() -> None:
+    longer = replace(face(), template=np.array([0, 0, 1], np.float32))
+    assert code(decide("bob", "a", seen(longer), gallery_of(alice=[0.0]), RULES)) is ErrorCode.OTHER_MODEL
+
+
+def test_an_empty_gallery_takes_any_model() -> None:
+    assert isinstance(decide("bob", "a", seen(face(), model="Dlib"), Gallery(), RULES), Candidate)
+
+
+@pytest.mark.parametrize("error", [ErrorCode.NOT_A_PICTURE, ErrorCode.TOO_LARGE, ErrorCode.BLURRED])
+def test_what_the_recognizer_could_not_use_is_told_to_the_sender(error: ErrorCode) -> None:
+    decision = decide("alice", "a", seen(error=error), Gallery(), RULES)
+    assert code(decision) is error
+    assert isinstance(decision, Fault)
+    assert decision.message
+
+
+ANGLES = st.floats(0, 360)
+FACES = st.lists(
+    st.builds(
+        Candidate,
+        size=st.floats(0, 400),
+        sharpness=st.floats(0, 1000),
+        quality=st.floats(0, 1),
+        live=st.none() | st.floats(0, 1),
+        template=ANGLES.map(at_angle),
+    ),
+    max_size=4,
+)
+PEOPLE = st.dictionaries(
+    st.sampled_from(["alice", "bob", "carol"]), st.lists(ANGLES, min_size=1, max_size=3, unique=True)
+)
+
+
+@given(faces=FACES, people=PEOPLE, min_live=st.sampled_from([0.0, 0.5]))
+def test_whatever_is_taken_meets_every_rule(
+    faces: list[Candidate], people: dict[str, list[float]], min_live: float
+) -> None:
+    rules = replace(RULES, min_live=min_live)
+    gallery = gallery_of(**people)
+    taken = decide("alice", "new", seen(*faces), gallery, rules)
+    if isinstance(taken, Candidate):
+        assert taken.size >= rules.min_size
+        assert taken.sharpness >= rules.min_sharpness
+        assert min_live == 0 or (taken.live is not None and taken.live >= min_live)
+        assert all(other is taken or other.size < taken.size * rules.background for other in faces)
+        similar = similarities(taken.template, gallery)
+        own = similar.pop("alice", None)
+        assert own is None or own >= SAME
+        bar = SAME + rules.duplicate_margin * (1 - SAME)
+        assert all(other < bar or (own is not None and own >= other) for other in similar.values())
+    else:
+        assert isinstance(taken, Fault)
+        assert taken.message
+
+
+@given(faces=FACES, people=PEOPLE)
+def test_the_order_of_the_faces_does_not_matter(faces: list[Candidate], people: dict[str, list[float]]) -> None:
+    there, back = (
+        decide("alice", "new", seen(*each), gallery_of(**people), RULES) for each in (faces, list(reversed(faces)))
+    )
+    assert there is back or there == back
+
+
+@given(angle=ANGLES, people=PEOPLE)
+def test_a_face_enrolled_as_one_person_is_never_enrolled_as_the_next(
+    angle: float, people: dict[str, list[float]]
+) -> None:
+    gallery = gallery_of(**people | {"dave": [angle]})
+    assert code(decide("erin", "new", seen(face(angle)), gallery, RULES)) is ErrorCode.ALREADY_SOMEONE_ELSE
+
+
+def test_fields_that_are_not_sent_stay_as_they_are() -> None:
+    rights = Rights(name="Alice", doors=("front",), valid_until=NOON)
+    assert revise(rights, Update(enabled=False)) == Rights(
+        name="Alice", doors=("front",), valid_until=NOON, enabled=False
+    )
+
+
+def test_a_field_sent_as_null_is_cleared() -> None:
+    assert revise(Rights(doors=("front",)), Update(doors=None)) == Rights()
+
+
+def test_an_update_without_a_field_is_refused() -> None:
+    assert code(revise(Rights(), Update())) is ErrorCode.BAD_REQUEST
+
+
+@given(
+    kept=st.builds(Rights, valid_from=st.none() | st.just(NOON), valid_until=st.none()),
+    hours=st.integers(-48, 48),
+)
+def test_nobody_ends_up_valid_until_before_valid_from(kept: Rights, hours: int) -> None:
+    until = NOON + timedelta(hours=hours)
+    revised = revise(kept, Update(valid_until=until))
+    if kept.valid_from and hours <= 0:
+        assert code(revised) is ErrorCode.BAD_REQUEST
+    else:
+        assert revised == Rights(valid_from=kept.valid_from, valid_until=until)
+
+
+@pytest.mark.parametrize("refusal", list(Refusal))
+@pytest.mark.parametrize("picture", [True, False])
+def test_every_refusal_is_told_in_words(refusal: Refusal, *, picture: bool) -> None:
+    fault = fault_of(refusal, "the detail", picture=picture)
+    assert len(fault.message) > 20
+
+
+@pytest.mark.parametrize(
+    ("refusal", "picture", "expected"),
+    [
+        (Refusal.EMPTY, True, ErrorCode.NOT_A_PICTURE),
+        (Refusal.NOT_A_PICTURE, True, ErrorCode.NOT_A_PICTURE),
+        (Refusal.EMPTY, False, ErrorCode.BAD_REQUEST),
+        (Refusal.WRONG_SHAPE, False, ErrorCode.BAD_REQUEST),
+        (Refusal.TOO_LARGE, True, ErrorCode.TOO_LARGE),
+        (Refusal.RETAINED, True, ErrorCode.RETAINED),
+        (Refusal.BAD_ID, False, ErrorCode.BAD_PERSON_ID),
+    ],
+)
+def test_a_refusal_gets_the_code_that_programs_know(refusal: Refusal, expected: ErrorCode, *, picture: bool) -> None:
+    assert fault_of(refusal, "", picture=picture).code is expected

@@ -1,0 +1,999 @@
+"""What happens at the door, told as stories. Times are in seconds since the story began."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from doorbus.messages import (
+    Action,
+    Ask,
+    Decision,
+    Face,
+    LockCommand,
+    Outcome,
+    Reason,
+    Recognition,
+    RosterEntry,
+    Trigger,
+    Verdict,
+)
+from doorbus_actuator import policy
+from doorbus_actuator.policy import (
+    AskFor,
+    Command,
+    Deny,
+    Effect,
+    Event,
+    Grant,
+    Liveness,
+    Lock,
+    Now,
+    Person,
+    RosterChanged,
+    Rules,
+    Sighting,
+    State,
+    Tick,
+)
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+class Between:
+    """Open from one hour of the day (UTC) to another."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._first, self._last = first, last
+
+    def open_at(self, moment: datetime) -> bool:
+        return self._first <= moment.hour < self._last
+
+
+class OneCode:
+    """Knows the codes that are right, and how often it was asked."""
+
+    def __init__(self, *right: str) -> None:
+        self._right = right
+        self.asked = 0
+
+    def valid(self, code: str, wall: datetime) -> bool:
+        assert wall.tzinfo is not None
+        self.asked += 1
+        return code in self._right
+
+
+def match(person: str = "alice", **changes: Any) -> Face:
+    fields: dict[str, Any] = {
+        "box": (0.0, 0.0, 100.0, 100.0),
+        "verdict": Verdict.MATCH,
+        "person": person,
+        "confidence": 0.95,
+        "similarity": 0.8,
+        "runner_up": 0.1,
+        "live": 0.99,
+        "yaw": 0.0,
+        "eyes_open": 0.9,
+    }
+    return Face(**(fields | changes))
+
+
+def stranger(verdict: Verdict = Verdict.UNKNOWN) -> Face:
+    return match().model_copy(update={"verdict": verdict, "person": None, "confidence": 0.1})
+
+
+def person(name: str = "alice", hours: policy.Hours | None = None, **rights: Any) -> Person:
+    return Person(RosterEntry(person=name, **rights), hours)
+
+
+@dataclass
+class Door:
+    """A door whose people are alice and bob; time passes only when told."""
+
+    rules: Rules = field(default_factory=lambda: Rules(door="front"))
+    people: Iterable[Person] | None = (person("alice"), person("bob"))
+    state: State = field(default_factory=State)
+    wall: datetime = NOON
+    monotonic: float = 1000.0
+    choice: float = 0.0
+    told: list[Decision] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
+    _ids: Any = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.happens(Tick())
+        if self.people is not None:
+            self.roster(*self.people)
+
+    @property
+    def now(self) -> Now:
+        return Now(self.wall, self.monotonic)
+
+    def happens(self, event: Event) -> tuple[Effect, ...]:
+        self.state, effects = policy.decide(self.rules, self.state, event, self.now)
+        for effect in effects:
+            if isinstance(effect, Grant | Deny):
+                self.told.append(effect.decision)
+            elif isinstance(effect, AskFor):
+                self.asks.append(effect.challenge.ask)
+        return effects
+
+    def wait(self, seconds: float) -> tuple[Effect, ...]:
+        self.wall += timedelta(seconds=seconds)
+        self.monotonic += seconds
+        return self.happens(Tick())
+
+    def roster(self, *people: Person) -> None:
+        self.happens(RosterChanged({one.rights.person: one for one in people}))
+
+    def frame(self, *faces: Face, frame_id: str | None = None, age: float = 0.1) -> Recognition:
+        return Recognition(
+            frame_id=frame_id or f"f{next(self._ids)}",
+            captured_at=self.wall - timedelta(seconds=age),
+            recognized_at=self.wall,
+            recognizer="one",
+            model="m",
+            faces=faces,
+        )
+
+    def sees(self, *faces: Face, camera: str = "porch", **frame: Any) -> tuple[Effect, ...]:
+        return self.happens(Sighting(camera, self.frame(*faces, **frame), self.choice))
+
+    def sees_in_turn(self, *frames: tuple[Face, ...], pause: float = 0.1, camera: str = "porch") -> list[Effect]:
+        effects: list[Effect] = []
+        for faces in frames:
+            effects += self.sees(*faces, camera=camera)
+            effects += self.wait(pause)
+        return effects
+
+    def told_to(self, action: Action = Action.UNLOCK, **fields: Any) -> tuple[Effect, ...]:
+        return self.happens(Command(LockCommand(action=action, **fields)))
+
+
+def opened(effects: Iterable[Effect]) -> bool:
+    return any(isinstance(effect, Grant) for effect in effects)
+
+
+def grant(effects: Iterable[Effect]) -> Grant:
+    (found,) = (effect for effect in effects if isinstance(effect, Grant))
+    return found
+
+
+def reasons(effects: Iterable[Effect]) -> list[Reason]:
+    return [effect.decision.reason for effect in effects if isinstance(effect, Deny)]
+
+
+def try_twice(door: Door, *faces: Face) -> tuple[Effect, ...]:
+    return (*door.sees(*faces), *door.wait(0.1), *door.sees(*faces))
+
+
+# A resident comes home.
+
+
+def test_a_resident_seen_on_two_frames_is_let_in() -> None:
+    door = Door()
+    assert not opened(door.sees(match(), frame_id="first"))
+    door.wait(0.1)
+    opening = grant(door.sees(match(confidence=0.93), frame_id="second"))
+    assert opening.seconds == 3.0
+    assert opening.decision == Decision(
+        outcome=Outcome.GRANTED,
+        reason=Reason.MATCHED,
+        trigger=Trigger.FACE,
+        at=door.wall,
+        person="alice",
+        confidence=0.93,
+        camera="porch",
+        frame_ids=("first", "second"),
+    )
+
+
+def test_entering_is_not_told_as_a_denial_first() -> None:
+    door = Door()
+    effects = [*try_twice(door, match()), *door.wait(10)]
+    assert opened(effects)
+    assert reasons(effects) == []
+
+
+def test_one_frame_of_a_resident_passing_by_opens_nothing_and_is_told_once_the_window_has_passed() -> None:
+    door = Door()
+    effects = [*door.sees(match(), frame_id="passing"), *door.wait(1.4)]
+    assert effects == []
+    (denial,) = door.wait(0.1)
+    assert isinstance(denial, Deny)
+    assert (denial.decision.reason, denial.decision.person) == (Reason.AWAITING_VOTES, "alice")
+    assert denial.decision.frame_ids == ("passing",)
+    assert denial.decision.count == 1
+
+
+def test_two_of_three_frames_are_enough() -> None:
+    door = Door()
+    assert opened(door.sees_in_turn((match(),), (stranger(),), (match(),)))
+
+
+def test_two_of_four_frames_are_too_few() -> None:
+    door = Door()
+    assert not opened(door.sees_in_turn((match(),), (stranger(),), (stranger(),), (match(),)))
+
+
+def test_frames_without_any_face_count_against_the_person() -> None:
+    door = Door()
+    assert not opened(door.sees_in_turn((match(),), (), (), (match(),)))
+
+
+def test_votes_must_lie_within_the_window() -> None:
+    late, in_time = Door(), Door()
+    assert not opened(late.sees_in_turn((match(),), (match(),), pause=1.501))
+    assert opened(in_time.sees_in_turn((match(),), (match(),), pause=1.5))
+
+
+def test_the_window_is_measured_between_the_captures() -> None:
+    door = Door()
+    door.sees(match(), age=1.9)
+    assert not opened(door.sees(match(), age=0.0))
+    assert opened(door.sees(match(), age=0.0))
+
+
+def test_frames_that_arrive_out_of_order_still_count() -> None:
+    door = Door()
+    door.sees(match(), age=0.1, frame_id="later")
+    opening = grant(door.sees(match(), age=0.2, frame_id="earlier"))
+    assert opening.decision.frame_ids == ("earlier", "later")
+
+
+def test_a_frame_older_than_the_last_three_opens_nothing() -> None:
+    door = Door()
+    for age in (0.3, 0.2, 0.1):
+        door.sees(stranger(), age=age)
+    door.sees(match(), age=0.0)
+    assert not opened(door.sees(match(), age=1.0))
+
+
+def test_votes_of_different_cameras_do_not_add_up() -> None:
+    door = Door()
+    assert not opened([*door.sees(match(), camera="porch"), *door.sees(match(), camera="garage")])
+
+
+def test_votes_for_different_people_do_not_add_up() -> None:
+    door = Door()
+    assert not opened(door.sees_in_turn((match("alice"),), (match("bob"),)))
+
+
+def test_two_residents_side_by_side_open_the_door_once_for_the_surer_one() -> None:
+    door = Door()
+    effects = try_twice(door, match("alice", confidence=0.9), match("bob", confidence=0.95))
+    assert grant(effects).decision.person == "bob"
+    assert reasons([*effects, *door.wait(5)]) == []
+
+
+def test_a_resident_is_let_in_beside_a_stranger_and_the_stranger_is_reported() -> None:
+    door = Door()
+    effects = try_twice(door, match(), stranger())
+    assert opened(effects)
+    assert reasons(effects) == [Reason.UNKNOWN_FACE]
+
+
+def test_one_vote_of_one_opens_at_the_first_frame() -> None:
+    assert opened(Door(Rules(door="front", votes_needed=1, votes_of=1)).sees(match()))
+
+
+def test_three_votes_of_three_need_the_third() -> None:
+    door = Door(Rules(door="front", votes_needed=3, votes_of=3))
+    assert not opened(door.sees_in_turn((match(),), (match(),)))
+    assert opened(door.sees(match()))
+
+
+# Somebody else comes.
+
+
+def test_a_stranger_stepping_through_a_residents_frames_stays_outside() -> None:
+    door = Door()
+    effects = door.sees_in_turn((match(),), (stranger(),), (stranger(),), (stranger(),))
+    assert not opened(effects)
+    assert Reason.UNKNOWN_FACE in reasons(effects)
+
+
+def test_a_stranger_after_a_resident_who_was_kept_waiting_is_not_let_in_on_their_votes() -> None:
+    door = Door()
+    door.told_to()
+    door.wait(5.85)
+    assert reasons(try_twice(door, match())) == [Reason.COOLDOWN]
+    door.wait(0.1)
+    assert not opened(door.sees(stranger()))
+
+
+@pytest.mark.parametrize(
+    ("face", "reason"),
+    [
+        (stranger(), Reason.UNKNOWN_FACE),
+        (stranger(Verdict.AMBIGUOUS), Reason.AMBIGUOUS_FACE),
+        (match(confidence=0.79), Reason.LOW_CONFIDENCE),
+        (match(similarity=0.5, runner_up=0.46), Reason.LOW_MARGIN),
+        (match(similarity=None, runner_up=0.1), Reason.LOW_MARGIN),
+        (match(live=None), Reason.LIVENESS_MISSING),
+        (match(live=0.49), Reason.NOT_LIVE),
+        (match("carol"), Reason.NOT_ON_ROSTER),
+    ],
+)
+def test_a_face_that_breaks_a_rule_stays_outside_with_the_reason(face: Face, reason: Reason) -> None:
+    door = Door()
+    effects = try_twice(door, face)
+    assert not opened(effects)
+    assert reasons(effects) == [reason]
+    assert door.told[0].person == face.person
+    assert door.told[0].confidence == face.confidence
+    assert door.told[0].outcome is Outcome.DENIED
+    assert door.told[0].trigger is Trigger.FACE
+
+
+@pytest.mark.parametrize(
+    "face",
+    [
+        match(confidence=0.8),
+        match(similarity=0.85, runner_up=0.8),
+        match(similarity=None, runner_up=None),
+        match(live=0.5),
+    ],
+)
+def test_a_face_just_good_enough_is_let_in(face: Face) -> None:
+    assert opened(try_twice(Door(), face))
+
+
+def test_a_frame_that_breaks_a_face_rule_is_no_vote() -> None:
+    door = Door()
+    assert not opened(door.sees_in_turn((match(live=0.1),), (match(),)))
+
+
+def test_liveness_off_asks_for_none() -> None:
+    assert opened(try_twice(Door(Rules(door="front", liveness=Liveness.OFF)), match(live=None)))
+    assert opened(try_twice(Door(Rules(door="front", liveness=Liveness.OFF)), match(live=0.0)))
+
+
+def test_a_person_with_a_threshold_of_their_own_is_held_to_it() -> None:
+    strict = Door(people=[person("alice", threshold=0.97)])
+    assert reasons(try_twice(strict, match(confidence=0.95))) == [Reason.LOW_CONFIDENCE]
+    lenient = Door(people=[person("alice", threshold=0.6)])
+    assert opened(try_twice(lenient, match(confidence=0.6)))
+
+
+# Who may, where and when.
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"),
+    [
+        (person(enabled=False), Reason.DISABLED),
+        (person(valid_from=NOON + timedelta(seconds=1)), Reason.NOT_YET_VALID),
+        (person(valid_until=NOON), Reason.NO_LONGER_VALID),
+        (person(doors=("back",)), Reason.NOT_ENTITLED),
+        (person(doors=()), Reason.NOT_ENTITLED),
+        (person(hours=Between(7, 12)), Reason.OUTSIDE_HOURS),
+    ],
+)
+def test_a_person_without_the_right_stays_outside_with_the_reason(who: Person, reason: Reason) -> None:
+    door = Door(people=[who])
+    effects = try_twice(door, match())
+    assert not opened(effects)
+    assert reasons(effects) == [reason]
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        person(valid_from=NOON),
+        person(valid_until=NOON + timedelta(seconds=1)),
+        person(doors=("back", "front")),
+        person(hours=Between(12, 13)),
+    ],
+)
+def test_a_person_with_the_right_is_let_in(who: Person) -> None:
+    assert opened(try_twice(Door(people=[who]), match()))
+
+
+def test_the_door_is_shut_outside_its_hours() -> None:
+    door = Door(Rules(door="front", hours=Between(7, 12)))
+    assert reasons(try_twice(door, match())) == [Reason.OUTSIDE_HOURS]
+
+
+def test_the_doors_hours_and_the_persons_must_both_be_open() -> None:
+    door = Door(Rules(door="front", hours=Between(7, 19)), people=[person(hours=Between(0, 8))])
+    assert reasons(try_twice(door, match())) == [Reason.OUTSIDE_HOURS]
+
+
+def test_nobody_is_let_in_before_there_is_a_whole_roster() -> None:
+    door = Door(people=None)
+    assert reasons(try_twice(door, match())) == [Reason.ROSTER_INCOMPLETE]
+
+
+def test_a_roster_lost_shuts_the_door_and_a_new_one_opens_it() -> None:
+    door = Door()
+    door.happens(RosterChanged(None))
+    assert reasons(try_twice(door, match())) == [Reason.ROSTER_INCOMPLETE]
+    door.roster(person("alice"))
+    assert opened(door.sees(match()))
+
+
+def test_a_person_removed_between_two_votes_stays_outside() -> None:
+    door = Door()
+    door.sees(match())
+    door.roster(person("bob"))
+    assert reasons(door.sees(match())) == [Reason.NOT_ON_ROSTER]
+
+
+def test_lockdown_opens_for_nobody_but_locks() -> None:
+    door = Door(Rules(door="front", lockdown=True))
+    assert reasons(try_twice(door, match())) == [Reason.LOCKDOWN]
+    assert reasons(door.told_to()) == [Reason.LOCKDOWN]
+    assert door.told_to(Action.LOCK) == (Lock(),)
+
+
+# Time.
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"), [(2.001, Reason.STALE), (3600.0, Reason.STALE), (-0.501, Reason.FROM_THE_FUTURE)]
+)
+def test_a_frame_of_another_time_opens_nothing(age: float, reason: Reason) -> None:
+    door = Door()
+    assert reasons([*door.sees(match(), age=age), *door.sees(match(), age=age)]) == [reason]
+
+
+@pytest.mark.parametrize("age", [2.0, -0.5])
+def test_a_frame_at_the_edge_of_its_age_counts(age: float) -> None:
+    door = Door()
+    assert opened([*door.sees(match(), age=age), *door.sees(match(), age=age)])
+
+
+def test_stale_frames_neither_help_nor_hinder() -> None:
+    door = Door()
+    door.sees(match())
+    door.sees(stranger(), age=5)
+    door.sees(match(), age=5)
+    assert opened(door.sees(match()))
+
+
+def test_a_replayed_recognition_opens_nothing() -> None:
+    door = Door()
+    door.sees(match(), frame_id="once")
+    door.wait(0.1)
+    assert reasons(door.sees(match(), frame_id="once")) == [Reason.REPLAYED]
+
+
+def test_a_recognition_that_opened_the_door_does_not_open_it_again_after_the_cooldown() -> None:
+    rules = Rules(door="front", cooldown=0.0, unlock_seconds=0.2)
+    door = Door(rules)
+    first, second = door.frame(match()), door.frame(match())
+    replay = [Sighting("porch", frame, 0.0) for frame in (first, second)]
+    assert opened([*door.happens(replay[0]), *door.happens(replay[1])])
+    door.wait(0.5)
+    assert not opened([*door.happens(replay[0]), *door.happens(replay[1])])
+
+
+def test_a_frame_id_forgotten_in_a_flood_still_counts_as_seen() -> None:
+    door = Door()
+    door.sees(match(), frame_id="first", age=0.5)
+    for _ in range(policy.MAX_REMEMBERED):
+        door.sees(stranger(), age=0.1)
+    assert "first" not in door.state.frames
+    again = [*door.sees(match(), frame_id="first", age=0.5), *door.sees(match(), frame_id="other", age=0.5)]
+    assert set(reasons(again)) == {Reason.REPLAYED}
+    door.wait(0.1)
+    assert opened(try_twice(door, match()))
+
+
+def test_frame_ids_are_forgotten_in_time() -> None:
+    door = Door()
+    door.sees(stranger())
+    door.wait(62.5)
+    assert len(door.state.frames) == 1
+    door.wait(0.1)
+    assert len(door.state.frames) == 0
+    assert opened(try_twice(door, match()))
+
+
+def test_a_frame_dated_far_ahead_does_not_shut_out_the_frames_until_then() -> None:
+    door = Door()
+    door.sees(match(), age=-3600)
+    door.wait(100)
+    assert opened(try_twice(door, match()))
+
+
+def test_a_clock_before_the_release_opens_for_no_face_but_for_a_command() -> None:
+    door = Door(wall=datetime(1970, 1, 1, tzinfo=UTC))
+    assert reasons(try_twice(door, match())) == [Reason.CLOCK_IMPLAUSIBLE]
+    assert not policy.clock_plausible(door.state, door.monotonic)
+    assert opened(door.told_to())
+
+
+def test_a_clock_at_the_release_is_plausible() -> None:
+    assert opened(try_twice(Door(wall=policy.RELEASED_AT), match()))
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0, 2.01, -2.01])
+def test_a_step_of_the_clock_denies_faces_until_it_has_been_stable(step: float) -> None:
+    door = Door()
+    door.wall += timedelta(seconds=step)
+    assert reasons(try_twice(door, match())) == [Reason.CLOCK_IMPLAUSIBLE]
+    door.wait(4.89)
+    assert not policy.clock_plausible(door.state, door.monotonic)
+    assert not opened(door.sees(match()))
+    door.wait(0.01)
+    assert policy.clock_plausible(door.state, door.monotonic)
+    assert opened(try_twice(door, match()))
+
+
+def test_the_first_setting_of_a_clock_that_began_in_1970_heals_by_itself() -> None:
+    door = Door(wall=datetime(1970, 1, 1, tzinfo=UTC))
+    door.wait(60)
+    door.wall = NOON
+    door.wait(0.1)
+    door.wait(5)
+    assert opened(try_twice(door, match()))
+
+
+@pytest.mark.parametrize("step", [2.0, -2.0, 0.3])
+def test_a_small_step_of_the_clock_does_not_matter(step: float) -> None:
+    door = Door(Rules(door="front", votes_needed=1, votes_of=1))
+    door.wall += timedelta(seconds=step)
+    assert opened(door.sees(match()))
+
+
+def test_many_small_steps_are_a_large_one() -> None:
+    door = Door()
+    for _ in range(3):
+        door.wall -= timedelta(seconds=0.9)
+        door.wait(1)
+    assert reasons(door.sees(match())) == [Reason.CLOCK_IMPLAUSIBLE]
+
+
+def test_small_steps_far_apart_do_not_add_up() -> None:
+    door = Door()
+    for _ in range(6):
+        door.wall += timedelta(seconds=1.9)
+        door.wait(30)
+    assert opened(try_twice(door, match()))
+
+
+def test_a_step_while_nobody_came_is_over_when_somebody_does() -> None:
+    door = Door()
+    door.wall += timedelta(hours=1)
+    for _ in range(2):
+        door.wait(policy.wake_at(door.state) - door.monotonic)
+    assert opened(try_twice(door, match()))
+
+
+def test_votes_from_before_a_step_do_not_count_after_it() -> None:
+    door = Door(Rules(door="front", clock_settle=0.0))
+    door.sees(match())
+    door.wall += timedelta(seconds=2.1)
+    assert not opened(door.sees(match(), age=0.1))
+
+
+def test_after_a_step_back_new_frames_are_not_taken_for_forgotten_ones() -> None:
+    door = Door()
+    for _ in range(policy.MAX_REMEMBERED + 1):
+        door.sees(stranger())
+    door.wall -= timedelta(hours=1)
+    door.wait(0.1)
+    door.wait(5.1)
+    assert opened(try_twice(door, match()))
+
+
+# Cooldown and hold.
+
+
+def test_the_door_does_not_open_again_in_the_cooldown_and_opens_right_after() -> None:
+    door = Door()
+    assert opened(try_twice(door, match()))
+    door.wait(5.8)
+    assert reasons(try_twice(door, match())) == [Reason.COOLDOWN]
+    door.wait(0.125)
+    assert opened(door.sees(match()))
+
+
+def test_the_cooldown_ends_on_time() -> None:
+    door = Door()
+    door.told_to()
+    door.wait(6.0)
+    assert opened(door.told_to())
+
+
+def test_the_cooldown_lasts_at_least_as_long_as_the_door_is_held() -> None:
+    door = Door()
+    assert grant(door.told_to(seconds=20.0)).seconds == 20.0
+    door.wait(19.9)
+    assert reasons(door.told_to()) == [Reason.COOLDOWN]
+    door.wait(0.1)
+    assert opened(door.told_to())
+
+
+@pytest.mark.parametrize(("asked", "held"), [(1.0, 1.0), (30.0, 30.0), (31.0, 30.0), (3600.0, 30.0), (None, 3.0)])
+def test_no_command_holds_the_door_longer_than_the_maximum(asked: float | None, held: float) -> None:
+    assert grant(Door().told_to(seconds=asked)).seconds == held
+
+
+def test_locking_does_not_end_the_cooldown() -> None:
+    door = Door()
+    door.told_to()
+    door.told_to(Action.LOCK)
+    assert reasons(door.told_to()) == [Reason.COOLDOWN]
+
+
+# Commands.
+
+
+@pytest.mark.parametrize("action", [Action.UNLOCK, Action.OPEN])
+def test_a_command_opens_without_a_face_out_of_hours_and_without_a_roster(action: Action) -> None:
+    door = Door(Rules(door="front", hours=Between(0, 0)), people=None)
+    opening = grant(door.told_to(action, id="c1", by="reception", issued_at=NOON - timedelta(seconds=1)))
+    assert opening.decision == Decision(
+        outcome=Outcome.GRANTED,
+        reason=Reason.COMMANDED,
+        trigger=Trigger.COMMAND,
+        at=NOON,
+        by="reception",
+        command_id="c1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"), [(5.0, None), (5.1, Reason.STALE), (-0.5, None), (-0.6, Reason.FROM_THE_FUTURE)]
+)
+def test_a_command_of_another_time_opens_nothing(age: float, reason: Reason | None) -> None:
+    effects = Door().told_to(issued_at=NOON - timedelta(seconds=age))
+    assert reasons(effects) == ([reason] if reason else [])
+    assert opened(effects) == (reason is None)
+
+
+def test_a_command_that_comes_twice_opens_once() -> None:
+    door = Door()
+    assert opened(door.told_to(id="c1"))
+    door.wait(10)
+    effects = door.told_to(id="c1", by="me")
+    assert reasons(effects) == [Reason.REPLAYED]
+    assert (door.told[-1].by, door.told[-1].command_id) == ("me", "c1")
+    assert door.told[-1].trigger is Trigger.COMMAND
+    assert opened(door.told_to(id="c2"))
+
+
+def test_a_command_id_is_remembered_for_ten_minutes() -> None:
+    door = Door()
+    door.told_to(id="c1")
+    door.wait(600)
+    assert reasons(door.told_to(id="c1")) == [Reason.REPLAYED]
+    door.wait(600.1)
+    assert opened(door.told_to(id="c1"))
+
+
+def test_the_memory_for_commands_is_bounded() -> None:
+    door = Door()
+    for number in range(policy.MAX_REMEMBERED + 10):
+        door.told_to(id=f"c{number}")
+    assert len(door.state.commands) == policy.MAX_REMEMBERED
+    assert "c10" in door.state.commands
+    assert "c9" not in door.state.commands
+
+
+def test_locking_is_always_obeyed() -> None:
+    door = Door(Rules(door="front", codes=OneCode("123456"), lockdown=True))
+    assert door.told_to(Action.LOCK, id="c1", issued_at=NOON - timedelta(days=1)) == (Lock(),)
+    assert door.told_to(Action.LOCK, id="c1") == (Lock(),)
+
+
+def test_with_codes_a_command_needs_one_and_each_opens_once() -> None:
+    door = Door(Rules(door="front", codes=OneCode("123456", "654321"), cooldown=0.0, unlock_seconds=1.0))
+    assert reasons(door.told_to()) == [Reason.CODE_MISSING]
+    assert reasons(door.told_to(code="000000")) == [Reason.CODE_WRONG]
+    assert opened(door.told_to(code="123456"))
+    door.wait(1)
+    assert reasons(door.told_to(code="123456")) == [Reason.REPLAYED]
+    assert opened(door.told_to(code="654321"))
+
+
+def test_an_empty_code_is_a_missing_one() -> None:
+    assert reasons(Door(Rules(door="front", codes=OneCode(""))).told_to(code="")) == [Reason.CODE_MISSING]
+
+
+def test_a_code_shown_in_the_cooldown_is_used_up() -> None:
+    door = Door(Rules(door="front", codes=OneCode("1", "2")))
+    door.told_to(code="1")
+    assert reasons(door.told_to(code="2")) == [Reason.COOLDOWN]
+    door.wait(10)
+    assert reasons(door.told_to(code="2")) == [Reason.REPLAYED]
+
+
+def test_a_stale_command_does_not_use_up_its_code() -> None:
+    door = Door(Rules(door="front", codes=OneCode("1")))
+    door.told_to(code="1", issued_at=NOON - timedelta(seconds=10))
+    assert opened(door.told_to(code="1"))
+
+
+def test_a_used_code_is_remembered_longer_than_it_lives() -> None:
+    door = Door(Rules(door="front", codes=OneCode("1")))
+    door.told_to(code="1")
+    door.wait(policy.CODE_MEMORY_SECONDS)
+    assert reasons(door.told_to(code="1")) == [Reason.REPLAYED]
+    door.wait(policy.CODE_MEMORY_SECONDS + 0.1)
+    assert opened(door.told_to(code="1"))
+
+
+def test_guessing_codes_is_stopped_and_does_not_lock_the_right_one_out_for_good() -> None:
+    codes = OneCode("123456")
+    door = Door(Rules(door="front", codes=codes))
+    for guess in range(50):
+        door.told_to(code=f"{guess:06}")
+    assert codes.asked == policy.WRONG_CODES
+    assert not opened(door.told_to(code="123456"))
+    door.wait(59.9)
+    assert not opened(door.told_to(code="123456"))
+    door.wait(0.1)
+    assert opened(door.told_to(code="123456"))
+
+
+def test_without_codes_configured_a_code_is_ignored() -> None:
+    door = Door(Rules(door="front", cooldown=0.0, unlock_seconds=1.0))
+    assert opened(door.told_to(code="123456"))
+    door.wait(1)
+    assert opened(door.told_to(code="123456"))
+
+
+# Denials are told, but not shouted.
+
+
+def test_a_stranger_waiting_at_the_door_is_told_once_a_second_with_a_count() -> None:
+    door = Door()
+    effects = door.sees_in_turn(*[(stranger(),)] * 25)
+    counts = [(e.decision.count, e.decision.at) for e in effects if isinstance(e, Deny)]
+    assert [count for count, _ in counts] == [1, 9, 10]
+    assert sum(count for count, _ in counts) + sum(t.count for t in door.state.tallies.values()) == 25
+
+
+def test_the_last_of_a_row_of_denials_is_told_without_another_frame() -> None:
+    door = Door()
+    door.sees_in_turn((stranger(),), (stranger(),), (stranger(),))
+    told = door.wait(0.7)
+    assert [effect.decision.count for effect in told if isinstance(effect, Deny)] == [2]
+    assert door.wait(1.0) == ()
+    assert door.state.tallies == {}
+
+
+def test_denials_of_different_reasons_people_and_triggers_are_told_apart() -> None:
+    door = Door(people=[person("alice", enabled=False), person("bob", enabled=False)])
+    door.sees(match("alice"))
+    door.sees(match("bob"))
+    door.sees(match("bob", confidence=0.1))
+    door.rules = replace(door.rules, lockdown=True)
+    door.sees(stranger())
+    door.told_to()
+    assert [(one.reason, one.person, one.trigger) for one in door.told] == [
+        (Reason.DISABLED, "alice", Trigger.FACE),
+        (Reason.DISABLED, "bob", Trigger.FACE),
+        (Reason.LOW_CONFIDENCE, "bob", Trigger.FACE),
+        (Reason.LOCKDOWN, None, Trigger.FACE),
+        (Reason.LOCKDOWN, None, Trigger.COMMAND),
+    ]
+
+
+def test_a_flood_of_names_is_counted_without_them() -> None:
+    door = Door()
+    for number in range(policy.MAX_TALLIES + 50):
+        door.sees(match(f"p{number}"))
+    assert len(door.state.tallies) == policy.MAX_TALLIES + 1
+    assert [one.person for one in door.told].count(None) == 1
+    (last,) = door.wait(1.0)
+    assert isinstance(last, Deny)
+    assert (last.decision.count, last.decision.person) == (49, None)
+
+
+def test_the_memory_for_cameras_is_bounded() -> None:
+    door = Door()
+    for number in range(policy.MAX_CAMERAS + 10):
+        door.sees(match(), camera=f"c{number}")
+    assert len(door.state.ballots) == policy.MAX_CAMERAS
+    assert opened(door.sees(match(), camera=f"c{policy.MAX_CAMERAS}"))
+
+
+def test_votes_are_forgotten_in_time() -> None:
+    door = Door()
+    door.sees(match())
+    door.wait(4.0)
+    assert len(door.state.ballots) == 1
+    door.wait(0.1)
+    assert door.state.ballots == {}
+
+
+def test_a_tick_is_due_when_something_is_to_be_told_and_every_half_minute_otherwise() -> None:
+    door = Door()
+    assert policy.wake_at(door.state) == door.monotonic + 30
+    door.sees(stranger())
+    assert policy.wake_at(door.state) == door.monotonic + 1
+    assert policy.wake_at(State()) < door.monotonic
+
+
+# Challenges.
+
+
+def challenged(ask: Ask = Ask.BLINK) -> Door:
+    """A door that has just asked alice for something."""
+    choice = {Ask.BLINK: 0.0, Ask.TURN_LEFT: 0.5, Ask.TURN_RIGHT: 0.99}[ask]
+    door = Door(Rules(door="front", liveness=Liveness.CHALLENGE), choice=choice)
+    effects = try_twice(door, match())
+    assert not opened(effects)
+    assert reasons(effects) == [Reason.AWAITING_CHALLENGE]
+    assert door.asks == [ask]
+    door.wait(0.2)
+    return door
+
+
+DONE = {
+    Ask.BLINK: [match(eyes_open=0.9), match(eyes_open=0.1), match(eyes_open=0.9)],
+    Ask.TURN_LEFT: [match(yaw=0.0), match(yaw=20.0)],
+    Ask.TURN_RIGHT: [match(yaw=0.0), match(yaw=-20.0)],
+}
+
+
+def test_a_challenge_says_what_where_and_until_when() -> None:
+    door = Door(Rules(door="front", liveness=Liveness.CHALLENGE))
+    (asked,) = (effect for effect in try_twice(door, match()) if isinstance(effect, AskFor))
+    assert asked.challenge.camera == "porch"
+    assert asked.challenge.expires_at == door.wall + timedelta(seconds=8)
+
+
+@pytest.mark.parametrize("ask", DONE)
+def test_who_does_what_is_asked_is_let_in(ask: Ask) -> None:
+    door = challenged(ask)
+    effects = door.sees_in_turn(*[(face,) for face in DONE[ask]])
+    assert grant(effects).decision.person == "alice"
+    assert door.asks[-1] is Ask.NONE
+    assert door.state.trial is None
+
+
+@pytest.mark.parametrize("ask", DONE)
+def test_who_does_something_else_is_not(ask: Ask) -> None:
+    for other in set(DONE) - {ask}:
+        door = challenged(ask)
+        assert not opened(door.sees_in_turn(*[(face,) for face in DONE[other]] * 3))
+
+
+@pytest.mark.parametrize(
+    "picture", [match(eyes_open=0.1), match(eyes_open=0.9), match(yaw=25.0), match(yaw=-25.0), match(eyes_open=None)]
+)
+@pytest.mark.parametrize("ask", DONE)
+def test_a_picture_held_up_meets_no_challenge(ask: Ask, picture: Face) -> None:
+    door = challenged(ask)
+    assert not opened(door.sees_in_turn(*[(picture,)] * 20))
+
+
+@pytest.mark.parametrize(
+    ("ask", "nearly"),
+    [
+        (Ask.BLINK, [match(eyes_open=0.9), match(eyes_open=0.35), match(eyes_open=0.9)]),
+        (Ask.BLINK, [match(eyes_open=0.6), match(eyes_open=0.1), match(eyes_open=0.6)]),
+        (Ask.BLINK, [match(eyes_open=0.9), match(eyes_open=0.1), match(eyes_open=0.6)]),
+        (Ask.BLINK, [match(eyes_open=0.9), match(eyes_open=None), match(eyes_open=0.9)]),
+        (Ask.TURN_LEFT, [match(yaw=0.0), match(yaw=19.9), match(yaw=None), match(yaw=-30.0)]),
+        (Ask.TURN_RIGHT, [match(yaw=0.0), match(yaw=-19.9), match(yaw=None), match(yaw=30.0)]),
+        (Ask.TURN_LEFT, [match(yaw=20.0), match(yaw=30.0)]),
+        (Ask.TURN_LEFT, [match(yaw=None), match(yaw=30.0)]),
+        (Ask.TURN_RIGHT, [match(yaw=-20.0), match(yaw=-30.0)]),
+        (Ask.TURN_RIGHT, [match(yaw=None), match(yaw=-30.0)]),
+    ],
+)
+def test_who_nearly_does_it_is_not_let_in(ask: Ask, nearly: list[Face]) -> None:
+    assert not opened(challenged(ask).sees_in_turn(*[(face,) for face in nearly]))
+
+
+def test_a_stranger_who_blinks_for_a_resident_does_not_help() -> None:
+    door = challenged()
+    closed = stranger().model_copy(update={"eyes_open": 0.1})
+    bob = match("bob", eyes_open=0.1)
+    assert not opened(door.sees_in_turn((match(),), (closed,), (match(),), (bob,), (match(),), (match(),)))
+
+
+def test_a_strangers_frame_in_between_does_not_undo_what_was_done() -> None:
+    door = challenged()
+    frames = [(match(),), (stranger(),), (match(eyes_open=0.1),), (match(),)]
+    assert opened(door.sees_in_turn(*frames))
+
+
+def test_two_faces_of_the_same_person_on_a_frame_do_not_count_for_a_challenge() -> None:
+    door = challenged()
+    frames = [(match(),), (match(), match(eyes_open=0.1)), (match(),)]
+    assert not opened(door.sees_in_turn(*frames))
+
+
+def test_what_another_camera_sees_does_not_count_for_a_challenge() -> None:
+    door = challenged()
+    assert not opened(door.sees_in_turn(*[(face,) for face in DONE[Ask.BLINK]], camera="garage"))
+
+
+def test_a_photo_in_the_challenge_that_is_not_live_does_not_count() -> None:
+    door = challenged()
+    frames = [(match(),), (match(eyes_open=0.1, live=0.1),), (match(),), (match(),)]
+    assert not opened(door.sees_in_turn(*frames))
+
+
+def test_what_was_captured_before_the_challenge_does_not_count() -> None:
+    door = challenged()
+    door.sees(match(), age=1.0)
+    door.sees(match(eyes_open=0.1), age=0.9)
+    assert not opened(door.sees(match(), age=0.0))
+
+
+def test_frames_in_a_challenge_count_only_in_their_order() -> None:
+    door = challenged()
+    door.wait(1)
+    door.sees(match(), age=0.1)
+    door.sees(match(eyes_open=0.1), age=0.2)
+    assert not opened(door.sees(match(), age=0.05))
+
+
+def test_a_challenge_met_while_votes_are_missing_opens_once_they_are_there() -> None:
+    door = challenged()
+    frames = [(match(),), (match(eyes_open=0.1),), (stranger(),), (stranger(),), (match(),)]
+    assert not opened(door.sees_in_turn(*frames))
+    assert opened(door.sees(match()))
+
+
+def test_a_challenge_not_met_in_time_fails_and_is_set_again_after_a_pause() -> None:
+    door = challenged()
+    assert not reasons(door.wait(7.7))
+    effects = door.wait(0.1)
+    assert reasons(effects) == [Reason.CHALLENGE_FAILED]
+    assert door.told[-1].person == "alice"
+    assert door.told[-1].camera == "porch"
+    assert door.asks == [Ask.BLINK, Ask.NONE]
+    door.wait(5.8)
+    assert reasons(try_twice(door, match())) == [Reason.CHALLENGE_FAILED]
+    door.wait(0.1)
+    assert reasons(door.sees(match())) == [Reason.AWAITING_CHALLENGE]
+    assert door.asks == [Ask.BLINK, Ask.NONE, Ask.BLINK]
+
+
+def test_a_challenge_is_ended_by_the_clock_alone() -> None:
+    door = challenged()
+    door.wait(1.5)
+    assert policy.wake_at(door.state) <= door.monotonic + 8
+    door.wait(policy.wake_at(door.state) - door.monotonic)
+    while door.state.trial is not None:
+        door.wait(policy.wake_at(door.state) - door.monotonic)
+    assert door.monotonic == pytest.approx(1008.1)
+
+
+def test_only_one_challenge_at_a_time() -> None:
+    door = challenged()
+    effects = try_twice(door, match("bob"))
+    assert reasons(effects) == [Reason.AWAITING_CHALLENGE]
+    assert door.asks == [Ask.BLINK]
+    assert not opened(door.sees_in_turn(*[(match("bob", eyes_open=eyes),) for eyes in (0.9, 0.1, 0.9)]))
+
+
+def test_two_residents_side_by_side_get_one_challenge() -> None:
+    door = Door(Rules(door="front", liveness=Liveness.CHALLENGE))
+    try_twice(door, match("alice"), match("bob"))
+    assert door.asks == [Ask.BLINK]
+
+
+def test_a_command_ends_a_challenge() -> None:
+    door = challenged()
+    assert opened(door.told_to())
+    assert door.asks == [Ask.BLINK, Ask.NONE]
+    assert reasons([*door.sees_in_turn(*[(face,) for face in DONE[Ask.BLINK]])]) == [Reason.COOLDOWN]
+
+
+@pytest.mark.parametrize(
+    ("choice", "ask"),
+    [(0.0, Ask.BLINK), (0.33, Ask.BLINK), (0.34, Ask.TURN_LEFT), (0.66, Ask.TURN_LEFT), (0.67, Ask.TURN_RIGHT)],
+)
+def test_chance_picks_what_is_asked(choice: float, ask: Ask) -> None:
+    door = Door(Rules(door="front", liveness=Liveness.CHALLENGE), choice=choice)
+    try_twice(door, match())
+    assert door.asks == [ask]
+
+
+def test_the_tables_name_every_reason_of_a_denial() -> None:
+    table = {reason for reason, _ in (*policy.FACE_TABLE, *policy.COMMAND_RULES)}
+    assert table == set(Reason) - {Reason.MATCHED, Reason.COMMANDED, Reason.RELAY_FAILED}

@@ -1,0 +1,324 @@
+"""Whatever happens at the door, in whatever order: what must never be, and what must always be."""
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doorbus.messages import Action, Decision, Face, LockCommand, Reason, Recognition, RosterEntry, Trigger, Verdict
+from doorbus_actuator import policy
+from doorbus_actuator.policy import (
+    Command,
+    Deny,
+    Effect,
+    Event,
+    Grant,
+    Liveness,
+    Now,
+    Person,
+    RosterChanged,
+    Rules,
+    Sighting,
+    State,
+    Tick,
+)
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ROSTERS = {
+    "none": None,
+    "both": {"alice": Person(RosterEntry(person="alice")), "bob": Person(RosterEntry(person="bob"))},
+    "bob disabled": {
+        "alice": Person(RosterEntry(person="alice")),
+        "bob": Person(RosterEntry(person="bob", enabled=False)),
+    },
+    "alice elsewhere": {"alice": Person(RosterEntry(person="alice", doors=("back",)))},
+    "alice expired": {"alice": Person(RosterEntry(person="alice", valid_until=NOON))},
+    "alice strict": {"alice": Person(RosterEntry(person="alice", threshold=0.99))},
+}
+
+
+class Digits:
+    """Six codes that are always right."""
+
+    def valid(self, code: str, wall: datetime) -> bool:
+        return code in "012345" and wall.tzinfo is not None
+
+
+@dataclass(frozen=True)
+class Wait:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Jump:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    camera: str
+    number: int
+    age: float
+    faces: tuple[Face, ...]
+
+
+@dataclass(frozen=True)
+class Roster:
+    name: str
+
+
+@dataclass(frozen=True)
+class Order:
+    command: LockCommand
+
+
+Happening = Wait | Jump | Frame | Roster | Order
+
+people = st.sampled_from(["alice", "alice", "bob", "carol", None])
+
+
+@st.composite
+def faces(draw: st.DrawFn) -> Face:
+    who = draw(people)
+    good = draw(st.booleans()) or draw(st.booleans())
+    return Face(
+        box=(0.0, 0.0, 9.0, 9.0),
+        verdict=Verdict.MATCH if who else draw(st.sampled_from([Verdict.UNKNOWN, Verdict.AMBIGUOUS])),
+        person=who,
+        confidence=0.9 if good else draw(st.sampled_from([0.0, 0.79, 0.8, 1.0])),
+        similarity=0.8 if good else draw(st.sampled_from([None, 0.5])),
+        runner_up=draw(st.sampled_from([None, 0.1])) if good else draw(st.sampled_from([None, 0.44, 0.47])),
+        live=0.9 if good else draw(st.sampled_from([None, 0.1, 0.5])),
+        eyes_open=draw(st.sampled_from([0.9, 0.1, None])),
+        yaw=draw(st.sampled_from([0.0, 25.0, -25.0, None])),
+    )
+
+
+frames = st.builds(
+    Frame,
+    camera=st.sampled_from(["porch", "porch", "garage"]),
+    number=st.integers(0, 30),
+    age=st.sampled_from([0.0, 0.1, 0.1, 0.2, 1.0, 2.0, 2.5, -0.4, -1.0]),
+    faces=st.lists(faces(), max_size=2).map(tuple),
+)
+orders = st.builds(
+    lambda action, seconds, id_, code: Order(LockCommand(action=action, seconds=seconds, id=id_, code=code)),
+    st.sampled_from(Action),
+    st.sampled_from([None, 1.0, 29.0, 3000.0]),
+    st.sampled_from([None, "a", "b"]),
+    st.sampled_from([None, "0", "1", "9"]),
+)
+happenings = st.one_of(
+    frames,
+    frames,
+    frames,
+    orders,
+    st.sampled_from([0.05, 0.1, 0.5, 1.0, 3.0, 6.5, 40.0, 130.0]).map(Wait),
+    st.sampled_from([-3600.0, -1.0, 1.0, 3600.0]).map(Jump),
+    st.sampled_from(sorted(ROSTERS)).map(Roster),
+)
+some_rules = st.builds(
+    Rules,
+    door=st.just("front"),
+    liveness=st.sampled_from(Liveness),
+    votes_needed=st.just(2),
+    votes_of=st.sampled_from([2, 3, 5]),
+    cooldown=st.sampled_from([0.0, 1.0, 6.0]),
+    codes=st.sampled_from([None, Digits()]),
+)
+
+
+@dataclass
+class Seen:
+    """What a witness at the door notes of a frame."""
+
+    camera: str
+    captured_at: datetime
+    age: float
+    faces: tuple[Face, ...]
+    clock_trusted: bool
+    first_time: bool
+
+
+@dataclass
+class History:
+    """Plays happenings and keeps a witness's own notes, apart from the policy's state."""
+
+    rules: Rules
+    state: State = field(default_factory=State)
+    wall: datetime = NOON
+    monotonic: float = 0.0
+    roster: str = "none"
+    last_jump: float = -math.inf
+    seen: list[tuple[str, Seen]] = field(default_factory=list)
+    grants: list[tuple[float, Grant]] = field(default_factory=list)
+    told: list[tuple[float, Decision]] = field(default_factory=list)
+    ids_used: set[str] = field(default_factory=set)
+    codes_used: dict[str, float] = field(default_factory=dict)
+
+    def play(self, happening: Happening) -> tuple[Effect, ...]:
+        match happening:
+            case Wait(seconds):
+                self.wall += timedelta(seconds=seconds)
+                self.monotonic += seconds
+                return self._decide(Tick())
+            case Jump(seconds):
+                self.wall += timedelta(seconds=seconds)
+                if abs(seconds) > 2:
+                    self.last_jump = self.monotonic
+                return self._decide(Tick())
+            case Roster(name):
+                self.roster = name
+                return self._decide(RosterChanged(ROSTERS[name]))
+            case Order(command):
+                return self._decide(Command(command))
+            case Frame(camera, number, age, faces):
+                captured_at = self.wall - timedelta(seconds=age)
+                frame_id = f"f{number}"
+                first_time = frame_id not in {known for known, _ in self.seen}
+                trusted = self.monotonic - self.last_jump >= 5
+                self.seen.append((frame_id, Seen(camera, captured_at, age, faces, trusted, first_time)))
+                recognition = Recognition(
+                    frame_id=frame_id,
+                    captured_at=captured_at,
+                    recognized_at=self.wall,
+                    recognizer="one",
+                    model="m",
+                    faces=faces,
+                )
+                return self._decide(Sighting(camera, recognition, 0.0))
+
+    def _decide(self, event: Event) -> tuple[Effect, ...]:
+        self.state, effects = policy.decide(self.rules, self.state, event, Now(self.wall, self.monotonic))
+        for effect in effects:
+            if isinstance(effect, Grant):
+                self._witness(effect, event)
+                self.grants.append((self.monotonic, effect))
+            elif isinstance(effect, Deny):
+                self.told.append((self.monotonic, effect.decision))
+        if isinstance(event, Command) and event.command.action is not Action.LOCK:
+            self.ids_used |= {event.command.id} - {None}  # type: ignore[arg-type]
+        return effects
+
+    def _witness(self, grant: Grant, event: Event) -> None:
+        assert 0 < grant.seconds <= self.rules.max_hold
+        for at, before in self.grants:
+            assert self.monotonic >= at + max(self.rules.cooldown, before.seconds), "opened in the cooldown"
+        if grant.decision.trigger is Trigger.COMMAND:
+            assert isinstance(event, Command)
+            self._witness_command(event.command)
+        else:
+            assert isinstance(event, Sighting)
+            self._witness_votes(grant.decision, event)
+
+    def _witness_command(self, command: LockCommand) -> None:
+        assert command.action is not Action.LOCK
+        assert command.id not in self.ids_used
+        if self.rules.codes is not None:
+            assert command.code is not None
+            assert command.code in "012345"
+            assert self.monotonic - self.codes_used.get(command.code, -math.inf) > policy.CODE_MEMORY_SECONDS
+            self.codes_used[command.code] = self.monotonic
+
+    def _witness_votes(self, decision: Decision, event: Sighting) -> None:
+        roster = ROSTERS[self.roster]
+        assert roster is not None, "opened without a roster"
+        assert decision.person in roster, "opened for somebody who is not on the roster"
+        rights = roster[decision.person].rights
+        assert rights.enabled
+        assert rights.doors is None or "front" in rights.doors
+        assert rights.valid_until is None or self.wall < rights.valid_until
+        assert self.monotonic - self.last_jump >= self.rules.clock_settle, "opened while the clock was implausible"
+        assert len(set(decision.frame_ids)) >= self.rules.votes_needed, "opened without the votes"
+        assert event.recognition.frame_id in decision.frame_ids
+        used = {frame_id for _, grant in self.grants for frame_id in grant.decision.frame_ids}
+        assert not used & set(decision.frame_ids), "opened twice by one frame"
+        votes = [one for frame_id, one in self.seen if frame_id in decision.frame_ids and one.first_time]
+        assert len(votes) == len(decision.frame_ids), "opened by a frame seen before"
+        for vote in votes:
+            assert vote.camera == event.camera
+            assert -0.5 <= vote.age <= 2.0
+            assert vote.clock_trusted
+            assert any(self._convincing(face, decision.person, rights.threshold) for face in vote.faces)
+        moments = [vote.captured_at for vote in votes]
+        assert max(moments) - min(moments) <= timedelta(seconds=self.rules.vote_window)
+        between = [
+            one
+            for _, one in self.seen[-200:]
+            if one.first_time
+            and one.camera == event.camera
+            and one.clock_trusted
+            and -0.5 <= one.age <= 2.0
+            and min(moments) < one.captured_at < max(moments)
+        ]
+        outvoted = [one for one in between if one not in votes]
+        assert len(outvoted) + len(votes) <= self.rules.votes_of, "opened by votes too far apart"
+
+    def _convincing(self, face: Face, person: str, own: float | None) -> bool:
+        alive = self.rules.liveness is Liveness.OFF or (face.live is not None and face.live >= 0.5)
+        clear = face.runner_up is None or (face.similarity is not None and face.similarity - face.runner_up >= 0.0499)
+        # The threshold may have changed between two votes: the least that any roster asks holds for all.
+        return face.person == person and face.confidence >= min(0.8, own or 1.0) and alive and clear
+
+
+@settings(max_examples=300, deadline=None)
+@given(some_rules, st.lists(happenings, max_size=60))
+def test_the_door_never_opens_against_the_rules(rules: Rules, story: list[Happening]) -> None:
+    history = History(rules)
+    history.play(Roster("both"))
+    for happening in story:
+        history.play(happening)
+    assert len(history.state.frames) <= policy.MAX_REMEMBERED
+    assert len(history.grants) <= len(story)
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_rules, st.lists(happenings, max_size=40))
+def test_whatever_happened_a_resident_gets_in_in_the_end(rules: Rules, story: list[Happening]) -> None:
+    history = History(rules)
+    for happening in story:
+        history.play(happening)
+    history.play(Roster("both"))
+    for _ in range(5):
+        history.play(Wait(30.0))
+    before = len(history.grants)
+    for number, eyes_open in enumerate([0.9, 0.9, 0.9, 0.1, 0.9, 0.9]):
+        face = Face(
+            box=(0.0, 0.0, 9.0, 9.0),
+            verdict=Verdict.MATCH,
+            person="alice",
+            confidence=0.9,
+            live=0.9,
+            eyes_open=eyes_open,
+        )
+        history.play(Frame("porch", 100 + number, 0.05, (face,)))
+        history.play(Wait(0.1))
+    assert len(history.grants) == before + 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_rules, st.lists(happenings, max_size=60))
+def test_equal_denials_are_told_at_most_once_a_second_and_none_is_left_untold(
+    rules: Rules, story: list[Happening]
+) -> None:
+    history = History(rules)
+    for happening in story:
+        history.play(happening)
+    for _ in range(8):
+        history.play(Wait(2.0))
+    last: dict[tuple[Reason, str | None, Trigger], float] = {}
+    for at, denial in history.told:
+        key = (denial.reason, denial.person, denial.trigger)
+        assert at - last.get(key, -math.inf) >= 1.0
+        last[key] = at
+    assert history.state.tallies == {}
+
+
+@settings(max_examples=100, deadline=None)
+@given(some_rules, st.lists(happenings, max_size=40))
+def test_a_decision_depends_on_nothing_but_its_arguments(rules: Rules, story: list[Happening]) -> None:
+    one, other = History(rules), History(rules)
+    assert [one.play(happening) for happening in story] == [other.play(happening) for happening in story]
+    assert one.state == other.state

@@ -1,0 +1,153 @@
+"""What the actuator can be told, and what it refuses to be told."""
+
+import re
+from pathlib import Path
+
+import pyotp
+import pytest
+
+from doorbus.settings import load
+from doorbus_actuator import policy
+from doorbus_actuator.codes import Totp
+from doorbus_actuator.policy import Liveness
+from doorbus_actuator.rpi import Active, Numbering
+from doorbus_actuator.service import rules_of
+from doorbus_actuator.settings import Actuator, ActuatorSettings, RelayKind
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a .env file of the developer must not matter
+
+
+def of(monkeypatch: pytest.MonkeyPatch, **values: str) -> Actuator:
+    for name, value in values.items():
+        monkeypatch.setenv(f"DOORBUS_ACTUATOR__{name}", value)
+    return load(ActuatorSettings, []).actuator
+
+
+def test_the_defaults_are_those_of_the_design(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = of(monkeypatch)
+    assert (settings.door, settings.relay, settings.camera_ids) == ("front", RelayKind.SIMULATED, frozenset())
+    assert rules_of(settings) == policy.Rules(door="front")
+
+
+def test_everything_can_be_told_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = of(
+        monkeypatch,
+        DOOR="back",
+        THRESHOLD="0.9",
+        MARGIN="0.1",
+        VOTES="3/5",
+        VOTE_WINDOW_SECONDS="2.5",
+        COOLDOWN_SECONDS="10",
+        UNLOCK_SECONDS="5",
+        LIVENESS="challenge",
+        HOURS="Mo-Fr 07:00-19:00; PH off",
+        COUNTRY="de",
+        TIME_ZONE="Europe/Berlin",
+        MAX_AGE_SECONDS="1.5",
+        RELAY="rpi",
+        PIN="11",
+        NUMBERING="BOARD",
+        ACTIVE="low",
+        CAMERAS="porch, garage",
+        TOTP_SECRET=SECRET,
+    )
+    rules = rules_of(settings)
+    assert (rules.votes_needed, rules.votes_of, rules.vote_window) == (3, 5, 2.5)
+    assert (rules.threshold, rules.margin, rules.max_age) == (0.9, 0.1, 1.5)
+    assert (rules.cooldown, rules.unlock_seconds, rules.liveness) == (10.0, 5.0, Liveness.CHALLENGE)
+    assert rules.hours is not None
+    assert rules.codes is not None
+    assert (settings.relay, settings.pin) == (RelayKind.RPI, 11)
+    assert (settings.numbering, settings.active) == (Numbering.BOARD, Active.LOW)
+    assert settings.camera_ids == {"porch", "garage"}
+    assert settings.country == "DE"
+
+
+def test_an_empty_value_means_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = of(monkeypatch, HOURS="", COUNTRY="", TOTP_SECRET="")
+    assert (settings.hours, settings.country, settings.totp_secret) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"VOTES": "3/2"}, "DOORBUS_ACTUATOR__VOTES=3/2: .*from 1/1 to 20/20"),
+        ({"VOTES": "0/3"}, "DOORBUS_ACTUATOR__VOTES=0/3"),
+        ({"VOTES": "2"}, "DOORBUS_ACTUATOR__VOTES=2: .*such as 2/3"),
+        ({"VOTES": "1/21"}, "DOORBUS_ACTUATOR__VOTES=1/21"),
+        ({"THRESHOLD": "80"}, "DOORBUS_ACTUATOR__THRESHOLD=80: .*less than or equal to 1"),
+        ({"DOOR": "Front Door"}, "DOORBUS_ACTUATOR__DOOR=Front Door"),
+        ({"CAMERAS": "porch,No Camera"}, "DOORBUS_ACTUATOR__CAMERAS=.*'No Camera' is no camera id"),
+        ({"UNLOCK_SECONDS": "31"}, "DOORBUS_ACTUATOR__UNLOCK_SECONDS=31: .*must not exceed max_hold_seconds"),
+        ({"UNLOCK_SECONDS": "0"}, "DOORBUS_ACTUATOR__UNLOCK_SECONDS=0"),
+        ({"CHALLENGE_SECONDS": "11"}, "DOORBUS_ACTUATOR__CHALLENGE_SECONDS=11"),
+        ({"EYES_CLOSED_BELOW": "0.7"}, "DOORBUS_ACTUATOR__EYES_OPEN_ABOVE=.*must not be below eyes_closed_below"),
+        ({"HOURS": "Mo-Fr 7-"}, "DOORBUS_ACTUATOR__HOURS=Mo-Fr 7-: .*is not opening hours at character 7"),
+        ({"HOURS": "PH off"}, "DOORBUS_ACTUATOR__HOURS=PH off: .*need a country"),
+        ({"TIME_ZONE": "Mars/Base"}, "DOORBUS_ACTUATOR__TIME_ZONE=Mars/Base: .*no time zone"),
+        ({"LIVENESS": "yes"}, "DOORBUS_ACTUATOR__LIVENESS=yes"),
+        ({"RELAY": "servo"}, "DOORBUS_ACTUATOR__RELAY=servo"),
+        ({"PIN": "GPIO17"}, "DOORBUS_ACTUATOR__PIN=GPIO17"),
+        ({"TRESHOLD": "0.9"}, "DOORBUS_ACTUATOR__TRESHOLD"),
+    ],
+)
+def test_nonsense_ends_the_process_with_one_sentence(
+    values: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        of(monkeypatch, **values)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert re.search(message, said)
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("secret", "why"), [("JBSWY3DP", "too few"), ("not base32!", "not base32")])
+def test_a_secret_that_is_none_is_refused_and_never_shown(
+    secret: str, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        of(monkeypatch, TOTP_SECRET=secret, VOTES="3/2")
+    said = capsys.readouterr().err
+    assert why in said
+    assert secret not in said
+
+
+def test_a_secret_is_not_in_the_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SECRET not in repr(of(monkeypatch, TOTP_SECRET=SECRET))
+
+
+def test_the_codes_are_those_of_an_authenticator_app() -> None:
+    codes = Totp(SECRET)
+    app = pyotp.TOTP(SECRET)
+    now = policy.RELEASED_AT
+    step = 30
+    assert [codes.valid(app.at(now, offset), now) for offset in (-2, -1, 0, 1, 2)] == [False, True, True, True, False]
+    assert not codes.valid("", now)
+    assert not codes.valid("١٢٣٤٥٦", now)
+    assert not codes.valid(app.at(int(now.timestamp()) + 100 * step), now)
+
+
+def test_a_secret_may_be_written_in_groups() -> None:
+    grouped = " ".join(re.findall(".{4}", SECRET))
+    assert Totp(grouped).valid(pyotp.TOTP(SECRET).at(policy.RELEASED_AT), policy.RELEASED_AT)
+
+
+def test_the_readme_lists_every_setting_and_every_reason_in_order(repository: Path) -> None:
+    readme = (repository / "services" / "actuator" / "README.md").read_text()
+    rows = re.findall(r"^\| `DOORBUS_ACTUATOR__(\w+)` \| ([^|]*) \|", readme, re.MULTILINE)
+    assert [name.lower() for name, _ in rows] == list(Actuator.model_fields)
+    for name, shown in rows:
+        default = Actuator.model_fields[name.lower()].default
+        if isinstance(default, bool | str | int | float) and default != "":
+            said = str(default).lower() if isinstance(default, bool) else str(default)
+            assert shown.strip().strip("`").removesuffix(" s").removesuffix("°") in (said, said.removesuffix(".0"))
+    face, _, command = readme.partition("## Why a command does not open the door")
+    told = [re.findall(r"^\| `([a-z_]+)` \|", part, re.MULTILINE) for part in (face, command)]
+    assert told[0] == [reason.value for reason, _ in policy.FACE_TABLE]
+    assert told[1] == [reason.value for reason, _ in policy.COMMAND_RULES]
