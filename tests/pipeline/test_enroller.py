@@ -587,7 +587,8 @@ async def test_a_reconnect_publishes_the_same_maps_again(site: Site) -> None:
     site.bus.retained.clear()
     site.bus.start()
     await site.listen()
-    await site.health(lambda each: each.state is State.ONLINE and each.figures["connections"] == 2)
+    await site.health(lambda each: each.state is State.OFFLINE)
+    await site.health(lambda each: each.state is State.ONLINE)
     after = {topic: packet.payload for topic, packet in site.bus.retained.items() if "health" not in topic}
     assert after == before
 

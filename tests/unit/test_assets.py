@@ -77,7 +77,7 @@ def npm_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     class Registry(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            host = f"http://127.0.0.1:{self.server.server_address[1]}"
+            host = f"http://{self.headers['Host']}"
             dist = {"tarball": f"{host}/doorbus-test-2.0.0.tgz", "shasum": hashlib.sha1(tarball).hexdigest()}  # noqa: S324
             version = {"name": "doorbus-test", "version": "2.0.0", "dist": dist}
             known = {"name": "doorbus-test", "versions": {"2.0.0": version}, "dist-tags": {"latest": "2.0.0"}}

@@ -34,12 +34,14 @@ def camera(*script: Image | Event, opens: bool = True, hangs: bool = False) -> F
     return FakeSource(script, CLOCK, opens=opens, hangs=hangs)
 
 
-def endless() -> FakeSource:
+def endless(twentieth: threading.Event) -> FakeSource:
     """A camera that goes on for ever, each picture one level brighter."""
 
     def pictures() -> Iterator[Image | Event]:
-        for level in itertools.count():
-            yield plain(level % 256)
+        for number in itertools.count():
+            yield plain(number % 256)
+            if number == 20:
+                twentieth.set()
 
     return FakeSource(pictures(), CLOCK)
 
@@ -89,11 +91,10 @@ async def test_a_camera_that_hangs_while_it_is_opened_is_opened_again() -> None:
 
 
 async def test_a_camera_that_gives_no_frame_is_reported_until_the_next_frame() -> None:
-    stuck = camera(Event.HANG)
-    async with reading(stuck, camera(hangs=True), camera(plain(1))) as (reader, shots, cameras):
+    still_stuck = camera(hangs=True)
+    async with reading(camera(Event.HANG), still_stuck, camera(plain(1))) as (reader, shots, _):
         waiting = asyncio.ensure_future(level(shots()))
-        while len(cameras.opened) < 2:
-            await asyncio.sleep(0)
+        await asyncio.to_thread(still_stuck.hanging.wait, 5)
         assert reader.problem == "no frame within 0.15 s; is the camera reachable?"
         assert await waiting == 1
         assert reader.problem is None
@@ -118,18 +119,16 @@ async def test_what_has_ended_for_good_is_reported_and_not_opened_again() -> Non
 
 
 async def test_only_the_newest_picture_is_handed_over() -> None:
-    source = endless()
-    async with reading(source) as (reader, shots, _):
-        assert await level(shots()) >= 0
-        while source.history.count("read") < 20:
-            await asyncio.sleep(0.001)
-        before = source.history.count("read")
-        assert await level(shots()) >= before - 2
-        assert reader.superseded >= 10
+    twentieth = threading.Event()
+    async with reading(endless(twentieth)) as (reader, shots, _):
+        first = await level(shots())
+        await asyncio.to_thread(twentieth.wait, 5)
+        assert await level(shots()) >= 19 > first
+        assert reader.superseded >= 19 - first - 1
 
 
 async def test_pictures_that_are_not_wanted_yet_are_skipped_so_that_none_grows_old() -> None:
-    source = endless()
+    source = endless(threading.Event())
     async with reading(source) as (reader, shots, _):
         reader.pace(20)
         await anext(shots())
@@ -142,8 +141,10 @@ async def test_not_more_than_a_few_threads_are_ever_left_hanging() -> None:
     hanging = [camera(hangs=True) for _ in range(4)]
     async with reading(*hanging, camera(plain(9))) as (reader, shots, cameras):
         waiting = asyncio.ensure_future(level(shots()))
-        while reader.problem is None or "hang in the driver" not in reader.problem:
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(hanging[3].hanging.wait, 5)
+        await asyncio.wait({waiting}, timeout=0.5)
+        assert not waiting.done()
+        assert reader.problem == "4 attempts to read it hang in the driver; plug it in again or restart this"
         assert len(cameras.opened) == 4
         assert reader.hung == 4
         hanging[0].let_go()
@@ -155,7 +156,7 @@ async def test_a_hanging_camera_does_not_keep_the_reader_from_closing() -> None:
     stuck = camera(plain(1), Event.HANG)
     async with reading(stuck) as (reader, shots, _):
         assert await level(shots()) == 1
-        await asyncio.to_thread(stuck.hanging.wait)
+        await asyncio.to_thread(stuck.hanging.wait, 5)
         await reader.close()
         assert reader.hung == 1
         assert all(thread.daemon for thread in threading.enumerate() if thread.name == "camera")

@@ -254,7 +254,7 @@ def web_camera(answer: Answer) -> Iterator[str]:
     """A camera on the loopback that answers each GET with `answer`; its address as host:port."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the name that the base class calls
+        def do_GET(self) -> None:
             try:
                 answer(self)
             except OSError:
@@ -264,6 +264,7 @@ def web_camera(answer: Answer) -> Iterator[str]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.block_on_close = False
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

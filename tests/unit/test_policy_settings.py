@@ -1,6 +1,7 @@
 """What the actuator can be told, and what it refuses to be told."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyotp
@@ -86,6 +87,7 @@ def test_an_empty_value_means_not_given(monkeypatch: pytest.MonkeyPatch) -> None
         ({"UNLOCK_SECONDS": "31"}, "DOORBUS_ACTUATOR__UNLOCK_SECONDS=31: .*must not exceed max_hold_seconds"),
         ({"UNLOCK_SECONDS": "0"}, "DOORBUS_ACTUATOR__UNLOCK_SECONDS=0"),
         ({"CHALLENGE_SECONDS": "11"}, "DOORBUS_ACTUATOR__CHALLENGE_SECONDS=11"),
+        ({"MAX_HOLD_SECONDS": "2"}, "DOORBUS_ACTUATOR__UNLOCK_SECONDS=3.0: .*must not exceed max_hold_seconds"),
         ({"EYES_CLOSED_BELOW": "0.7"}, "DOORBUS_ACTUATOR__EYES_OPEN_ABOVE=.*must not be below eyes_closed_below"),
         ({"HOURS": "Mo-Fr 7-"}, "DOORBUS_ACTUATOR__HOURS=Mo-Fr 7-: .*is not opening hours at character 7"),
         ({"HOURS": "PH off"}, "DOORBUS_ACTUATOR__HOURS=PH off: .*need a country"),
@@ -107,7 +109,7 @@ def test_nonsense_ends_the_process_with_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("secret", "why"), [("JBSWY3DP", "too few"), ("not base32!", "not base32")])
+@pytest.mark.parametrize(("secret", "why"), [("JBSWY3DP", "at least 112 bits"), ("not base32!", "Non-base32 digit")])
 def test_a_secret_that_is_none_is_refused_and_never_shown(
     secret: str, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,11 +128,11 @@ def test_the_codes_are_those_of_an_authenticator_app() -> None:
     codes = Totp(SECRET)
     app = pyotp.TOTP(SECRET)
     now = policy.RELEASED_AT
-    step = 30
-    assert [codes.valid(app.at(now, offset), now) for offset in (-2, -1, 0, 1, 2)] == [False, True, True, True, False]
+    offsets = {-2: False, -1: True, 0: True, 1: True, 2: False}
+    assert {step: codes.valid(app.at(now, counter_offset=step), now) for step in offsets} == offsets
     assert not codes.valid("", now)
     assert not codes.valid("١٢٣٤٥٦", now)
-    assert not codes.valid(app.at(int(now.timestamp()) + 100 * step), now)
+    assert not codes.valid(app.at(datetime(1970, 1, 1, tzinfo=UTC)), datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def test_a_secret_may_be_written_in_groups() -> None:

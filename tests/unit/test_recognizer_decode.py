@@ -1,3 +1,4 @@
+import contextlib
 import struct
 
 import cv2
@@ -37,9 +38,9 @@ def turned(orientation: int) -> bytes:
     return JPEG[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + JPEG[2:]
 
 
-def reason(content: bytes, limits: Limits = Limits()) -> Refusal:
+def reason(content: bytes, limits: Limits | None = None) -> Refusal:
     with pytest.raises(Undecodable) as refused:
-        decode(content, limits)
+        decode(content, limits or Limits())
     return refused.value.reason
 
 
@@ -104,13 +105,10 @@ def test_a_jpeg_that_was_cut_off_anywhere_is_refused_as_truncated(cut: int) -> N
     assert reason(JPEG[:cut]) is Refusal.TRUNCATED
 
 
-@given(st.binary(max_size=400), st.booleans())
-def test_arbitrary_bytes_are_a_picture_or_a_typed_refusal(noise: bytes, after_a_start: bool) -> None:
-    content = (JPEG[:200] if after_a_start else b"") + noise + (JPEG[-2:] if after_a_start else b"")
-    try:
-        assert decode(content).image.ndim == 3
-    except Undecodable as refused:
-        assert refused.reason in Refusal
+@given(st.binary(max_size=400), st.sampled_from([b"", JPEG[:2], JPEG[:200]]))
+def test_arbitrary_bytes_are_a_picture_or_a_typed_refusal(noise: bytes, start: bytes) -> None:
+    with contextlib.suppress(Undecodable):
+        assert decode(start + noise + JPEG[-2:]).image.ndim == 3
 
 
 def test_a_file_of_too_many_bytes_is_refused_unseen() -> None:
@@ -129,6 +127,6 @@ def test_a_picture_far_larger_than_needed_comes_smaller() -> None:
 
     decoded = decode(content)
 
-    assert 3000 * 2001 >= 4 * ENOUGH_PIXELS
+    assert ENOUGH_PIXELS * 4 <= 3000 * 2001
     assert decoded.reduction == 2
     assert decoded.image.shape == (1001, 1500, 3)

@@ -142,13 +142,14 @@ def test_the_five_points_of_a_frontal_face_lie_where_models_expect_them() -> Non
 
 
 @given(
-    st.floats(-500, 2000), st.floats(-500, 2000), st.floats(-5, 3000), st.floats(-5, 3000),
-    st.integers(1, 1000), st.integers(1, 1000),
-)  # fmt: skip
+    st.tuples(st.floats(-500, 2000), st.floats(-500, 2000), st.floats(-5, 3000), st.floats(-5, 3000)),
+    st.integers(1, 1000),
+    st.integers(1, 1000),
+)
 def test_the_crop_for_liveness_lies_in_the_picture_and_is_never_empty(
-    x: float, y: float, w: float, h: float, width: int, height: int
+    box: tuple[float, float, float, float], width: int, height: int
 ) -> None:
-    left, top, right, bottom = surroundings((x, y, w, h), width, height)
+    left, top, right, bottom = surroundings(box, width, height)
 
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height

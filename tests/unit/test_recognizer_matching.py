@@ -12,14 +12,15 @@ LENGTH = 192
 
 def person(seed: int) -> np.ndarray:
     vector = np.random.default_rng(seed).standard_normal(LENGTH).astype(np.float32)
-    return vector / np.linalg.norm(vector)
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
 def picture(seed: int, similarity: float, shot: int = 0) -> np.ndarray:
     """A template of a person of exactly this similarity to `person(seed)`."""
     base, other = person(seed), person(1_000_000 + 1000 * shot + seed)
     across = other - (other @ base) * base
-    return (similarity * base + np.sqrt(1 - similarity**2) * across / np.linalg.norm(across)).astype(np.float32)
+    towards = similarity * base + np.sqrt(1 - similarity**2) * across / np.linalg.norm(across)
+    return np.asarray(towards, dtype=np.float32)
 
 
 ALICE, BOB = person(1), person(2)

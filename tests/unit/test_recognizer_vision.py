@@ -3,7 +3,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -43,16 +43,22 @@ def vision(weights: Path) -> Vision:
 
 
 @pytest.fixture
-def fresh_environment() -> Iterator[dict[str, str]]:
+def fresh_environment() -> dict[str, str]:
     """Environment for a process of its own, where another engine may run."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    yield {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "default"}
+    return {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "default"}
 
 
 def picture(samples: Path, name: str) -> Image:
     """A sample as a frame would bring it."""
-    image = cv2.imread(str(samples / name))
-    return decode(encode_jpeg(image) if name.endswith("png") else (samples / name).read_bytes()).image
+    content = (samples / name).read_bytes()
+    if name.endswith("png"):
+        content = cv2.imencode(".jpg", np.asarray(cv2.imread(str(samples / name))))[1].tobytes()
+    return decode(content).image
+
+
+def changed(image: np.ndarray) -> Image:
+    return np.asarray(image, dtype=np.uint8)
 
 
 def only(faces: tuple[SeenFace, ...]) -> SeenFace:
@@ -201,8 +207,9 @@ def test_a_scene_without_people_has_no_face(vision: Vision, samples: Path) -> No
 
 def test_a_blurred_or_distant_face_is_told_by_its_figures(vision: Vision, samples: Path) -> None:
     image = picture(samples, "astronaut.png")
-    blurred = see(vision, cv2.GaussianBlur(image, (0, 0), 4))
-    distant = see(vision, cv2.copyMakeBorder(cv2.resize(image, None, fx=0.4, fy=0.4), *[60] * 4, cv2.BORDER_REPLICATE))
+    blurred = see(vision, changed(cv2.GaussianBlur(image, (0, 0), 4)))
+    small = cv2.resize(image, None, fx=0.4, fy=0.4)
+    distant = see(vision, changed(cv2.copyMakeBorder(small, 60, 60, 60, 60, cv2.BORDER_REPLICATE)))
 
     assert blurred.sharpness < MIN_SHARPNESS
     assert distant.size < MIN_SIZE
@@ -219,9 +226,20 @@ def test_in_the_mirror_somebody_looks_to_the_other_side_and_stays_the_same_perso
     assert float(face.template @ mirrored.template) > 0.95
 
 
+def test_threads_that_look_at_once_get_the_same_answer_as_one(vision: Vision, samples: Path) -> None:
+    names = ("obama.jpg", "biden.jpg") * 4
+    images = {name: picture(samples, name) for name in names}
+    alone = {name: see(vision, image).template for name, image in images.items()}
+
+    with ThreadPoolExecutor(4) as pool:
+        templates = pool.map(lambda name: see(vision, images[name]).template, names)
+
+    assert all(float(template @ alone[name]) > 0.999 for name, template in zip(names, templates, strict=True))
+
+
 def test_two_people_on_one_picture_are_both_seen(vision: Vision, samples: Path) -> None:
     astronaut = picture(samples, "astronaut.png")
-    obama = cv2.resize(picture(samples, "obama.jpg")[:910], (512, 512))
+    obama = changed(cv2.resize(picture(samples, "obama.jpg")[:910], (512, 512)))
 
     faces, _ = vision.see(np.hstack((astronaut, obama)))
 
@@ -244,7 +262,8 @@ def test_the_default_models_need_neither_tensorflow_nor_pandas(
 import json, pathlib, sys
 from doorbus_recognizer.vision import build_vision
 build_vision(weights_dir=pathlib.Path({str(weights)!r}))
-print(json.dumps([name for name in ("tensorflow", "torch", "pandas", "requests", "deepface.DeepFace") if name in sys.modules]))
+unwanted = {{"tensorflow", "torch", "pandas", "requests", "deepface.DeepFace"}}
+print(json.dumps(sorted(unwanted & set(sys.modules))))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], env=fresh_environment, capture_output=True, text=True, check=True
@@ -264,10 +283,10 @@ def test_an_unknown_model_is_refused_with_those_that_there_are(weights: Path) ->
     from doorbus_recognizer.models.registry import ModelUnavailable  # noqa: PLC0415
 
     with pytest.raises(
-        ModelUnavailable, match="facial_recognition 'Mobilefacenet': no such model; there are ArcFace, .*Dlib"
+        ModelUnavailable, match=r"facial_recognition 'Mobilefacenet': no such model; there are ArcFace, .*Dlib"
     ):
         build_vision(weights_dir=weights, model="Mobilefacenet")
-    with pytest.raises(ModelUnavailable, match="face_detector 'haar': no such model; there are blazeface, .*opencv"):
+    with pytest.raises(ModelUnavailable, match=r"face_detector 'haar': no such model; there are blazeface, .*opencv"):
         build_vision(weights_dir=weights, detector="haar")
 
 

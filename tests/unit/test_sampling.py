@@ -1,5 +1,6 @@
 """Which pictures are sent: stories told to the motion gate, and what holds whatever the camera shows."""
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_who_stands_still_before_the_door_is_sent_often_enough_for_two_votes() -
     arrived = seen[200][0]
     sent = [at for at, why in seen if why and arrived <= at <= arrived + RULES.motion_hold_seconds]
     assert len(sent) >= RULES.fps * RULES.motion_hold_seconds * 0.95
-    assert all(later - earlier <= 1.5 for earlier, later in zip(sent, sent[1:], strict=False))
+    assert all(later - earlier <= 1.5 for earlier, later in itertools.pairwise(sent))
 
 
 def test_somebody_who_comes_very_slowly_is_noticed_in_the_end() -> None:
@@ -117,7 +118,7 @@ def test_whatever_happens_no_longer_than_the_keep_alive_passes_in_silence(
     seen = watch(pictures, chosen)
     sent = [at for at, why in seen if why] + [seen[-1][0]]
     longest = chosen.keepalive_seconds + 1 / min(chosen.fps, chosen.idle_fps)
-    assert all(later - earlier <= longest + 1e-6 for earlier, later in zip(sent, sent[1:], strict=False))
+    assert all(later - earlier <= longest + 1e-6 for earlier, later in itertools.pairwise(sent))
 
 
 @given(rules, st.lists(thumbnails, min_size=1, max_size=60))

@@ -402,7 +402,7 @@ class GalleryEntry(Message):
 class EmbedRequest(Picture):
     """A picture to turn into templates; one recognizer of all answers.
 
-    mosquitto_rr -V 5 -q 1 -t doorbus/v1/embed/request -e doorbus/v1/embed/reply/me -f alice.jpg
+    mosquitto_pub -V 5 -q 1 -t doorbus/v1/embed/request -f alice.jpg -D publish response-topic doorbus/v1/embed/reply/me
     """
 
 

@@ -118,9 +118,9 @@ class Session:
         connect = self._transport.connect(client_id=self._client_id, will=self._will(), deliver=self._deliver)
         async with connect as connection:
             await connection.subscribe(self._filters)
+            self.connections += 1
             self._outbox.extendleft(reversed(list(self._on_connected())))
             self.online = True
-            self.connections += 1
             _log.info("broker_connected", broker=self._transport.address, client_id=self._client_id)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(connection.lost())

@@ -70,13 +70,17 @@ class Actuator(Section):
         default=0.35, ge=0, le=1, description="Eyes less open than this are closed, for a challenge; 0 to 1."
     )
     eyes_open_above: float = Field(
-        default=0.6, ge=0, le=1, description="Eyes more open than this are open, for a challenge; 0 to 1."
+        default=0.6,
+        ge=0,
+        le=1,
+        validate_default=True,
+        description="Eyes more open than this are open, for a challenge; 0 to 1.",
     )
     max_hold_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="Longest time the door stays unlocked, in seconds, whoever asks."
     )
     unlock_seconds: float = Field(
-        default=3.0, gt=0, le=3600, description="How long the door stays unlocked, in seconds."
+        default=3.0, gt=0, le=3600, validate_default=True, description="How long the door stays unlocked, in seconds."
     )
     cooldown_seconds: float = Field(
         default=6.0,

@@ -4,12 +4,15 @@
 without weights there are those of `doorbus_recognizer.models.fakes`.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from doorbus.assets import AssetError, Manifest, verify
+import numpy as np
+
+from doorbus.assets import Manifest, verify
 from doorbus_recognizer.calibration import MOBILEFACENET, Scale, scale_from_distance
 from doorbus_recognizer.faces import (
     Box,
@@ -68,7 +71,7 @@ class LivenessJudge(Protocol):
 
 
 class Vision:
-    """Sees faces. Keeps nothing between pictures; not to be called by two threads at once."""
+    """Sees faces. Keeps nothing between pictures; threads that call at once wait for each other."""
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class Vision:
         self._embedder = embedder
         self._liveness = liveness
         self._clock = clock
+        self._turn = threading.Lock()
         self.scale = scale
 
     @property
@@ -100,19 +104,31 @@ class Vision:
 
         A detection on which the mesh finds no face is dropped.
         """
-        watch = _Stopwatch(self._clock)
-        found = sorted(self._detector.detect(image), key=lambda face: face.box[2] * face.box[3], reverse=True)
-        watch.lap("detect")
-        faces = tuple(
-            face for detection in found[:_MAX_FACES] if (face := self._look(image, detection, watch)) is not None
-        )
-        return faces, watch.milliseconds
+        with self._turn:
+            watch = _Stopwatch(self._clock)
+            found = sorted(self._detector.detect(image), key=lambda face: face.box[2] * face.box[3], reverse=True)
+            watch.lap("detect")
+            faces = tuple(
+                face for detection in found[:_MAX_FACES] if (face := self._look(image, detection, watch)) is not None
+            )
+            return faces, watch.milliseconds
+
+    def warm_up(self) -> None:
+        """Runs every part once on an empty picture: the first run is slower, and a broken model shows itself."""
+        image: Image = np.full((480, 640, 3), 127, dtype=np.uint8)
+        detection = Detection(box=(220.0, 140.0, 200.0, 200.0), score=1.0)
+        with self._turn:
+            self._detector.detect(image)
+            self._describe(image, detection, self._mesh.locate(image, detection), _Stopwatch(self._clock))
 
     def _look(self, image: Image, detection: Detection, watch: "_Stopwatch") -> SeenFace | None:
         landmarks = self._mesh.locate(image, detection)
         watch.lap("mesh")
         if landmarks.score < _MIN_MESH_SCORE:
             return None
+        return self._describe(image, detection, landmarks, watch)
+
+    def _describe(self, image: Image, detection: Detection, landmarks: Landmarks, watch: "_Stopwatch") -> SeenFace:
         points = five_points(landmarks)
         aligned = imaging.warp(image, similarity_transform(points, ARCFACE_POINTS), (ARCFACE_SIZE, ARCFACE_SIZE))
         sharpness = imaging.sharpness(aligned)
@@ -185,7 +201,7 @@ def build_vision(
     Raises:
         doorbus_recognizer.models.registry.ModelUnavailable: unknown model, detector or engine, or one whose library or
             weights cannot be had.
-        AssetError: a pinned file is missing or corrupt; names it and the command that fetches it.
+        doorbus.assets.AssetError: a pinned file is missing or corrupt; names it and the command that fetches it.
     """
     # The runtimes are loaded here and not above: whoever runs on the fakes needs none of them.
     from doorbus_recognizer.models import facemesh, registry  # noqa: PLC0415
@@ -200,7 +216,7 @@ def build_vision(
 
     imaging.use_threads(1)
     registry.configure(weights_dir, registry.Engine(engine), threads)
-    return Vision(
+    vision = Vision(
         detector=registry.build_detector(detector),
         mesh=facemesh.FaceMesh(weights_dir / facemesh.WEIGHTS, threads),
         embedder=registry.build_embedder(
@@ -211,16 +227,5 @@ def build_vision(
         liveness=passive.Liveness(weights_dir / passive.WEIGHTS, threads) if liveness else None,
         scale=MOBILEFACENET if published is None else scale_from_distance(published),
     )
-
-
-__all__ = [
-    "STAGES",
-    "WEIGHTS_MANIFEST",
-    "AssetError",
-    "Detector",
-    "Embedder",
-    "LivenessJudge",
-    "Mesh",
-    "Vision",
-    "build_vision",
-]
+    vision.warm_up()
+    return vision

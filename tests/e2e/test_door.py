@@ -1,0 +1,96 @@
+"""What a person in front of the door, or with an ordinary MQTT client, sees."""
+
+import asyncio
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.client import connect
+from doorbus.local import Stack
+from doorbus.messages import Decision, Outcome, Reason, Recognition, Remove, Trigger, Verdict
+from doorbus.service import Outbound
+from support import CAMERA, DOOR, ROOT, Door
+
+
+async def test_the_door_opens_for_other_pictures_of_the_enrolled_person(door: Door, jpeg: dict[str, bytes]) -> None:
+    decision = await door.opens_for(jpeg["obama2"])
+    assert (decision.person, decision.trigger, decision.reason) == ("obama", Trigger.FACE, Reason.MATCHED)
+    assert decision.confidence is not None
+    assert decision.confidence > 0.9
+    assert len(decision.frame_ids) == 2
+    assert not door.energised
+
+
+async def test_a_stranger_stays_outside(door: Door, jpeg: dict[str, bytes]) -> None:
+    assert await door.refuses(jpeg["biden"]) is Reason.UNKNOWN_FACE
+
+
+async def test_one_frame_is_not_enough(door: Door, jpeg: dict[str, bytes]) -> None:
+    before = door.openings
+    async with asyncio.timeout(10), connect(door.stack.broker.transport(Role.VIEWER), [channels.RECOGNITION]) as viewer:
+        frame_id = await door.show(jpeg["obama3"])
+        seen: Recognition = (await viewer.expect(channels.RECOGNITION)).message
+    assert seen.frame_id == frame_id
+    assert [face.verdict for face in seen.faces] == [Verdict.MATCH]
+    await door.command(b"LOCK")  # handled after the recognition, so its answer comes after whatever that caused
+    async with asyncio.timeout(5):
+        await door.operator.expect(channels.LOCK_STATE)
+    assert door.openings == before
+
+
+async def test_a_frame_sent_twice_by_mosquitto_pub_opens(door: Door, living: Stack) -> None:
+    broker = living.broker
+    sender = [
+        "mosquitto_pub",
+        "-h",
+        broker.host,
+        "-p",
+        str(broker.port),
+        "-u",
+        "capture",
+        "-P",
+        broker.password("capture"),
+    ]
+    picture = str(living.var / "samples" / "obama2.jpg")
+    topic = f"{ROOT}/door/{DOOR}/frame/{CAMERA}"
+    async with asyncio.timeout(20):
+        while True:
+            for _ in range(2):
+                process = await asyncio.create_subprocess_exec(*sender, "-t", topic, "-f", picture)
+                assert await process.wait() == 0
+            decision = await door.decision()
+            if decision.reason is Reason.COOLDOWN:  # of the test before
+                continue
+            break
+    while decision.outcome is Outcome.DENIED:
+        assert decision.reason is Reason.AWAITING_VOTES
+        decision = await door.decision()
+    assert decision.person == "obama"
+
+
+async def test_a_command_opens_by_hand_and_a_second_one_waits_for_the_cooldown(door: Door) -> None:
+    decision = await _commanded(door, b"UNLOCK")
+    while decision.reason is Reason.COOLDOWN:  # of the test before
+        decision = await _commanded(door, b"UNLOCK")
+    assert decision.outcome is Outcome.GRANTED
+    second = await _commanded(door, b'{"action": "UNLOCK", "by": "reception"}')
+    assert (second.outcome, second.reason, second.by) == (Outcome.DENIED, Reason.COOLDOWN, "reception")
+
+
+async def _commanded(door: Door, payload: bytes) -> Decision:
+    await door.command(payload)
+    async with asyncio.timeout(10):
+        while True:
+            decision = await door.decision()
+            if decision.trigger is Trigger.COMMAND:
+                return decision
+
+
+async def test_who_is_removed_is_a_stranger_from_then_on(door: Door, jpeg: dict[str, bytes]) -> None:
+    person = "barack"
+    assert (await door.enrol(person, jpeg["biden"])).error is None
+    assert (await door.opens_for(jpeg["biden"])).person == person
+    await door.operator.send(Outbound(channels.REMOVE, Remove(), {"person": person}))
+    async with asyncio.timeout(10):
+        result = (await door.operator.expect(channels.RESULT, person=person)).message
+    assert result.error is None
+    assert await door.refuses(jpeg["biden"]) in {Reason.UNKNOWN_FACE, Reason.NOT_ON_ROSTER}

@@ -1,0 +1,129 @@
+"""Parts die, the broker restarts, messages wait for who is away: the door opens for the right face, and for no other."""
+
+import asyncio
+import json
+import signal
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.client import connect
+from doorbus.messages import LockState, Outcome, Reason, State, Trigger
+from support import CAMERA, LISTEN, ROOT, Door, at_the_door
+
+TOPIC = f"{ROOT}/door/front/lock/set"
+
+
+async def test_every_service_comes_back_after_a_kill(own_door: Door, jpeg: dict[str, bytes]) -> None:
+    stack = own_door.stack
+    for service in (Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER):
+        await stack.stop_service(service, signal.SIGKILL)
+        await _health_until(own_door, service, State.OFFLINE)
+        await stack.start(service)
+        assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"
+
+
+async def _health_until(door: Door, service: Role, wanted: State) -> None:
+    async with asyncio.timeout(10), connect(door.stack.broker.transport(Role.VIEWER), LISTEN[3:]) as viewer:
+        while (await viewer.expect(channels.HEALTH, service=service.value)).message.state is not wanted:
+            pass
+
+
+async def test_after_a_broker_restart_the_right_face_opens_and_nothing_old_does(
+    own_door: Door, jpeg: dict[str, bytes]
+) -> None:
+    stack = own_door.stack
+    await own_door.opens_for(jpeg["obama2"])
+    before = own_door.openings
+    await stack.broker.restart()
+    async with at_the_door(stack) as door:
+        for service in channels.SERVICES:
+            await _health_until(door, service, State.ONLINE)
+        assert door.openings == before
+        assert (await door.opens_for(jpeg["obama3"])).person == "obama"
+
+
+async def test_an_unlock_for_an_actuator_that_was_away_is_never_carried_out(
+    own_door: Door, jpeg: dict[str, bytes]
+) -> None:
+    stack = own_door.stack
+    before = own_door.openings
+    await stack.stop_service(Role.ACTUATOR, signal.SIGKILL)
+    await own_door.command(b"UNLOCK")
+    await own_door.command(b"UNLOCK", retain=True)
+    await stack.start(Role.ACTUATOR)
+    # What comes after the actuator's own beginning would be handled before this:
+    await own_door.command(b'{"action": "UNLOCK", "issued_at": "2026-01-01T00:00:00Z"}')
+    async with asyncio.timeout(10):
+        decision = await own_door.decision()
+    assert (decision.outcome, decision.reason, decision.trigger) == (Outcome.DENIED, Reason.STALE, Trigger.COMMAND)
+    assert own_door.openings == before
+    await own_door.command(b"", retain=True)
+
+
+async def test_a_retained_unlock_does_not_open_after_a_restart_of_everything(
+    own_door: Door, jpeg: dict[str, bytes]
+) -> None:
+    stack = own_door.stack
+    await own_door.command(b"UNLOCK", retain=True)
+    before = own_door.openings
+    await stack.stop()
+    await stack.start_all()
+    async with at_the_door(stack) as door:
+        assert (await door.opens_for(jpeg["obama2"])).person == "obama"
+        assert door.openings == before + 1
+
+
+async def test_the_relay_is_released_when_the_actuator_is_told_to_stop(own_door: Door) -> None:
+    stack = own_door.stack
+    await own_door.command(b'{"action": "UNLOCK", "seconds": 30}')
+    async with asyncio.timeout(10):
+        while (await own_door.operator.expect(channels.LOCK_STATE)).message is not LockState.UNLOCKED:
+            pass
+    openings = own_door.openings
+    assert await stack.stop_service(Role.ACTUATOR) == 0
+    assert (own_door.openings, own_door.energised) == (openings, False)
+    async with asyncio.timeout(5), connect(stack.broker.transport(Role.VIEWER), LISTEN[1:2]) as viewer:
+        assert (await viewer.expect(channels.LOCK_STATE)).message is LockState.LOCKED
+
+
+async def test_the_pulse_ends_on_time_while_the_broker_is_away(own_door: Door) -> None:
+    stack = own_door.stack
+    await own_door.command(b'{"action": "UNLOCK", "seconds": 1}')
+    async with asyncio.timeout(10):
+        while (await own_door.operator.expect(channels.LOCK_STATE)).message is not LockState.UNLOCKED:
+            pass
+    await stack.broker.stop(signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while own_door.energised:  # noqa: ASYNC110  # a file tells nobody that it has grown
+            await asyncio.sleep(0.05)
+    opened, closed = map(json.loads, (stack.var / "relay.jsonl").read_text().splitlines()[-2:])
+    assert 0.9 < closed["monotonic"] - opened["monotonic"] < 2
+
+
+async def test_nobody_is_recognised_with_a_gallery_of_another_model(own_door: Door, jpeg: dict[str, bytes]) -> None:
+    stack = own_door.stack
+    await stack.stop_service(Role.RECOGNIZER)
+    await stack.start(Role.RECOGNIZER, {"DOORBUS_RECOGNIZER__MODEL": "Dlib"})
+    async with asyncio.timeout(10), connect(stack.broker.transport(Role.VIEWER), LISTEN[3:]) as viewer:
+        while True:
+            health = (await viewer.expect(channels.HEALTH, service="recognizer")).message
+            if "MobileFaceNet" in (health.problem or ""):
+                break
+    assert "Dlib" in health.problem
+    assert await own_door.refuses(jpeg["obama2"]) is Reason.UNKNOWN_FACE
+    result = await own_door.enrol("obama", jpeg["obama3"])
+    assert result.error is not None
+    assert result.error.code == "other_model"
+
+
+async def test_two_replicas_share_the_frames_of_a_camera(own_door: Door, jpeg: dict[str, bytes]) -> None:
+    stack = own_door.stack
+    await stack.start(Role.RECOGNIZER, {}, instance="second")
+    async with asyncio.timeout(20), connect(stack.broker.transport(Role.VIEWER), [channels.RECOGNITION]) as viewer:
+        ids = [await own_door.show(jpeg["obama2"], CAMERA) for _ in range(1)]
+        seen = [(await viewer.expect(channels.RECOGNITION)).message]
+        for _ in range(5):
+            ids.append(await own_door.show(jpeg["obama2"], CAMERA))
+            seen.append((await viewer.expect(channels.RECOGNITION)).message)
+    assert [one.frame_id for one in seen] == ids
+    assert {one.recognizer for one in seen} == {"recognizer", "second"}

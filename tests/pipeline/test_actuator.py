@@ -1,0 +1,566 @@
+"""The actuator on the bus in memory: what arrives, what the relay does, and what is said about it."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyotp
+import pytest
+
+from doorbus import channels
+from doorbus.channels import Channel
+from doorbus.codec import Arrival, Refusal
+from doorbus.messages import (
+    Ask,
+    Challenge,
+    Decision,
+    Face,
+    Health,
+    LockState,
+    Outcome,
+    Reason,
+    Recognition,
+    RosterEntry,
+    Trigger,
+    Verdict,
+)
+from doorbus.service import Outbound
+from doorbus.snapshot import pack
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import Connection, Packet
+from doorbus_actuator.fakes import RecordingRelay
+from doorbus_actuator.policy import Liveness
+from doorbus_actuator.service import ActuatorService
+from doorbus_actuator.settings import Actuator
+
+ROOT = "doorbus/v1"
+SET = f"{ROOT}/door/front/lock/set"
+STATES = [LockState.UNLOCKING, LockState.UNLOCKED, LockState.LOCKING, LockState.LOCKED]
+
+
+class WatchedBus(MemoryBus):
+    """Notes whether the relay was energised at the moment of each publication."""
+
+    def __init__(self, relay: RecordingRelay) -> None:
+        super().__init__()
+        self.relay = relay
+        self.news = asyncio.Event()
+        self.energised_at: list[tuple[str, bool]] = []
+        self.history_at_connect: list[bool] = []
+
+    @asynccontextmanager
+    async def connect(
+        self, *, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]
+    ) -> AsyncIterator[Connection]:
+        self.history_at_connect = list(self.relay.history)
+        async with super().connect(client_id=client_id, will=will, deliver=deliver) as connection:
+            yield connection
+
+    def publish(self, packet: Packet) -> None:
+        self.energised_at.append((packet.topic, self.relay.energised))
+        super().publish(packet)
+        self.news.set()
+
+
+class House:
+    """A door with its actuator, seen from the bus."""
+
+    def __init__(self, settings: Actuator | None = None) -> None:
+        self.clock = FakeClock()
+        self.relay = RecordingRelay()
+        self.bus = WatchedBus(self.relay)
+        self.service = ActuatorService(settings or Actuator(), self.relay, self.clock, lambda: 0.0)
+        self._ids = itertools.count()
+
+    @asynccontextmanager
+    async def runs(self, *people: RosterEntry) -> AsyncIterator["House"]:
+        if people:
+            self.roster(*people)
+        async with running(self.service, self.bus, self.clock):
+            await self.settled()
+            yield self
+
+    async def settled(self) -> None:
+        """Let the service handle everything that has arrived: until the bus has been quiet for a while."""
+        for _ in range(3):
+            length = -1
+            while length != len(self.bus.log):
+                length = len(self.bus.log)
+                for _ in range(40):
+                    await asyncio.sleep(0)
+                await asyncio.to_thread(int)  # what the service does in a thread is done before this
+
+    async def passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        await self.settled()
+
+    def unlocked(self) -> bool:
+        return self.relay.energised
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for publications until `holds`."""
+        async with asyncio.timeout(5):
+            while not holds():
+                self.bus.news.clear()
+                await self.bus.news.wait()
+
+    def roster(self, *people: RosterEntry, version: int = 1) -> None:
+        manifest, shards = pack(people, version)
+        for index, shard in enumerate(shards):
+            self._publish(Outbound(channels.ROSTER_SHARD, shard, {"shard": str(index)}))
+        self._publish(Outbound(channels.ROSTER_MANIFEST, manifest))
+
+    def _publish(self, outbound: Outbound) -> None:
+        self.bus.publish(outbound.packet(ROOT))
+
+    async def sees(
+        self,
+        *faces: Face,
+        camera: str = "porch",
+        door: str = "front",
+        age: float = 0.1,
+        frame_id: str | None = None,
+        claims: Mapping[str, Any] | None = None,
+    ) -> Recognition:
+        recognition = Recognition(
+            frame_id=frame_id or f"f{next(self._ids)}",
+            captured_at=self.clock.now() - timedelta(seconds=age),
+            recognized_at=self.clock.now(),
+            recognizer="one",
+            model="m",
+            faces=faces,
+            **(claims or {}),
+        )
+        self._publish(Outbound(channels.RECOGNITION, recognition, {"door": door, "camera": camera}))
+        await self.settled()
+        return recognition
+
+    async def told(self, payload: str | bytes, *, retain: bool = False) -> None:
+        raw = payload.encode() if isinstance(payload, str) else payload
+        self.bus.publish(Packet(SET, raw, qos=1, retain=retain))
+        await self.settled()
+
+    def said(self, channel: Channel[Any], door: str = "front") -> list[Any]:
+        topic = channel.topic(ROOT, **({"door": door} if channel.parameters else {}))
+        arrival = Arrival(datetime.now(UTC), "none")
+        return [channel.codec.decode(packet, {}, arrival) for packet in self.bus.log if packet.topic == topic]
+
+    @property
+    def decisions(self) -> list[Decision]:
+        return self.said(channels.DECISION)
+
+    @property
+    def states(self) -> list[LockState]:
+        return self.said(channels.LOCK_STATE)
+
+    async def health(self) -> Health:
+        """The newest health, once the service has had time to say it (it looks at what is new four times a second)."""
+        topic = f"{ROOT}/health/actuator/test"
+
+        def told() -> list[Packet]:
+            return [packet for packet in self.bus.log if packet.topic == topic]
+
+        count = len(told())
+        self.clock.advance(60)
+        await self.until(lambda: len(told()) > count)
+        return Health.model_validate_json(told()[-1].payload)
+
+
+def match(person: str = "alice", **changes: Any) -> Face:
+    return Face(box=(0.0, 0.0, 9.0, 9.0), verdict=Verdict.MATCH, person=person, confidence=0.95, live=0.99, **changes)
+
+
+ALICE = RosterEntry(person="alice")
+STRANGER = Face(box=(0.0, 0.0, 9.0, 9.0), verdict=Verdict.UNKNOWN)
+
+
+async def test_a_resident_is_let_in_and_the_door_locks_after_the_pulse() -> None:
+    async with House().runs(ALICE) as house:
+        first = await house.sees(match())
+        assert not house.unlocked()
+        second = await house.sees(match(), age=0.25)
+        assert house.unlocked()
+        await house.passes(2.9)
+        assert house.unlocked()
+        await house.passes(0.1)
+        assert not house.unlocked()
+        assert house.states == [LockState.LOCKED, *STATES]
+        (decision,) = house.decisions
+        assert decision == Decision(
+            outcome=Outcome.GRANTED,
+            reason=Reason.MATCHED,
+            trigger=Trigger.FACE,
+            at=second.recognized_at,
+            person="alice",
+            confidence=0.95,
+            camera="porch",
+            frame_ids=(second.frame_id, first.frame_id),
+            latency_ms=250.0,
+        )
+
+
+async def test_the_relay_moves_before_anything_is_said() -> None:
+    async with House().runs() as house:
+        await house.told("UNLOCK")
+        await house.passes(3)
+        said = [
+            (topic.rsplit("/", 1)[1], energised)
+            for topic, energised in house.bus.energised_at
+            if "/lock/state" in topic or "/decision" in topic
+        ]
+        assert said == [
+            ("state", False),
+            ("state", True),
+            ("state", True),
+            ("decision", True),
+            ("state", False),
+            ("state", False),
+        ]
+
+
+@pytest.mark.parametrize("payload", ["UNLOCK", "OPEN", '{"action": "UNLOCK"}', '{"action": "OPEN", "by": "reception"}'])
+async def test_a_command_opens_by_hand_and_once_in_the_cooldown(payload: str) -> None:
+    async with House().runs() as house:
+        await house.told(payload)
+        assert house.unlocked()
+        await house.passes(5.9)
+        await house.told(payload)
+        assert [one.reason for one in house.decisions] == [Reason.COMMANDED, Reason.COOLDOWN]
+        assert house.decisions[0].latency_ms == 0.0
+        await house.passes(0.2)
+        await house.told(payload)
+        assert house.relay.history == [False, True, False, False, True]
+
+
+async def test_locking_locks_at_once() -> None:
+    async with House().runs() as house:
+        await house.told("UNLOCK")
+        await house.passes(1)
+        await house.told("LOCK")
+        assert not house.unlocked()
+        assert house.states == [LockState.LOCKED, *STATES]
+        await house.passes(10)
+        assert house.states == [LockState.LOCKED, *STATES]
+
+
+async def test_locking_a_locked_door_says_that_it_is() -> None:
+    async with House().runs() as house:
+        await house.told("LOCK")
+        assert house.states == [LockState.LOCKED, LockState.LOCKED]
+        assert house.decisions == []
+
+
+async def test_no_command_holds_the_door_longer_than_the_maximum() -> None:
+    async with House(Actuator(max_hold_seconds=10.0)).runs() as house:
+        await house.told('{"action": "UNLOCK", "seconds": 3600}')
+        await house.passes(9.9)
+        assert house.unlocked()
+        await house.passes(0.1)
+        assert not house.unlocked()
+
+
+async def test_the_relay_is_safe_before_the_network_is_touched_and_after_the_end() -> None:
+    house = House()
+    async with house.runs():
+        assert house.bus.history_at_connect == [False]
+        await house.told("UNLOCK")
+        assert house.unlocked()
+    assert not house.unlocked()
+    assert house.relay.closed
+    assert house.states == [LockState.LOCKED, *STATES]
+
+
+async def test_the_door_locks_on_time_while_the_broker_is_away() -> None:
+    async with House().runs() as house:
+        await house.told("UNLOCK")
+        house.bus.stop()
+        await house.passes(3)
+        assert not house.unlocked()
+
+
+async def test_the_relay_drops_on_time_whatever_else_is_being_done() -> None:
+    async with House().runs() as house:
+        await house.told("UNLOCK")
+        house.roster(*(RosterEntry(person=f"p{number}") for number in range(2000)))
+        house.clock.advance(3)
+        assert not house.unlocked()
+        await house.until(lambda: house.states[-1] is LockState.LOCKED)
+
+
+async def test_after_the_broker_was_away_the_state_is_told_and_nothing_opens() -> None:
+    async with House().runs(ALICE) as house:
+        await house.told("UNLOCK")
+        house.bus.stop()
+        await house.passes(100)
+        house.bus.start()
+        await house.until(lambda: house.states[-1] is LockState.LOCKED)
+        await house.settled()
+        assert house.relay.history.count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "refusal"),
+    [
+        ("unlock", Refusal.UNKNOWN_WORD),
+        (" UNLOCK ", Refusal.UNKNOWN_WORD),
+        ("UNLOCK\n", Refusal.UNKNOWN_WORD),
+        ("", Refusal.EMPTY),
+        ("{", Refusal.NOT_JSON),
+        ('{"action": "UNLOCK", "please": true}', Refusal.WRONG_SHAPE),
+        ('{"action": "UNLOCK", "seconds": NaN}', Refusal.WRONG_SHAPE),
+        ('{"action": "UNLOCK", "seconds": -1}', Refusal.WRONG_SHAPE),
+        ("x" * 5000, Refusal.TOO_LARGE),
+        (b"\xff\xfe", Refusal.UNKNOWN_WORD),
+    ],
+)
+async def test_nonsense_opens_nothing_and_stops_nothing(payload: str | bytes, refusal: Refusal) -> None:
+    async with House().runs() as house:
+        await house.told(payload)
+        assert not house.unlocked()
+        health = await house.health()
+        assert health.refused == {f"lock_command.{refusal}": 1}
+        await house.told("UNLOCK")
+        assert house.unlocked()
+
+
+async def test_a_retained_unlock_opens_nothing_at_any_start() -> None:
+    house = House()
+    house.bus.publish(Packet(SET, b"UNLOCK", qos=1, retain=True))
+    async with house.runs():
+        assert not house.unlocked()
+        await house.told("UNLOCK", retain=True)
+        assert not house.unlocked()
+        assert (await house.health()).refused == {"lock_command.retained": 1}
+
+
+async def test_an_old_command_opens_nothing() -> None:
+    async with House().runs() as house:
+        await house.told('{"action": "UNLOCK", "issued_at": "2026-06-01T11:59:54Z"}')
+        await house.told('{"action": "UNLOCK", "issued_at": "2026-06-01T12:00:01Z"}')
+        assert [one.reason for one in house.decisions] == [Reason.STALE, Reason.FROM_THE_FUTURE]
+        assert not house.unlocked()
+
+
+async def test_with_a_secret_a_command_needs_the_code_of_the_moment() -> None:
+    secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    async with House(Actuator(totp_secret=secret)).runs() as house:
+        code = pyotp.TOTP(secret).at(house.clock.now())
+        await house.told("UNLOCK")
+        await house.told('{"action": "UNLOCK", "code": "000000"}')
+        assert not house.unlocked()
+        await house.told(f'{{"action": "UNLOCK", "code": "{code}"}}')
+        assert house.unlocked()
+        assert [one.reason for one in house.decisions] == [Reason.CODE_MISSING, Reason.CODE_WRONG, Reason.COMMANDED]
+        assert all(code.encode() not in packet.payload for packet in house.bus.log if packet.topic != SET)
+
+
+async def test_what_another_doors_cameras_see_opens_nothing() -> None:
+    async with House().runs(ALICE) as house:
+        for _ in range(3):
+            await house.sees(match(), door="back")
+        assert not house.unlocked()
+        assert house.decisions == []
+
+
+@pytest.mark.parametrize("claim", [{"camera": "garage"}, {"door": "back"}])
+async def test_a_recognition_that_contradicts_its_topic_is_refused(claim: dict[str, str]) -> None:
+    async with House().runs(ALICE) as house:
+        for _ in range(3):
+            await house.sees(match(), claims=claim)
+        assert not house.unlocked()
+        assert (await house.health()).refused == {"recognition.wrong_topic": 3}
+
+
+async def test_only_the_cameras_that_are_listed_count() -> None:
+    async with House(Actuator(cameras="porch")).runs(ALICE) as house:
+        for _ in range(3):
+            await house.sees(match(), camera="garage")
+        assert not house.unlocked()
+        assert (await house.health()).refused == {"recognition.wrong_topic": 3}
+        await house.sees(match())
+        await house.sees(match())
+        assert house.unlocked()
+
+
+async def test_strangers_and_stale_frames_are_denied_with_a_reason() -> None:
+    async with House().runs(ALICE) as house:
+        await house.sees(STRANGER)
+        await house.sees(match(), age=3)
+        again = await house.sees(match())
+        await house.sees(match(), frame_id=again.frame_id)
+        assert [(one.reason, one.person) for one in house.decisions] == [
+            (Reason.UNKNOWN_FACE, None),
+            (Reason.STALE, "alice"),
+            (Reason.REPLAYED, "alice"),
+        ]
+        assert not house.unlocked()
+        figures = (await house.health()).figures
+        assert figures["denied"] == 4
+        assert figures["denied.unknown_face"] == 1
+        assert figures["denied.awaiting_votes"] == 1
+
+
+async def test_equal_denials_are_counted_and_told_without_another_frame() -> None:
+    async with House().runs(ALICE) as house:
+        for _ in range(5):
+            await house.sees(STRANGER)
+        assert [one.count for one in house.decisions] == [1]
+        await house.passes(1)
+        assert [one.count for one in house.decisions] == [1, 4]
+
+
+async def test_people_come_and_go_without_a_restart() -> None:
+    async with House().runs() as house:
+        assert await _reason(house) is Reason.ROSTER_INCOMPLETE
+        house.roster(ALICE, version=2)
+        await house.passes(20)
+        assert await _reason(house) is Reason.MATCHED
+        house.roster(RosterEntry(person="bob"), version=3)
+        await house.passes(20)
+        assert await _reason(house) is Reason.NOT_ON_ROSTER
+        figures = (await house.health()).figures
+        assert (figures["roster_people"], figures["roster_version"]) == (1, 3)
+
+
+async def _reason(house: House) -> Reason:
+    await house.sees(match())
+    await house.sees(match())
+    return house.decisions[-1].reason
+
+
+async def test_a_roster_that_is_not_whole_is_not_used() -> None:
+    async with House().runs() as house:
+        manifest, shards = pack([ALICE], 1)
+        house.bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(ROOT))
+        house.bus.publish(Outbound(channels.ROSTER_SHARD, shards[0] + b"!", {"shard": "0"}).packet(ROOT))
+        assert await _reason(house) is Reason.ROSTER_INCOMPLETE
+        assert (await house.health()).problem == (
+            "no whole roster yet; faces cannot open the door; does the enroller run?"
+        )
+
+
+async def test_a_shard_without_a_number_is_refused() -> None:
+    async with House().runs() as house:
+        house.bus.publish(Outbound(channels.ROSTER_SHARD, b"x", {"shard": "zero"}).packet(ROOT))
+        await house.settled()
+        assert (await house.health()).refused == {"roster_shard.bad_id": 1}
+
+
+async def test_a_persons_hours_are_kept_and_hours_that_cannot_be_read_are_closed() -> None:
+    people = [
+        RosterEntry(person="alice", hours="Mo-Su 13:00-14:00"),
+        RosterEntry(person="bob", hours="Mo-Su 11:00-13:00"),
+        RosterEntry(person="carol", hours="whenever"),
+    ]
+    async with House(Actuator(time_zone="UTC")).runs(*people) as house:
+        for name in ("alice", "carol"):
+            await house.sees(match(name))
+        assert [one.reason for one in house.decisions] == [Reason.OUTSIDE_HOURS] * 2
+        await house.sees(match("bob"))
+        await house.sees(match("bob"))
+        assert house.decisions[-1].person == "bob"
+        assert house.unlocked()
+        assert "1 people have hours that cannot be read" in ((await house.health()).problem or "")
+
+
+async def test_a_relay_that_fails_jams_the_door_and_is_tried_again() -> None:
+    async with House().runs(ALICE) as house:
+        house.relay.broken = True
+        await house.told("UNLOCK")
+        (decision,) = house.decisions
+        assert (decision.outcome, decision.reason) == (Outcome.DENIED, Reason.RELAY_FAILED)
+        assert house.states == [LockState.LOCKED, LockState.JAMMED]
+        assert (await house.health()).problem == "relay: the coil is burnt"
+        house.relay.broken = False
+        await house.passes(1)
+        assert house.states[-1] is LockState.LOCKED
+        await house.passes(10)
+        await house.told("UNLOCK")
+        assert house.unlocked()
+
+
+async def test_a_relay_that_fails_to_let_go_is_told_again_until_it_does() -> None:
+    async with House().runs() as house:
+        await house.told("UNLOCK")
+        house.relay.broken = True
+        await house.passes(3)
+        assert house.states[-1] is LockState.JAMMED
+        await house.passes(1)
+        assert house.unlocked()
+        house.relay.broken = False
+        await house.passes(1)
+        assert not house.unlocked()
+        assert house.states[-1:] == [LockState.LOCKED]
+
+
+async def test_a_relay_that_is_broken_from_the_start_is_told_of_and_works_once_it_can() -> None:
+    house = House()
+    house.relay.broken = True
+    async with house.runs():
+        assert house.states == [LockState.JAMMED]
+        await house.told("UNLOCK")
+        assert house.decisions[0].reason is Reason.RELAY_FAILED
+        house.relay.broken = False
+        await house.passes(1)
+        assert house.states[-1] is LockState.LOCKED
+        await house.passes(10)
+        await house.told("UNLOCK")
+        assert house.unlocked()
+
+
+async def test_the_challenge_is_shown_and_withdrawn() -> None:
+    async with House(Actuator(liveness=Liveness.CHALLENGE)).runs(ALICE) as house:
+        await house.sees(match())
+        await house.sees(match())
+        shown = house.said(channels.CHALLENGE)
+        expires_at = house.clock.now() + timedelta(seconds=8)
+        assert shown == [Challenge(ask=Ask.NONE), Challenge(ask=Ask.BLINK, camera="porch", expires_at=expires_at)]
+        for eyes_open in (0.9, 0.1, 0.9):
+            await house.passes(0.2)
+            await house.sees(match(eyes_open=eyes_open))
+        assert house.unlocked()
+        assert house.said(channels.CHALLENGE)[-1] == Challenge(ask=Ask.NONE)
+
+
+async def test_a_challenge_nobody_meets_fails_by_itself() -> None:
+    async with House(Actuator(liveness=Liveness.CHALLENGE)).runs(ALICE) as house:
+        await house.sees(match())
+        await house.sees(match())
+        await house.passes(8)
+        assert house.said(channels.CHALLENGE)[-1] == Challenge(ask=Ask.NONE)
+        assert house.decisions[-1].reason is Reason.CHALLENGE_FAILED
+
+
+async def test_a_step_of_the_clock_is_a_problem_until_it_has_settled() -> None:
+    async with House().runs(ALICE) as house:
+        house.clock.jump(3600)
+        await house.sees(match())
+        assert house.decisions[-1].reason is Reason.CLOCK_IMPLAUSIBLE
+        assert house.service.problem() == "the clock is implausible; faces wait until it has been stable for a while"
+        await house.passes(5)
+        assert house.service.problem() is None
+        assert await _reason(house) is Reason.MATCHED
+
+
+async def test_lockdown_is_told_as_a_problem() -> None:
+    async with House(Actuator(lockdown=True)).runs(ALICE) as house:
+        await house.told("UNLOCK")
+        assert house.decisions[-1].reason is Reason.LOCKDOWN
+        assert house.service.problem() == "lockdown: the door opens for nobody"
+
+
+async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
+    async with House().runs(ALICE) as house:
+        await house.sees(match(), age=0.03)
+        await house.sees(match(), age=0.02)
+        assert house.service.figures() == {
+            "granted": 1,
+            "granted.matched": 1,
+            "latency_ms": 20.0,
+            "relay_energised": 1.0,
+            "roster_people": 1,
+            "roster_version": 1,
+        }

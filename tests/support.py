@@ -1,0 +1,147 @@
+"""A door in front of which a test stands: it sends what anybody could send, and sees what anybody could see."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.client import Client, connect
+from doorbus.local import Stack
+from doorbus.messages import Decision, Enrol, Frame, Health, LockState, Outcome, Reason, Result
+from doorbus.service import Outbound
+from doorbus.wire import Packet
+
+DOOR, CAMERA = "front", "porch"
+ROOT = channels.DEFAULT_ROOT
+QUICK_ACTUATOR = {
+    "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "0.3",
+    "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": "0.5",
+    "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
+}
+LISTEN = (channels.DECISION, channels.LOCK_STATE, channels.RESULT, channels.HEALTH)
+
+
+class Door:
+    """The door `front` of a running stack, seen by an operator."""
+
+    def __init__(self, stack: Stack, operator: Client, recognizer: Client) -> None:
+        self.stack = stack
+        self.operator = operator
+        self.recognizer = recognizer
+        """A connection with the recognizer's credentials, for recognitions that no recognizer would send."""
+
+    @property
+    def openings(self) -> int:
+        """How often the relay was energised so far."""
+        path = self.stack.var / "relay.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return sum(json.loads(line)["energised"] for line in lines)
+
+    @property
+    def energised(self) -> bool:
+        """Whether the relay is energised now."""
+        last = (self.stack.var / "relay.jsonl").read_text().splitlines()[-1]
+        return bool(json.loads(last)["energised"])
+
+    async def show(self, jpeg: bytes, camera: str = CAMERA) -> str:
+        """Publish one frame; its id."""
+        frame = Frame(jpeg=jpeg, frame_id=uuid4().hex, captured_at=datetime.now(UTC))
+        await self.operator.send(Outbound(channels.FRAME, frame, {"door": DOOR, "camera": camera}))
+        return frame.frame_id
+
+    async def opens_for(self, jpeg: bytes, within: float = 15.0) -> Decision:
+        """Show `jpeg` to the camera until the door opens, and wait until it is locked again."""
+        async with asyncio.timeout(within), self._showing(jpeg):
+            while True:
+                decision = await self.decision()
+                if decision.outcome is Outcome.GRANTED:
+                    break
+        await self.until_locked()
+        return decision
+
+    async def refuses(self, jpeg: bytes, frames: int = 6) -> Reason:
+        """Show `jpeg` several times; the reason why the door stayed shut, which it must."""
+        before = self.openings
+        async with asyncio.timeout(15), self._showing(jpeg) as shown:
+            while True:
+                decision = await self.decision()
+                assert decision.outcome is Outcome.DENIED, f"opened: {decision}"
+                if len(shown) >= frames and set(decision.frame_ids) & set(shown):
+                    break
+        assert self.openings == before
+        return decision.reason
+
+    @asynccontextmanager
+    async def _showing(self, jpeg: bytes) -> AsyncIterator[list[str]]:
+        shown: list[str] = []
+
+        async def camera() -> None:
+            while True:
+                shown.append(await self.show(jpeg))
+                await asyncio.sleep(0.1)  # ten frames a second, as a camera does
+
+        showing = asyncio.create_task(camera())
+        try:
+            yield shown
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+
+    async def decision(self) -> Decision:
+        """The next decision."""
+        message: Decision = (await self.operator.expect(channels.DECISION, door=DOOR)).message
+        return message
+
+    async def until_locked(self) -> None:
+        """Wait until the broker's retained state says LOCKED."""
+        async with asyncio.timeout(10), connect(self.stack.broker.transport(Role.VIEWER), LISTEN[1:2]) as viewer:
+            while (await viewer.expect(channels.LOCK_STATE, door=DOOR)).message is not LockState.LOCKED:
+                pass
+
+    async def command(self, payload: bytes, *, retain: bool = False) -> None:
+        """Publish exactly this to lock/set."""
+        await self.operator.send_packet(Packet(f"{ROOT}/door/{DOOR}/lock/set", payload, qos=1, retain=retain))
+
+    async def enrol(self, person: str, jpeg: bytes) -> Result:
+        """Enrol, and return the enroller's result."""
+        await self.operator.send(Outbound(channels.ENROL, Enrol(jpeg=jpeg), {"person": person}))
+        async with asyncio.timeout(30):
+            result: Result = (await self.operator.expect(channels.RESULT, person=person)).message
+        return result
+
+    async def health(self, service: Role, instance: str = "") -> Health:
+        """What a service last said of itself."""
+        async with asyncio.timeout(10), connect(self.stack.broker.transport(Role.VIEWER), LISTEN[3:]) as viewer:
+            event = await viewer.expect(channels.HEALTH, service=service.value, instance=instance or service.value)
+        health: Health = event.message
+        return health
+
+    async def counted(self, service: Role, refusal: str, before: Health) -> None:
+        """Wait until `service` has counted one more `refusal` than in `before`."""
+        wanted = before.refused.get(refusal, 0) + 1
+        async with asyncio.timeout(15), connect(self.stack.broker.transport(Role.VIEWER), LISTEN[3:]) as viewer:
+            while True:
+                health: Health = (await viewer.expect(channels.HEALTH, service=service.value)).message
+                if health.refused.get(refusal, 0) >= wanted:
+                    return
+
+    def logged(self, service: Role, **values: str) -> list[str]:
+        """The lines of a service's log that carry all of `values`."""
+        wanted = [f"{name}={value}" for name, value in values.items()]
+        return [
+            line for line in self.stack.process(service).log().splitlines() if all(w in line.split() for w in wanted)
+        ]
+
+
+@asynccontextmanager
+async def at_the_door(stack: Stack) -> AsyncIterator[Door]:
+    """Stand in front of the door of a running stack."""
+    async with (
+        connect(stack.broker.transport(Role.OPERATOR), LISTEN[:3]) as operator,
+        connect(stack.broker.transport(Role.RECOGNIZER)) as recognizer,
+    ):
+        yield Door(stack, operator, recognizer)

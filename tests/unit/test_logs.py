@@ -1,0 +1,61 @@
+"""One event a line, and nothing that must not be read."""
+
+import json
+
+import pytest
+import structlog
+
+from doorbus.logs import Format, Level, configure
+
+
+@pytest.fixture(autouse=True)
+def _put_back() -> object:
+    yield
+    structlog.reset_defaults()
+
+
+def test_an_event_is_one_line_of_keys_and_values(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Level.INFO, Format.LOGFMT)
+
+    structlog.get_logger().warning("refused", topic="a/b", detail="two\nlines", frame_id=None)
+
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert 'level=warning event=refused topic=a/b detail="two\\nlines"' in line
+    assert "frame_id" not in line
+
+
+def test_an_event_may_be_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Level.INFO, Format.JSON)
+
+    structlog.get_logger().info("started", service="capture")
+
+    event = json.loads(capsys.readouterr().err)
+    assert (event["event"], event["level"], event["service"]) == ("started", "info", "capture")
+    assert event["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("form", Format)
+def test_an_exception_stays_on_the_line_of_its_event(form: Format, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Level.INFO, form)
+
+    try:
+        _fail()
+    except ValueError:
+        structlog.get_logger().exception("handler_failed")
+
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "no such thing" in line
+
+
+def test_what_is_less_severe_than_asked_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Level.WARNING, Format.LOGFMT)
+
+    structlog.get_logger().info("started")
+
+    assert capsys.readouterr().err == ""
+
+
+def _fail() -> None:
+    raise ValueError("no such thing")

@@ -1,0 +1,94 @@
+"""What keeps templates from everybody who has no site key."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doorbus.codec import Refusal, Refused
+from doorbus.seal import Seal, open_seal, read_key
+from doorbus.settings import CommonSettings
+
+KEY = bytes(range(32))
+SEAL = Seal(KEY)
+
+
+def _refused(seal: Seal, data: bytes, purpose: str) -> bool:
+    with pytest.raises(Refused) as refused:
+        seal.unseal(data, purpose)
+    return refused.value.reason is Refusal.UNSEALED
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300), st.text(max_size=20))
+def test_what_was_sealed_comes_out_as_it_was(data: bytes, purpose: str) -> None:
+    assert SEAL.unseal(SEAL.seal(data, purpose), purpose) == data
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100))
+def test_what_was_never_sealed_is_refused(data: bytes) -> None:
+    assert _refused(SEAL, data, "embedding")
+
+
+@settings(deadline=None)
+@given(st.integers(min_value=0), st.integers(min_value=0, max_value=7))
+def test_one_changed_bit_is_refused(place: int, bit: int) -> None:
+    sealed = bytearray(SEAL.seal(b"a template", "embedding"))
+    sealed[place % len(sealed)] ^= 1 << bit
+
+    assert _refused(SEAL, bytes(sealed), "embedding")
+
+
+def test_another_purpose_or_another_key_opens_nothing() -> None:
+    sealed = SEAL.seal(b"a template", "embedding")
+
+    assert _refused(SEAL, sealed, "snapshot 1 shard 0")
+    assert _refused(Seal(bytes(32)), sealed, "embedding")
+
+
+def test_the_same_template_never_looks_the_same_twice() -> None:
+    assert SEAL.seal(b"a template", "embedding") != SEAL.seal(b"a template", "embedding")
+
+
+def test_the_refusal_says_nothing_of_the_key() -> None:
+    with pytest.raises(Refused) as refused:
+        SEAL.unseal(b"x" * 40, "embedding")
+
+    assert KEY.hex() not in str(refused.value)
+
+
+def test_a_key_of_another_length_is_none() -> None:
+    with pytest.raises(ValueError, match="31 bytes"):
+        Seal(bytes(31))
+
+
+def test_the_key_file_holds_64_hexadecimal_digits(tmp_path: Path) -> None:
+    path = tmp_path / "site.key"
+    path.write_text(KEY.hex() + "\n")
+
+    assert read_key(path) == KEY
+
+
+@pytest.mark.parametrize("text", ["", "abc", "g" * 64, "00" * 33])
+def test_a_key_file_with_anything_else_ends_the_process_with_the_way_out(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "site.key"
+    path.write_text(text)
+    chosen = CommonSettings(_env_file=None, site_key_file=path)
+
+    with pytest.raises(SystemExit) as end:
+        open_seal(chosen)
+
+    assert str(end.value) == (
+        f"DOORBUS_SITE_KEY_FILE={path}: not 64 hexadecimal digits; make one with: openssl rand -hex 32 > {path}"
+    )
+
+
+def test_a_missing_key_ends_the_process_with_the_way_out(tmp_path: Path) -> None:
+    chosen = CommonSettings(_env_file=None, var=tmp_path)
+
+    with pytest.raises(SystemExit) as end:
+        open_seal(chosen)
+
+    assert f"{tmp_path}/credentials/site.key: No such file or directory; make one with" in str(end.value)
