@@ -1,4 +1,4 @@
-"""Parts die, the broker restarts, messages wait for who is away: the door opens for the right face, and for no other."""
+"""Parts die, the broker restarts, messages wait for who is away: the door opens for the right face, for no other."""
 
 import asyncio
 import json

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,6 +78,7 @@ class House:
 
     @asynccontextmanager
     async def runs(self, *people: RosterEntry) -> AsyncIterator["House"]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
         if people:
             self.roster(*people)
         async with running(self.service, self.bus, self.clock):
@@ -91,7 +93,7 @@ class House:
                 length = len(self.bus.log)
                 for _ in range(40):
                     await asyncio.sleep(0)
-                await asyncio.to_thread(int)  # what the service does in a thread is done before this
+                await asyncio.to_thread(int)  # what the service does in the one thread is done before this
 
     async def passes(self, seconds: float) -> None:
         self.clock.advance(seconds)

@@ -57,16 +57,14 @@ def test_a_region_that_is_none_is_refused_with_an_example(text: str) -> None:
         Region.parse(text)
 
 
-fractions = st.floats(0, 0.999)
+@st.composite
+def regions(draw: st.DrawFn) -> Region:
+    x, y, width, height = (draw(st.floats(0, 0.999)) for _ in range(4))
+    return Region(x, y, max(1e-6, width * (1 - x)), max(1e-6, height * (1 - y)))
 
 
-@given(
-    st.integers(1, 50), st.integers(1, 50), fractions, fractions, fractions, fractions, st.sampled_from([0, 90, 180])
-)
-def test_any_crop_of_any_picture_leaves_a_picture(
-    width: int, height: int, x: float, y: float, w: float, h: float, rotate: int
-) -> None:
-    region = Region(x, y, max(1e-6, w * (1 - x)), max(1e-6, h * (1 - y)))
+@given(st.integers(1, 50), st.integers(1, 50), regions(), st.sampled_from([0, 90, 180, 270]))
+def test_any_crop_of_any_picture_leaves_a_picture(width: int, height: int, region: Region, rotate: int) -> None:
     seen = View(rotate=rotate, region=region).apply(plain(0, width, height))
     assert seen.size > 0
     assert seen.shape[0] * seen.shape[1] <= width * height

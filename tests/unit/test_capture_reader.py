@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -35,10 +36,11 @@ def camera(*script: Image | Event, opens: bool = True, hangs: bool = False) -> F
 
 
 def endless(twentieth: threading.Event) -> FakeSource:
-    """A camera that goes on for ever, each picture one level brighter."""
+    """A camera that goes on for ever at 250 fps, each picture one level brighter."""
 
     def pictures() -> Iterator[Image | Event]:
         for number in itertools.count():
+            time.sleep(0.004)
             yield plain(number % 256)
             if number == 20:
                 twentieth.set()

@@ -54,7 +54,7 @@ async def _presence(
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # what is watched has no event
             await asyncio.sleep(0.001)
 
 
@@ -153,6 +153,16 @@ async def test_the_broker_tells_the_others_when_it_vanishes() -> None:
         assert bus.retained["health"] == WILL
 
 
+async def test_it_ends_when_told_also_in_the_moment_of_a_loss() -> None:
+    bus = MemoryBus()
+    bus.stop()
+    for _ in range(200):
+        async with asyncio.timeout(5), _presence(bus) as presence:
+            await asyncio.sleep(0)
+
+    assert not presence.session.online
+
+
 async def test_flush_returns_at_once_when_the_broker_is_away() -> None:
     bus = MemoryBus()
     bus.stop()
@@ -181,6 +191,9 @@ class SilentBroker:
     async def connect(
         self, *, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]
     ) -> AsyncIterator[Connection]:
+        assert client_id == "me"
+        assert will == WILL
+        assert callable(deliver)
         self.taken.append([])
         yield _SilentConnection(self.taken[-1], self._broken if len(self.taken) == 1 else None)
 

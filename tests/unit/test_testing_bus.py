@@ -87,9 +87,9 @@ async def test_a_client_that_vanishes_leaves_its_will_and_one_that_says_goodbye_
     bus = MemoryBus()
     async with _join(bus, "polite", lambda _: None, Packet("will", b"polite")):
         pass
-    with pytest.raises(ConnectionLost):
-        async with _join(bus, "cut off", lambda _: None, Packet("will", b"cut off")) as connection:
-            bus.stop()
+    async with _join(bus, "cut off", lambda _: None, Packet("will", b"cut off")) as connection:
+        bus.stop()
+        with pytest.raises(ConnectionLost):
             await connection.lost()
 
     assert bus.log == [Packet("will", b"cut off")]

@@ -60,7 +60,8 @@ class Session:
         self._backoff = backoff or Backoff()
         self._keep = keep
         self._outbox: deque[Packet] = deque()
-        self._in_flight = 0
+        self._in_flight: dict[int, Packet] = {}
+        self._started = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -89,19 +90,16 @@ class Session:
             async with asyncio.timeout(timeout):
                 await self._idle.wait()
         except TimeoutError:
-            _log.warning("not_all_sent", left=len(self._outbox) + self._in_flight)
+            _log.warning("not_all_sent", left=len(self._outbox) + len(self._in_flight))
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
         failures = 0
         while True:
             began = self._clock.monotonic()
-            try:
-                await self._once()
-            except* ConnectionLost as group:
-                reason = str(_first(group))
+            reason = await self._once()
             was_online, self.online = self.online, False
-            self._forget_stale()
+            self._collect_unsent()
             if was_online and self._clock.monotonic() - began > self._backoff.longest:
                 failures = 0
             delay = self._backoff.delay(failures, random.random())  # noqa: S311  # spreads load, guards nothing
@@ -109,10 +107,20 @@ class Session:
             _log.warning("broker_away", broker=self._transport.address, reason=reason, retry_in_s=round(delay, 2))
             await asyncio.sleep(delay)
 
-    async def _once(self) -> None:
-        """One connection, from connect to loss; ends by an exception group that holds `ConnectionLost`."""
-        async with asyncio.TaskGroup() as tasks:  # gives one shape to every way of losing the connection
-            tasks.create_task(self._connection())
+    async def _once(self) -> str:
+        """One connection, from connect to loss; returns why it ended."""
+        # A task of its own, because a task group forgets that it was cancelled when a loss comes in the same moment.
+        connection = asyncio.create_task(self._connection())
+        try:
+            await asyncio.wait([connection])
+        finally:
+            connection.cancel()
+            await asyncio.gather(connection, return_exceptions=True)
+        try:
+            connection.result()
+        except* ConnectionLost as group:
+            reason = str(_first(group))
+        return reason
 
     async def _connection(self) -> None:
         connect = self._transport.connect(client_id=self._client_id, will=self._will(), deliver=self._deliver)
@@ -137,26 +145,24 @@ class Session:
                 await self._wake.wait()
             await room.acquire()
             packet = self._outbox.popleft()
-            self._in_flight += 1
-            task = tasks.create_task(self._publish(connection, packet))
+            self._started += 1
+            self._in_flight[self._started] = packet
+            task = tasks.create_task(self._publish(connection, self._started, packet))
             task.add_done_callback(lambda _: room.release())
             await asyncio.sleep(0)  # lets the task hand its packet to the socket before the next one starts
 
-    async def _publish(self, connection: Connection, packet: Packet) -> None:
-        try:
-            await connection.publish(packet)
-        except (ConnectionLost, asyncio.CancelledError):
-            self._outbox.appendleft(packet)
-            raise
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight and not self._outbox:
-                self._idle.set()
+    async def _publish(self, connection: Connection, number: int, packet: Packet) -> None:
+        await connection.publish(packet)
+        del self._in_flight[number]
+        if not self._in_flight and not self._outbox:
+            self._idle.set()
 
-    def _forget_stale(self) -> None:
-        lasting = [packet for packet in self._outbox if _lasting(packet)]
-        self.dropped += len(self._outbox) - len(lasting)
-        self._outbox = deque(lasting)
+    def _collect_unsent(self) -> None:
+        """Keep what was not acknowledged and what still waits, in their order, but for what would go stale."""
+        unsent = [*self._in_flight.values(), *self._outbox]
+        self._in_flight.clear()
+        self._outbox = deque(packet for packet in unsent if _lasting(packet))
+        self.dropped += len(unsent) - len(self._outbox)
 
 
 def _lasting(packet: Packet) -> bool:

@@ -151,7 +151,9 @@ def load(kind: type[S], arguments: list[str] | None = None) -> S:
     except ValidationError as error:
         for mistake in error.errors(include_url=False, include_context=False):
             name = PREFIX + "__".join(str(part) for part in mistake["loc"]).upper()
-            value = "" if "PASSWORD" in name or "SECRET" in name or "KEY" in name else f"={mistake['input']}"
+            value = f"={mistake['input']}"
+            if any(word in name for word in ("PASSWORD", "SECRET", "KEY")) or "@" in value:  # a URL with a password
+                value = ""
             print(f"{name}{value}: {mistake['msg']}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
         sys.exit(2)
     except SettingsError as error:

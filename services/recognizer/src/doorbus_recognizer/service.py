@@ -80,10 +80,6 @@ class RecognizerService(Service):
             Subscription(channels.GALLERY_SHARD, self._on_shard),
         )
 
-    async def start(self) -> None:
-        """Run the models once, so that the first frame does not pay for their first run."""
-        await asyncio.to_thread(self._eyes.see, np.zeros((480, 640, 3), dtype=np.uint8))
-
     def problem(self) -> str | None:
         """Why it cannot recognise anybody, if so."""
         return self._gallery_problem

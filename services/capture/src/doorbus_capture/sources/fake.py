@@ -77,16 +77,14 @@ class FakeSource:
         try:
             if not self._open:
                 raise SourceError("read while it is not open")
-            match next(self._script, Event.HANG):
-                case Event.HANG:
-                    self._hang()
-                    raise SourceError("gave nothing for a long time")
-                case Event.FAIL:
-                    raise SourceError("has stopped sending pictures")
-                case Event.END:
-                    raise SourceEnded("has ended")
-                case image:
-                    return image
+            step = next(self._script, Event.HANG)
+            if not isinstance(step, Event):
+                return step
+            if step is Event.END:
+                raise SourceEnded("has ended")
+            if step is Event.HANG:
+                self._hang()
+            raise SourceError("has stopped sending pictures")
         finally:
             self._busy.release()
 

@@ -1,0 +1,279 @@
+"""The capture service on a bus in memory, and as a process of its own."""
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from doorbus import channels
+from doorbus.clock import SystemClock
+from doorbus.codec import Arrival
+from doorbus.local import free_port
+from doorbus.messages import Frame, Health
+from doorbus.session import Backoff
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import Filter, Packet
+from doorbus_capture.imaging import decode
+from doorbus_capture.reader import Patience, Reader
+from doorbus_capture.service import CaptureService
+from doorbus_capture.settings import Capture
+from doorbus_capture.sources.factory import maker
+from doorbus_capture.sources.fake import Event, FakeSource, plain
+from doorbus_capture.sources.source import Image
+
+CLOCK = SystemClock()
+QUICK = Patience(timeout_seconds=0.2, backoff=Backoff(first=0.01, longest=0.02))
+ROOT = channels.DEFAULT_ROOT
+
+
+class Watcher:
+    """Somebody on the bus who sees the frames and the health of the camera."""
+
+    def __init__(self) -> None:
+        self.frames: asyncio.Queue[Packet] = asyncio.Queue()
+        self.healths: asyncio.Queue[Packet] = asyncio.Queue()
+
+    def deliver(self, packet: Packet) -> None:
+        (self.frames if "/frame/" in packet.topic else self.healths).put_nowait(packet)
+
+    async def frame(self) -> Frame:
+        """The next frame."""
+        packet = await self.frames.get()
+        return channels.FRAME.codec.decode(packet, {}, Arrival(CLOCK.now(), "none"))
+
+    async def health(self, problem: str | None) -> Health:
+        """The next health whose problem contains `problem`, or that has none."""
+        while True:
+            health = Health.model_validate_json((await self.healths.get()).payload)
+            if (health.problem is None) if problem is None else (problem in (health.problem or "")):
+                return health
+
+
+@asynccontextmanager
+async def watching(service: CaptureService) -> AsyncIterator[tuple[Watcher, MemoryBus]]:
+    bus, watcher = MemoryBus(), Watcher()
+    async with bus.connect(client_id="watcher", will=None, deliver=watcher.deliver) as connection:
+        await connection.subscribe([Filter(f"{ROOT}/#")])
+        async with running(service, bus, FakeClock()):
+            yield watcher, bus
+
+
+def capture(*sources: FakeSource, settings: Capture | None = None) -> CaptureService:
+    left = iter(sources)
+    reader = Reader(lambda: next(left), CLOCK, QUICK, chance=lambda: 0.0)
+    return CaptureService(settings or Capture(fps=60, idle_fps=60), reader, CLOCK, run="r1")
+
+
+def scene(levels: Iterator[int], *then: Event) -> FakeSource:
+    """A camera at 200 fps that shows these grey levels, each with a dark square in it, wandering."""
+
+    def pictures() -> Iterator[Image | Event]:
+        for number, level in enumerate(levels):
+            time.sleep(0.005)
+            image = plain(level, 640, 480)
+            left = number * 40 % 500
+            image[100:300, left : left + 100] = 0
+            yield image
+        yield from then
+
+    return FakeSource(pictures(), CLOCK)
+
+
+def gone(source: FakeSource) -> FakeSource:
+    source.let_go()
+    return source
+
+
+async def test_what_the_camera_sees_is_on_the_bus_with_its_metadata() -> None:
+    begun = CLOCK.now()
+    async with watching(capture(scene(itertools.repeat(150)))) as (watcher, _):
+        packet = await watcher.frames.get()
+        frames = [channels.FRAME.codec.decode(packet, {}, Arrival(CLOCK.now(), "none")), await watcher.frame()]
+    assert packet.topic == f"{ROOT}/door/front/frame/porch"
+    assert (packet.qos, packet.retain, packet.expiry, packet.content_type) == (0, False, 2, "image/jpeg")
+    assert [frame.frame_id for frame in frames] == ["porch-r1-0", "porch-r1-1"]
+    assert [frame.seq for frame in frames] == [0, 1]
+    assert begun < frames[0].captured_at < frames[1].captured_at
+    assert frames[0].label is None
+    seen = decode(frames[0].jpeg)
+    assert seen is not None
+    assert seen.shape == (480, 640, 3)
+
+
+async def test_the_sample_camera_says_whom_it_shows(samples: Path) -> None:
+    settings = Capture(scene_seconds=0.1, fps=60)
+    make = maker(settings.address, settings.options(samples.parent), CLOCK)
+    assert make is not None
+    service = CaptureService(settings, Reader(make, CLOCK), CLOCK, run="r1")
+    async with watching(service) as (watcher, _):
+        labels: set[str | None] = set()
+        while len(labels) < 5:
+            frame = await watcher.frame()
+            labels.add(frame.label)
+            assert 5_000 < len(frame.jpeg) < 80_000
+    assert labels == {"empty", "astronaut", "biden", "obama2", "obama3"}
+
+
+async def test_frames_are_turned_cropped_and_made_to_fit() -> None:
+    settings = Capture(rotate=90, crop="0,0.5,1,0.5", width=120, height=100, fps=60)
+    async with watching(capture(scene(itertools.repeat(150)), settings=settings)) as (watcher, _):
+        seen = decode((await watcher.frame()).jpeg)
+    assert seen is not None
+    assert seen.shape == (80, 120, 3)
+
+
+async def test_a_scene_without_motion_is_suppressed_and_counted() -> None:
+    settings = Capture(fps=60, idle_fps=60, motion_hold_seconds=0, keepalive_seconds=3600)
+    enough = threading.Event()
+
+    def pictures() -> Iterator[Image | Event]:
+        for number in range(100):
+            time.sleep(0.005)
+            yield plain(150)
+            if number == 60:
+                enough.set()
+
+    service = capture(FakeSource(pictures(), CLOCK), settings=settings)
+    async with watching(service) as (watcher, _):
+        await watcher.frame()
+        await asyncio.to_thread(enough.wait, 5)
+        figures = service.figures()
+        assert watcher.frames.empty()
+    assert figures["frames_sent"] == 1
+    assert figures["frames_suppressed"] >= 3
+
+
+async def test_a_camera_that_hangs_is_reported_in_health_and_opened_again() -> None:
+    hanging, second = scene(iter([150, 10]), Event.HANG), FakeSource([], CLOCK, hangs=True)
+    service = capture(hanging, second, scene(itertools.repeat(90)))
+    async with watching(service) as (watcher, _):
+        await watcher.frame()
+        sick = await watcher.health("no frame within 0.2 s")
+        assert sick.problem == "DOORBUS_CAPTURE__SOURCE=sample: no frame within 0.2 s; is the camera reachable?"
+        well = await watcher.health(None)
+        assert well.figures["reopened"] >= 2
+        assert well.figures["frames_sent"] >= 1
+    gone(hanging)
+    gone(second)
+
+
+async def test_a_service_whose_camera_hangs_still_stops() -> None:
+    hanging = scene(iter([150]), Event.HANG)
+    service = capture(hanging)
+    async with watching(service) as (watcher, bus):
+        await watcher.frame()
+        await asyncio.to_thread(hanging.hanging.wait, 5)
+    assert service.hung
+    assert b'"offline"' in bus.retained[f"{ROOT}/health/capture/test"].payload
+    gone(hanging)
+
+
+async def test_nothing_is_kept_for_later_while_the_broker_is_away() -> None:
+    service = capture(scene(itertools.cycle([100, 150, 200])))
+    async with watching(service) as (watcher, bus):
+        await watcher.frame()
+        bus.stop()
+        missed = service.figures()["frames_sent"]
+        while service.figures()["frames_sent"] < missed + 10:  # noqa: ASYNC110  # a figure has no event
+            await asyncio.sleep(0.01)
+        bus.start()
+        back, late = asyncio.Event(), []
+
+        def deliver(packet: Packet) -> None:
+            if "/frame/" in packet.topic:
+                late.append(packet)
+                back.set()
+
+        async with bus.connect(client_id="second", will=None, deliver=deliver) as connection:
+            await connection.subscribe([Filter(f"{ROOT}/#")])
+            await back.wait()
+        first = channels.FRAME.codec.decode(late[0], {}, Arrival(CLOCK.now(), "none"))
+        assert first.seq is not None
+        assert first.seq >= missed + 10
+
+
+async def test_without_a_camera_there_are_no_frames_and_no_problem() -> None:
+    service = CaptureService(Capture(source="none"), None, CLOCK, run="r1")
+    async with watching(service) as (watcher, _):
+        health = await watcher.health(None)
+        assert health.problem is None
+        assert watcher.frames.empty()
+
+
+async def test_a_frozen_camera_is_reported() -> None:
+    def pictures() -> Iterator[Image | Event]:
+        for _ in itertools.count():
+            time.sleep(0.005)
+            yield plain(150)
+
+    settings = Capture(source="rtsp://admin:hunter2@cam/live", frozen_seconds=0.1, fps=60, idle_fps=60)
+    async with watching(capture(FakeSource(pictures(), CLOCK), settings=settings)) as (watcher, _):
+        health = await watcher.health("frozen")
+    assert health.problem == (
+        "DOORBUS_CAPTURE__SOURCE=rtsp://cam/live: every picture is the same since 0.1 s; is the camera frozen?"
+    )
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Settings of a process that finds no broker."""
+    return os.environ | {
+        "DOORBUS_VAR": str(tmp_path),
+        "DOORBUS_BROKER__PORT": str(free_port()),
+        "DOORBUS_CAPTURE__TIMEOUT_SECONDS": "0.3",
+    }
+
+
+async def test_a_process_whose_camera_hangs_in_opencv_says_so_and_ends_when_told(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    pipe = tmp_path / "camera.avi"
+    os.mkfifo(pipe)  # opening it blocks inside OpenCV for ever: nobody writes
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "doorbus_capture",
+        cwd=tmp_path,
+        env=environment | {"DOORBUS_CAPTURE__SOURCE": str(pipe)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        said = b""
+        while b"no frame within 0.3 s" not in said:
+            line = await process.stderr.readline()
+            assert line, said
+            said += line
+        process.send_signal(signal.SIGTERM)
+        _, rest = await asyncio.wait_for(process.communicate(), 10)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0
+    assert b"stopped" in rest
+
+
+async def test_a_source_that_can_be_none_ends_the_process_at_once_and_shows_no_password(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "doorbus_capture",
+        cwd=tmp_path,
+        env=environment | {"DOORBUS_CAPTURE__SOURCE": "gopher://bob:hunter2@cam/x"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    assert b"gopher:// is not known here; give one of" in said
+    assert b"hunter2" not in said
