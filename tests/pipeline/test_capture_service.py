@@ -34,6 +34,11 @@ QUICK = Patience(timeout_seconds=0.2, backoff=Backoff(first=0.01, longest=0.02))
 ROOT = channels.DEFAULT_ROOT
 
 
+def frame_in(packet: Packet) -> Frame:
+    frame: Frame = channels.FRAME.codec.decode(packet, {}, Arrival(CLOCK.now(), "none"))
+    return frame
+
+
 class Watcher:
     """Somebody on the bus who sees the frames and the health of the camera."""
 
@@ -46,8 +51,7 @@ class Watcher:
 
     async def frame(self) -> Frame:
         """The next frame."""
-        packet = await self.frames.get()
-        return channels.FRAME.codec.decode(packet, {}, Arrival(CLOCK.now(), "none"))
+        return frame_in(await self.frames.get())
 
     async def health(self, problem: str | None) -> Health:
         """The next health whose problem contains `problem`, or that has none."""
@@ -96,7 +100,7 @@ async def test_what_the_camera_sees_is_on_the_bus_with_its_metadata() -> None:
     begun = CLOCK.now()
     async with watching(capture(scene(itertools.repeat(150)))) as (watcher, _):
         packet = await watcher.frames.get()
-        frames = [channels.FRAME.codec.decode(packet, {}, Arrival(CLOCK.now(), "none")), await watcher.frame()]
+        frames = [frame_in(packet), await watcher.frame()]
     assert packet.topic == f"{ROOT}/door/front/frame/porch"
     assert (packet.qos, packet.retain, packet.expiry, packet.content_type) == (0, False, 2, "image/jpeg")
     assert [frame.frame_id for frame in frames] == ["porch-r1-0", "porch-r1-1"]
@@ -195,7 +199,7 @@ async def test_nothing_is_kept_for_later_while_the_broker_is_away() -> None:
         async with bus.connect(client_id="second", will=None, deliver=deliver) as connection:
             await connection.subscribe([Filter(f"{ROOT}/#")])
             await back.wait()
-        first = channels.FRAME.codec.decode(late[0], {}, Arrival(CLOCK.now(), "none"))
+        first = frame_in(late[0])
         assert first.seq is not None
         assert first.seq >= missed + 10
 

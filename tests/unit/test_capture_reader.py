@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
@@ -49,27 +49,29 @@ def endless(twentieth: threading.Event) -> FakeSource:
 
 
 @asynccontextmanager
-async def reading(*sources: FakeSource) -> AsyncIterator[tuple[Reader, Callable[[], AsyncIterator[Shot]], Cameras]]:
+async def reading(
+    *sources: FakeSource,
+) -> AsyncIterator[tuple[Reader, AsyncGenerator[Shot, None], Cameras]]:
     cameras = Cameras(*sources)
     reader = Reader(cameras, CLOCK, QUICK, chance=lambda: 0.0)
     reader.pace(500)
     async with aclosing(reader.shots()) as shots:
-        yield reader, lambda: shots, cameras
+        yield reader, shots, cameras
     for source in sources:
         source.let_go()
     await reader.close()
 
 
-async def level(shots: AsyncIterator[Shot]) -> int:
+async def level(shots: AsyncGenerator[Shot, None]) -> int:
     return int((await anext(shots)).image[0, 0, 0])
 
 
 async def test_a_camera_that_hangs_is_left_alone_and_opened_again() -> None:
     hanging = camera(plain(1), Event.HANG)
     async with reading(hanging, camera(plain(2))) as (reader, shots, cameras):
-        assert await level(shots()) == 1
+        assert await level(shots) == 1
         assert reader.problem is None
-        assert await level(shots()) == 2
+        assert await level(shots) == 2
         assert reader.reopened == 1
         assert reader.hung == 1
         assert cameras.opened == [hanging, cameras.opened[1]]
@@ -79,7 +81,7 @@ async def test_a_camera_that_hangs_is_left_alone_and_opened_again() -> None:
 async def test_a_camera_that_hangs_is_closed_by_its_own_thread_when_it_returns() -> None:
     hanging = camera(Event.HANG)
     async with reading(hanging, camera(plain(2))) as (reader, shots, _):
-        assert await level(shots()) == 2
+        assert await level(shots) == 2
         hanging.let_go()
         await reader.close()
         assert hanging.history[-1] == "close"
@@ -88,14 +90,14 @@ async def test_a_camera_that_hangs_is_closed_by_its_own_thread_when_it_returns()
 
 async def test_a_camera_that_hangs_while_it_is_opened_is_opened_again() -> None:
     async with reading(camera(hangs=True), camera(plain(3))) as (reader, shots, _):
-        assert await level(shots()) == 3
+        assert await level(shots) == 3
         assert reader.reopened == 1
 
 
 async def test_a_camera_that_gives_no_frame_is_reported_until_the_next_frame() -> None:
     still_stuck = camera(hangs=True)
     async with reading(camera(Event.HANG), still_stuck, camera(plain(1))) as (reader, shots, _):
-        waiting = asyncio.ensure_future(level(shots()))
+        waiting = asyncio.ensure_future(level(shots))
         await asyncio.to_thread(still_stuck.hanging.wait, 5)
         assert reader.problem == "no frame within 0.15 s; is the camera reachable?"
         assert await waiting == 1
@@ -105,17 +107,17 @@ async def test_a_camera_that_gives_no_frame_is_reported_until_the_next_frame() -
 @pytest.mark.parametrize("broken", [camera(opens=False), camera(Event.FAIL)])
 async def test_a_camera_that_fails_is_opened_again_after_a_pause(broken: FakeSource) -> None:
     async with reading(broken, camera(plain(5))) as (reader, shots, _):
-        assert await level(shots()) == 5
+        assert await level(shots) == 5
         assert reader.reopened == 1
         assert broken.history[-1] == "close"
 
 
 async def test_what_has_ended_for_good_is_reported_and_not_opened_again() -> None:
     async with reading(camera(plain(1), Event.END)) as (reader, shots, cameras):
-        assert await level(shots()) == 1
+        assert await level(shots) == 1
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
-                await anext(shots())
+                await anext(shots)
         assert reader.problem == "has ended"
         assert len(cameras.opened) == 1
 
@@ -123,9 +125,9 @@ async def test_what_has_ended_for_good_is_reported_and_not_opened_again() -> Non
 async def test_only_the_newest_picture_is_handed_over() -> None:
     twentieth = threading.Event()
     async with reading(endless(twentieth)) as (reader, shots, _):
-        first = await level(shots())
+        first = await level(shots)
         await asyncio.to_thread(twentieth.wait, 5)
-        assert await level(shots()) >= 19 > first
+        assert await level(shots) >= 19 > first
         assert reader.superseded >= 19 - first - 1
 
 
@@ -133,16 +135,16 @@ async def test_pictures_that_are_not_wanted_yet_are_skipped_so_that_none_grows_o
     source = endless(threading.Event())
     async with reading(source) as (reader, shots, _):
         reader.pace(20)
-        await anext(shots())
-        await anext(shots())
-        await anext(shots())
+        await anext(shots)
+        await anext(shots)
+        await anext(shots)
         assert source.history.count("skip") > source.history.count("read")
 
 
 async def test_not_more_than_a_few_threads_are_ever_left_hanging() -> None:
     hanging = [camera(hangs=True) for _ in range(4)]
     async with reading(*hanging, camera(plain(9))) as (reader, shots, cameras):
-        waiting = asyncio.ensure_future(level(shots()))
+        waiting = asyncio.ensure_future(level(shots))
         await asyncio.to_thread(hanging[3].hanging.wait, 5)
         await asyncio.wait({waiting}, timeout=0.5)
         assert not waiting.done()
@@ -157,7 +159,7 @@ async def test_not_more_than_a_few_threads_are_ever_left_hanging() -> None:
 async def test_a_hanging_camera_does_not_keep_the_reader_from_closing() -> None:
     stuck = camera(plain(1), Event.HANG)
     async with reading(stuck) as (reader, shots, _):
-        assert await level(shots()) == 1
+        assert await level(shots) == 1
         await asyncio.to_thread(stuck.hanging.wait, 5)
         await reader.close()
         assert reader.hung == 1

@@ -233,12 +233,14 @@ class Runner:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        self._send(await self._service.stop())
-        self._session.send(self._health(State.OFFLINE))
-        await self._session.flush(2.0)
-        for task in session:
-            task.cancel()
-        await asyncio.gather(*session, return_exceptions=True)
+        try:
+            self._send(await self._service.stop())
+        finally:
+            self._session.send(self._health(State.OFFLINE))
+            await self._session.flush(2.0)
+            for task in session:
+                task.cancel()
+            await asyncio.gather(*session, return_exceptions=True)
 
     async def _handle_all(self) -> None:
         while True:
@@ -292,6 +294,7 @@ class Runner:
     async def _produce(self, producer: Producer) -> None:
         async for outbound in producer():
             self._send((outbound,))
+        await asyncio.Event().wait()  # a source that has come to its end is no reason to stop the service
 
     def _send(self, outbounds: Iterable[Outbound]) -> None:
         for outbound in outbounds:

@@ -68,13 +68,17 @@ class Session:
         self.online = False
         self.connections = 0
         self.dropped = 0
-        """Packets not sent because the broker was away."""
+        """Packets not sent because the broker was away, or the way there too slow."""
 
     def send(self, packet: Packet) -> None:
         """Send `packet` as soon as may be, in order; never waits."""
         if not self.online and not _lasting(packet):
             self.dropped += 1
             return
+        if packet.qos == 0:  # on a slow link the newest frame takes the place of those not yet sent
+            waiting = len(self._outbox)
+            self._outbox = deque(other for other in self._outbox if other.topic != packet.topic)
+            self.dropped += waiting - len(self._outbox)
         self._outbox.append(packet)
         while len(self._outbox) > self._keep:
             self._outbox.popleft()
@@ -147,6 +151,10 @@ class Session:
             packet = self._outbox.popleft()
             self._started += 1
             self._in_flight[self._started] = packet
+            if packet.qos == 0:  # nothing acknowledges it: this waits for the socket, and newer frames supersede
+                await self._publish(connection, self._started, packet)
+                room.release()
+                continue
             task = tasks.create_task(self._publish(connection, self._started, packet))
             task.add_done_callback(lambda _: room.release())
             await asyncio.sleep(0)  # lets the task hand its packet to the socket before the next one starts

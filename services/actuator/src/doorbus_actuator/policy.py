@@ -234,7 +234,7 @@ class State:
     trusted_from: float = -math.inf
     frames: Mapping[str, SeenFrame] = field(default_factory=dict)
     forgotten_until: datetime | None = None
-    """Frames captured up to here may have been seen and forgotten, and count as seen."""
+    """Frames captured up to here may have been seen and forgotten in a flood, and count as seen."""
     ballots: Mapping[str, tuple[Ballot, ...]] = field(default_factory=dict)
     cooldown_until: float = -math.inf
     commands: Mapping[str, float] = field(default_factory=dict)
@@ -341,7 +341,7 @@ Table = tuple[tuple[Reason, Callable[[C], bool]], ...]
 
 FRAME_RULES: Table[FrameCase] = (
     (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
-    (Reason.CLOCK_IMPLAUSIBLE, lambda c: c.now.monotonic >= c.state.trusted_from),
+    (Reason.CLOCK_IMPLAUSIBLE, lambda c: clock_plausible(c.rules, c.state, c.now)),
     (Reason.STALE, lambda c: c.age <= c.rules.max_age),
     (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance),
     (Reason.REPLAYED, lambda c: not c.seen_before),
@@ -429,9 +429,9 @@ def wake_at(state: State) -> float:
     return min(dues, default=-math.inf)
 
 
-def clock_plausible(state: State, monotonic: float) -> bool:
+def clock_plausible(rules: Rules, state: State, now: Now) -> bool:
     """Whether faces may open the door as far as the clock is concerned."""
-    return monotonic >= state.trusted_from
+    return now.wall >= rules.released_at and now.monotonic >= _watch_clock(rules, state, now).trusted_from
 
 
 def _let_time_pass(rules: Rules, state: State, now: Now) -> Step:
@@ -447,7 +447,7 @@ def _watch_clock(rules: Rules, state: State, now: Now) -> State:
     before = state.clock or now
     passed = now.monotonic - before.monotonic
     step = (now.wall - before.wall).total_seconds() - passed
-    if now.wall < rules.released_at or abs(step) > rules.clock_jump:
+    if abs(step) > rules.clock_jump:
         return _redate(replace(state, clock=now, trusted_from=now.monotonic + rules.clock_settle), now)
     if state.clock is None or passed >= CLOCK_CHECK_SECONDS:
         return replace(state, clock=now)
@@ -462,12 +462,9 @@ def _redate(state: State, now: Now) -> State:
 
 
 def _forget(rules: Rules, state: State, now: Now) -> State:
-    oldest_frame = now.monotonic - (FRAME_MEMORY_SECONDS + rules.max_age + rules.future_tolerance)
-    kept = {id_: frame for id_, frame in state.frames.items() if frame.received >= oldest_frame}
-    forgotten_until = state.forgotten_until
-    if len(kept) < len(state.frames):
-        forgotten_until = _latest(forgotten_until, (f for id_, f in state.frames.items() if id_ not in kept))
-    oldest_ballot = now.monotonic - (rules.vote_window + rules.max_age + rules.future_tolerance)
+    stale_after = rules.max_age + rules.future_tolerance
+    oldest_frame = now.monotonic - (FRAME_MEMORY_SECONDS + stale_after)
+    oldest_ballot = now.monotonic - (rules.vote_window + stale_after)
     ballots = {
         camera: fresh
         for camera, cast in state.ballots.items()
@@ -475,8 +472,7 @@ def _forget(rules: Rules, state: State, now: Now) -> State:
     }
     return replace(
         state,
-        frames=kept,
-        forgotten_until=forgotten_until,
+        frames={id_: frame for id_, frame in state.frames.items() if frame.received >= oldest_frame},
         ballots=ballots,
         commands=_since(state.commands, now.monotonic - COMMAND_MEMORY_SECONDS),
         codes=_since(state.codes, now.monotonic - CODE_MEMORY_SECONDS),
@@ -486,10 +482,6 @@ def _forget(rules: Rules, state: State, now: Now) -> State:
 
 def _since(times: Mapping[str, float], oldest: float) -> Mapping[str, float]:
     return {id_: at for id_, at in times.items() if at >= oldest}
-
-
-def _latest(moment: datetime | None, frames: Iterable[SeenFrame]) -> datetime | None:
-    return max((*(frame.captured_at for frame in frames), *(() if moment is None else (moment,))), default=None)
 
 
 def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
@@ -506,7 +498,6 @@ def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
     cases = [
         replace(
             case,
-            state=state,
             votes=_votes(rules, state, event, case.face.person),
             challenge_met=_met(state.trial, event.camera, case.face.person),
         )
@@ -561,8 +552,9 @@ def _remember_frame(state: State, recognition: Recognition, now: Now) -> State:
     frames = {**state.frames, recognition.frame_id: SeenFrame(captured_at, now.monotonic)}
     if len(frames) <= MAX_REMEMBERED:
         return replace(state, frames=frames)
-    oldest = frames.pop(next(iter(frames)))
-    return replace(state, frames=frames, forgotten_until=_latest(state.forgotten_until, (oldest,)))
+    oldest = frames.pop(next(iter(frames))).captured_at
+    until = state.forgotten_until
+    return replace(state, frames=frames, forgotten_until=oldest if until is None else max(until, oldest))
 
 
 def _cast(rules: Rules, state: State, event: Sighting, voting: Iterable[Face], now: Now) -> State:
@@ -641,7 +633,7 @@ def _tell_due(state: State, now: Now) -> Step:
 
 def _begin_trial(rules: Rules, state: State, event: Sighting, case: FaceCase, now: Now) -> Step:
     person = case.rights.person
-    ask = ASKS[min(int(event.choice * len(ASKS)), len(ASKS) - 1)]
+    ask = ASKS[int(event.choice * len(ASKS))]
     trial = Trial(person, event.camera, ask, now.monotonic + rules.challenge_seconds, now.wall)
     expires_at = now.wall + timedelta(seconds=rules.challenge_seconds)
     return replace(state, trial=trial), (AskFor(Challenge(ask=ask, camera=event.camera, expires_at=expires_at)),)

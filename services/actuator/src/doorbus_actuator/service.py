@@ -148,7 +148,7 @@ class ActuatorService(Service):
             return f"relay: {self._fault}"
         if self._rules.lockdown:
             return "lockdown: the door opens for nobody"
-        if not policy.clock_plausible(self._state, self._clock.monotonic()):
+        if not policy.clock_plausible(self._rules, self._state, self._now()):
             return "the clock is implausible; faces wait until it has been stable for a while"
         if self._state.people is None:
             return "no whole roster yet; faces cannot open the door; does the enroller run?"
@@ -205,9 +205,11 @@ class ActuatorService(Service):
         return (*self._relock_if_due(), *self._decide(event, arrived))
 
     def _decide(self, event: Event, arrived: float) -> list[Outbound]:
-        now = Now(self._clock.now(), self._clock.monotonic())
-        self._state, effects = policy.decide(self._rules, self._state, event, now)
+        self._state, effects = policy.decide(self._rules, self._state, event, self._now())
         return [outbound for effect in effects for outbound in self._carry_out(effect, event, arrived)]
+
+    def _now(self) -> Now:
+        return Now(self._clock.now(), self._clock.monotonic())
 
     def _carry_out(self, effect: Effect, event: Event, arrived: float) -> Iterable[Outbound]:
         match effect:

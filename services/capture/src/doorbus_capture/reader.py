@@ -3,7 +3,7 @@
 import asyncio
 import random
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -74,7 +74,7 @@ class Reader:
         """Threads that are still in a call of their source although they were told to stop."""
         return sum(thread.stopping() and thread.is_alive() for thread in self._threads)
 
-    async def shots(self) -> AsyncIterator[Shot]:
+    async def shots(self) -> AsyncGenerator[Shot, None]:
         """The newest picture each time one is asked for; waits while the source is away, and for ever once it ended."""
         failures = 0
         while True:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import ClassVar
 
 import structlog
@@ -91,14 +92,15 @@ class CaptureService(Service):
         if self._reader is None:
             return
         self._reader.pace(self._settings.fps)
-        async for shot in self._reader.shots():
-            jpeg = await asyncio.to_thread(self._look, shot)
-            self._reader.pace(sampling.looks_per_second(self._rules, self._gate, shot.at))
-            self._last_at = shot.at
-            if jpeg is None:
-                self._suppressed += 1
-                continue
-            yield Outbound(FRAME, self._frame(shot, jpeg), self._ids)
+        async with aclosing(self._reader.shots()) as shots:
+            async for shot in shots:
+                jpeg = await asyncio.to_thread(self._look, shot)
+                self._reader.pace(sampling.looks_per_second(self._rules, self._gate, shot.at))
+                self._last_at = shot.at
+                if jpeg is None:
+                    self._suppressed += 1
+                    continue
+                yield Outbound(FRAME, self._frame(shot, jpeg), self._ids)
 
     def _look(self, shot: Shot) -> bytes | None:
         """The JPEG of a picture that is worth sending. Takes milliseconds, so it runs beside the event loop."""

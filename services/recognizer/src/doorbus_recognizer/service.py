@@ -151,7 +151,7 @@ class RecognizerService(Service):
 
     async def _on_embed_request(self, inbound: Inbound[EmbedRequest]) -> Iterable[Outbound]:
         if inbound.packet.response_topic is None:
-            raise Refused(Refusal.NO_REPLY_TOPIC, "an embed request must name the response topic embed/reply/TOKEN")
+            raise Refused(Refusal.NO_REPLY_TOPIC, "an embed request names the topic for its reply")
         try:
             seen = await asyncio.to_thread(self._see, inbound.message.jpeg)
         except Refused as refused:

@@ -1,0 +1,114 @@
+"""The documents that people read, held to the code that they speak of."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from doorbus.channels import CHANNELS, SERVICES, Role
+from doorbus.cli import env
+from doorbus.messages import ErrorCode, Reason
+
+REPOSITORY = Path(__file__).parents[2]
+GUIDES = sorted(
+    [
+        *REPOSITORY.glob("*.md"),
+        *REPOSITORY.glob("docs/*.md"),
+        *REPOSITORY.glob("docs/decisions/*.md"),
+        *REPOSITORY.glob("services/*/README.md"),
+    ]
+)
+PEOPLE = {Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED}
+
+
+def rows(path: Path, heading: str) -> Iterator[tuple[str, ...]]:
+    """Cells of the table whose first line begins with `heading`."""
+    lines = path.read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(heading))
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            return
+        yield tuple(cell.strip() for cell in line.strip("|").split("|"))
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def who(cell: str) -> set[Role]:
+    groups = {"people": PEOPLE, "readers": PEOPLE | {Role.VIEWER}}
+    return {role for word in cell.split(", ") for role in groups.get(word) or {Role(word)}}
+
+
+def test_the_readme_explains_every_reason_in_the_order_of_the_source() -> None:
+    explained = [names_in(cells[0])[0] for cells in rows(REPOSITORY / "README.md", "| reason |")]
+
+    assert explained == [reason.value for reason in Reason]
+
+
+def test_the_table_of_topics_is_the_channel_table() -> None:
+    told = {cells[0]: cells[1:] for cells in rows(REPOSITORY / "docs/architecture.md", "| channel |")}
+
+    assert list(told) == [channel.name for channel in CHANNELS]
+    for channel in CHANNELS:
+        topic, _, qos, retained, expiry, sent_by, read_by = told[channel.name]
+        assert names_in(topic) == [channel.template]
+        assert (qos, retained) == (str(channel.qos), channel.retain.value)
+        assert expiry == (f"{channel.expiry} s" if channel.expiry else "-")
+        assert who(sent_by) == channel.senders
+        assert who(read_by) == channel.receivers
+
+
+def test_the_enrollers_readme_explains_every_error() -> None:
+    path = REPOSITORY / "services/enroller/README.md"
+    explained = {name for cells in rows(path, "| code |") for name in names_in(cells[0])}
+
+    assert explained == {code.value for code in ErrorCode}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_readme_of_a_service_lists_every_setting_and_no_other(service: Role) -> None:
+    prefix = f"DOORBUS_{service}__".upper()
+    text = (REPOSITORY / "services" / service / "README.md").read_text()
+    listed = {
+        name.removeprefix(prefix)
+        for name in re.findall(r"^\| `([A-Z0-9_]+)` \|", text.partition("\n## Settings\n")[2], re.MULTILINE)
+    }
+    existing = {
+        name.removeprefix(prefix)
+        for kind in env.installed()
+        for name, _ in env.settings_of(kind)
+        if name.startswith(prefix)
+    }
+
+    assert existing
+    assert listed == existing
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+def test_every_link_within_the_repository_leads_somewhere(path: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", path.read_text()) if "://" not in link]
+    anchors = {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    }
+    lost = [
+        link
+        for link in links
+        if not (link[1:] in anchors if link.startswith("#") else (path.parent / link.partition("#")[0]).exists())
+    ]
+
+    assert lost == []
+
+
+def test_every_setting_that_a_guide_names_exists() -> None:
+    existing = {name for kind in env.installed() for name, _ in env.settings_of(kind)}
+    named = {
+        (path.name, name)
+        for path in GUIDES
+        for name in re.findall(r"\bDOORBUS_[A-Z_]*[A-Z]\b", path.read_text())
+        if not name.endswith(("NAME", "TLS_"))
+    }
+
+    assert {(guide, name) for guide, name in named if name not in existing} == set()

@@ -1,0 +1,255 @@
+"""The recognizer on the bus in memory, with models that need no weights."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import cv2
+import numpy as np
+import pytest
+
+from doorbus import channels
+from doorbus.client import Client, connect
+from doorbus.messages import (
+    Embedded,
+    EmbedRequest,
+    ErrorCode,
+    Frame,
+    GalleryEntry,
+    Health,
+    Manifest,
+    Recognition,
+    Verdict,
+)
+from doorbus.seal import Seal
+from doorbus.service import Outbound
+from doorbus.settings import ServiceSettings
+from doorbus.snapshot import pack
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus_recognizer.calibration import Scale
+from doorbus_recognizer.faces import Template
+from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
+from doorbus_recognizer.service import EMBEDDING, RecognizerService
+from doorbus_recognizer.settings import Recognizer
+from doorbus_recognizer.vision import Vision
+
+KEY = bytes(range(32))
+PORCH = {"door": "front", "camera": "porch"}
+MODEL = "fake@1"
+
+
+def picture(*names: str) -> bytes:
+    """A JPEG with the faces of `names`."""
+    return cv2.imencode(".jpg", portrait(*names), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+
+def template(name: str) -> Template:
+    """What the fake embedder makes of a face."""
+    faces, _ = vision().see(portrait(name))
+    return faces[0].template
+
+
+def vision(live: float = 1.0) -> Vision:
+    return Vision(
+        detector=FakeDetector(),
+        mesh=FakeMesh(),
+        embedder=FakeEmbedder(MODEL),
+        liveness=FakeLiveness(live),
+        scale=Scale(likely=0.5, secure=0.6),
+    )
+
+
+def gallery(
+    people: Mapping[str, Template], *, model: str | None = MODEL, version: int = 1, key: bytes = KEY
+) -> tuple[Manifest, tuple[bytes, ...]]:
+    entries = [
+        GalleryEntry(person=person, templates=(base64.b64encode(one.astype("<f4").tobytes()).decode(),))
+        for person, one in people.items()
+    ]
+    return pack(entries, version, model, Seal(key))
+
+
+@dataclass
+class Bench:
+    """A recognizer at work, and a client that sends and sees everything."""
+
+    bus: MemoryBus
+    clock: FakeClock
+    client: Client
+
+    async def send_gallery(self, manifest: Manifest, shards: tuple[bytes, ...]) -> None:
+        for index, shard in enumerate(shards):
+            await self.client.send(Outbound(channels.GALLERY_SHARD, shard, {"shard": str(index)}))
+        await self.client.send(Outbound(channels.GALLERY_MANIFEST, manifest))
+
+    async def show(self, jpeg: bytes, *, age: float = 0.0, frame_id: str = "f1") -> None:
+        captured = self.clock.now() - timedelta(seconds=age)
+        await self.client.send(
+            Outbound(channels.FRAME, Frame(jpeg=jpeg, frame_id=frame_id, captured_at=captured), PORCH)
+        )
+
+    async def recognition(self) -> Recognition:
+        async with asyncio.timeout(10):
+            message: Recognition = (await self.client.expect(channels.RECOGNITION)).message
+        return message
+
+    async def health(self, refusal: str | None = None, problem: str | None = None) -> Health:
+        """The next health that counts `refusal` or complains of `problem`."""
+        async with asyncio.timeout(10):
+            while True:
+                message: Health = (await self.client.expect(channels.HEALTH)).message
+                if (refusal is None or refusal in message.refused) and (
+                    problem is None or problem in (message.problem or "")
+                ):
+                    return message
+
+
+@asynccontextmanager
+async def recognizing(live: float = 1.0) -> AsyncIterator[Bench]:
+    bus, clock = MemoryBus(), FakeClock()
+    service = RecognizerService(vision(live), Seal(KEY), Recognizer(), instance="r1", clock=clock)
+    settings = ServiceSettings(_env_file=None, instance="r1")
+    async with (
+        running(service, bus, clock, settings),
+        connect(bus, [channels.RECOGNITION, channels.HEALTH, channels.EMBED_REPLY]) as client,
+    ):
+        yield Bench(bus, clock, client)
+
+
+async def test_a_known_face_is_named_with_all_that_a_decision_needs() -> None:
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice"), "bob": template("bob")}, version=7))
+        await bench.show(picture("alice"))
+        seen = await bench.recognition()
+    assert (seen.frame_id, seen.captured_at, seen.recognizer, seen.model) == ("f1", bench.clock.now(), "r1", MODEL)
+    assert (seen.gallery_version, seen.door, seen.camera) == (7, "front", "porch")
+    assert set(seen.timings_ms) == {"decode", "detect", "mesh", "align", "embed", "liveness", "match"}
+    (face,) = seen.faces
+    assert (face.verdict, face.person, face.live) == (Verdict.MATCH, "alice", 1.0)
+    assert face.confidence > 0.9
+    assert face.runner_up is not None
+    assert face.similarity is not None
+    assert face.runner_up < 0.5 < face.similarity
+
+
+async def test_a_stranger_is_unknown_and_is_not_named() -> None:
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.show(picture("mallory"))
+        (face,) = (await bench.recognition()).faces
+    assert (face.verdict, face.person) == (Verdict.UNKNOWN, None)
+
+
+async def test_two_people_who_look_alike_are_ambiguous() -> None:
+    async with recognizing() as bench:
+        one = template("alice")
+        await bench.send_gallery(*gallery({"alice": one, "twin": one}))
+        await bench.show(picture("alice"))
+        (face,) = (await bench.recognition()).faces
+    assert (face.verdict, face.person) == (Verdict.AMBIGUOUS, None)
+
+
+async def test_each_of_several_faces_is_judged_for_itself() -> None:
+    async with recognizing(live=0.1) as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.show(picture("mallory", "alice"))
+        faces = (await bench.recognition()).faces
+    assert sorted((face.person or "", face.live) for face in faces) == [("", 0.1), ("alice", 0.1)]
+
+
+async def test_nothing_is_said_about_a_frame_without_a_face() -> None:
+    async with recognizing() as bench:
+        await bench.show(picture(), frame_id="empty")
+        await bench.show(picture("alice"), frame_id="later")
+        assert (await bench.recognition()).frame_id == "later"
+
+
+@pytest.mark.parametrize(("age", "refusal"), [(2.5, "frame.stale"), (-1.0, "frame.from_the_future")])
+async def test_a_frame_of_another_time_is_dropped_and_counted(age: float, refusal: str) -> None:
+    async with recognizing() as bench:
+        await bench.show(picture("alice"), age=age, frame_id="wrong")
+        await bench.health(refusal)
+        await bench.show(picture("alice"), frame_id="right")
+        assert (await bench.recognition()).frame_id == "right"
+
+
+async def test_of_frames_that_wait_only_the_newest_of_each_camera_is_looked_at() -> None:
+    async with recognizing() as bench:
+        jpeg = picture("alice")
+        for number in range(20):  # the bus in memory delivers them all before the first is looked at
+            await bench.show(jpeg, frame_id=f"f{number}")
+        assert (await bench.recognition()).frame_id == "f19"
+        await bench.show(jpeg, frame_id="next")
+        assert (await bench.recognition()).frame_id == "next"
+
+
+async def test_a_gallery_of_another_model_recognises_nobody_and_health_says_so() -> None:
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.send_gallery(*gallery({"alice": template("alice")}, model="other@2", version=2))
+        await bench.health(problem="made with other@2, this recognizer runs fake@1")
+        await bench.show(picture("alice"))
+        seen = await bench.recognition()
+    assert (seen.gallery_version, seen.faces[0].verdict) == (None, Verdict.UNKNOWN)
+
+
+async def test_a_gallery_sealed_for_another_site_recognises_nobody_and_health_says_so() -> None:
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}, key=bytes(32)))
+        health = await bench.health(problem="site.key")
+        assert health.refused["gallery_manifest.unsealed"] == 1
+        await bench.show(picture("alice"))
+        assert (await bench.recognition()).faces[0].verdict is Verdict.UNKNOWN
+
+
+async def test_a_new_gallery_takes_effect_with_the_next_frame() -> None:
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({}, model=None))
+        await bench.show(picture("alice"), frame_id="before")
+        assert (await bench.recognition()).faces[0].person is None
+        await bench.send_gallery(*gallery({"alice": template("alice")}, version=2))
+        await bench.show(picture("alice"), frame_id="after")
+        assert (await bench.recognition()).faces[0].person == "alice"
+
+
+async def test_an_embed_request_is_answered_with_sealed_templates() -> None:
+    async with recognizing() as bench:
+        request = Outbound(
+            channels.EMBED_REQUEST,
+            EmbedRequest(jpeg=picture("alice")),
+            correlation=b"42",
+            response=(channels.EMBED_REPLY, {"token": "me"}),
+        )
+        await bench.client.send(request)
+        async with asyncio.timeout(10):
+            event = await bench.client.expect(channels.EMBED_REPLY, token="me")
+    embedded: Embedded = event.message
+    assert event.packet.correlation == b"42"
+    assert (embedded.model, embedded.error, embedded.same_person_similarity) == (MODEL, None, 0.5)
+    (face,) = embedded.faces
+    opened = Seal(KEY).unseal(base64.b64decode(face.template), EMBEDDING)
+    assert np.allclose(np.frombuffer(opened, "<f4"), template("alice"), atol=1e-6)
+
+
+@pytest.mark.parametrize("cut", [20, 2000])
+async def test_an_embed_request_with_a_broken_picture_is_answered_with_an_error(cut: int) -> None:
+    async with recognizing() as bench:
+        request = Outbound(
+            channels.EMBED_REQUEST,
+            EmbedRequest(jpeg=picture("alice")[:cut]),
+            response=(channels.EMBED_REPLY, {"token": "me"}),
+        )
+        await bench.client.send(request)
+        async with asyncio.timeout(10):
+            embedded: Embedded = (await bench.client.expect(channels.EMBED_REPLY)).message
+    assert (embedded.error, embedded.faces) == (ErrorCode.NOT_A_PICTURE, ())
+
+
+async def test_an_embed_request_that_cannot_be_answered_is_counted() -> None:
+    async with recognizing() as bench:
+        await bench.client.send(Outbound(channels.EMBED_REQUEST, EmbedRequest(jpeg=picture("alice"))))
+        health = await bench.health("embed_request.no_reply_topic")
+    assert health.refused == {"embed_request.no_reply_topic": 1}

@@ -1,0 +1,125 @@
+"""Enroller, recognizer and actuator together on the bus in memory, with models that need no weights."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import cv2
+
+from doorbus import channels
+from doorbus.client import Client, connect
+from doorbus.messages import Decision, Enrol, Frame, LockState, Outcome, Reason, Remove, Result
+from doorbus.seal import Seal
+from doorbus.service import Outbound
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus_actuator.fakes import RecordingRelay
+from doorbus_actuator.service import ActuatorService
+from doorbus_actuator.settings import Actuator
+from doorbus_enroller.service import EnrollerService
+from doorbus_enroller.settings import Enroller, EnrollerSettings
+from doorbus_enroller.store import MemoryStore
+from doorbus_recognizer.calibration import Scale
+from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
+from doorbus_recognizer.service import RecognizerService
+from doorbus_recognizer.settings import Recognizer
+from doorbus_recognizer.vision import Vision
+
+PORCH = {"door": "front", "camera": "porch"}
+
+
+class House:
+    """A door with all that belongs to it."""
+
+    def __init__(self, client: Client, clock: FakeClock, relay: RecordingRelay) -> None:
+        self.client = client
+        self.clock = clock
+        self.relay = relay
+        self._frames = 0
+
+    async def enrol(self, person: str) -> Result:
+        await self.client.send(Outbound(channels.ENROL, Enrol(jpeg=_picture(person)), {"person": person}))
+        return await self.result(person)
+
+    async def result(self, person: str) -> Result:
+        async with asyncio.timeout(10):
+            message: Result = (await self.client.expect(channels.RESULT, person=person)).message
+        return message
+
+    async def show(self, person: str) -> Decision:
+        """Show a face twice, a tenth of a second apart; the decision about the second frame."""
+        for _ in range(2):
+            self._frames += 1
+            self.clock.advance(0.1)
+            frame = Frame(jpeg=_picture(person), frame_id=f"f{self._frames}", captured_at=self.clock.now())
+            await self.client.send(Outbound(channels.FRAME, frame, PORCH))
+            async with asyncio.timeout(10):
+                await self.client.expect(channels.RECOGNITION)
+        self.clock.advance(1.0)  # denials that are alike are told once a second
+        async with asyncio.timeout(10):
+            while True:
+                decision: Decision = (await self.client.expect(channels.DECISION)).message
+                if decision.reason is not Reason.AWAITING_VOTES:
+                    return decision
+
+    async def until(self, state: LockState) -> None:
+        async with asyncio.timeout(10):
+            while (await self.client.expect(channels.LOCK_STATE)).message is not state:
+                pass
+
+
+def _picture(person: str) -> bytes:
+    return cv2.imencode(".jpg", portrait(person), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+
+@asynccontextmanager
+async def house() -> AsyncIterator[House]:
+    bus, clock, relay, seal = MemoryBus(), FakeClock(), RecordingRelay(), Seal(bytes(32))
+    vision = Vision(
+        detector=FakeDetector(),
+        mesh=FakeMesh(),
+        embedder=FakeEmbedder(),
+        liveness=FakeLiveness(),
+        scale=Scale(likely=0.5, secure=0.6),
+    )
+    enrolling = EnrollerSettings(
+        _env_file=None, instance="test", var=Path("nowhere"), enroller=Enroller(min_sharpness=0, min_size=0)
+    )
+    heard = [channels.RECOGNITION, channels.DECISION, channels.LOCK_STATE, channels.RESULT]
+    async with (
+        running(EnrollerService(enrolling, MemoryStore(), seal, clock), bus, clock),
+        running(RecognizerService(vision, seal, Recognizer(), instance="test", clock=clock), bus, clock),
+        running(ActuatorService(Actuator(time_zone="UTC"), relay, clock), bus, clock),
+        connect(bus, heard) as client,
+    ):
+        yield House(client, clock, relay)
+
+
+async def test_from_an_empty_gallery_to_an_open_door_and_back() -> None:
+    async with house() as one:
+        stranger = await one.show("alice")
+        assert (stranger.outcome, stranger.reason) == (Outcome.DENIED, Reason.UNKNOWN_FACE)
+
+        assert (await one.enrol("alice")).error is None
+        opened = await one.show("alice")
+        assert (opened.outcome, opened.person, opened.frame_ids) == (Outcome.GRANTED, "alice", ("f3", "f4"))
+        assert one.relay.history[-1] is True
+
+        one.clock.advance(3.0)
+        await one.until(LockState.LOCKED)
+        assert one.relay.history[-1] is False
+
+        one.clock.advance(6.0)
+        await one.client.send(Outbound(channels.REMOVE, Remove(), {"person": "alice"}))
+        assert (await one.result("alice")).error is None
+        again = await one.show("alice")
+        assert (again.outcome, again.reason) == (Outcome.DENIED, Reason.UNKNOWN_FACE)
+        assert one.relay.history.count(True) == 1
+
+
+async def test_enrolling_somebody_lets_nobody_else_in() -> None:
+    async with house() as one:
+        assert (await one.enrol("alice")).error is None
+        decision = await one.show("mallory")
+        assert (decision.outcome, decision.reason) == (Outcome.DENIED, Reason.UNKNOWN_FACE)
+        assert not one.relay.energised

@@ -1,0 +1,90 @@
+"""A person's way onto the bus."""
+
+import asyncio
+
+import pytest
+
+from doorbus import channels
+from doorbus.client import connect
+from doorbus.messages import Action, LockCommand, LockState
+from doorbus.service import Outbound
+from doorbus.testing import MemoryBus
+from doorbus.wire import ConnectionLost, Packet
+
+ROOT = channels.DEFAULT_ROOT
+STATE = f"{ROOT}/door/front/lock/state"
+
+
+async def test_it_hears_what_is_retained_and_what_comes() -> None:
+    bus = MemoryBus()
+    bus.publish(Packet(STATE, b"LOCKED", retain=True))
+
+    async with connect(bus, [channels.LOCK_STATE]) as client:
+        first = await client.expect(channels.LOCK_STATE)
+        bus.publish(Packet(STATE, b"UNLOCKED", retain=True))
+        second = await client.expect(channels.LOCK_STATE)
+
+    assert (first.message, second.message) == (LockState.LOCKED, LockState.UNLOCKED)
+    assert first.ids == {"door": "front"}
+
+
+async def test_what_is_no_message_is_skipped() -> None:
+    bus = MemoryBus()
+
+    async with connect(bus) as client:
+        await client.listen(channels.LOCK_STATE)
+        for packet in (
+            Packet(STATE, b"locked"),
+            Packet(f"{ROOT}/door/Front/lock/state", b"LOCKED"),
+            Packet(f"{ROOT}/door/back/lock/state", b"JAMMED"),
+            Packet(STATE, b"UNLOCKED"),
+        ):
+            bus.publish(packet)
+        event = await client.expect(channels.LOCK_STATE, door="front")
+
+    assert event.message is LockState.UNLOCKED
+
+
+async def test_it_listens_to_one_door_only_when_asked() -> None:
+    bus = MemoryBus()
+
+    async with connect(bus) as client:
+        await client.listen(channels.LOCK_STATE, channels.DECISION, door="front")
+        bus.publish(Packet(f"{ROOT}/door/back/lock/state", b"JAMMED"))
+        bus.publish(Packet(STATE, b"LOCKED"))
+        event = await anext(client.events())
+
+    assert event.ids == {"door": "front"}
+
+
+async def test_what_is_sent_takes_its_properties_from_the_channel() -> None:
+    bus = MemoryBus()
+
+    async with connect(bus, root="site/7") as client:
+        await client.send(Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.UNLOCK), {"door": "front"}))
+
+    assert bus.log == [
+        Packet("site/7/door/front/lock/set", b"UNLOCK", qos=1, expiry=5, content_type="application/json")
+    ]
+
+
+async def test_the_loss_of_the_connection_is_told_to_who_waits() -> None:
+    bus = MemoryBus()
+
+    async with connect(bus, [channels.LOCK_STATE]) as client:
+        waiting = asyncio.create_task(client.expect(channels.LOCK_STATE))
+        await asyncio.sleep(0)
+        bus.stop()
+
+        with pytest.raises(ConnectionLost):
+            await waiting
+
+
+async def test_two_clients_of_one_name_do_not_push_each_other_off() -> None:
+    bus = MemoryBus()
+
+    async with connect(bus, name="doorbus") as one, connect(bus, name="doorbus") as two:
+        await one.send_packet(Packet("x", b"1"))
+        await two.send_packet(Packet("x", b"2"))
+
+    assert [packet.payload for packet in bus.log] == [b"1", b"2"]

@@ -1,0 +1,477 @@
+"""The runner: whatever arrives, the service goes on, and says in health what it refused."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from doorbus import channels
+from doorbus.channels import Channel, Role
+from doorbus.client import Client, connect
+from doorbus.codec import Refusal, Refused
+from doorbus.messages import (
+    Action,
+    Decision,
+    Frame,
+    Health,
+    LockCommand,
+    LockState,
+    Outcome,
+    Reason,
+    Recognition,
+    Remove,
+    Result,
+    State,
+    Status,
+    Trigger,
+)
+from doorbus.service import Inbound, Outbound, Producer, Runner, Service, Subscription
+from doorbus.settings import ServiceSettings
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import Packet
+
+ROOT = channels.DEFAULT_ROOT
+SET = channels.LOCK_COMMAND.topic(ROOT, door="front")
+FRAME = channels.FRAME.topic(ROOT, door="front", camera="porch")
+REMOVE = channels.REMOVE.topic(ROOT, person="alice")
+JPEG = b"\xff\xd8\xff\xe0 not looked into"
+FRONT = {"door": "front"}
+
+
+class Notary(Service):
+    """Confirms every command by a decision, looks at frames when let, and does as it is told by `by`."""
+
+    role = Role.ACTUATOR
+
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
+        self.commands: list[LockCommand] = []
+        self.frames: list[bytes] = []
+        self.refusals: list[Refusal] = []
+        self.history: list[str] = []
+        self.look = asyncio.Event()
+        self.outbox: asyncio.Queue[Outbound] = asyncio.Queue()
+        self.trouble: str | None = None
+        self.due: float | None = None
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        return (
+            Subscription(channels.LOCK_COMMAND, self._on_command, FRONT),
+            Subscription(channels.FRAME, self._on_frame, share="recognizers", newest_only=True),
+            Subscription(channels.REMOVE, self._on_remove),
+        )
+
+    async def start(self) -> None:
+        self.history.append("start")
+
+    def connected(self) -> Iterable[Outbound]:
+        return (Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT),)
+
+    def wake_at(self) -> float | None:
+        return self.due
+
+    async def tick(self) -> Iterable[Outbound]:
+        self.history.append("tick")
+        self.due = None
+        return ()
+
+    def producers(self) -> Sequence[Producer]:
+        return (self._produce, self._produce_one)
+
+    def refused(
+        self, channel: Channel[Any], ids: Mapping[str, str], packet: Packet, refused: Refused
+    ) -> Iterable[Outbound]:
+        assert channel in (channels.LOCK_COMMAND, channels.FRAME, channels.REMOVE)
+        assert channel.covers(ROOT, packet.topic)
+        assert set(ids) <= set(channel.parameters)
+        self.refusals.append(refused.reason)
+        return ()
+
+    def figures(self) -> Mapping[str, float]:
+        return {"commands": len(self.commands)}
+
+    def problem(self) -> str | None:
+        return self.trouble
+
+    async def stop(self) -> Iterable[Outbound]:
+        self.history.append("stop")
+        return (Outbound(channels.LOCK_STATE, LockState.JAMMED, FRONT),)
+
+    async def _produce(self) -> AsyncIterator[Outbound]:
+        while True:
+            yield await self.outbox.get()
+
+    async def _produce_one(self) -> AsyncIterator[Outbound]:
+        yield self.decision("of a source that ends")
+
+    async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
+        if inbound.message.by == "a fault":
+            raise RuntimeError("a mistake in a handler")
+        if inbound.message.by == "somebody late":
+            raise Refused(Refusal.STALE, "too late")
+        if inbound.message.by == "a wrong id":
+            return (Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "No Slug"}),)
+        self.commands.append(inbound.message)
+        return (self.decision(inbound.message.id),)
+
+    async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
+        await self.look.wait()
+        self.frames.append(inbound.message.jpeg)
+        return ()
+
+    async def _on_remove(self, inbound: Inbound[Remove]) -> Iterable[Outbound]:
+        result = Result(status=Status.OK, action="remove", person=inbound.ids["person"], at=inbound.at)
+        return (Outbound(channels.RESULT, result, inbound.ids), *inbound.reply(result))
+
+    def decision(self, command: str | None = None) -> Outbound:
+        decision = Decision(
+            outcome=Outcome.GRANTED,
+            reason=Reason.COMMANDED,
+            trigger=Trigger.COMMAND,
+            at=self.clock.now(),
+            command_id=command,
+        )
+        return Outbound(channels.DECISION, decision, FRONT)
+
+
+@asynccontextmanager
+async def _at_work(service: Notary, bus: MemoryBus) -> AsyncIterator[Client]:
+    everything = (channels.DECISION, channels.HEALTH, channels.RESULT, channels.RESULT_REPLY)
+    async with asyncio.timeout(20), running(service, bus, service.clock), connect(bus, everything) as client:
+        yield client
+
+
+async def _confirmed(client: Client, id: str = "good") -> Decision:  # noqa: A002  # the message's word
+    """Send a good command and wait for its confirmation."""
+    await client.send_packet(Packet(SET, b'{"action": "UNLOCK", "id": "%s"}' % id.encode(), qos=1))
+    while True:
+        decision: Decision = (await client.expect(channels.DECISION)).message
+        if decision.command_id == id:
+            return decision
+
+
+async def _health(bus: MemoryBus, wanted: Callable[[Health], bool]) -> Health:
+    """What the service says of itself, once that is as `wanted`."""
+    topic = channels.HEALTH.topic(ROOT, service="actuator", instance="test")
+    await _until(lambda: wanted(Health.model_validate_json(bus.retained[topic].payload)))
+    return Health.model_validate_json(bus.retained[topic].payload)
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # what is watched has no event
+            await asyncio.sleep(0.001)
+
+
+async def test_a_message_in_gives_messages_out() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    async with _at_work(service, bus) as client:
+        decision = await _confirmed(client)
+
+    assert decision.outcome is Outcome.GRANTED
+    assert [command.id for command in service.commands] == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("packet", "refusal"),
+    [
+        (Packet(SET, b"UNLOCK", retain=True), "lock_command.retained"),
+        (Packet(SET, b"unlock"), "lock_command.unknown_word"),
+        (Packet(SET, b" UNLOCK "), "lock_command.unknown_word"),
+        (Packet(SET, b""), "lock_command.empty"),
+        (Packet(SET, b'{"action": "UNLOCK", "seconds": NaN}'), "lock_command.wrong_shape"),
+        (Packet(SET, b'{"action": "UNLOCK", "x": 1}'), "lock_command.wrong_shape"),
+        (Packet(SET, b'{"action"'), "lock_command.not_json"),
+        (Packet(SET, b"{" + b" " * 5000 + b"}"), "lock_command.too_large"),
+        (Packet(SET, b'{"action": "UNLOCK", "by": "somebody late"}'), "lock_command.stale"),
+        (Packet(f"{ROOT}/person/Alice Smith/remove"), "remove.bad_id"),
+        (Packet(f"{ROOT}/person/../remove"), "remove.bad_id"),
+        (Packet(f"{ROOT}/person//remove"), "remove.bad_id"),
+        (Packet(REMOVE, b"alice"), "remove.not_empty"),
+        (Packet(REMOVE, retain=True), "remove.retained"),
+        (Packet(FRAME, b"GIF89a"), "frame.not_a_picture"),
+        (Packet(FRAME, b""), "frame.empty"),
+        (Packet(FRAME, JPEG, user=(("captured_at", "noon"),)), "frame.bad_metadata"),
+        (Packet(FRAME, JPEG + bytes(channels.FRAME.max_bytes)), "frame.too_large"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_bad_input_is_refused_counted_and_logged_and_the_next_command_works(packet: Packet, refusal: str) -> None:
+    service, bus = Notary(), MemoryBus()
+    service.look.set()
+
+    with capture_logs() as logs:
+        async with _at_work(service, bus) as client:
+            for number in ("first", "second"):
+                await client.send_packet(packet)
+                await _confirmed(client, number)
+            health = await _health(bus, lambda one: one.refused.get(refusal) == 2)
+
+    refused = [entry for entry in logs if entry["event"] == "refused"]
+    assert health.refused == {refusal: 2}
+    assert health.state is State.ONLINE
+    assert [(entry["topic"], entry["reason"]) for entry in refused] == [(packet.topic, refusal.split(".")[1])]
+    assert [command.id for command in service.commands] == ["first", "second"]
+    assert service.frames == []
+    assert service.refusals == [Refusal(refusal.split(".")[1])] * 2
+
+
+async def test_a_refusal_is_logged_again_when_it_goes_on_for_long_and_says_how_often_it_happened() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    with capture_logs() as logs:
+        async with _at_work(service, bus) as client:
+            for _ in range(3):
+                await client.send_packet(Packet(SET, b"unlock"))
+            await _confirmed(client)
+            service.clock.advance(61)
+            await client.send_packet(Packet(SET, b"unlock"))
+            await _confirmed(client, "again")
+
+    refused = [entry for entry in logs if entry["event"] == "refused"]
+    assert [entry["like_it_since"] for entry in refused] == [None, 2]
+
+
+async def test_a_handler_that_fails_is_counted_and_the_next_command_works() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    with capture_logs() as logs:
+        async with _at_work(service, bus) as client:
+            for by in (b"a fault", b"a wrong id"):
+                await client.send_packet(Packet(SET, b'{"action": "UNLOCK", "by": "%s"}' % by))
+            await _confirmed(client)
+            health = await _health(bus, lambda one: one.figures["errors"] == 2)
+
+    assert health.refused == {}
+    assert [entry["what"] for entry in logs if entry["event"] == "handler_failed"] == [SET, SET]
+
+
+async def test_an_answer_goes_to_the_usual_place_and_to_the_response_topic_with_its_correlation() -> None:
+    bus = MemoryBus()
+    response = channels.RESULT_REPLY.topic(ROOT, token="me")
+
+    async with _at_work(Notary(), bus) as client:
+        await client.send_packet(Packet(REMOVE, response_topic=response, correlation=b"c-1"))
+        reply = await client.expect(channels.RESULT_REPLY, token="me")
+
+    assert reply.packet.correlation == b"c-1"
+    assert [packet.topic for packet in bus.log if "/result" in packet.topic] == [f"{ROOT}/person/alice/result"]
+
+
+@pytest.mark.parametrize(
+    "response", [SET, "elsewhere", f"{ROOT}/reply/No Slug", f"{ROOT}/reply/a/b", "doorbus/v2/reply/me", ""]
+)
+async def test_an_answer_never_goes_to_a_topic_that_is_not_for_answers(response: str) -> None:
+    service, bus = Notary(), MemoryBus()
+
+    async with _at_work(service, bus) as client:
+        await client.send_packet(Packet(REMOVE, response_topic=response, correlation=b"c-1"))
+        result = await client.expect(channels.RESULT)
+        health = await _health(bus, lambda one: bool(one.refused))
+
+    assert result.ids == {"person": "alice"}
+    assert health.refused == {"remove.foreign_reply_topic": 1}
+    assert not [packet for packet in bus.log if packet.topic == response]
+    assert service.commands == []
+
+
+async def test_only_the_newest_unread_frame_of_a_camera_is_looked_at() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    async with _at_work(service, bus) as client:
+        await client.send_packet(Packet(FRAME, JPEG + b"busy with this one"))
+        await asyncio.sleep(0)
+        for number in range(5):
+            await client.send_packet(Packet(FRAME, JPEG + b"%d" % number))
+        service.look.set()
+        await _confirmed(client)
+        health = await _health(bus, lambda one: one.figures["superseded"] > 0)
+
+    assert service.frames[-1] == JPEG + b"4"
+    assert len(service.frames) + health.figures["superseded"] == 6
+
+
+async def test_what_is_due_is_done_at_its_time_also_while_the_broker_is_away() -> None:
+    service, bus = Notary(), MemoryBus()
+    service.due = service.clock.monotonic() + 3
+
+    async with running(service, bus, service.clock):
+        bus.stop()
+        service.clock.advance(2.9)
+        await asyncio.sleep(0)
+        before = list(service.history)
+        service.clock.advance(0.2)
+        await _until(lambda: "tick" in service.history)
+
+    assert before == ["start"]
+
+
+async def test_decisions_outlive_an_outage_while_frames_and_commands_do_not() -> None:
+    service, bus = Notary(), MemoryBus()
+    frame = Frame(jpeg=JPEG, frame_id="f-1", captured_at=service.clock.now())
+    recognition = Recognition(
+        frame_id="f-1", captured_at=frame.captured_at, recognized_at=frame.captured_at, recognizer="one", model="m"
+    )
+    place = FRONT | {"camera": "porch"}
+
+    async with running(service, bus, service.clock):
+        bus.stop()
+        before = len(bus.log)
+        await _until(lambda: [packet for packet in bus.log[before:] if b"offline" in packet.payload])
+        service.outbox.put_nowait(Outbound(channels.FRAME, frame, place))
+        service.outbox.put_nowait(Outbound(channels.RECOGNITION, recognition, place))
+        service.outbox.put_nowait(service.decision("while away"))
+        await _until(service.outbox.empty)
+        bus.publish(Packet(SET, b"UNLOCK", qos=1, expiry=5))
+        back = len(bus.log)
+        bus.start()
+        await _until(lambda: [packet for packet in bus.log[back:] if b"while away" in packet.payload])
+
+    topics = {packet.topic for packet in bus.log[back:]}
+    assert channels.DECISION.topic(ROOT, **FRONT) in topics
+    assert not topics & {FRAME, channels.RECOGNITION.topic(ROOT, **place)}
+    assert service.commands == []
+
+
+async def test_states_are_published_again_after_every_connect() -> None:
+    service, bus = Notary(), MemoryBus()
+    state = channels.LOCK_STATE.topic(ROOT, **FRONT)
+
+    async with running(service, bus, service.clock):
+        assert bus.retained[state].payload == b"LOCKED"
+        bus.stop()
+        bus.retained.clear()
+        bus.start()
+        await _until(lambda: state in bus.retained)
+
+    assert bus.retained[state].payload == b"JAMMED"  # what it says at the end
+
+
+async def test_a_problem_is_told_at_once_and_also_when_it_is_over() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    async with _at_work(service, bus):
+        service.trouble = "the camera is silent"
+        told = await _health(bus, lambda one: one.problem is not None)
+        service.trouble = None
+        over = await _health(bus, lambda one: one.problem is None)
+
+    assert told.problem == "the camera is silent"
+    assert over.figures["commands"] == 0
+
+
+async def test_the_last_word_is_offline_after_what_the_service_said_at_its_end() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    async with running(service, bus, service.clock):
+        pass
+
+    health = channels.HEALTH.codec.decode(bus.log[-1], {}, None)  # type: ignore[arg-type]  # health has no arrival
+    assert health.state is State.OFFLINE
+    assert bus.log[-2].payload == b"JAMMED"
+    assert service.history == ["start", "stop"]
+
+
+async def test_a_service_that_is_cut_off_is_offline_too() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    async with running(service, bus, service.clock):
+        bus.stop()
+        await _until(lambda: b'"offline"' in bus.log[-1].payload)
+
+    assert bus.retained[bus.log[-1].topic].payload == bus.log[-1].payload
+
+
+class Broken(Notary):
+    """Fails where it is told to."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+    async def start(self) -> None:
+        await super().start()
+        if self.where == "start":
+            raise OSError("no such relay")
+
+    async def stop(self) -> Iterable[Outbound]:
+        await super().stop()
+        if self.where == "stop":
+            raise OSError("the relay is gone")
+        return ()
+
+    async def _produce(self) -> AsyncIterator[Outbound]:
+        yield await self.outbox.get()
+        raise OSError("the camera is gone")
+
+
+def _runner(service: Service, bus: MemoryBus) -> Runner:
+    chosen = ServiceSettings(_env_file=None, instance="test")
+    return Runner(service, bus, chosen, FakeClock())
+
+
+async def test_hardware_is_made_safe_also_when_the_start_fails() -> None:
+    service, bus = Broken("start"), MemoryBus()
+
+    with pytest.raises(OSError, match="no such relay"):
+        await _runner(service, bus).run(asyncio.Event())
+
+    assert service.history == ["start", "stop"]
+    assert bus.log == []
+
+
+async def test_hardware_is_made_safe_also_when_a_source_fails() -> None:
+    service, bus = Broken("source"), MemoryBus()
+    service.outbox.put_nowait(service.decision())
+
+    with pytest.raises(OSError, match="the camera is gone"):
+        await _runner(service, bus).run(asyncio.Event())
+
+    assert service.history == ["start", "stop"]
+
+
+async def test_a_service_whose_end_fails_still_says_that_it_is_offline() -> None:
+    service, bus = Broken("stop"), MemoryBus()
+    stop = asyncio.Event()
+    task = asyncio.create_task(_runner(service, bus).run(stop))
+    await _until(lambda: bus.retained)
+    stop.set()
+
+    with pytest.raises(OSError, match="the relay is gone"):
+        await task
+
+    assert b'"offline"' in bus.log[-1].payload
+
+
+async def test_a_source_that_comes_to_its_end_does_not_end_the_service() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    async with _at_work(service, bus) as client:
+        await _confirmed(client)
+
+    assert [packet for packet in bus.log if b"of a source that ends" in packet.payload]
+
+
+@pytest.mark.parametrize("share", [None, "recognizers"])
+def test_a_subscription_asks_for_retained_messages_only_where_they_are_meant(share: str | None) -> None:
+    async def handler(_: Inbound[Any]) -> Iterable[Outbound]:
+        return ()
+
+    command = Subscription(channels.LOCK_COMMAND, handler, FRONT, share).filter(ROOT)
+    roster = Subscription(channels.ROSTER_MANIFEST, handler, share=share).filter(ROOT)
+
+    assert (command.topic, command.replay) == (f"$share/{share}/{SET}" if share else SET, False)
+    assert roster.replay
+
+
+def test_a_message_takes_quality_expiry_and_retention_from_its_channel() -> None:
+    packet = Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT).packet(ROOT)
+    command = Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.OPEN), FRONT).packet(ROOT)
+
+    assert packet == Packet(f"{ROOT}/door/front/lock/state", b"LOCKED", qos=1, retain=True, content_type="text/plain")
+    assert replace(command, content_type=None) == Packet(SET, b"OPEN", qos=1, expiry=5)

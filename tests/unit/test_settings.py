@@ -1,0 +1,169 @@
+"""Settings: from the environment, files and the command line; a wrong one ends the process with one sentence."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+import structlog
+from pydantic import Field, SecretStr
+
+from doorbus.settings import CommonSettings, Section, ServiceSettings, load
+
+
+class Lamp(Section):
+    """Settings of a lamp."""
+
+    watts: int = Field(default=5, ge=1, le=100, description="Power, in watts.")
+    totp_secret: SecretStr | None = Field(default=None, description="Secret.")
+
+
+class LampSettings(ServiceSettings):
+    """Settings of the lamp's process."""
+
+    lamp: Lamp = Lamp()
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    """A directory without .env, and logging as it was."""
+    monkeypatch.chdir(tmp_path)
+    yield
+    structlog.reset_defaults()
+
+
+def _complaint(capsys: pytest.CaptureFixture[str], arguments: list[str] | None = None) -> str:
+    with pytest.raises(SystemExit) as end:
+        load(LampSettings, arguments or [])
+    assert end.value.code == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    return told.err
+
+
+def test_everything_has_a_default() -> None:
+    settings = load(LampSettings, [])
+
+    assert (settings.root, settings.broker.port, settings.lamp.watts) == ("doorbus/v1", 1883, 5)
+
+
+def test_the_environment_the_file_and_the_command_line_say_the_same_and_the_latter_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("DOORBUS_LAMP__WATTS=10\nDOORBUS_BROKER__PORT=1001\nDOORBUS_BROKER__HOST=file\n")
+    monkeypatch.setenv("DOORBUS_LAMP__WATTS", "20")
+    monkeypatch.setenv("DOORBUS_BROKER__PORT", "1002")
+
+    settings = load(LampSettings, ["--lamp.watts", "30"])
+
+    assert (settings.lamp.watts, settings.broker.port, settings.broker.host) == (30, 1002, "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("DOORBUS_LAMP__WATTS", "0", "DOORBUS_LAMP__WATTS=0: Input should be greater than or equal to 1"),
+        ("DOORBUS_LAMP__WATTS", "many", "DOORBUS_LAMP__WATTS=many: Input should be a valid integer"),
+        ("DOORBUS_BROKER__PORT", "65536", "DOORBUS_BROKER__PORT=65536: Input should be less than or equal to 65535"),
+        (
+            "DOORBUS_LOG__LEVEL",
+            "loud",
+            "DOORBUS_LOG__LEVEL=loud: Input should be 'debug', 'info', 'warning' or 'error'",
+        ),
+        ("DOORBUS_ROOT", "a/+/b", "DOORBUS_ROOT=a/+/b: String should match pattern"),
+        ("DOORBUS_INSTANCE", "Front Door", "DOORBUS_INSTANCE=Front Door: String should match pattern"),
+        ("DOORBUS_LAMP__WATS", "5", "DOORBUS_LAMP__WATS: Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_value_ends_the_process_with_a_sentence_that_names_it(
+    name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    complaint = _complaint(capsys)
+
+    assert complaint.startswith(sentence)
+    assert complaint.count("\n") == 1
+
+
+def test_each_wrong_value_has_its_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("DOORBUS_LAMP__WATTS", "0")
+    monkeypatch.setenv("DOORBUS_BROKER__PORT", "x")
+
+    assert len(_complaint(capsys).splitlines()) == 2
+
+
+def test_what_cannot_be_parsed_at_all_ends_the_process_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOORBUS_LAMP", "{not json")
+
+    assert "lamp" in _complaint(capsys)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DOORBUS_BROKER__PASSWORD", "DOORBUS_BROKER__PASSWORT", "DOORBUS_BROKER__PASWORD", "DOORBUS_LAMP__TOTP_SECERT"],
+)
+def test_a_secret_is_never_printed_also_when_its_name_is_mistyped(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOORBUS_LAMP__WATTS", "0")
+    monkeypatch.setenv(name, "hunter2")
+
+    assert "hunter2" not in _complaint(capsys)
+
+
+def test_a_secret_is_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBUS_BROKER__PASSWORD", "hunter2")
+
+    settings = load(LampSettings, [])
+
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in settings.model_dump_json()
+    assert settings.password("lamp") == "hunter2"
+
+
+def test_a_setting_of_another_service_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBUS_CAPTURE__SOURCE", "sample")
+
+    assert load(LampSettings, []).lamp.watts == 5
+
+
+def test_the_password_is_read_from_the_file_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "lamp").write_text("hunter2\n")
+    settings = CommonSettings(_env_file=None, var=tmp_path)
+
+    assert settings.password("lamp") == "hunter2"
+    assert settings.password("nobody") is None
+
+
+def test_a_password_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBUS_BROKER__PASSWORD_FILE", str(tmp_path / "nothing"))
+
+    with pytest.raises(SystemExit) as end:
+        load(LampSettings, []).password("lamp")
+
+    assert str(end.value).startswith(f"DOORBUS_BROKER__PASSWORD_FILE={tmp_path}/nothing: No such file or directory")
+
+
+def test_tls_checks_the_broker_and_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = load(LampSettings, []).broker.tls_context()
+    monkeypatch.setenv("DOORBUS_BROKER__TLS", "true")
+    context = load(LampSettings, []).broker.tls_context()
+
+    assert plain is None
+    assert context is not None
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+def test_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        load(LampSettings, ["--help"])
+
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    assert all(option in text for option in ("--lamp.watts", "--broker.host", "--root", "--instance"))
+    assert "Power, in watts." in text
