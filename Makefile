@@ -2,7 +2,7 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: setup run demo test check bench lock docs clean
+.PHONY: help setup run demo test check bench lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list

@@ -1,6 +1,7 @@
 """The README's commands, run as a person runs them."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from doorbus import channels
 from doorbus.channels import Role
 from doorbus.client import connect
 from doorbus.local import free_port
-from doorbus.messages import Decision, Outcome, Reason, State
+from doorbus.messages import Decision, LockState, Outcome, Reason, State
 from doorbus.mqtt import MqttTransport
 from doorbus.wire import ConnectionLost
 
@@ -90,10 +91,13 @@ async def test_make_run_opens_for_frames_sent_by_hand_and_ends_with_ctrl_c(repos
         killed = processes_of(var, "doorbus_recognizer")[0]
         os.kill(killed, signal.SIGKILL)
         await another_than(killed, var)
+        said = await heard_while_stopping(var, port, running.pid)
     finally:
-        os.killpg(running.pid, signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGINT)
         async with asyncio.timeout(20):
             await running.wait()
+    assert said == {"LOCKED", "actuator offline", "enroller offline"}
     assert not relay_is_energised(var)
     assert not processes_of(var), (tmp_path / "log").read_text()
     with pytest.raises(ConnectionLost):
@@ -105,6 +109,21 @@ async def another_than(killed: int, var: Path) -> None:
     async with asyncio.timeout(30):
         while not set(processes_of(var, "doorbus_recognizer")) - {killed}:  # noqa: ASYNC110  # /proc sends no events
             await asyncio.sleep(0.1)
+
+
+async def heard_while_stopping(var: Path, port: int, group: int) -> set[str]:
+    """Press Ctrl-C, and listen until the broker goes."""
+    said = set()
+    heard = [channels.LOCK_STATE, channels.HEALTH]
+    async with asyncio.timeout(20), connect(transport(var, port, Role.VIEWER), heard) as viewer:
+        os.killpg(group, signal.SIGINT)
+        with contextlib.suppress(ConnectionLost):
+            async for event in viewer.events():
+                if event.message is LockState.LOCKED:
+                    said.add("LOCKED")
+                elif event.ids.get("service") in {"actuator", "enroller"} and event.message.state is State.OFFLINE:
+                    said.add(f"{event.ids['service']} offline")
+    return said
 
 
 def transport(var: Path, port: int, role: Role) -> MqttTransport:

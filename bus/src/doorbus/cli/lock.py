@@ -36,7 +36,7 @@ def unlock(  # noqa: PLR0917  # typer reads them as options
         str | None, typer.Option(help="One-time password, where the actuator asks for one.", show_default=False)
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Who opens it, for the journal; the broker's user.", show_default=False)
+        str | None, typer.Option(help="Who opens it, told in the decision; the broker's user.", show_default=False)
     ] = None,
     timeout: Timeout = 5,
     role: As = None,
@@ -48,7 +48,7 @@ def unlock(  # noqa: PLR0917  # typer reads them as options
 def lock(
     door: Door,
     by: Annotated[
-        str | None, typer.Option(help="Who locks it, for the journal; the broker's user.", show_default=False)
+        str | None, typer.Option(help="Who locks it, told in the decision; the broker's user.", show_default=False)
     ] = None,
     timeout: Timeout = 5,
     role: As = None,

@@ -20,7 +20,7 @@ def main() -> int:
         parts = settings.recognizer.model_dump(include={"model", "detector", "engine", "liveness", "threads"})
         eyes = build_vision(weights_dir=settings.weights, **parts)
     except (AssetError, ModelUnavailable) as error:
-        sys.exit(f"DOORBUS_RECOGNIZER__MODEL={settings.recognizer.model}: {error}")
+        sys.exit(f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE or __WEIGHTS: {error}")
     own, name = settings.recognizer, settings.instance
     return run(RecognizerService(eyes, open_seal(settings), own, instance=name, clock=SystemClock()), settings)
 
