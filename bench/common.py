@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -19,23 +17,27 @@ from doorbus.channels import Role
 from doorbus.client import Client
 from doorbus.local import Stack
 from doorbus.service import Outbound
+from doorbus.testing import FakeClock
+from doorbus_capture.imaging import encode_jpeg
+from doorbus_capture.sources.sample import SampleSource
 
 VAR = Path(os.environ.get("DOORBUS_VAR", "var")).resolve()
 console = Console(highlight=False)
 
 
-def picture(name: str, width: int = 640, height: int = 480, quality: int = 90) -> bytes:
-    """A sample picture as a camera would send it: cropped to fill `width` x `height`, as JPEG."""
-    image = cv2.imread(str(VAR / "samples" / name))
-    if image is None:
-        raise SystemExit(f"{VAR / 'samples' / name} is missing; run: make setup")
-    scale = max(width / image.shape[1], height / image.shape[0])
-    large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    left = (large.shape[1] - width) // 2
-    encoded: np.ndarray[Any, np.dtype[np.uint8]] = cv2.imencode(
-        ".jpg", large[:height, left : left + width], [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )[1]
-    return encoded.tobytes()
+def scene(label: str, quality: int = 88) -> bytes:
+    """A scene of the sample camera, 640x480 with one face, as JPEG; the quality is capture's default."""
+    clock = FakeClock()
+    source = SampleSource(VAR / "samples", clock)
+    source.open()
+    while (shot := source.read()).label != label:
+        clock.advance(0.5)
+    return encode_jpeg(shot.image, quality)
+
+
+def sample(name: str) -> bytes:
+    """A sample picture as it is."""
+    return (VAR / "samples" / name).read_bytes()
 
 
 async def enrol(client: Client, person: str, jpeg: bytes) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from common import VAR, console, enrol, keep, picture, show, spread, start
+from common import VAR, console, enrol, keep, sample, scene, show, spread, start
 from doorbus import channels, messages
 from doorbus.channels import Role
 from doorbus.client import connect
@@ -31,7 +31,7 @@ WARM_UP = 10
 
 async def measure(frames: int, fps: float, var: Path) -> None:
     """Send `frames` frames and print what came of them."""
-    jpeg = picture("obama2.jpg")
+    jpeg = scene("obama2")
     sent: dict[str, float] = {}
     granted: list[messages.Decision] = []
     stages: dict[str, dict[str, float]] = {}
@@ -39,7 +39,7 @@ async def measure(frames: int, fps: float, var: Path) -> None:
         await start(one, ACTUATOR)
         heard = (channels.RESULT, channels.DECISION, channels.RECOGNITION)
         async with connect(one.broker.transport(Role.OPERATOR), heard) as client:
-            await enrol(client, "obama", picture("obama.jpg"))
+            await enrol(client, "obama", sample("obama.jpg"))
 
             async def listen() -> None:
                 async for event in client.events():

@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common import VAR, enrol, keep, picture, show, spread
+from common import VAR, enrol, keep, sample, scene, show, spread
 from doorbus import channels, messages
 from doorbus.channels import Role
 from doorbus.client import connect
@@ -24,7 +24,7 @@ CAMERAS = 4
 
 async def measure(seconds: float, offered: float, var: Path) -> None:
     """Offer `offered` frames a second for `seconds` and print what came out."""
-    jpeg = picture("obama2.jpg")
+    jpeg = scene("obama2")
     arrived: list[float] = []
     ages: list[float] = []
     matched = 0
@@ -33,7 +33,7 @@ async def measure(seconds: float, offered: float, var: Path) -> None:
         await one.start(Role.ENROLLER, {})
         await one.start(Role.RECOGNIZER, {})
         async with connect(one.broker.transport(Role.OPERATOR), (channels.RESULT,)) as client:
-            await enrol(client, "obama", picture("obama.jpg"))
+            await enrol(client, "obama", sample("obama.jpg"))
 
         async def count() -> None:
             nonlocal matched

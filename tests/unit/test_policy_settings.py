@@ -142,14 +142,17 @@ def test_a_secret_may_be_written_in_groups() -> None:
 
 def test_the_readme_lists_every_setting_and_every_reason_in_order(repository: Path) -> None:
     readme = (repository / "services" / "actuator" / "README.md").read_text()
-    rows = re.findall(r"^\| `DOORBUS_ACTUATOR__(\w+)` \| ([^|]*) \|", readme, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", readme, re.MULTILINE)
     assert [name.lower() for name, _ in rows] == list(Actuator.model_fields)
     for name, shown in rows:
         default = Actuator.model_fields[name.lower()].default
         if isinstance(default, bool | str | int | float) and default != "":
             said = str(default).lower() if isinstance(default, bool) else str(default)
-            assert shown.strip().strip("`").removesuffix(" s").removesuffix("°") in (said, said.removesuffix(".0"))
-    face, _, command = readme.partition("## Why a command does not open the door")
-    told = [re.findall(r"^\| `([a-z_]+)` \|", part, re.MULTILINE) for part in (face, command)]
+            assert shown.strip().strip("`") in (said, said.removesuffix(".0"))
+    sections = {part.partition("\n")[0]: part for part in readme.split("\n## ")}
+    told = [
+        re.findall(r"^\| `([a-z_]+)` \|", sections[f"Why a {trigger} does not open the door"], re.MULTILINE)
+        for trigger in ("face", "command")
+    ]
     assert told[0] == [reason.value for reason, _ in policy.FACE_TABLE]
     assert told[1] == [reason.value for reason, _ in policy.COMMAND_RULES]

@@ -71,7 +71,7 @@ def test_the_environment_the_file_and_the_command_line_say_the_same_and_the_latt
         ),
         ("DOORBUS_ROOT", "a/+/b", "DOORBUS_ROOT=a/+/b: String should match pattern"),
         ("DOORBUS_INSTANCE", "Front Door", "DOORBUS_INSTANCE=Front Door: String should match pattern"),
-        ("DOORBUS_LAMP__WATS", "5", "DOORBUS_LAMP__WATS: Extra inputs are not permitted"),
+        ("DOORBUS_LAMP__WATS", "5", "DOORBUS_LAMP__WATS: there is no such setting; --help lists them"),
     ],
 )
 def test_a_wrong_value_ends_the_process_with_a_sentence_that_names_it(
@@ -109,6 +109,14 @@ def test_a_secret_is_never_printed_also_when_its_name_is_mistyped(
 ) -> None:
     monkeypatch.setenv("DOORBUS_LAMP__WATTS", "0")
     monkeypatch.setenv(name, "hunter2")
+
+    assert "hunter2" not in _complaint(capsys)
+
+
+def test_an_address_with_a_password_is_never_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOORBUS_LAMP__WATTS", "rtsp://me:hunter2@camera/")
 
     assert "hunter2" not in _complaint(capsys)
 

@@ -103,9 +103,11 @@ Producer = Callable[[], AsyncIterator[Outbound]]
 
 
 class Service:
-    """What a service offers the runner. Handlers run one at a time, in order of arrival."""
+    """What a service offers the runner. Handlers run one at a time, in order of arrival, unless it has more lanes."""
 
     role: ClassVar[Role]
+    lanes: int = 1
+    """How many handlers may be under way at once; more than one only where they leave the event loop for long."""
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """What to listen to."""
@@ -217,7 +219,7 @@ class Runner:
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._service.start()
-            loops = [self._session.run(), self._handle_all(), self._report()]
+            loops = [self._session.run(), self._report(), *(self._handle_all() for _ in range(self._service.lanes))]
             loops += [self._produce(producer) for producer in self._service.producers()]
             tasks = [asyncio.create_task(loop) for loop in loops]
             waiting = asyncio.create_task(stop.wait())

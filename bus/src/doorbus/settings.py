@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -150,14 +151,20 @@ def load(kind: type[S], arguments: list[str] | None = None) -> S:
         settings = kind(_cli_parse_args=sys.argv[1:] if arguments is None else arguments)
     except ValidationError as error:
         for mistake in error.errors(include_url=False, include_context=False):
-            name = PREFIX + "__".join(str(part) for part in mistake["loc"]).upper()
-            value = f"={mistake['input']}"
-            if any(word in name for word in ("PASSWORD", "SECRET", "KEY")) or "@" in value:  # a URL with a password
-                value = ""
-            print(f"{name}{value}: {mistake['msg']}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
+            print(_sentence(mistake), file=sys.stderr)  # noqa: T201  # logging is not set up yet
         sys.exit(2)
     except SettingsError as error:
         print(f"settings: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     configure(settings.log.level, settings.log.format)
     return settings
+
+
+def _sentence(mistake: ErrorDetails) -> str:
+    name = PREFIX + "__".join(str(part) for part in mistake["loc"]).upper()
+    if mistake["type"] == "extra_forbidden":  # its value may be a secret whose name was mistyped
+        return f"{name}: there is no such setting; --help lists them"
+    value = f"={mistake['input']}"
+    if any(word in name for word in ("PASSWORD", "SECRET", "KEY")) or "@" in value:  # a URL with a password
+        value = ""
+    return f"{name}{value}: {mistake['msg']}"

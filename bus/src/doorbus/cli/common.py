@@ -128,9 +128,8 @@ class Access:
         return f"{lost}; are user and password those of this broker?"
 
 
-def on_the_bus(role: Role | None, work: Callable[[Client], Awaitable[int]]) -> NoReturn:
+def on_the_bus(access: Access, work: Callable[[Client], Awaitable[int]]) -> NoReturn:
     """Do `work` with a connection to the broker, and end with the status that it returns."""
-    access = Access.of(role)
     try:
         status = asyncio.run(_connected(access, work))
     except KeyboardInterrupt:

@@ -7,9 +7,10 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
+from pydantic import ValidationError
 
 from doorbus.channels import DECISION, LOCK_COMMAND, LOCK_STATE
-from doorbus.cli.common import As, Door, Status, Timeout, line, on_the_bus, out
+from doorbus.cli.common import Access, As, Door, Status, Timeout, line, on_the_bus, out
 from doorbus.client import Client
 from doorbus.messages import Action, Decision, LockCommand, LockState, Outcome, Reason
 from doorbus.service import Outbound
@@ -42,7 +43,9 @@ def unlock(  # noqa: PLR0917  # typer reads them as options
     role: As = None,
 ) -> None:
     """Unlock DOOR and say what was decided. Exit status 0: granted, 1: denied, 2: no answer."""
-    on_the_bus(role, lambda client: command(client, door, _command(Action.UNLOCK, seconds, code, by or role), timeout))
+    access = Access.of(role)
+    message = _command(Action.UNLOCK, by or access.role, seconds, code)
+    on_the_bus(access, lambda client: command(client, door, message, timeout))
 
 
 def lock(
@@ -54,14 +57,18 @@ def lock(
     role: As = None,
 ) -> None:
     """Lock DOOR at once. Exit status 0: locked, 1: denied, 2: no answer."""
-    on_the_bus(role, lambda client: command(client, door, _command(Action.LOCK, None, None, by or role), timeout))
+    access = Access.of(role)
+    message = _command(Action.LOCK, by or access.role)
+    on_the_bus(access, lambda client: command(client, door, message, timeout))
 
 
-def _command(action: Action, seconds: float | None, code: str | None, by: str | None) -> LockCommand:
+def _command(action: Action, by: str, seconds: float | None = None, code: str | None = None) -> LockCommand:
     now = datetime.now(UTC)
-    return LockCommand(
-        action=action, seconds=seconds, code=code, by=(by or "operator")[:128], id=uuid4().hex, issued_at=now
-    )
+    try:
+        return LockCommand(action=action, seconds=seconds, code=code, by=by, id=uuid4().hex, issued_at=now)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise typer.BadParameter(f"--{first['loc'][0]}: {first['msg']}") from None
 
 
 async def command(client: Client, door: str, command: LockCommand, timeout: float) -> int:  # noqa: ASYNC109  # of the user

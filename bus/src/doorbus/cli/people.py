@@ -21,7 +21,7 @@ from doorbus.channels import (
     UPDATE,
     Channel,
 )
-from doorbus.cli.common import As, Person, Status, Timeout, clean, err, line, on_the_bus, out, slug
+from doorbus.cli.common import Access, As, Person, Status, Timeout, clean, err, line, on_the_bus, out, slug
 from doorbus.client import Client
 from doorbus.codec import Refused
 from doorbus.messages import Enrol, Message, Remove, Result, RosterEntry, Update
@@ -46,17 +46,17 @@ def enrol(
 ) -> None:
     """Enrol PERSON from pictures; further ones add samples. Exit status 0: all taken, 1: one refused, 2: no answer."""
     change = _update(name=name) if name is not None else None
-    on_the_bus(role, lambda client: enrol_pictures(client, person, pictures, change, timeout))
+    on_the_bus(Access.of(role), lambda client: enrol_pictures(client, person, pictures, change, timeout))
 
 
 def people(timeout: Timeout = 3, role: As = None) -> None:
     """List who may pass, and when."""
-    on_the_bus(role, lambda client: list_people(client, timeout))
+    on_the_bus(Access.of(role), lambda client: list_people(client, timeout))
 
 
 def remove(person: Person, timeout: Timeout = 10, role: As = None) -> None:
     """Forget PERSON: templates and rights."""
-    on_the_bus(role, lambda client: request(client, REMOVE, Remove(), person, timeout))
+    on_the_bus(Access.of(role), lambda client: request(client, REMOVE, Remove(), person, timeout))
 
 
 def update(  # noqa: PLR0917  # typer reads them as options
@@ -102,7 +102,7 @@ def update(  # noqa: PLR0917  # typer reads them as options
     if not changes:
         raise typer.BadParameter("nothing to change; see doorbus update --help")
     message = _update(**changes)
-    on_the_bus(role, lambda client: request(client, UPDATE, message, person, timeout))
+    on_the_bus(Access.of(role), lambda client: request(client, UPDATE, message, person, timeout))
 
 
 def _moment(text: str | None) -> datetime | None:

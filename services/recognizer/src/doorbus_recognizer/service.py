@@ -61,11 +61,13 @@ class RecognizerService(Service):
     def __init__(self, eyes: Eyes, seal: Sealing, settings: Recognizer, *, instance: str, clock: Clock) -> None:
         self._eyes = eyes
         self._seal = seal
+        self.lanes = settings.lanes
         self._settings = settings
         self._instance = instance
         self._clock = clock
         self._limits = Limits(bytes=settings.max_picture_bytes, pixels=settings.max_picture_pixels)
         self._reader = Reader()
+        self._newest: Snapshot | None = None
         self._gallery: Gallery | None = None
         self._gallery_problem: str | None = "no gallery received yet; is the enroller running?"
         self._counts: Counter[str] = Counter()
@@ -195,6 +197,7 @@ class RecognizerService(Service):
         """Take a whole new gallery into use; one that cannot be used leaves nobody recognised rather than the wrong."""
         if snapshot is None:
             return ()
+        self._newest = snapshot
         manifest, model = snapshot.manifest, self._eyes.model_id
         if manifest.model not in (None, model):
             self._gallery = None
@@ -203,13 +206,20 @@ class RecognizerService(Service):
                 "DOORBUS_RECOGNIZER__MODEL to the gallery's"
             )
             return ()
+        gallery: Gallery | None = None
+        wrong: Refused | None = None
         try:
-            self._gallery = await asyncio.to_thread(self._build, snapshot)
-            self._gallery_problem = None
-        except (Refused, BadTemplate) as error:
-            self._gallery = None
-            self._gallery_problem = f"the gallery cannot be read ({error}); is VAR/credentials/site.key the enroller's?"
-            raise Refused(error.reason if isinstance(error, Refused) else Refusal.WRONG_SHAPE, str(error)) from None
+            gallery = await asyncio.to_thread(self._build, snapshot)
+        except Refused as error:
+            wrong = error
+        except BadTemplate as error:
+            wrong = Refused(Refusal.WRONG_SHAPE, str(error))
+        if self._newest is snapshot:  # a newer one may have come while this one was built in another lane
+            self._gallery = gallery
+            way_out = "is VAR/credentials/site.key the enroller's?"
+            self._gallery_problem = None if wrong is None else f"the gallery cannot be read ({wrong}); {way_out}"
+        if wrong is not None:
+            raise wrong
         return ()
 
     def _build(self, snapshot: Snapshot) -> Gallery:

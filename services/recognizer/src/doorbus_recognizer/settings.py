@@ -18,6 +18,7 @@ class Recognizer(Section):
         description="onnx, tensorflow or pytorch: what runs those of deepface's models that have a choice.",
     )
     liveness: bool = Field(default=True, description="Judge each face live or not; costs about a third of the time.")
+    lanes: int = Field(default=2, ge=1, le=64, description="Frames looked at side by side; at best as many as cores.")
     threads: int = Field(default=2, ge=1, le=64, description="Threads that one model may use.")
     weights: Path | None = Field(default=None, description="Directory of the weights; VAR/weights when not given.")
     max_age_seconds: float = Field(

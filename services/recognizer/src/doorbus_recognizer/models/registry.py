@@ -9,6 +9,8 @@ the clients here: DEEPFACE_HOME is the directory of the weights, OMP_NUM_THREADS
 
 import contextlib
 import os
+import threading
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -91,13 +93,16 @@ for _task, _name, _client in (
 
 
 class RegisteredDetector:
-    """Any detector of the registry."""
+    """Any detector of the registry. Threads that call at once wait for each other: not every client bears two."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._turn = nullcontext() if isinstance(client, BlazeFaceClient) else threading.Lock()
 
     def detect(self, image: Image) -> tuple[Detection, ...]:
         """The faces on a picture, in the detector's order."""
+        with self._turn:
+            found = self._client.detect_faces(image)
         return tuple(
             Detection(
                 box=(float(face.x), float(face.y), float(face.w), float(face.h)),
@@ -105,7 +110,7 @@ class RegisteredDetector:
                 right_eye=_point(face.right_eye),
                 left_eye=_point(face.left_eye),
             )
-            for face in self._client.detect_faces(image)
+            for face in found
             if face.w > 0 and face.h > 0
         )
 
@@ -138,6 +143,7 @@ class DeepFaceEmbedder:
         from deepface.modules import detection, preprocessing  # noqa: PLC0415 (0.3 s that the default stack is spared)
 
         self._client = client
+        self._turn = threading.Lock()  # not every client bears two callers at once
         self._extract = detection.extract_face
         self._resize = preprocessing.resize_image
         self.model_id = model_id
@@ -162,7 +168,9 @@ class DeepFaceEmbedder:
             detector_backend="",
         ).img
         rows, columns = self._client.input_shape
-        return _unit(self._client.forward(self._resize(img=extracted / 255, target_size=(columns, rows))))
+        with self._turn:
+            vector = self._client.forward(self._resize(img=extracted / 255, target_size=(columns, rows)))
+        return _unit(vector)
 
 
 def configure(weights_dir: Path, engine: Engine, threads: int) -> None:

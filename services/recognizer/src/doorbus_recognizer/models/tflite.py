@@ -1,6 +1,7 @@
 """Runs TensorFlow Lite models, without TensorFlow. The only importer of ai_edge_litert."""
 
 from pathlib import Path
+from queue import Empty, LifoQueue
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -8,13 +9,19 @@ from numpy.typing import NDArray
 
 
 class TfliteRunner:
-    """One model with one float32 input. Not to be called by two threads at once."""
+    """One model with one float32 input.
+
+    An interpreter serves one caller at a time, so there are as many as there ever were callers at once.
+    """
 
     def __init__(self, weights: Path, threads: int) -> None:
-        self._interpreter = Interpreter(model_path=str(weights), num_threads=threads)
-        self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
-        self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
+        self._weights = weights
+        self._threads = threads
+        self._idle: LifoQueue[Interpreter] = LifoQueue()  # the last one used is the one in the cache
+        first = self._interpreter()
+        (self._input,) = first.get_input_details()
+        self._outputs = [output["index"] for output in first.get_output_details()]
+        self._idle.put(first)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -23,6 +30,18 @@ class TfliteRunner:
 
     def run(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs in the model's order, each a copy that stays valid."""
-        self._interpreter.set_tensor(self._input["index"], batch)
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
+        try:
+            interpreter = self._idle.get_nowait()
+        except Empty:
+            interpreter = self._interpreter()
+        try:
+            interpreter.set_tensor(self._input["index"], batch)
+            interpreter.invoke()
+            return [interpreter.get_tensor(index) for index in self._outputs]
+        finally:
+            self._idle.put(interpreter)
+
+    def _interpreter(self) -> Interpreter:
+        interpreter = Interpreter(model_path=str(self._weights), num_threads=self._threads)
+        interpreter.allocate_tensors()
+        return interpreter

@@ -1,0 +1,189 @@
+"""`doorbus doctor`: what it makes of what it sees."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from doorbus import channels
+from doorbus.channels import SERVICES, Role
+from doorbus.cli.checks import Finding, Heard, Level, Observed, findings
+from doorbus.cli.common import Status
+from doorbus.cli.doctor import observe, report
+from doorbus.client import connect
+from doorbus.messages import Health, LockState, Manifest, RosterEntry, State
+from doorbus.service import Outbound
+from doorbus.snapshot import pack
+from doorbus.testing import MemoryBus
+
+AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+ROOT = channels.DEFAULT_ROOT
+
+
+def _health(role: Role, **changes: Any) -> Health:
+    health = Health(state=State.ONLINE, service=role.value, instance="one", version="0.1.0", at=AT, started_at=AT)
+    figures = {"gallery_version": 7.0} if role is Role.RECOGNIZER else {}
+    return health.model_copy(update={"figures": figures} | changes)
+
+
+SOUND = Observed(
+    now=AT,
+    services=tuple(Heard(_health(role), AT, live=True) for role in SERVICES),
+    doors={"front": LockState.LOCKED},
+    roster=Manifest(version=3, count=2, shards=("a" * 64,)),
+)
+
+
+def _without(role: Role, *instead: Heard) -> Observed:
+    others = tuple(one for one in SOUND.services if one.health.service != role)
+    return replace(SOUND, services=(*others, *instead))
+
+
+def _bad(seen: Observed) -> list[Finding]:
+    return [finding for finding in findings(seen) if finding.level is not Level.OK]
+
+
+def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    status = report(SOUND)
+
+    told = capsys.readouterr().out.splitlines()
+    assert status == Status.OK
+    assert all(line.startswith("ok ") for line in told)
+    assert "ok   recognizer/one: online, version 0.1.0, gallery version 7" in told
+    assert "ok   roster: 2 enrolled, version 3" in told
+    assert "ok   clocks: within 0.5 s of each other" in told
+
+
+@pytest.mark.parametrize(
+    ("seen", "level", "what", "state"),
+    [
+        (_without(Role.ACTUATOR), Level.FAIL, "actuator", "was never here"),
+        (
+            _without(Role.ACTUATOR, Heard(_health(Role.ACTUATOR, state=State.OFFLINE), AT, live=False)),
+            Level.FAIL,
+            "actuator",
+            "offline since 2026-06-01 12:00:00 UTC",
+        ),
+        (
+            _without(Role.CAPTURE, Heard(_health(Role.CAPTURE), AT + timedelta(seconds=60), live=False)),
+            Level.FAIL,
+            "capture/one",
+            "silent: its last word is 60 s old",
+        ),
+        (
+            _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, problem="the camera hangs"), AT, live=True)),
+            Level.FAIL,
+            "capture/one",
+            "the camera hangs",
+        ),
+        (
+            _without(Role.RECOGNIZER, Heard(_health(Role.RECOGNIZER, figures={}), AT, live=True)),
+            Level.FAIL,
+            "recognizer/one",
+            "has no gallery",
+        ),
+        (
+            _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, refused={"frame.stale": 3}), AT, live=True)),
+            Level.WARN,
+            "capture/one",
+            "refused 3 frame.stale",
+        ),
+        (
+            _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, refused={"frame.of_tomorrow": 1}), AT, live=True)),
+            Level.WARN,
+            "capture/one",
+            "refused 1 frame.of_tomorrow",
+        ),
+        (
+            _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, figures={"errors": 2.0}), AT, live=True)),
+            Level.WARN,
+            "capture/one",
+            "2 errors in its own work",
+        ),
+        (
+            _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, at=AT + timedelta(seconds=1)), AT, live=True)),
+            Level.WARN,
+            "clock of capture/one",
+            "1.0 s ahead of this machine",
+        ),
+        (
+            _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, at=AT - timedelta(hours=1)), AT, live=True)),
+            Level.FAIL,
+            "clock of capture/one",
+            "3600.0 s behind this machine",
+        ),
+        (replace(SOUND, doors={}), Level.FAIL, "doors", "no lock has ever reported its state"),
+        (replace(SOUND, doors={"front": LockState.JAMMED}), Level.FAIL, "door front", "JAMMED"),
+        (replace(SOUND, roster=None), Level.FAIL, "roster", "there is none"),
+        (replace(SOUND, roster_missing=1), Level.FAIL, "roster", "1 of 1 shards are missing"),
+        (
+            replace(SOUND, roster=Manifest(version=0, count=0, shards=())),
+            Level.WARN,
+            "roster",
+            "nobody is enrolled",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_wrong_is_found_with_the_way_out(
+    seen: Observed, level: Level, what: str, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = report(seen)
+
+    (bad,) = _bad(seen)
+    assert (bad.level, bad.what, bad.state) == (level, what, state)
+    assert bad.way_out
+    assert status == (Status.REFUSED if level is Level.FAIL else Status.OK)
+    assert f"{level.value:4} {what}: {state} - {bad.way_out}" in capsys.readouterr().out
+
+
+def test_a_replica_that_has_gone_is_a_warning_while_another_works() -> None:
+    gone = Heard(_health(Role.RECOGNIZER, state=State.OFFLINE, instance="two"), AT, live=False)
+
+    (bad,) = _bad(replace(SOUND, services=(*SOUND.services, gone)))
+
+    assert (bad.level, bad.what) == (Level.WARN, "recognizer/two")
+
+
+def _publish(bus: MemoryBus, role: Role) -> None:
+    ids = {"service": role.value, "instance": "one"}
+    bus.publish(Outbound(channels.HEALTH, _health(role, at=datetime.now(UTC)), ids).packet(ROOT))
+
+
+async def test_it_listens_until_all_have_spoken_and_no_longer() -> None:
+    bus = MemoryBus()
+    manifest, shards = pack([RosterEntry(person="alice")], 3)
+    bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(ROOT))
+    bus.publish(Outbound(channels.ROSTER_SHARD, shards[0], {"shard": "0"}).packet(ROOT))
+    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "front"}).packet(ROOT))
+    for role in SERVICES:
+        _publish(bus, role)
+
+    async with asyncio.timeout(20), connect(bus) as client:
+        observing = asyncio.create_task(observe(client, 3600))
+        while not any(packet.topic == "listening" for packet in bus.log):
+            await asyncio.sleep(0)
+            bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "front"}).packet(ROOT))
+            break
+        for role in SERVICES:
+            _publish(bus, role)
+        seen = await observing
+
+    assert [one.health.service for one in seen.services] == sorted(SERVICES)
+    assert all(one.live for one in seen.services)
+    assert (seen.roster, seen.roster_missing, dict(seen.doors)) == (manifest, 0, {"front": LockState.LOCKED})
+    assert _bad(seen) == []
+
+
+async def test_a_retained_health_alone_does_not_count_as_alive() -> None:
+    bus = MemoryBus()
+    for role in SERVICES:
+        _publish(bus, role)
+
+    async with connect(bus) as client:
+        seen = await observe(client, 0.3)
+
+    assert len(seen.services) == len(SERVICES)
+    assert not any(one.live for one in seen.services)

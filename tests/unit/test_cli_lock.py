@@ -1,0 +1,123 @@
+"""`doorbus unlock` and `lock`, with an actuator that answers as it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.cli.common import Status
+from doorbus.cli.lock import command
+from doorbus.client import Client, connect
+from doorbus.messages import Action, Decision, LockCommand, LockState, Outcome, Reason, Trigger
+from doorbus.service import Inbound, Outbound, Service, Subscription
+from doorbus.testing import FakeClock, MemoryBus, running
+
+FRONT = {"door": "front"}
+
+
+class Actuator(Service):
+    """Answers UNLOCK by a decision, after one on somebody else's command, and LOCK by a state."""
+
+    role = Role.ACTUATOR
+
+    def __init__(self, reason: Reason | None = None, state: LockState = LockState.LOCKED) -> None:
+        self.reason = reason
+        self.state = state
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        return (Subscription(channels.LOCK_COMMAND, self._on_command, FRONT),)
+
+    def connected(self) -> Iterable[Outbound]:
+        return (Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT),)
+
+    async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
+        if inbound.message.action is Action.LOCK:
+            return (Outbound(channels.LOCK_STATE, self.state, FRONT),)
+        if self.reason is None:
+            return ()
+        granted = self.reason is Reason.COMMANDED
+        decision = Decision(
+            outcome=Outcome.GRANTED if granted else Outcome.DENIED,
+            reason=self.reason,
+            trigger=Trigger.COMMAND,
+            at=inbound.at,
+            latency_ms=3.0 if granted else None,
+            command_id=inbound.message.id,
+        )
+        other = decision.model_copy(update={"command_id": "somebody else's", "reason": Reason.LOCKDOWN})
+        return [Outbound(channels.DECISION, each, FRONT) for each in (other, decision)]
+
+
+@asynccontextmanager
+async def _a_door(actuator: Actuator) -> AsyncIterator[Client]:
+    bus = MemoryBus()
+    async with asyncio.timeout(20), running(actuator, bus, FakeClock()), connect(bus) as client:
+        yield client
+
+
+def _unlock() -> LockCommand:
+    return LockCommand(action=Action.UNLOCK, id="mine", by="reception")
+
+
+async def test_a_granted_unlock_is_told_with_the_time_it_took(capsys: pytest.CaptureFixture[str]) -> None:
+    async with _a_door(Actuator(Reason.COMMANDED)) as client:
+        status = await command(client, "front", _unlock(), 5)
+
+    assert status == Status.OK == 0
+    assert capsys.readouterr().out.strip().endswith("front: granted commanded in 3 ms")
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (Reason.COOLDOWN, "front: denied cooldown (it was opened a moment ago; try again in some seconds)"),
+        (Reason.CODE_MISSING, "front: denied code_missing (give the one-time password with --code)"),
+        (Reason.LOCKDOWN, "front: denied lockdown"),
+    ],
+)
+async def test_a_denied_unlock_is_told_with_its_reason_and_the_way_out(
+    reason: Reason, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with _a_door(Actuator(reason)) as client:
+        status = await command(client, "front", _unlock(), 5)
+
+    assert status == Status.REFUSED == 1
+    assert told in capsys.readouterr().out
+
+
+async def test_no_answer_is_told_apart_from_a_denial(capsys: pytest.CaptureFixture[str]) -> None:
+    async with _a_door(Actuator()) as client:
+        status = await command(client, "front", _unlock(), 0.1)
+
+    assert status == Status.NO_ANSWER == 2
+    assert "front: no answer within 0.1 s; is its actuator running?" in capsys.readouterr().out
+
+
+async def test_lock_is_done_when_the_door_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    async with _a_door(Actuator()) as client:
+        status = await command(client, "front", LockCommand(action=Action.LOCK), 5)
+
+    assert status == Status.OK
+    assert "front: LOCKED" in capsys.readouterr().out
+
+
+async def test_lock_of_a_jammed_door_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    async with _a_door(Actuator(state=LockState.JAMMED)) as client:
+        status = await command(client, "front", LockCommand(action=Action.LOCK), 5)
+
+    assert status == Status.REFUSED
+    assert "front: JAMMED" in capsys.readouterr().out
+
+
+async def test_a_retained_state_is_no_answer_to_lock() -> None:
+    bus = MemoryBus()
+    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT).packet(channels.DEFAULT_ROOT))
+
+    async with connect(bus) as client:
+        status = await command(client, "front", LockCommand(action=Action.LOCK), 0.1)
+
+    assert status == Status.NO_ANSWER

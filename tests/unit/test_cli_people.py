@@ -1,0 +1,199 @@
+"""`doorbus enrol`, `people`, `update` and `remove`, with an enroller that answers as it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.cli.common import Status
+from doorbus.cli.people import enrol_pictures, list_people, request
+from doorbus.client import Client, connect
+from doorbus.messages import Enrol, ErrorCode, Fault, Remove, Result, RosterEntry, Update
+from doorbus.messages import Status as ResultStatus
+from doorbus.service import Inbound, Outbound, Service, Subscription
+from doorbus.snapshot import pack
+from doorbus.testing import FakeClock, MemoryBus, running
+
+ROOT = channels.DEFAULT_ROOT
+JPEG = b"\xff\xd8\xff\xe0 "
+
+
+class Enroller(Service):
+    """Takes every picture but those that say no, and answers somebody else first."""
+
+    role = Role.ENROLLER
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self.silent = silent
+        self.asked: list[object] = []
+        self.samples = 0
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        return tuple(Subscription(one, self._on_request) for one in (channels.ENROL, channels.UPDATE, channels.REMOVE))
+
+    async def _on_request(self, inbound: Inbound[Any]) -> Iterable[Outbound]:
+        self.asked.append(inbound.message)
+        if self.silent:
+            return ()
+        no = isinstance(inbound.message, Enrol) and b"no face" in inbound.message.jpeg
+        self.samples += isinstance(inbound.message, Enrol) and not no
+        result = Result(
+            status=ResultStatus.ERROR if no else ResultStatus.OK,
+            action=inbound.channel.name,
+            person=inbound.ids["person"],
+            at=inbound.at,
+            samples=self.samples,
+            error=Fault(code=ErrorCode.NO_FACE, message="there is \x1b[2Jno face") if no else None,
+        )
+        (reply,) = inbound.reply(result)
+        stray = Outbound(reply.channel, result, reply.ids, correlation=b"another question")
+        return (stray, reply)
+
+
+@asynccontextmanager
+async def _an_office(enroller: Enroller) -> AsyncIterator[Client]:
+    bus = MemoryBus()
+    async with asyncio.timeout(20), running(enroller, bus, FakeClock()), connect(bus) as client:
+        yield client
+
+
+def _pictures(folder: Path, **contents: bytes) -> list[Path]:
+    for name, content in contents.items():
+        (folder / f"{name}.jpg").write_bytes(JPEG + content)
+    return [folder / f"{name}.jpg" for name in contents]
+
+
+async def test_each_picture_has_its_result_and_the_name_is_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enroller = Enroller()
+    async with _an_office(enroller) as client:
+        status = await enrol_pictures(client, "alice", _pictures(tmp_path, a=b"1", b=b"2"), Update(name="Alice"), 5)
+
+    told = capsys.readouterr().out
+    assert status == Status.OK
+    assert f"{tmp_path}/a.jpg: ok alice has 1 sample\n" in told
+    assert f"{tmp_path}/b.jpg: ok alice has 2 samples\n" in told
+    assert "alice: name: ok set" in told
+    assert enroller.asked == [Enrol(jpeg=JPEG + b"1"), Enrol(jpeg=JPEG + b"2"), Update(name="Alice")]
+
+
+async def test_a_refused_picture_is_told_and_does_not_keep_the_next_one_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with _an_office(Enroller()) as client:
+        status = await enrol_pictures(client, "alice", _pictures(tmp_path, a=b"no face", b=b"2"), None, 5)
+
+    told = capsys.readouterr().out
+    assert status == Status.REFUSED
+    assert "a.jpg: no_face there is ?[2Jno face" in told
+    assert "b.jpg: ok alice has 1 sample" in told
+
+
+async def test_no_name_is_set_when_no_picture_was_taken(tmp_path: Path) -> None:
+    enroller = Enroller()
+    async with _an_office(enroller) as client:
+        status = await enrol_pictures(client, "alice", _pictures(tmp_path, a=b"no face"), Update(name="Alice"), 5)
+
+    assert status == Status.REFUSED
+    assert [type(message) for message in enroller.asked] == [Enrol]
+
+
+async def test_a_picture_that_no_enroller_would_take_is_not_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enroller = Enroller()
+    async with _an_office(enroller) as client:
+        pictures = _pictures(tmp_path, huge=bytes(channels.ENROL.max_bytes))
+        status = await enrol_pictures(client, "alice", pictures, None, 5)
+
+    assert status == Status.REFUSED
+    assert enroller.asked == []
+    assert "huge.jpg: too large at most 8 MiB are taken" in capsys.readouterr().err
+
+
+async def test_when_nobody_answers_the_other_pictures_are_not_tried(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enroller = Enroller(silent=True)
+    async with _an_office(enroller) as client:
+        status = await enrol_pictures(client, "alice", _pictures(tmp_path, a=b"1", b=b"2"), None, 0.1)
+
+    assert status == Status.NO_ANSWER
+    assert len(enroller.asked) == 1
+    assert "no answer within 0.1 s; is the enroller running?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "told"), [(Remove(), "alice: ok forgotten"), (Update(enabled=False), "alice: ok changed")]
+)
+async def test_a_request_is_answered(message: Remove | Update, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    enroller = Enroller()
+    channel: channels.Channel[Any] = channels.REMOVE if isinstance(message, Remove) else channels.UPDATE
+    async with _an_office(enroller) as client:
+        status = await request(client, channel, message, "alice", 5)
+
+    assert status == Status.OK
+    assert enroller.asked == [message]
+    assert told in capsys.readouterr().out
+
+
+def _publish_roster(bus: MemoryBus, *people: RosterEntry, leave_out: int = 0) -> None:
+    manifest, shards = pack(people, 1)
+    bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(ROOT))
+    for index, shard in enumerate(shards[leave_out:]):
+        bus.publish(Outbound(channels.ROSTER_SHARD, shard, {"shard": str(index)}).packet(ROOT))
+
+
+async def test_people_are_listed_with_their_rights(capsys: pytest.CaptureFixture[str]) -> None:
+    bus = MemoryBus()
+    bob = RosterEntry(
+        person="bob",
+        name="Bob [red]\x1b",
+        enabled=False,
+        doors=("front",),
+        valid_until=datetime(2026, 12, 1, tzinfo=UTC),
+        hours="Mo-Fr",
+        threshold=0.9,
+    )
+    _publish_roster(bus, bob, RosterEntry(person="alice"))
+
+    async with connect(bus) as client:
+        status = await list_people(client, 5)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert status == Status.OK
+    assert [line.split()[0] for line in lines] == ["person", "alice", "bob"]
+    assert "Bob [red]?" in lines[2]
+    assert all(word in lines[2] for word in ("no", "front", "2026-1", "Mo-Fr", "0.9"))
+    assert lines[1].split() == ["alice", "yes", "all", "always", "any"]
+
+
+async def test_an_empty_roster_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    bus = MemoryBus()
+    _publish_roster(bus)
+
+    async with connect(bus) as client:
+        status = await list_people(client, 5)
+
+    assert status == Status.OK
+    assert "Nobody is enrolled: doorbus enrol" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("published", [True, False])
+async def test_a_roster_that_is_not_whole_is_not_listed(capsys: pytest.CaptureFixture[str], *, published: bool) -> None:
+    bus = MemoryBus()
+    if published:
+        _publish_roster(bus, RosterEntry(person="alice"), leave_out=1)
+
+    async with connect(bus) as client:
+        status = await list_people(client, 0.1)
+
+    assert status == Status.NO_ANSWER
+    assert "no whole roster within 0.1 s" in capsys.readouterr().err
