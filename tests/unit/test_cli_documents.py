@@ -1,8 +1,10 @@
 """The `doorbus` command as it is typed, where no broker is needed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from pydantic import Field, SecretStr
 from typer.testing import CliRunner
 
@@ -25,6 +27,13 @@ class LampSettings(CommonSettings):
     """Settings of the lamp's process."""
 
     lamp: Lamp = Lamp()
+
+
+@pytest.fixture(autouse=True)
+def _put_back() -> Iterator[None]:
+    """Logging as it was."""
+    yield
+    structlog.reset_defaults()
 
 
 def _run(*arguments: str) -> tuple[int, str]:

@@ -67,7 +67,7 @@ async def test_a_granted_unlock_is_told_with_the_time_it_took(capsys: pytest.Cap
     async with _a_door(Actuator(Reason.COMMANDED)) as client:
         status = await command(client, "front", _unlock(), 5)
 
-    assert status == Status.OK == 0
+    assert status == Status.OK
     assert capsys.readouterr().out.strip().endswith("front: granted commanded in 3 ms")
 
 
@@ -85,7 +85,7 @@ async def test_a_denied_unlock_is_told_with_its_reason_and_the_way_out(
     async with _a_door(Actuator(reason)) as client:
         status = await command(client, "front", _unlock(), 5)
 
-    assert status == Status.REFUSED == 1
+    assert status == Status.REFUSED
     assert told in capsys.readouterr().out
 
 
@@ -93,7 +93,7 @@ async def test_no_answer_is_told_apart_from_a_denial(capsys: pytest.CaptureFixtu
     async with _a_door(Actuator()) as client:
         status = await command(client, "front", _unlock(), 0.1)
 
-    assert status == Status.NO_ANSWER == 2
+    assert status == Status.NO_ANSWER
     assert "front: no answer within 0.1 s; is its actuator running?" in capsys.readouterr().out
 
 

@@ -11,13 +11,13 @@ from doorbus.cli.watch import watch
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A door lock on an MQTT bus."
 )
-panels: dict[str, tuple[Callable[..., None], ...]] = {
-    "Doors": (lock.unlock, lock.lock),
-    "People": (people.enrol, people.people, people.update, people.remove),
-    "System": (watch, doctor),
-    "Documents": (documents.acl, documents.asyncapi, documents.env_example),
+panels: dict[Callable[..., None], str] = {
+    **dict.fromkeys((lock.unlock, lock.lock), "Doors"),
+    **dict.fromkeys((people.enrol, people.people, people.update, people.remove), "People"),
+    **dict.fromkeys((watch, doctor), "System"),
+    **dict.fromkeys((documents.acl, documents.asyncapi, documents.env_example), "Documents"),
 }
-for panel, command in ((panel, command) for panel in panels for command in panels[panel]):
+for command, panel in panels.items():
     app.command(rich_help_panel=panel)(command)
 
 
