@@ -58,10 +58,9 @@ def clean(text: str) -> str:
 
 
 def line(*parts: str | tuple[str, str]) -> Text:
-    """One line of text; a pair is a text and its style."""
-    return Text(" ").join(
-        Text(clean(part)) if isinstance(part, str) else Text(clean(part[0]), part[1]) for part in parts
-    )
+    """One line of text, empty parts left out; a pair is a text and its style."""
+    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+    return Text(" ").join(Text(clean(text), style) for text, style in pairs if text)
 
 
 @dataclass(frozen=True)

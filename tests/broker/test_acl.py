@@ -1,0 +1,159 @@
+"""Who may send and read what, proved on a real mosquitto by what is delivered."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from doorbus.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Channel, Role
+from doorbus.local import Broker
+from doorbus.wire import Connection, ConnectionLost, Filter, Packet
+
+ROOT = DEFAULT_ROOT
+Matrix = dict[tuple[Role, str], frozenset[Role]]
+
+
+@dataclass
+class Listener:
+    """A connection, and what reached it."""
+
+    connection: Connection
+    heard: list[Packet] = field(default_factory=list)
+
+    async def caught_up(self) -> None:
+        """Wait until everything that the broker had queued for us before has arrived: it answers in order."""
+        await self.connection.publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))
+
+
+@asynccontextmanager
+async def _listener(
+    broker: Broker, role: Role, *filters: Filter, will: Packet | None = None
+) -> AsyncIterator[Listener]:
+    heard: list[Packet] = []
+    name = f"listener-{role}-{id(heard)}"
+    async with broker.transport(role).connect(client_id=name, will=will, deliver=heard.append) as connection:
+        await connection.subscribe(filters)
+        yield Listener(connection, heard)
+
+
+def _topic(channel: Channel[Any], role: Role) -> str:
+    """The topic that `role` tries; each role has ids of its own, except where the id is a service's name."""
+    ids = dict.fromkeys(channel.parameters, f"by-{role}") | ({"service": role.value} if channel is HEALTH else {})
+    return channel.topic(ROOT, **ids)
+
+
+@pytest.fixture(scope="module")
+async def matrix(broker: Broker) -> Matrix:
+    """Which roles received what which role sent on which channel. Every role subscribes to everything."""
+    async with AsyncExitStack() as stack:
+        listeners = {
+            role: await stack.enter_async_context(_listener(broker, role, Filter("#"), Filter("$SYS/#")))
+            for role in Role
+        }
+        sent: dict[tuple[Role, str], bytes] = {}
+        for role, listener in listeners.items():
+            for channel in CHANNELS:
+                marker = f"{role} on {channel.name}".encode()
+                sent[role, channel.name] = marker
+                await listener.connection.publish(Packet(_topic(channel, role), marker, qos=channel.qos))
+        for listener in (*listeners.values(), *listeners.values()):  # everybody has sent, then everybody has heard
+            await listener.caught_up()
+        heard = {role: {packet.payload for packet in listener.heard} for role, listener in listeners.items()}
+    return {key: frozenset(role for role in Role if marker in heard[role]) for key, marker in sent.items()}
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda one: one.name)
+@pytest.mark.parametrize("sender", Role)
+def test_only_who_may_send_is_heard_and_only_by_who_may_read(
+    matrix: Matrix, sender: Role, channel: Channel[Any]
+) -> None:
+    allowed = channel.receivers if sender in channel.senders else frozenset()
+
+    assert matrix[sender, channel.name] == allowed
+
+
+async def test_no_role_reads_or_writes_anything_outside_the_table(broker: Broker) -> None:
+    topics = [
+        *(f"{ROOT}/{rest}" for rest in ("anything", "door", "door/x/lock/set/deeper", "gallery", "gallery/secret")),
+        "doorbus/v2/door/x/lock/set",
+        "door/x/lock/set",
+        "homeassistant/lock/x/config",
+        "$SYS/broker/load",
+    ]
+    heard: list[Packet] = []
+    async with AsyncExitStack() as stack:
+        for role in Role:
+            filters = [Filter("#"), Filter("$SYS/#", replay=True), Filter("homeassistant/#")]
+            listener = await stack.enter_async_context(_listener(broker, role, *filters))
+            for topic in topics:
+                await listener.connection.publish(Packet(topic, b"outside", qos=1))
+            await listener.caught_up()
+            heard += listener.heard
+
+    assert [packet for packet in heard if packet.payload == b"outside" or packet.topic.startswith("$SYS")] == []
+
+
+@pytest.mark.parametrize("pretender", SERVICES)
+async def test_no_service_speaks_for_the_health_of_another(broker: Broker, pretender: Role) -> None:
+    async with (
+        _listener(broker, Role.VIEWER, Filter(HEALTH.filter(ROOT))) as viewer,
+        _listener(broker, pretender) as service,
+    ):
+        for claimed in Role:
+            topic = HEALTH.topic(ROOT, service=claimed.value, instance=f"claimed-by-{pretender}")
+            await service.connection.publish(Packet(topic, claimed.value.encode(), qos=1))
+        await viewer.caught_up()
+
+    assert [packet.payload for packet in viewer.heard] == [pretender.value.encode()]
+
+
+async def test_retained_templates_are_replayed_to_recognizers_only(broker: Broker) -> None:
+    topic = GALLERY_SHARD.topic(ROOT, shard="replayed")
+    async with _listener(broker, Role.ENROLLER) as enroller:
+        await enroller.connection.publish(Packet(topic, b"sealed", qos=1, retain=True))
+    readers = set()
+    for role in Role:
+        async with _listener(broker, role, Filter("#", replay=True), Filter(topic, replay=True)) as listener:
+            await listener.caught_up()
+            if any(packet.topic == topic for packet in listener.heard):
+                readers.add(role)
+
+    assert readers == {Role.RECOGNIZER}
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role not in GALLERY_SHARD.receivers])
+async def test_a_shared_subscription_is_no_way_round_the_rules(broker: Broker, role: Role) -> None:
+    topic = GALLERY_SHARD.topic(ROOT, shard=f"shared-{role}")
+    share = f"$share/{role}/{GALLERY_SHARD.filter(ROOT)}"
+    async with _listener(broker, role, Filter(share)) as thief, _listener(broker, Role.ENROLLER) as enroller:
+        await enroller.connection.publish(Packet(topic, b"sealed", qos=1))
+        await thief.caught_up()
+
+        assert thief.heard == []
+
+
+async def test_a_last_will_is_no_way_round_the_rules(broker: Broker) -> None:
+    will = Packet(f"{ROOT}/door/willed/lock/set", b"UNLOCK", qos=1)
+    allowed = Packet(HEALTH.topic(ROOT, service="capture", instance="willed"), b"offline", qos=1)
+    async with _listener(broker, Role.OPERATOR, Filter(f"{ROOT}/#")) as operator:
+        for one in (will, allowed):
+            await _break_off(broker, one)
+        await operator.caught_up()
+        heard = [packet.payload for packet in operator.heard if packet.topic in (will.topic, allowed.topic)]
+
+    assert heard == [b"offline"]
+
+
+async def _break_off(broker: Broker, will: Packet) -> None:
+    """Connect twice as one client, so that the broker breaks the first connection off and sends its will."""
+    transport = broker.transport(Role.CAPTURE)
+    first = transport.connect(client_id="willed", will=will, deliver=lambda _: None)
+    second = transport.connect(client_id="willed", will=None, deliver=lambda _: None)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(contextlib.suppress(ConnectionLost))  # what the first one ends by
+        await stack.enter_async_context(first)
+        async with second as connection:
+            await connection.publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))
