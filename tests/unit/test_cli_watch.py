@@ -184,3 +184,4 @@ async def test_a_watcher_tells_what_is_there_and_what_comes() -> None:
     assert "front decision granted" in lines[1]
     assert told.get_nowait() == "broker 127.0.0.1:1883: Connection refused"
     assert not watcher.scene.connected
+    assert "granted" in _shown(watcher.scene)

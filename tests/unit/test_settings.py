@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import structlog
 from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from doorbus.settings import CommonSettings, Section, ServiceSettings, load
 
@@ -175,3 +176,12 @@ def test_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert end.value.code == 0
     assert all(option in text for option in ("--lamp.watts", "--broker.host", "--root", "--instance"))
     assert "Power, in watts." in text
+
+
+def test_a_secret_may_come_from_a_file_that_bears_its_name(tmp_path: Path) -> None:
+    class InContainer(LampSettings):
+        model_config = SettingsConfigDict(secrets_dir=tmp_path)
+
+    (tmp_path / "doorbus_broker__password").write_text("hunter2\n")
+
+    assert load(InContainer, []).password("lamp") == "hunter2"

@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -158,7 +157,7 @@ def test_sealed_shards_cannot_be_swapped_or_moved_to_another_version() -> None:
 
 @pytest.mark.parametrize(
     "shard",
-    [b"", b"not deflated", zlib.compress(b"not json"), zlib.compress(b"[]"), zlib.compress(b'[{"person": "A B"}]')],
+    [b"", b"not json", b"[]", b"{}", b'[{"person": "A B"}]', b'[{"person": "alice", "sudo": true}]'],
 )
 def test_a_shard_that_is_not_what_the_manifest_says_is_refused(shard: bytes) -> None:
     manifest = Manifest(version=1, count=1, shards=("0" * 64,))
@@ -167,15 +166,8 @@ def test_a_shard_that_is_not_what_the_manifest_says_is_refused(shard: bytes) -> 
         unpack(Snapshot(manifest, (shard,)), RosterEntry)
 
 
-def test_a_shard_that_would_fill_the_memory_is_refused() -> None:
-    bomb = zlib.compress(b"[" + b" " * (80 * 1024 * 1024) + b"]", 1)
-
-    with pytest.raises(Refused):
-        unpack(Snapshot(Manifest(version=1, count=0, shards=("0" * 64,)), (bomb,)), RosterEntry)
-
-
 @settings(deadline=None)
-@given(st.binary(max_size=200) | st.text(max_size=50).map(lambda text: zlib.compress(text.encode())))
+@given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
 def test_any_bytes_as_a_shard_are_a_map_or_refused(shard: bytes) -> None:
     with contextlib.suppress(Refused):
         assert unpack(Snapshot(Manifest(version=1, count=0, shards=("0" * 64,)), (shard,)), RosterEntry) == ()

@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from doorbus import __version__, messages
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, SLUG, Channel, Retain, Role
+from doorbus.channels import CHANNELS, DEFAULT_ROOT, ROSTER_SHARD, SLUG, Channel, Retain, Role
 from doorbus.codec import json_schema
-from doorbus.messages import Picture
+from doorbus.messages import Picture, RosterEntry
 from doorbus.wire import Packet
 
 _HEADER = """\
@@ -23,8 +23,8 @@ _HEADER = """\
 """
 _INTRODUCTION = f"""\
 A door lock that knows faces, as services on an MQTT 5 bus. Every address below stands under a root, `{DEFAULT_ROOT}`
-unless configured otherwise; a breaking change of a message moves it to `v2`. Times are RFC 3339 in UTC. Unknown fields are
-refused. Every topic is for the users that its operations name and for nobody else.
+unless configured otherwise; a breaking change of a message moves it to `v2`. Times are RFC 3339 in UTC. Unknown fields
+are refused. Every topic is for the users that its operations name and for nobody else.
 """
 _RETAIN = {
     Retain.NEVER: "Sent without the retain flag.",
@@ -151,6 +151,8 @@ def _message(channel: Channel[Any]) -> dict[str, Any]:
 
 def _payload(channel: Channel[Any]) -> dict[str, Any]:
     model = channel.codec.model
+    if channel is ROSTER_SHARD:
+        return {"type": "array", "items": {"$ref": f"#/components/schemas/{RosterEntry.__name__}"}}
     if channel.codec.content_type == "application/json":
         reference = {"$ref": f"#/components/schemas/{model.__name__}"}
         if model is messages.LockCommand:
@@ -204,6 +206,9 @@ def _schemas() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for channel in CHANNELS:
         model = channel.codec.model
+        if channel is ROSTER_SHARD:
+            found[RosterEntry.__name__] = RosterEntry.model_json_schema()
+            continue
         schema = json_schema(channel.codec)
         found |= schema.pop("$defs", {})
         if channel.codec.content_type == "application/json" or issubclass(model, StrEnum):

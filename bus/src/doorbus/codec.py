@@ -225,8 +225,10 @@ class Empty(Generic[B]):
 class Raw:
     """Bytes that their reader checks by itself, such as a shard of a snapshot. Empty bytes delete a retained one."""
 
-    content_type = "application/octet-stream"
     model = bytes
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
 
     def encode(self, message: bytes) -> Body:
         """The bytes."""
@@ -243,4 +245,6 @@ def json_schema(codec: Codec[Any]) -> dict[str, Any]:
         return codec.model.model_json_schema(ref_template="#/components/schemas/{model}")
     if issubclass(codec.model, StrEnum):
         return {"type": "string", "enum": [word.value for word in codec.model]}
+    if codec.content_type == "application/json":
+        return {"type": "array", "items": {"type": "object"}}
     return {"type": "string", "format": "binary"}

@@ -5,7 +5,6 @@ rest without a word. A reader swaps a snapshot in only when every shard matches 
 """
 
 import hashlib
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -17,8 +16,6 @@ from doorbus.messages import Manifest, Message
 
 SHARD_BYTES = 256 * 1024
 MAX_SHARDS = 64
-_MAX_UNPACKED = 64 * 1024 * 1024
-_FAST = 1  # zlib's level: base64 of templates gives up a quarter at once, and nothing more for ten times the time
 
 E = TypeVar("E", bound=Message)
 
@@ -48,14 +45,13 @@ def pack(
 ) -> tuple[Manifest, tuple[bytes, ...]]:
     """The manifest and shards that carry `entries`, in their order; sealed when there is a seal.
 
-    A shard is a JSON array, deflated. Shards aim at 256 KiB before compression, and there are at most 64.
+    A shard is a JSON array. Shards aim at 256 KiB, and there are at most 64.
     """
     texts = [entry.model_dump_json(exclude_none=True).encode() for entry in entries]
     wanted = -(-sum(map(len, texts)) // SHARD_BYTES)
     number = max(1, min(MAX_SHARDS, wanted))
     shards = tuple(
-        _sealed(zlib.compress(b"[" + b",".join(texts[index::number]) + b"]", _FAST), version, index, seal)
-        for index in range(number)
+        _sealed(b"[" + b",".join(texts[index::number]) + b"]", version, index, seal) for index in range(number)
     )
     digests = tuple(hashlib.sha256(shard).hexdigest() for shard in shards)
     return Manifest(version=version, count=len(texts), shards=digests, model=model), shards
@@ -67,13 +63,9 @@ def unpack(snapshot: Snapshot, entry: type[E], seal: Sealing | None = None) -> t
     entries: list[E] = []
     for index, shard in enumerate(snapshot.shards):
         purpose = _purpose(snapshot.manifest.version, index)
-        packed = seal.unseal(shard, purpose) if seal else shard
+        text = seal.unseal(shard, purpose) if seal else shard
         try:
-            inflater = zlib.decompressobj()
-            text = inflater.decompress(packed, _MAX_UNPACKED)
             entries += adapter.validate_json(text, strict=True)
-        except zlib.error:
-            raise Refused(Refusal.WRONG_SHAPE, f"shard {index} is not deflated JSON") from None
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
             raise Refused(Refusal.WRONG_SHAPE, f"shard {index}: {first['loc']}: {first['msg']}") from None

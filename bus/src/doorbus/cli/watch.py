@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ class Watcher:
     async def follow(self, client: Client) -> None:
         """Watch until the connection is lost, which ends it by `ConnectionLost`."""
         await client.listen(*CHANNELS)
-        self.scene = Scene()
+        self.scene = replace(self.scene, connected=True)
         async for event in client.events():
             self._take(event, datetime.now(UTC))
 
@@ -49,7 +50,7 @@ class Watcher:
 
     def lost(self, why: str) -> None:
         """The broker is away."""
-        self.scene = Scene(connected=False)
+        self.scene = replace(self.scene, connected=False)
         if self._tell is not None:
             self._tell(why)
 
