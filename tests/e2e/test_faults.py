@@ -8,6 +8,7 @@ from doorbus import channels
 from doorbus.channels import Role
 from doorbus.client import connect
 from doorbus.messages import LockState, Outcome, Reason, State, Trigger
+from doorbus.wire import Packet
 from support import CAMERA, LISTEN, ROOT, Door, at_the_door
 
 TOPIC = f"{ROOT}/door/front/lock/set"
@@ -70,6 +71,23 @@ async def test_a_retained_unlock_does_not_open_after_a_restart_of_everything(
     await stack.start_all()
     async with at_the_door(stack) as door:
         assert (await door.opens_for(jpeg["obama2"])).person == "obama"
+        assert door.openings == before + 1
+
+
+async def test_a_retained_frame_does_not_open_however_many_replicas_connect(
+    own_door: Door, jpeg: dict[str, bytes]
+) -> None:
+    stack = own_door.stack
+    topic = f"{ROOT}/door/front/frame/{CAMERA}"
+    health = await own_door.health(Role.RECOGNIZER)
+    await own_door.operator.send_packet(Packet(topic, jpeg["obama2"], retain=True))
+    await own_door.counted(Role.RECOGNIZER, "frame.retained", health)
+    before = own_door.openings
+    for replica in ("second", "third", "fourth"):
+        await stack.start(Role.RECOGNIZER, {}, instance=replica)
+    await stack.broker.restart()
+    async with at_the_door(stack) as door:
+        assert (await door.opens_for(jpeg["obama3"])).person == "obama"
         assert door.openings == before + 1
 
 

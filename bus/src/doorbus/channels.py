@@ -40,7 +40,8 @@ class Retain(StrEnum):
     NEVER = "never"
     """Sent without; a receiver does not mind one."""
     REFUSED = "refused"
-    """Sent without; a receiver refuses a message that carries one, because it may be older than it looks."""
+    """Sent without; a receiver refuses a message that carries one, because it may be older than it looks: a frame
+    without a time of its own would be replayed as a new one to every replica that connects."""
     YES = "yes"
     """The broker keeps the last message and replays it to whoever subscribes."""
 
@@ -106,6 +107,7 @@ FRAME = Channel(
     codec=codec.Jpeg(messages.Frame),
     summary="A picture of what a camera sees.",
     qos=0,
+    retain=Retain.REFUSED,
     expiry=2,
     max_bytes=8 * MIB,
     senders=frozenset({Role.CAPTURE, Role.OPERATOR}),
@@ -117,6 +119,7 @@ RECOGNITION = Channel(
     codec=codec.Json(messages.Recognition),
     summary="Who is on a frame, and how sure a recognizer is.",
     qos=1,
+    retain=Retain.REFUSED,
     expiry=5,
     senders=frozenset({Role.RECOGNIZER}),
     receivers=_READERS | {Role.ACTUATOR},
