@@ -1,13 +1,19 @@
 """Fixtures that several kinds of tests share."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from doorbus.local import Broker, Stack, free_port, stack
 
 REPOSITORY = Path(__file__).parent.parent
+
+# How long an example takes says more of the machine than of the code. CI tries the same examples each time.
+settings.register_profile("doorbus", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("doorbus")
 
 
 @pytest.fixture(scope="session")

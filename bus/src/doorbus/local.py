@@ -1,7 +1,7 @@
 """A whole doorbus on this machine: credentials and broker files under var/, and the processes.
 
-`python -m doorbus.local broker` prepares and becomes the broker; the Procfile uses it. Tests, benches and the demo
-start the same processes through `Stack`.
+`python -m doorbus.local prepare` writes the files, `python -m doorbus.local broker` does so and becomes the broker; the
+Procfile uses it. Tests, benches and the demo start the same processes through `Stack`.
 """
 
 import asyncio
@@ -304,12 +304,16 @@ def _become_broker(settings: CommonSettings) -> None:
 
 
 def main() -> int:
-    """`python -m doorbus.local broker`."""
-    if sys.argv[1:2] != ["broker"]:
-        print("usage: python -m doorbus.local broker [--broker.port PORT]", file=sys.stderr)  # noqa: T201
+    """`python -m doorbus.local prepare` and `broker`."""
+    if sys.argv[1:2] not in (["prepare"], ["broker"]):
+        print("usage: python -m doorbus.local prepare|broker [--broker.port PORT]", file=sys.stderr)  # noqa: T201
         return 2
     try:
-        _become_broker(load(CommonSettings, sys.argv[2:]))
+        settings = load(CommonSettings, sys.argv[2:])
+        if sys.argv[1] == "broker":
+            _become_broker(settings)
+        else:
+            prepare(settings.var, settings.broker.port)
     except LocalError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

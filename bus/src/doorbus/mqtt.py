@@ -22,7 +22,7 @@ _FAILURE = 0x80
 
 
 class MqttTransport:
-    """One broker, one user."""
+    """One broker, one user. A password that is a function is asked for at every connect: its file may come or change."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class MqttTransport:
         port: int,
         *,
         username: str | None = None,
-        password: str | None = None,
+        password: str | Callable[[], str | None] | None = None,
         tls: ssl.SSLContext | None = None,
         keepalive: int = 15,
         timeout: float = 5.0,
@@ -55,7 +55,7 @@ class MqttTransport:
             self._host,
             self._port,
             username=self._username,
-            password=self._password,
+            password=self._password() if callable(self._password) else self._password,
             identifier=client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,

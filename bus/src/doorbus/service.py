@@ -357,7 +357,7 @@ async def _serve(service: Service, settings: ServiceSettings, clock: Clock) -> i
         broker.host,
         broker.port,
         username=broker.username or service.role,
-        password=settings.password(service.role),
+        password=lambda: settings.password(service.role),
         tls=broker.tls_context(),
         keepalive=broker.keepalive_seconds,
     )
