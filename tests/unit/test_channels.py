@@ -1,7 +1,7 @@
 """Topics, ids and filters of the channel table."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.channels import CHANNELS, FRAME, LOCK_COMMAND, SLUG, channel_of
@@ -58,7 +58,6 @@ def test_a_channel_covers_topics_of_its_shape_with_ids_that_are_wrong() -> None:
     assert not LOCK_COMMAND.covers("doorbusXv1", "doorbus/v1/door/front/lock/set")
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(CHANNELS), st.lists(SLUGS, min_size=2, max_size=2), st.sampled_from(["doorbus/v1", "a", "x/y/z"])
 )

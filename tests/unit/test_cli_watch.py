@@ -5,7 +5,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -105,7 +105,6 @@ def test_each_event_is_one_plain_line() -> None:
     assert _plain(_health(problem="the camera is silent")) == "capture/porch health online the camera is silent"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_nothing_from_the_bus_reaches_the_terminal_as_a_command(text: str) -> None:
     scene = fold(Scene(), _health(problem=text, refused={text: 1}), AT)

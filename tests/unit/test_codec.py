@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus import channels
@@ -197,7 +197,6 @@ USER = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(channel=st.sampled_from(CHANNELS), payload=PAYLOADS, user=USER)
 def test_any_packet_is_a_message_or_a_refusal(
     channel: Channel[Any], payload: bytes, user: list[tuple[str, str]]

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.inbox import Inbox
@@ -90,7 +90,6 @@ async def test_waiting_ends_with_a_packet_before_the_time_has_come() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 50])
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["frame/a", "frame/b", "command", "other"]), st.binary(max_size=2)), max_size=40)
 )

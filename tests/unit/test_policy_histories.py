@@ -263,7 +263,7 @@ class History:
         return face.person == person and face.confidence >= min(0.8, own or 1.0) and alive and clear
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(some_rules, st.lists(happenings, max_size=60))
 def test_the_door_never_opens_against_the_rules(rules: Rules, story: list[Happening]) -> None:
     history = History(rules)
@@ -274,7 +274,7 @@ def test_the_door_never_opens_against_the_rules(rules: Rules, story: list[Happen
     assert len(history.grants) <= len(story)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(some_rules, st.lists(happenings, max_size=40))
 def test_whatever_happened_a_resident_gets_in_in_the_end(rules: Rules, story: list[Happening]) -> None:
     history = History(rules)
@@ -298,7 +298,7 @@ def test_whatever_happened_a_resident_gets_in_in_the_end(rules: Rules, story: li
     assert len(history.grants) == before + 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(some_rules, st.lists(happenings, max_size=60))
 def test_equal_denials_are_told_at_most_once_a_second_and_none_is_left_untold(
     rules: Rules, story: list[Happening]
@@ -316,7 +316,7 @@ def test_equal_denials_are_told_at_most_once_a_second_and_none_is_left_untold(
     assert history.state.tallies == {}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(some_rules, st.lists(happenings, max_size=40))
 def test_a_decision_depends_on_nothing_but_its_arguments(rules: Rules, story: list[Happening]) -> None:
     one, other = History(rules), History(rules)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.codec import Refusal, Refused
@@ -20,19 +20,16 @@ def _refused(seal: Seal, data: bytes, purpose: str) -> bool:
     return refused.value.reason is Refusal.UNSEALED
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.text(max_size=20))
 def test_what_was_sealed_comes_out_as_it_was(data: bytes, purpose: str) -> None:
     assert SEAL.unseal(SEAL.seal(data, purpose), purpose) == data
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_what_was_never_sealed_is_refused(data: bytes) -> None:
     assert _refused(SEAL, data, "embedding")
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=0), st.integers(min_value=0, max_value=7))
 def test_one_changed_bit_is_refused(place: int, bit: int) -> None:
     sealed = bytearray(SEAL.seal(b"a template", "embedding"))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.clock import SystemClock
@@ -58,7 +58,6 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=10_000), st.floats(0, 1), st.floats(0.01, 10), st.floats(1, 100))
 def test_the_wait_doubles_up_to_the_longest_and_never_less_than_half(
     failures: int, chance: float, first: float, factor: float

@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.codec import Refusal, Refused
@@ -107,7 +107,6 @@ PACKED = tuple(pack((*_people(*names), *_crowd(1000, seed=1)), number) for numbe
 PIECES = [(version, piece) for version in range(len(VERSIONS)) for piece in range(-1, len(PACKED[0][1]))]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=20))
 def test_whatever_the_order_a_map_is_never_made_of_two_versions(order: list[tuple[int, int]]) -> None:
     """A piece is a version and one of its shards, or its manifest (-1)."""
@@ -166,7 +165,6 @@ def test_a_shard_that_is_not_what_the_manifest_says_is_refused(shard: bytes) -> 
         unpack(Snapshot(manifest, (shard,)), RosterEntry)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
 def test_any_bytes_as_a_shard_are_a_map_or_refused(shard: bytes) -> None:
     with contextlib.suppress(Refused):

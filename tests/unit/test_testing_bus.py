@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.testing import FakeClock, MemoryBus, matches
@@ -37,7 +37,6 @@ def test_filters_cover_what_mqtt_says(pattern: str, topic: str, *, covered: bool
     assert matches(pattern, topic) is covered
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("abc+#", min_size=1, max_size=2), min_size=1, max_size=4))
 def test_a_plus_in_each_level_covers_any_topic_of_that_depth(levels: list[str]) -> None:
     assert matches("/".join("+" for _ in levels), "/".join(levels))

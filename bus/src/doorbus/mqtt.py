@@ -22,7 +22,7 @@ _FAILURE = 0x80
 
 
 class MqttTransport:
-    """One broker, one user. A password that is a function is asked for at every connect: its file may come or change."""
+    """One broker, one user. A password that is a function is asked for at every connect: its file may come later."""
 
     def __init__(
         self,
