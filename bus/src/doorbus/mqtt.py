@@ -67,10 +67,17 @@ class MqttTransport:
             queue_type=cast("type[asyncio.Queue[aiomqtt.Message]]", lambda maxsize: _Handover(maxsize, deliver)),
         )
         client.pending_calls_threshold = 1000  # it only guards a warning
+        cancelled = False
         try:
             async with client:
-                yield MqttConnection(client)
+                try:
+                    yield MqttConnection(client)
+                except asyncio.CancelledError:
+                    cancelled = True
+                    raise
         except aiomqtt.MqttError as error:
+            if cancelled:  # a goodbye that fails must not make a cancellation look like a lost connection
+                raise asyncio.CancelledError from error
             user = f" as {self._username}" if self._username else ""
             raise ConnectionLost(f"broker {self.address}{user}: {error}") from error
 
