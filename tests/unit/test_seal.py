@@ -69,7 +69,9 @@ def test_the_key_file_holds_64_hexadecimal_digits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "abc", "g" * 64, "00" * 33])
-def test_a_key_file_with_anything_else_ends_the_process_with_the_way_out(tmp_path: Path, text: str) -> None:
+def test_a_key_file_with_anything_else_ends_the_process_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
     path = tmp_path / "site.key"
     path.write_text(text)
     chosen = CommonSettings(_env_file=None, site_key_file=path)
@@ -77,15 +79,17 @@ def test_a_key_file_with_anything_else_ends_the_process_with_the_way_out(tmp_pat
     with pytest.raises(SystemExit) as end:
         open_seal(chosen)
 
-    assert str(end.value) == (
-        f"DOORBUS_SITE_KEY_FILE={path}: not 64 hexadecimal digits; make one with: openssl rand -hex 32 > {path}"
+    assert end.value.code == 2
+    assert capsys.readouterr().err == (
+        f"DOORBUS_SITE_KEY_FILE={path}: not 64 hexadecimal digits; make one with: openssl rand -hex 32 > {path}\n"
     )
 
 
-def test_a_missing_key_ends_the_process_with_the_way_out(tmp_path: Path) -> None:
+def test_a_missing_key_ends_the_process_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = CommonSettings(_env_file=None, var=tmp_path)
 
     with pytest.raises(SystemExit) as end:
         open_seal(chosen)
 
-    assert f"{tmp_path}/credentials/site.key: No such file or directory; make one with" in str(end.value)
+    assert end.value.code == 2
+    assert f"{tmp_path}/credentials/site.key: No such file or directory; make one with" in capsys.readouterr().err

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,10 @@ from structlog.testing import capture_logs
 from doorbus import channels
 from doorbus.channels import Channel, Role
 from doorbus.client import Client, connect
+from doorbus.clock import SystemClock
 from doorbus.codec import Refusal, Refused
+from doorbus.healthcheck import judge
+from doorbus.heartbeat import Heartbeat
 from doorbus.messages import (
     Action,
     Decision,
@@ -29,7 +34,16 @@ from doorbus.messages import (
     Status,
     Trigger,
 )
-from doorbus.service import Inbound, Outbound, Producer, Runner, Service, Subscription
+from doorbus.service import (
+    REMEMBERED_SECONDS,
+    Inbound,
+    Outbound,
+    Producer,
+    Runner,
+    Service,
+    SetupError,
+    Subscription,
+)
 from doorbus.settings import ServiceSettings
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import Packet
@@ -446,6 +460,99 @@ async def test_a_service_whose_end_fails_still_says_that_it_is_offline() -> None
         await task
 
     assert b'"offline"' in bus.log[-1].payload
+
+
+def _on_duty(bus: MemoryBus) -> Health:
+    topic = channels.HEALTH.topic(ROOT, service="actuator", instance="test")
+    health: Health = channels.HEALTH.codec.decode(bus.retained[topic], {}, None)  # type: ignore[arg-type]
+    return health
+
+
+async def test_a_second_process_under_the_same_name_ends_and_the_first_works_on() -> None:
+    bus, clock = MemoryBus(), FakeClock()
+    first, second = Notary(clock), Notary(FakeClock(clock.now() + timedelta(minutes=1)))
+    async with running(first, bus, clock), connect(bus, [channels.DECISION]) as client:
+        with pytest.raises(SetupError, match="DOORBUS_INSTANCE=test: another actuator of this name is at work since"):
+            async with asyncio.timeout(10):
+                await Runner(second, bus, ServiceSettings(_env_file=None, instance="test"), second.clock).run(
+                    asyncio.Event()
+                )
+
+        assert second.history == ["start", "stop"]
+        await _until(lambda: (_on_duty(bus).state, _on_duty(bus).started_at) == (State.ONLINE, clock.now()))
+        await client.send(Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.UNLOCK, id="1"), FRONT))
+        await client.expect(channels.DECISION)
+
+
+async def test_the_late_last_will_of_a_predecessor_is_contradicted() -> None:
+    bus, service = MemoryBus(), Notary()
+    topic = channels.HEALTH.topic(ROOT, service="actuator", instance="test")
+    async with running(service, bus, service.clock):
+        dead = _on_duty(bus).model_copy(update={"state": State.OFFLINE, "started_at": datetime(2020, 1, 1, tzinfo=UTC)})
+        bus.publish(Packet(topic, channels.HEALTH.codec.encode(dead).payload, qos=1, retain=True))
+        assert _on_duty(bus).state is State.OFFLINE
+
+        await _until(lambda: _on_duty(bus).state is State.ONLINE)
+
+
+async def test_health_that_was_deleted_is_told_again() -> None:
+    bus, service = MemoryBus(), Notary()
+    topic = channels.HEALTH.topic(ROOT, service="actuator", instance="test")
+    async with running(service, bus, service.clock):
+        bus.publish(Packet(topic, b"", qos=1, retain=True))
+
+        await _until(lambda: topic in bus.retained)
+
+
+async def test_what_an_instance_leaves_behind_expires() -> None:
+    bus, service = MemoryBus(), Notary()
+
+    async with running(service, bus, service.clock):
+        online = bus.log[-1]
+
+    assert online.expiry is None
+    assert bus.log[-1].expiry == REMEMBERED_SECONDS
+
+
+async def test_a_service_that_never_reaches_a_broker_says_which_and_ends() -> None:
+    bus, service = MemoryBus(), Notary()
+    bus.stop()
+    broker = {"host": "brokr", "port": 18, "patience_seconds": 0.01}
+    settings = ServiceSettings(_env_file=None, instance="test", broker=broker)
+
+    with pytest.raises(SetupError) as told:
+        async with asyncio.timeout(10):
+            await Runner(service, bus, settings, SystemClock()).run(asyncio.Event())
+
+    assert str(told.value).startswith(
+        "DOORBUS_BROKER__HOST=brokr, DOORBUS_BROKER__PORT=18: no connection within 0.01 s"
+    )
+    assert service.history == ["start", "stop"]
+
+
+def _later(clock: FakeClock) -> bool:
+    clock.advance(1.0)
+    return True
+
+
+async def test_a_supervisor_hears_whether_the_service_is_at_work(tmp_path: Path) -> None:
+    bus, service, path = MemoryBus(), Notary(), tmp_path / "status.json"
+    service.trouble = "the camera is silent"
+    settings = ServiceSettings(_env_file=None, instance="test")
+    stop = asyncio.Event()
+    runner = Runner(service, bus, settings, service.clock, Heartbeat(path, None))
+    task = asyncio.create_task(runner.run(stop))
+
+    def told() -> tuple[bool, str]:
+        return judge(str(path), monotonic=service.clock.monotonic(), alive=False)
+
+    await _until(lambda: told() == (True, "at work, with a problem: the camera is silent"))
+    bus.stop()
+    await _until(lambda: _later(service.clock) and told() == (False, "the service runs, but the broker is away"))
+    stop.set()
+    await task
+
+    assert not path.exists()
 
 
 async def test_a_source_that_comes_to_its_end_does_not_end_the_service() -> None:

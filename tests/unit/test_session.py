@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.clock import SystemClock
-from doorbus.session import Backoff, Session
+from doorbus.session import Backoff, NeverConnected, Session
 from doorbus.testing import MemoryBus
 from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
 
@@ -31,6 +32,7 @@ async def _presence(
     filters: Sequence[Filter] = (),
     connected: Callable[[], Iterable[Packet]] = tuple,
     keep: int = 1000,
+    patience: float | None = None,
 ) -> AsyncIterator[Presence]:
     heard: list[Packet] = []
     session = Session(
@@ -43,6 +45,7 @@ async def _presence(
         clock=SystemClock(),
         backoff=FAST,
         keep=keep,
+        patience=patience,
     )
     task = asyncio.create_task(session.run())
     try:
@@ -244,3 +247,36 @@ async def test_a_stale_packet_that_was_not_acknowledged_is_not_sent_again() -> N
         await presence.session.flush(5)
 
         assert broker.taken[1] == [b"1"]
+
+
+async def test_a_broker_that_was_never_reached_is_given_up() -> None:
+    bus = MemoryBus()
+    bus.stop()
+    session = Session(
+        bus,
+        client_id="me",
+        filters=(),
+        will=lambda: WILL,
+        connected=tuple,
+        deliver=lambda _: None,
+        clock=SystemClock(),
+        backoff=FAST,
+        patience=0.05,
+    )
+
+    async with asyncio.timeout(10):
+        with pytest.raises(NeverConnected, match="the bus is down"):
+            await session.run()
+
+
+async def test_a_broker_that_was_reached_once_is_never_given_up() -> None:
+    bus = MemoryBus()
+    async with _presence(bus, patience=0.01) as presence:
+        await _until(lambda: presence.session.online)
+        bus.stop()
+        await _until(lambda: not presence.session.online)
+        await asyncio.sleep(0.1)  # ten times its patience with the first connection
+        bus.start()
+        await _until(lambda: presence.session.online)
+
+        assert presence.session.connections == 2

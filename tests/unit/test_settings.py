@@ -147,13 +147,41 @@ def test_the_password_is_read_from_the_file_of_the_user(tmp_path: Path) -> None:
     assert settings.password("nobody") is None
 
 
-def test_a_password_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_file_that_is_named_must_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("DOORBUS_BROKER__PASSWORD_FILE", str(tmp_path / "nothing"))
 
     with pytest.raises(SystemExit) as end:
         load(LampSettings, []).password("lamp")
 
-    assert str(end.value).startswith(f"DOORBUS_BROKER__PASSWORD_FILE={tmp_path}/nothing: No such file or directory")
+    told = capsys.readouterr().err
+    assert told.startswith(f"DOORBUS_BROKER__PASSWORD_FILE={tmp_path}/nothing: No such file or directory")
+    assert end.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("tls_ca", None, "DOORBUS_BROKER__TLS_CA={}: No such file or directory; it must hold PEM certificates"),
+        ("tls_ca", "no certificate", "DOORBUS_BROKER__TLS_CA={}: "),
+        ("tls_cert", None, "DOORBUS_BROKER__TLS_CERT={}, DOORBUS_BROKER__TLS_KEY=None: No such file or directory"),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_ends_the_process_with_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str | None, sentence: str
+) -> None:
+    path = tmp_path / "file.pem"
+    if content is not None:
+        path.write_text(content)
+    settings = LampSettings(_env_file=None, broker={"tls": True, name: path})
+
+    with pytest.raises(SystemExit) as end:
+        settings.broker.tls_context()
+
+    told = capsys.readouterr().err
+    assert told.startswith(sentence.format(path))
+    assert (end.value.code, told.count("\n")) == (2, 1)
 
 
 def test_tls_checks_the_broker_and_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -305,7 +305,7 @@ HEALTH = Channel(
     qos=1,
     retain=Retain.YES,
     senders=frozenset(SERVICES),
-    receivers=_READERS,
+    receivers=frozenset(Role),  # a service hears of another under its own name
 )
 
 CHANNELS: tuple[Channel[Any], ...] = (

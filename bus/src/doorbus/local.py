@@ -111,6 +111,13 @@ class Broker:
         self._config = config
         self._process: Process | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running broker. Raises `LocalError` when it was not started."""
+        if self._process is None:
+            raise LocalError(f"the broker of port {self.port} is not running")
+        return self._process.pid
+
     def password(self, role: str) -> str:
         """The password of the user `role`."""
         return (self.var / "credentials" / role).read_text().strip()
@@ -179,6 +186,10 @@ class Process:
         status = self._process.returncode
         if status is not None:
             raise LocalError(f"{self.name} ended with status {status}:\n{self.log()[-2000:]}")
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself; its exit status."""
+        return await self._process.wait()
 
     async def stop(self, number: signal.Signals = signal.SIGTERM, patience: float = 10.0) -> int:
         """Send a signal, wait for the end and return the exit status; killed after `patience` seconds."""

@@ -2,14 +2,13 @@
 
 import os
 import re
-import sys
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from doorbus.codec import Refusal, Refused
-from doorbus.settings import CommonSettings
+from doorbus.settings import CommonSettings, fail
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -54,4 +53,4 @@ def open_seal(settings: CommonSettings) -> Seal:
         return Seal(read_key(path))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        sys.exit(f"DOORBUS_SITE_KEY_FILE={path}: {reason}; make one with: openssl rand -hex 32 > {path}")
+        fail(f"DOORBUS_SITE_KEY_FILE={path}: {reason}; make one with: openssl rand -hex 32 > {path}")

@@ -1,7 +1,9 @@
 """Runs a service: one message in, messages out. All I/O, all counting and the one broad `except` are here."""
 
 import asyncio
+import secrets
 import signal
+import sys
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,16 +17,22 @@ from doorbus import __version__, channels
 from doorbus.channels import Channel, Retain, Role
 from doorbus.clock import Clock, SystemClock
 from doorbus.codec import Arrival, Refusal, Refused
+from doorbus.heartbeat import BEAT_SECONDS, Heartbeat, Status
 from doorbus.inbox import Delivery, Inbox
 from doorbus.messages import Health, State
 from doorbus.mqtt import MqttTransport
-from doorbus.session import Session
+from doorbus.presence import Answer, on_health
+from doorbus.session import NeverConnected, Session
 from doorbus.settings import ServiceSettings
 from doorbus.wire import Filter, Packet, Transport
 
 _log = structlog.get_logger("doorbus.service")
 
 M = TypeVar("M")
+
+REMEMBERED_SECONDS = 7 * 24 * 3600
+"""How long the broker keeps the last health of an instance that is gone, so that replicas that come and go leave
+nothing behind for ever."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,10 @@ class Service:
         return ()
 
 
+class SetupError(Exception):
+    """The service cannot work as it was set up; the text names the setting and the way out."""
+
+
 class Refusals:
     """Counts what was refused, and logs it once a minute for each topic and reason."""
 
@@ -192,8 +204,16 @@ class Refusals:
 class Runner:
     """Runs one service on one transport until `stop` is set."""
 
-    def __init__(self, service: Service, transport: Transport, settings: ServiceSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        service: Service,
+        transport: Transport,
+        settings: ServiceSettings,
+        clock: Clock,
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
         self._service = service
+        self._heartbeat = heartbeat
         self._settings = settings
         self._clock = clock
         self._root = settings.root
@@ -203,15 +223,21 @@ class Runner:
         self._refusals = Refusals(clock)
         self._errors = 0
         self._started_at = clock.now()
-        self._health_due = asyncio.Event()
+        self._own_health = {"service": service.role.value, "instance": settings.instance}
+        self._health_topic = channels.HEALTH.topic(self._root, **self._own_health)
+        self._speak = False
+        self._has_yielded = False
+        self._yielded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._session = Session(
             transport,
-            client_id=f"{service.role}-{settings.instance}",
-            filters=[s.filter(self._root) for s in self._subscriptions],
+            # Whoever connects under a client's id throws it off the broker; nobody can guess this one.
+            client_id=f"{service.role}-{settings.instance}-{secrets.token_hex(16)}",
+            filters=[*(s.filter(self._root) for s in self._subscriptions), Filter(self._health_topic, qos=1)],
             will=lambda: self._health(State.OFFLINE),
             connected=self._connected,
-            deliver=self._inbox.put,
+            deliver=self._deliver,
             clock=clock,
+            patience=settings.broker.patience_seconds,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -222,15 +248,21 @@ class Runner:
             loops = [self._session.run(), self._report(), *(self._handle_all() for _ in range(self._service.lanes))]
             loops += [self._produce(producer) for producer in self._service.producers()]
             tasks = [asyncio.create_task(loop) for loop in loops]
-            waiting = asyncio.create_task(stop.wait())
-            done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            waiting = asyncio.create_task(_told(stop))
+            ends: list[asyncio.Future[None]] = [waiting, self._yielded, *tasks]
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
-            for ended in done - {waiting}:
+            for ended in done:
                 ended.result()  # raises what ended it: none of the loops returns by itself
+        except NeverConnected as never:
+            raise SetupError(self._why_never(never)) from None
         finally:
             await self._shut_down(tasks)
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.end()
+        self._yielded.cancel()
         session, others = tasks[:1], tasks[1:]
         for task in others:
             task.cancel()
@@ -238,11 +270,44 @@ class Runner:
         try:
             self._send(await self._service.stop())
         finally:
-            self._session.send(self._health(State.OFFLINE))
+            if not self._has_yielded:  # the name is another's, who is online
+                self._session.send(self._health(State.OFFLINE))
             await self._session.flush(2.0)
             for task in session:
                 task.cancel()
             await asyncio.gather(*session, return_exceptions=True)
+
+    def _why_never(self, never: NeverConnected) -> str:
+        broker = self._settings.broker
+        return (
+            f"DOORBUS_BROKER__HOST={broker.host}, DOORBUS_BROKER__PORT={broker.port}: no connection within "
+            f"{broker.patience_seconds:g} s ({never}); is the broker there, and are user and password its own?"
+        )
+
+    def _deliver(self, packet: Packet) -> None:
+        if packet.topic == self._health_topic:
+            self._overhear(packet)
+        else:
+            self._inbox.put(packet)
+
+    def _overhear(self, packet: Packet) -> None:
+        """Health under our own name: see `doorbus.presence`."""
+        try:
+            heard = channels.HEALTH.codec.decode(packet, self._own_health, Arrival(self._clock.now(), "health"))
+        except Refused:  # deleted by hand, or nonsense
+            self._speak = True
+            return
+        answer = on_health(heard, self._started_at, self._session.connected_seconds)
+        if answer is Answer.SPEAK:
+            self._speak = True
+        elif answer is Answer.YIELD and not self._yielded.done():
+            self._has_yielded = True
+            self._yielded.set_exception(
+                SetupError(
+                    f"DOORBUS_INSTANCE={self._settings.instance}: another {self._service.role} of this name is at work "
+                    f"since {heard.started_at:%Y-%m-%d %H:%M:%S} UTC; give one of the two another name"
+                )
+            )
 
     async def _handle_all(self) -> None:
         while True:
@@ -310,13 +375,18 @@ class Runner:
         """Publish health regularly, and soon after something in it that people wait for has changed."""
         told: tuple[str | None, int, int] | None = None
         told_at = self._clock.monotonic()
+        beaten_at = -BEAT_SECONDS
         while True:
             await asyncio.sleep(0.25)
+            now = self._clock.monotonic()
             news = (self._service.problem(), self._refusals.counts.total(), self._errors)
-            if news != told or self._clock.monotonic() - told_at >= self._settings.health_seconds:
+            if self._heartbeat is not None and now - beaten_at >= BEAT_SECONDS:
+                beaten_at = now
+                self._heartbeat.beat(Status(now, self._session.online, news[0]))
+            if self._speak or news != told or now - told_at >= self._settings.health_seconds:
                 if told is None or news[0] != told[0]:
                     _log.info("problem" if news[0] else "no_problem", problem=news[0])
-                told, told_at = news, self._clock.monotonic()
+                told, told_at, self._speak = news, now, False
                 self._session.send(self._health(State.ONLINE))
 
     def _health(self, state: State) -> Packet:
@@ -338,8 +408,12 @@ class Runner:
             },
             refused=dict(self._refusals.counts),
         )
-        ids = {"service": self._service.role.value, "instance": self._settings.instance}
-        return Outbound(channels.HEALTH, health, ids).packet(self._root)
+        packet = Outbound(channels.HEALTH, health, self._own_health).packet(self._root)
+        return packet if state is State.ONLINE else replace(packet, expiry=REMEMBERED_SECONDS)
+
+
+async def _told(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 def run(service: Service, settings: ServiceSettings) -> int:
@@ -352,20 +426,27 @@ async def _serve(service: Service, settings: ServiceSettings, clock: Clock) -> i
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    broker = settings.broker
-    transport = MqttTransport(
-        broker.host,
-        broker.port,
-        username=broker.username or service.role,
-        password=lambda: settings.password(service.role),
-        tls=broker.tls_context(),
-        keepalive=broker.keepalive_seconds,
-    )
     _log.info("started", service=service.role, instance=settings.instance, version=__version__)
     try:
-        await Runner(service, transport, settings, clock).run(stop)
+        heartbeat = Heartbeat.of_process(settings.status_file)
+        await Runner(service, _transport(service.role, settings), settings, clock, heartbeat).run(stop)
+    except SetupError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # for who starts the process, as for a wrong setting
+        return 2
     except Exception:  # noqa: BLE001  # the last word of a process that cannot go on
         _log.exception("failed", service=service.role)
         return 1
     _log.info("stopped", service=service.role)
     return 0
+
+
+def _transport(role: Role, settings: ServiceSettings) -> MqttTransport:
+    broker = settings.broker
+    return MqttTransport(
+        broker.host,
+        broker.port,
+        username=broker.username or role,
+        password=lambda: settings.password(role),
+        tls=broker.tls_context(),
+        keepalive=broker.keepalive_seconds,
+    )

@@ -29,6 +29,10 @@ class Backoff:
         return min(self.longest, self.first * 2.0 ** min(failures, 16)) * (1 - chance / 2)
 
 
+class NeverConnected(Exception):  # noqa: N818  # an event of the network, not a fault of the caller
+    """No connection came about within the time given to the first one; the text says what stood in the way."""
+
+
 class Session:
     """One lasting presence on the bus.
 
@@ -49,6 +53,7 @@ class Session:
         clock: Clock,
         backoff: Backoff | None = None,
         keep: int = 1000,
+        patience: float | None = None,
     ) -> None:
         self._transport = transport
         self._client_id = client_id
@@ -59,6 +64,8 @@ class Session:
         self._clock = clock
         self._backoff = backoff or Backoff()
         self._keep = keep
+        self._patience = patience
+        self._online_since = 0.0
         self._outbox: deque[Packet] = deque()
         self._in_flight: dict[int, Packet] = {}
         self._started = 0
@@ -96,9 +103,19 @@ class Session:
         except TimeoutError:
             _log.warning("not_all_sent", left=len(self._outbox) + len(self._in_flight))
 
+    @property
+    def connected_seconds(self) -> float:
+        """How long the connection lasts already; 0 when there is none."""
+        return self._clock.monotonic() - self._online_since if self.online else 0.0
+
     async def run(self) -> None:
-        """Stay connected until cancelled."""
+        """Stay connected until cancelled.
+
+        Raises `NeverConnected` when the first connection does not come about within `patience` seconds; one that is
+        lost later is tried again for ever.
+        """
         failures = 0
+        first_try = self._clock.monotonic()
         while True:
             began = self._clock.monotonic()
             reason = await self._once()
@@ -106,6 +123,9 @@ class Session:
             self._collect_unsent()
             if was_online and self._clock.monotonic() - began > self._backoff.longest:
                 failures = 0
+            waited = self._clock.monotonic() - first_try
+            if self._patience is not None and not self.connections and waited >= self._patience:
+                raise NeverConnected(reason)
             delay = self._backoff.delay(failures, random.random())  # noqa: S311  # spreads load, guards nothing
             failures += 1
             _log.warning("broker_away", broker=self._transport.address, reason=reason, retry_in_s=round(delay, 2))
@@ -132,7 +152,7 @@ class Session:
             await connection.subscribe(self._filters)
             self.connections += 1
             self._outbox.extendleft(reversed(list(self._on_connected())))
-            self.online = True
+            self.online, self._online_since = True, self._clock.monotonic()
             _log.info("broker_connected", broker=self._transport.address, client_id=self._client_id)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(connection.lost())

@@ -5,7 +5,7 @@ import socket
 import ssl
 import sys
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -22,6 +22,16 @@ from doorbus.logs import Format, Level, configure
 
 SECRETS = Path("/run/secrets")
 PREFIX = "DOORBUS_"
+
+
+def fail(sentence: str) -> NoReturn:
+    """End the process because of how it was set up: one sentence on standard error, exit status 2."""
+    print(sentence, file=sys.stderr)  # noqa: T201  # logging may not be set up yet
+    sys.exit(2)
+
+
+def _why(error: OSError) -> str:
+    return (isinstance(error, FileNotFoundError | PermissionError) and error.strerror) or str(error)
 
 
 class Section(BaseModel):
@@ -41,19 +51,34 @@ class Broker(Section):
         default=None, description="File with the password on one line; VAR/credentials/USER when not given."
     )
     keepalive_seconds: int = Field(default=15, ge=1, le=3600, description="MQTT keep-alive, in seconds.")
+    patience_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="A service that reaches no broker within this time of its start ends with an error, in seconds; "
+        "once it was connected it tries for ever.",
+    )
     tls: bool = Field(default=False, description="Speak TLS.")
     tls_ca: Path | None = Field(default=None, description="CA certificates (PEM); the system's when not given.")
     tls_cert: Path | None = Field(default=None, description="Client certificate (PEM).")
     tls_key: Path | None = Field(default=None, description="Key of the client certificate (PEM).")
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """How to speak TLS, or None; host names are always checked."""
+        """How to speak TLS, or None; host names are always checked. A file that cannot be used ends the process."""
         if not self.tls:
             return None
-        context = ssl.create_default_context(cafile=self.tls_ca)
+        try:
+            context = ssl.create_default_context(cafile=self.tls_ca)
+        except OSError as error:  # ssl.SSLError is one
+            fail(f"{PREFIX}BROKER__TLS_CA={self.tls_ca}: {_why(error)}; it must hold PEM certificates")
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.tls_cert is not None:
-            context.load_cert_chain(self.tls_cert, self.tls_key)
+            try:
+                context.load_cert_chain(self.tls_cert, self.tls_key)
+            except OSError as error:
+                fail(
+                    f"{PREFIX}BROKER__TLS_CERT={self.tls_cert}, {PREFIX}BROKER__TLS_KEY={self.tls_key}: {_why(error)}; "
+                    "they must hold a PEM certificate and its key"
+                )
         return context
 
 
@@ -126,7 +151,7 @@ class CommonSettings(BaseSettings):
         try:
             return path.read_text().strip()
         except OSError as error:
-            sys.exit(f"DOORBUS_BROKER__PASSWORD_FILE={path}: {error.strerror}; may this user read it?")
+            fail(f"DOORBUS_BROKER__PASSWORD_FILE={path}: {error.strerror}; may this user read it?")
 
 
 class ServiceSettings(CommonSettings):
@@ -137,6 +162,10 @@ class ServiceSettings(CommonSettings):
         description="Name of this process among its like; two with the same name push each other off the broker.",
     )
     health_seconds: float = Field(default=5.0, gt=0, description="How often health is published, in seconds.")
+    status_file: Path | None = Field(
+        default=None,
+        description="File that is written anew every second, for `python -m doorbus.healthcheck`; none when not given.",
+    )
 
 
 S = TypeVar("S", bound=CommonSettings)

@@ -4,7 +4,7 @@ import sys
 
 from doorbus.clock import SystemClock
 from doorbus.service import run
-from doorbus.settings import load
+from doorbus.settings import fail, load
 from doorbus_actuator.relay import Relay, RelayError
 from doorbus_actuator.rpi import RpiRelay, load_gpio
 from doorbus_actuator.service import ActuatorService
@@ -21,7 +21,7 @@ def main() -> int:
         try:
             relay = RpiRelay(load_gpio(), own.pin, own.numbering, own.active)
         except RelayError as error:
-            sys.exit(str(error))
+            fail(str(error))
     return run(ActuatorService(own, relay, clock), settings)
 
 

@@ -6,7 +6,7 @@ from doorbus.assets import AssetError
 from doorbus.clock import SystemClock
 from doorbus.seal import open_seal
 from doorbus.service import run
-from doorbus.settings import load
+from doorbus.settings import fail, load
 from doorbus_recognizer.models.registry import ModelUnavailable
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import RecognizerSettings
@@ -20,7 +20,7 @@ def main() -> int:
         parts = settings.recognizer.model_dump(include={"model", "detector", "engine", "liveness", "threads"})
         eyes = build_vision(weights_dir=settings.weights, **parts)
     except (AssetError, ModelUnavailable) as error:
-        sys.exit(f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE or __WEIGHTS: {error}")
+        fail(f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE or __WEIGHTS: {error}")
     own, name = settings.recognizer, settings.instance
     return run(RecognizerService(eyes, open_seal(settings), own, instance=name, clock=SystemClock()), settings)
 

@@ -1,0 +1,114 @@
+"""Whoever sets something up wrongly is told in one sentence, and the process ends: no traceback, no silent retrying."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.client import connect
+from doorbus.local import Broker, Process, free_port
+from doorbus.messages import State
+
+PATIENCE = "1"
+
+
+async def _start(broker: Broker, folder: Path, service: Role, environment: Mapping[str, str], name: str) -> Process:
+    variables = {
+        **os.environ,
+        "DOORBUS_VAR": str(broker.var),
+        "DOORBUS_BROKER__PORT": str(broker.port),
+        "DOORBUS_BROKER__PATIENCE_SECONDS": PATIENCE,
+        "DOORBUS_CAPTURE__SOURCE": "none",
+        "DOORBUS_INSTANCE": name,
+        **environment,
+    }
+    return await Process.start(name, [sys.executable, "-m", f"doorbus_{service}"], folder / "logs", variables, folder)
+
+
+async def _last_words(process: Process) -> str:
+    """What a process that ends by itself, as one that was set up wrongly, says at its end."""
+    async with asyncio.timeout(30):
+        status = await process.ended()
+    log = process.log()
+    assert status == 2, log
+    assert "Traceback" not in log
+    return log.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("service", "environment", "sentence"),
+    [
+        (
+            Role.ACTUATOR,
+            {"DOORBUS_BROKER__PORT": "9"},
+            "DOORBUS_BROKER__HOST=127.0.0.1, DOORBUS_BROKER__PORT=9: no connection within 1 s (broker 127.0.0.1:9",
+        ),
+        (
+            Role.ENROLLER,
+            {"DOORBUS_BROKER__HOST": "no-such-host.invalid"},
+            "DOORBUS_BROKER__HOST=no-such-host.invalid, DOORBUS_BROKER__PORT=",
+        ),
+        (
+            Role.CAPTURE,
+            {"DOORBUS_BROKER__PASSWORD": "wrong"},
+            "DOORBUS_BROKER__HOST=127.0.0.1, DOORBUS_BROKER__PORT=",
+        ),
+        (Role.CAPTURE, {"DOORBUS_BROKER__PASSWORD_FILE": "/"}, "DOORBUS_BROKER__PASSWORD_FILE=/: Is a directory"),
+        (
+            Role.CAPTURE,
+            {"DOORBUS_BROKER__TLS": "true", "DOORBUS_BROKER__TLS_CA": "/missing.crt"},
+            "DOORBUS_BROKER__TLS_CA=/missing.crt: No such file or directory; it must hold PEM certificates",
+        ),
+        (Role.ENROLLER, {"DOORBUS_SITE_KEY_FILE": "/"}, "DOORBUS_SITE_KEY_FILE=/: Is a directory"),
+        (Role.RECOGNIZER, {"DOORBUS_RECOGNIZER__WEIGHTS": "/nothing"}, "/nothing/fr_liveness.onnx: missing; fetch it"),
+        (Role.ACTUATOR, {"DOORBUS_ACTUATOR__THRESHOLD": "7"}, "DOORBUS_ACTUATOR__THRESHOLD=7: "),
+        (Role.ACTUATOR, {"DOORBUS_ACTUATOR__RELAY": "rpi"}, "DOORBUS_ACTUATOR__RELAY=rpi: "),
+    ],
+)
+async def test_one_sentence_names_the_setting_and_the_process_ends(
+    broker: Broker, tmp_path: Path, service: Role, environment: Mapping[str, str], sentence: str
+) -> None:
+    process = await _start(broker, tmp_path, service, environment, "wrong")
+
+    assert (await _last_words(process)).startswith(sentence)
+
+
+async def test_a_wrong_password_is_told_from_a_broker_that_is_not_there(broker: Broker, tmp_path: Path) -> None:
+    process = await _start(broker, tmp_path, Role.CAPTURE, {"DOORBUS_BROKER__PASSWORD": "wrong"}, "stranger")
+
+    assert "Not authorized" in await _last_words(process)
+
+
+async def test_a_duplicate_instance_ends_and_the_one_at_work_does_not_notice(broker: Broker, tmp_path: Path) -> None:
+    async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
+        first = await _start(broker, tmp_path / "first", Role.CAPTURE, {}, "twin")
+        async with asyncio.timeout(20):
+            while (await viewer.expect(channels.HEALTH, instance="twin")).message.state is not State.ONLINE:
+                pass
+        second = await _start(broker, tmp_path / "second", Role.CAPTURE, {}, "twin")
+
+        assert (await _last_words(second)).startswith(
+            "DOORBUS_INSTANCE=twin: another capture of this name is at work since "
+        )
+        first.check_alive()
+        assert first.log().count("broker_connected") == 1
+    async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as late:
+        assert (await late.expect(channels.HEALTH, instance="twin")).message.state is State.ONLINE
+    assert await first.stop() == 0
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    async with await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", port):
+        command = [sys.executable, "-m", "doorbus.local", "broker"]
+        variables = {**os.environ, "DOORBUS_VAR": str(tmp_path), "DOORBUS_BROKER__PORT": str(port)}
+        process = await Process.start("broker", command, tmp_path / "logs", variables)
+
+        words = await _last_words(process)
+
+    assert words.startswith(f"DOORBUS_BROKER__PORT={port}: Address already in use; another broker runs")
