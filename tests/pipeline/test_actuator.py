@@ -405,6 +405,17 @@ async def test_strangers_and_stale_frames_are_denied_with_a_reason() -> None:
         assert figures["denied.awaiting_votes"] == 1
 
 
+@pytest.mark.parametrize(("age", "problem"), [(3600, "are 3600.0 s old"), (-3600, "come from 3600.0 s in the future")])
+async def test_clocks_that_disagree_are_told_as_a_problem_and_open_nothing(age: float, problem: str) -> None:
+    async with House().runs(ALICE) as house:
+        for _ in range(3):
+            await house.sees(match(), age=age)
+        assert f"recognitions {problem}" in (house.service.problem() or "")
+        assert not house.unlocked()
+        assert await _reason(house) is Reason.MATCHED
+        assert house.service.problem() is None
+
+
 async def test_equal_denials_are_counted_and_told_without_another_frame() -> None:
     async with House().runs(ALICE) as house:
         for _ in range(5):

@@ -5,7 +5,7 @@ rest without a word. A reader swaps a snapshot in only when every shard matches 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -72,6 +72,14 @@ def unpack(snapshot: Snapshot, entry: type[E], seal: Sealing | None = None) -> t
     if len(entries) != snapshot.manifest.count:
         raise Refused(Refusal.WRONG_SHAPE, f"{len(entries)} entries, the manifest says {snapshot.manifest.count}")
     return tuple(entries)
+
+
+def shard_number(ids: Mapping[str, str]) -> int:
+    """Which shard the ids of a topic name; raises `Refused` when they name none."""
+    number = ids["shard"]
+    if not number.isdecimal():
+        raise Refused(Refusal.BAD_ID, "the number of a shard is a number")
+    return int(number)
 
 
 class Reader:

@@ -25,8 +25,9 @@ from doorbus.messages import (
     Recognition,
     RosterEntry,
 )
+from doorbus.punctuality import Punctuality
 from doorbus.service import Inbound, Outbound, Service, Subscription
-from doorbus.snapshot import Reader, Snapshot, unpack
+from doorbus.snapshot import Reader, Snapshot, shard_number, unpack
 from doorbus_actuator import policy
 from doorbus_actuator.codes import Totp
 from doorbus_actuator.hours import Calendar, Closed, HoursError
@@ -100,6 +101,9 @@ class ActuatorService(Service):
         self._pulse: Timer | None = None
         self._fault: str | None = None
         self._retry_at: float | None = None
+        self._punctuality = Punctuality(
+            "recognitions", max_age=settings.max_age_seconds, tolerance=settings.future_tolerance_seconds
+        )
         self._decided: Counter[str] = Counter()
         self._latency_ms = 0.0
 
@@ -154,7 +158,7 @@ class ActuatorService(Service):
             return "no whole roster yet; faces cannot open the door; does the enroller run?"
         if self._unreadable_hours:
             return f"{self._unreadable_hours} people have hours that cannot be read; the door is closed to them"
-        return None
+        return self._punctuality.problem(self._clock.monotonic())
 
     async def stop(self) -> Iterable[Outbound]:
         """De-energise the relay and let go of it."""
@@ -173,6 +177,8 @@ class ActuatorService(Service):
             raise Refused(Refusal.WRONG_TOPIC, "a recognition of another door")
         if self._settings.camera_ids and camera not in self._settings.camera_ids:
             raise Refused(Refusal.WRONG_TOPIC, f"camera {camera} is not one of DOORBUS_ACTUATOR__CAMERAS")
+        age = self._clock.now() - inbound.message.captured_at
+        self._punctuality.note(age.total_seconds(), self._clock.monotonic())
         return self._handle(policy.Sighting(camera, inbound.message, self._chance()), inbound.at_monotonic)
 
     async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
@@ -184,10 +190,8 @@ class ActuatorService(Service):
         return await self._take(self._reader.manifest(inbound.message), inbound.at_monotonic)
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
-        index = inbound.ids["shard"]
-        if not index.isdecimal():
-            raise Refused(Refusal.BAD_ID, "the number of a shard is a number")
-        return await self._take(self._reader.shard(int(index), inbound.message), inbound.at_monotonic)
+        snapshot = self._reader.shard(shard_number(inbound.ids), inbound.message)
+        return await self._take(snapshot, inbound.at_monotonic)
 
     async def _take(self, snapshot: Snapshot | None, at_monotonic: float) -> Iterable[Outbound]:
         if snapshot is None:

@@ -4,7 +4,6 @@ import asyncio
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,8 +23,9 @@ from doorbus.messages import (
     Manifest,
     Recognition,
 )
+from doorbus.punctuality import Punctuality
 from doorbus.service import Inbound, Outbound, Service, Subscription
-from doorbus.snapshot import Reader, Sealing, Snapshot, unpack
+from doorbus.snapshot import Reader, Sealing, Snapshot, shard_number, unpack
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, Undecodable, decode
 from doorbus_recognizer.faces import Image, SeenFace, Template
@@ -70,6 +70,9 @@ class RecognizerService(Service):
         self._newest: Snapshot | None = None
         self._gallery: Gallery | None = None
         self._gallery_problem: str | None = "no gallery received yet; is the enroller running?"
+        self._punctuality = Punctuality(
+            "frames", max_age=settings.max_age_seconds, tolerance=settings.future_tolerance_seconds
+        )
         self._counts: Counter[str] = Counter()
         self._milliseconds = 0.0
 
@@ -84,7 +87,7 @@ class RecognizerService(Service):
 
     def problem(self) -> str | None:
         """Why it cannot recognise anybody, if so."""
-        return self._gallery_problem
+        return self._gallery_problem or self._punctuality.problem(self._clock.monotonic())
 
     def figures(self) -> Mapping[str, float]:
         """Frames, faces and verdicts so far, the mean time of a frame, and the gallery in use."""
@@ -95,13 +98,12 @@ class RecognizerService(Service):
 
     async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
         frame = inbound.message
-        age = self._clock.now() - frame.captured_at
-        if age > timedelta(seconds=self._settings.max_age_seconds):
-            raise Refused(Refusal.STALE, f"captured {age.total_seconds():.1f} s ago")
-        if age < -timedelta(seconds=self._settings.future_tolerance_seconds):
-            raise Refused(
-                Refusal.FROM_THE_FUTURE, f"captured in {-age.total_seconds():.1f} s; does the camera's clock agree?"
-            )
+        age = (self._clock.now() - frame.captured_at).total_seconds()
+        self._punctuality.note(age, self._clock.monotonic())
+        if age > self._settings.max_age_seconds:
+            raise Refused(Refusal.STALE, f"captured {age:.1f} s ago")
+        if age < -self._settings.future_tolerance_seconds:
+            raise Refused(Refusal.FROM_THE_FUTURE, f"captured in {-age:.1f} s; does the camera's clock agree?")
         faces, timings = await asyncio.to_thread(self._recognise, frame.jpeg)
         self._counts["frames"] += 1
         total = sum(timings.values())
@@ -188,10 +190,7 @@ class RecognizerService(Service):
         return await self._swap(self._reader.manifest(inbound.message))
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
-        index = inbound.ids["shard"]
-        if not index.isdecimal():
-            raise Refused(Refusal.BAD_ID, "a shard is numbered")
-        return await self._swap(self._reader.shard(int(index), inbound.message))
+        return await self._swap(self._reader.shard(shard_number(inbound.ids), inbound.message))
 
     async def _swap(self, snapshot: Snapshot | None) -> Iterable[Outbound]:
         """Take a whole new gallery into use; one that cannot be used leaves nobody recognised rather than the wrong."""
