@@ -5,15 +5,16 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 from uuid import uuid4
 
 from doorbus import channels
 from doorbus.channels import Role
 from doorbus.client import Client, connect
 from doorbus.local import Stack
-from doorbus.messages import Decision, Enrol, Frame, Health, LockState, Outcome, Reason, Result
+from doorbus.messages import Decision, Enrol, Frame, Health, LockState, Outcome, Reason, Result, State
 from doorbus.service import Outbound
-from doorbus.wire import Packet
+from doorbus.wire import Packet, Transport
 
 DOOR, CAMERA = "front", "porch"
 ROOT = channels.DEFAULT_ROOT
@@ -25,27 +26,34 @@ QUICK_ACTUATOR = {
 LISTEN = (channels.DECISION, channels.LOCK_STATE, channels.RESULT, channels.HEALTH)
 
 
-class Door:
-    """The door `front` of a running stack, seen by an operator."""
+class Site(Protocol):
+    """Where a door is: how to reach its broker, and what its simulated relay recorded."""
 
-    def __init__(self, stack: Stack, operator: Client, recognizer: Client) -> None:
-        self.stack = stack
+    def transport(self, role: Role) -> Transport:
+        """A way onto the bus as `role`."""
+        ...
+
+    def relay_record(self) -> str:
+        """The lines of relay.jsonl so far."""
+        ...
+
+
+class Doorstep:
+    """In front of the door `front` of a site, with an operator's rights."""
+
+    def __init__(self, site: Site, operator: Client) -> None:
+        self._site = site
         self.operator = operator
-        self.recognizer = recognizer
-        """A connection with the recognizer's credentials, for recognitions that no recognizer would send."""
 
     @property
     def openings(self) -> int:
         """How often the relay was energised so far."""
-        path = self.stack.var / "relay.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return sum(json.loads(line)["energised"] for line in lines)
+        return sum(json.loads(line)["energised"] for line in self._site.relay_record().splitlines())
 
     @property
     def energised(self) -> bool:
         """Whether the relay is energised now."""
-        last = (self.stack.var / "relay.jsonl").read_text().splitlines()[-1]
-        return bool(json.loads(last)["energised"])
+        return bool(json.loads(self._site.relay_record().splitlines()[-1])["energised"])
 
     async def show(self, jpeg: bytes, camera: str = CAMERA) -> str:
         """Publish one frame; its id."""
@@ -98,7 +106,7 @@ class Door:
 
     async def until_locked(self) -> None:
         """Wait until the broker's retained state says LOCKED."""
-        async with asyncio.timeout(10), connect(self.stack.broker.transport(Role.VIEWER), LISTEN[1:2]) as viewer:
+        async with asyncio.timeout(10), connect(self._site.transport(Role.VIEWER), LISTEN[1:2]) as viewer:
             while (await viewer.expect(channels.LOCK_STATE, door=DOOR)).message is not LockState.LOCKED:
                 pass
 
@@ -115,7 +123,7 @@ class Door:
 
     async def health(self, service: Role, instance: str = "") -> Health:
         """What a service last said of itself."""
-        async with asyncio.timeout(10), connect(self.stack.broker.transport(Role.VIEWER), LISTEN[3:]) as viewer:
+        async with asyncio.timeout(10), connect(self._site.transport(Role.VIEWER), LISTEN[3:]) as viewer:
             event = await viewer.expect(channels.HEALTH, service=service.value, instance=instance or service.value)
         health: Health = event.message
         return health
@@ -123,11 +131,45 @@ class Door:
     async def counted(self, service: Role, refusal: str, before: Health) -> None:
         """Wait until `service` has counted one more `refusal` than in `before`."""
         wanted = before.refused.get(refusal, 0) + 1
-        async with asyncio.timeout(15), connect(self.stack.broker.transport(Role.VIEWER), LISTEN[3:]) as viewer:
+        async with asyncio.timeout(15), connect(self._site.transport(Role.VIEWER), LISTEN[3:]) as viewer:
             while True:
                 health: Health = (await viewer.expect(channels.HEALTH, service=service.value)).message
                 if health.refused.get(refusal, 0) >= wanted:
                     return
+
+    async def health_until(self, service: Role, wanted: State) -> Health:
+        """Wait until an instance of `service` says `wanted`."""
+        async with asyncio.timeout(15), connect(self._site.transport(Role.VIEWER), LISTEN[3:]) as viewer:
+            while True:
+                health: Health = (await viewer.expect(channels.HEALTH, service=service.value)).message
+                if health.state is wanted:
+                    return health
+
+
+class OfStack:
+    """A stack of processes on this machine, as a site."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def transport(self, role: Role) -> Transport:
+        """A way onto the bus as `role`."""
+        return self._stack.broker.transport(role)
+
+    def relay_record(self) -> str:
+        """The lines of relay.jsonl so far."""
+        path = self._stack.var / "relay.jsonl"
+        return path.read_text() if path.exists() else ""
+
+
+class Door(Doorstep):
+    """The door `front` of a running stack, whose parts a test may kill."""
+
+    def __init__(self, stack: Stack, operator: Client, recognizer: Client) -> None:
+        super().__init__(OfStack(stack), operator)
+        self.stack = stack
+        self.recognizer = recognizer
+        """A connection with the recognizer's credentials, for recognitions that no recognizer would send."""
 
     def logged(self, service: Role, **values: str) -> list[str]:
         """The lines of a service's log that carry all of `values`."""
@@ -145,3 +187,10 @@ async def at_the_door(stack: Stack) -> AsyncIterator[Door]:
         connect(stack.broker.transport(Role.RECOGNIZER)) as recognizer,
     ):
         yield Door(stack, operator, recognizer)
+
+
+@asynccontextmanager
+async def doorstep(site: Site) -> AsyncIterator[Doorstep]:
+    """Stand in front of the door of any site."""
+    async with connect(site.transport(Role.OPERATOR), LISTEN[:3]) as operator:
+        yield Doorstep(site, operator)

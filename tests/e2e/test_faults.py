@@ -18,15 +18,9 @@ async def test_every_service_comes_back_after_a_kill(own_door: Door, jpeg: dict[
     stack = own_door.stack
     for service in (Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER):
         await stack.stop_service(service, signal.SIGKILL)
-        await _health_until(own_door, service, State.OFFLINE)
+        await own_door.health_until(service, State.OFFLINE)
         await stack.start(service)
         assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"
-
-
-async def _health_until(door: Door, service: Role, wanted: State) -> None:
-    async with asyncio.timeout(10), connect(door.stack.broker.transport(Role.VIEWER), LISTEN[3:]) as viewer:
-        while (await viewer.expect(channels.HEALTH, service=service.value)).message.state is not wanted:
-            pass
 
 
 async def test_after_a_broker_restart_the_right_face_opens_and_nothing_old_does(
@@ -38,7 +32,7 @@ async def test_after_a_broker_restart_the_right_face_opens_and_nothing_old_does(
     await stack.broker.restart()
     async with at_the_door(stack) as door:
         for service in channels.SERVICES:
-            await _health_until(door, service, State.ONLINE)
+            await door.health_until(service, State.ONLINE)
         assert door.openings == before
         assert (await door.opens_for(jpeg["obama3"])).person == "obama"
 
@@ -145,3 +139,25 @@ async def test_two_replicas_share_the_frames_of_a_camera(own_door: Door, jpeg: d
             seen.append((await viewer.expect(channels.RECOGNITION)).message)
     assert [one.frame_id for one in seen] == ids
     assert {one.recognizer for one in seen} == {"recognizer", "second"}
+
+
+async def test_what_waits_in_the_connection_of_a_suspended_service_is_never_acted_on(
+    own_door: Door, jpeg: dict[str, bytes]
+) -> None:
+    """As after a network that stood still: neither message says how old it is."""
+    stack = own_door.stack
+    before = own_door.openings
+    for service in (Role.ACTUATOR, Role.RECOGNIZER):
+        stack.process(service).send_signal(signal.SIGSTOP)
+    await own_door.command(b"UNLOCK")
+    for _ in range(3):
+        await own_door.operator.send_packet(Packet(f"{ROOT}/door/front/frame/{CAMERA}", jpeg["obama2"]))
+    for service in (Role.ACTUATOR, Role.RECOGNIZER):
+        await own_door.health_until(service, State.OFFLINE)
+    for service in (Role.ACTUATOR, Role.RECOGNIZER):
+        stack.process(service).send_signal(signal.SIGCONT)
+    for service, refusal, count in ((Role.ACTUATOR, "lock_command.stale", 1), (Role.RECOGNIZER, "frame.stale", 3)):
+        health = await own_door.health_until(service, State.ONLINE)
+        assert health.refused.get(refusal) == count, f"{service} counted {health.refused}"
+    assert own_door.openings == before
+    assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"

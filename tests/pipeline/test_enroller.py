@@ -121,7 +121,7 @@ class Site:
 
     def make(self, store: Store, seal: Seal, **settings: float) -> tuple[EnrollerService, EnrollerSettings]:
         of_process = EnrollerSettings(
-            _env_file=None, instance="one", var=self.var, enroller=Enroller.model_validate(settings)
+            _env_file=None, instance="one", var=self.var, health_seconds=1e9, enroller=Enroller.model_validate(settings)
         )
         return EnrollerService(of_process, store, seal, self.clock), of_process
 

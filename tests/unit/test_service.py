@@ -555,6 +555,35 @@ async def test_a_supervisor_hears_whether_the_service_is_at_work(tmp_path: Path)
     assert not path.exists()
 
 
+async def _stood_still(seconds: float, by: str) -> Notary:
+    """What becomes of a command that the network held for `seconds`, and of one sent after it."""
+    bus, service = MemoryBus(), Notary()
+    settings = ServiceSettings(_env_file=None, instance="test", health_seconds=2)
+    async with running(service, bus, service.clock, settings), connect(bus) as client:
+        bus.stand_still()
+        await client.send(Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.UNLOCK, by=by), FRONT))
+        service.clock.advance(seconds)
+        bus.go_on()
+        await _health(bus, lambda one: one.at == service.clock.now())  # the connection is alive again
+        await asyncio.sleep(0)  # and that has come back
+        await client.send(Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.UNLOCK, by="later"), FRONT))
+        await _until(lambda: any(command.by == "later" for command in service.commands))
+    return service
+
+
+async def test_a_command_that_a_network_held_too_long_is_refused_and_the_next_one_works() -> None:
+    service = await _stood_still(7.1, "held")
+
+    assert [command.by for command in service.commands] == ["later"]
+    assert service.refusals == [Refusal.STALE]
+
+
+async def test_a_command_that_was_held_for_a_moment_works() -> None:
+    service = await _stood_still(6.9, "held")
+
+    assert [command.by for command in service.commands] == ["held", "later"]
+
+
 async def test_a_source_that_comes_to_its_end_does_not_end_the_service() -> None:
     service, bus = Notary(), MemoryBus()
 

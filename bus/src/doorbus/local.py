@@ -187,6 +187,10 @@ class Process:
         if status is not None:
             raise LocalError(f"{self.name} ended with status {status}:\n{self.log()[-2000:]}")
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal, and wait for nothing."""
+        self._process.send_signal(number)
+
     async def ended(self) -> int:
         """Wait until it ends by itself; its exit status."""
         return await self._process.wait()

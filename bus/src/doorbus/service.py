@@ -17,6 +17,7 @@ from doorbus import __version__, channels
 from doorbus.channels import Channel, Retain, Role
 from doorbus.clock import Clock, SystemClock
 from doorbus.codec import Arrival, Refusal, Refused
+from doorbus.echo import Echo
 from doorbus.heartbeat import BEAT_SECONDS, Heartbeat, Status
 from doorbus.inbox import Delivery, Inbox
 from doorbus.messages import Health, State
@@ -219,6 +220,8 @@ class Runner:
         self._root = settings.root
         self._subscriptions = tuple(service.subscriptions())
         self._newest = tuple(s.channel for s in self._subscriptions if s.newest_only)
+        expiries = (s.channel.expiry for s in self._subscriptions)
+        self._shortest_life = min((expiry for expiry in expiries if expiry is not None), default=float("inf"))
         self._inbox = Inbox(clock, lambda topic: any(c.covers(self._root, topic) for c in self._newest))
         self._refusals = Refusals(clock)
         self._errors = 0
@@ -226,6 +229,7 @@ class Runner:
         self._own_health = {"service": service.role.value, "instance": settings.instance}
         self._health_topic = channels.HEALTH.topic(self._root, **self._own_health)
         self._speak = False
+        self._echo = Echo()
         self._has_yielded = False
         self._yielded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._session = Session(
@@ -287,8 +291,31 @@ class Runner:
     def _deliver(self, packet: Packet) -> None:
         if packet.topic == self._health_topic:
             self._overhear(packet)
+        elif (late := self._lateness(packet)) is not None:
+            self._refuse_late(packet, late)
         else:
             self._inbox.put(packet)
+
+    def _lateness(self, packet: Packet) -> float | None:
+        """How late a packet may be that would go stale on the way; None when it is in time, or time does not matter.
+
+        As little as `health_seconds` passes between two echoes, so that much doubt is let pass.
+        """
+        way = self._echo.longest_way(self._clock.monotonic())
+        if way is None or way <= self._settings.health_seconds + self._shortest_life:
+            return None
+        subscription = self._subscription(packet)
+        expiry = None if subscription is None else subscription.channel.expiry
+        return None if expiry is None or way <= self._settings.health_seconds + expiry else way
+
+    def _refuse_late(self, packet: Packet, late: float) -> None:
+        subscription = self._subscription(packet)
+        if subscription is not None:
+            channel = subscription.channel
+            refused = Refused(Refusal.STALE, f"the connection stood still: it may have been under way for {late:.1f} s")
+            self._refusals.add(channel.name, packet, refused)
+            ids = channel.ids(self._root, packet.topic) or {}
+            self._send(self._service.refused(channel, ids, packet, refused))
 
     def _overhear(self, packet: Packet) -> None:
         """Health under our own name: see `doorbus.presence`."""
@@ -297,6 +324,8 @@ class Runner:
         except Refused:  # deleted by hand, or nonsense
             self._speak = True
             return
+        if heard.started_at == self._started_at:
+            self._echo.heard(heard.at)
         answer = on_health(heard, self._started_at, self._session.connected_seconds)
         if answer is Answer.SPEAK:
             self._speak = True
@@ -328,7 +357,7 @@ class Runner:
 
     async def _handle(self, delivery: Delivery) -> Iterable[Outbound]:
         packet = delivery.packet
-        subscription = next((s for s in self._subscriptions if s.channel.covers(self._root, packet.topic)), None)
+        subscription = self._subscription(packet)
         if subscription is None:
             self._refusals.add("none", packet, Refused(Refusal.UNEXPECTED))
             return ()
@@ -340,6 +369,9 @@ class Runner:
         except Refused as refused:
             self._refusals.add(channel.name, packet, refused)
             return self._service.refused(channel, ids or {}, packet, refused)
+
+    def _subscription(self, packet: Packet) -> Subscription[Any] | None:
+        return next((s for s in self._subscriptions if s.channel.covers(self._root, packet.topic)), None)
 
     def _decode(self, channel: Channel[M], ids: Mapping[str, str] | None, delivery: Delivery) -> Inbound[M]:
         packet = delivery.packet
@@ -368,6 +400,7 @@ class Runner:
             self._session.send(outbound.packet(self._root))
 
     def _connected(self) -> Iterable[Packet]:
+        self._echo.connected()
         yield from (outbound.packet(self._root) for outbound in self._service.connected())
         yield self._health(State.ONLINE)
 
@@ -390,12 +423,15 @@ class Runner:
                 self._session.send(self._health(State.ONLINE))
 
     def _health(self, state: State) -> Packet:
+        at = self._clock.now()
+        if state is State.ONLINE:
+            self._echo.sent(at, self._clock.monotonic())
         health = Health(
             state=state,
             service=self._service.role,
             instance=self._settings.instance,
             version=__version__,
-            at=self._clock.now(),
+            at=at,
             started_at=self._started_at,
             problem=self._service.problem() if state is State.ONLINE else None,
             figures={

@@ -50,7 +50,12 @@ class Broker(Section):
     password_file: Path | None = Field(
         default=None, description="File with the password on one line; VAR/credentials/USER when not given."
     )
-    keepalive_seconds: int = Field(default=15, ge=1, le=3600, description="MQTT keep-alive, in seconds.")
+    keepalive_seconds: int = Field(
+        default=5,
+        ge=1,
+        le=3600,
+        description="MQTT keep-alive, in seconds; the broker calls a service offline after one and a half times that.",
+    )
     patience_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -161,7 +166,12 @@ class ServiceSettings(CommonSettings):
         default_factory=_host_slug,
         description="Name of this process among its like; two with the same name push each other off the broker.",
     )
-    health_seconds: float = Field(default=5.0, gt=0, description="How often health is published, in seconds.")
+    health_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        description="How often health is published, in seconds; also how late a command or frame without a time of its "
+        "own may come beyond its life on the bus, before it is refused.",
+    )
     status_file: Path | None = Field(
         default=None,
         description="File that is written anew every second, for `python -m doorbus.healthcheck`; none when not given.",

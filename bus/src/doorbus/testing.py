@@ -103,6 +103,7 @@ class MemoryBus:
         self.log: list[Packet] = []
         """Everything that was ever published, in order."""
         self.up = True
+        self._standing: list[tuple[_Client, Packet]] | None = None
         self._clients: list[_Client] = []
         self._turns: dict[str, itertools.count[int]] = {}
         self._came_up = asyncio.Event()
@@ -122,10 +123,26 @@ class MemoryBus:
                     if matches(one.topic.split("/", 2)[2], packet.topic):
                         shares.setdefault(one.topic, []).append(client)
                 elif matches(one.topic, packet.topic):
-                    client.deliver(packet)
+                    self._deliver(client, packet)
         for share, members in shares.items():
             turn = next(self._turns.setdefault(share, itertools.count()))
-            members[turn % len(members)].deliver(packet)
+            self._deliver(members[turn % len(members)], packet)
+
+    def stand_still(self) -> None:
+        """Deliver nothing from now on, and break no connection, as a network does that loses its packets."""
+        self._standing = []
+
+    def go_on(self) -> None:
+        """Deliver what has piled up, in its order."""
+        piled, self._standing = self._standing or [], None
+        for client, packet in piled:
+            client.deliver(packet)
+
+    def _deliver(self, client: _Client, packet: Packet) -> None:
+        if self._standing is None:
+            client.deliver(packet)
+        else:
+            self._standing.append((client, packet))
 
     def stop(self) -> None:
         """Break all connections, as a broker that goes down; retained messages survive."""
@@ -191,9 +208,13 @@ class _MemoryConnection:
 async def running(
     service: Service, bus: MemoryBus, clock: FakeClock, settings: ServiceSettings | None = None
 ) -> AsyncIterator[Runner]:
-    """Run `service` on `bus` while the context lasts; entered when it is connected."""
+    """Run `service` on `bus` while the context lasts; entered when it is connected.
+
+    Without `settings` health is published on news only: a clock that is moved by hand would otherwise look like a
+    connection that stood still.
+    """
     if settings is None:
-        settings = ServiceSettings(_env_file=None, instance="test", var=Path("nowhere"))
+        settings = ServiceSettings(_env_file=None, instance="test", var=Path("nowhere"), health_seconds=1e9)
     runner = Runner(service, bus, settings, clock)
     stop = asyncio.Event()
     online = asyncio.Event()
