@@ -11,6 +11,7 @@ from doorbus import acl, asyncapi
 from doorbus.channels import CHANNELS, DEFAULT_ROOT, HEALTH, SERVICES, Channel, Role
 from doorbus.messages import Message, Reason
 from doorbus.testing import matches
+from doorbus.users import User
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +69,17 @@ def test_the_access_rules_say_what_the_table_says(role: Role, channel: Channel[A
     ids = dict.fromkeys(channel.parameters, "some") | ({"service": role.value} if channel is HEALTH else {})
     topic = channel.topic(DEFAULT_ROOT, **ids)
 
-    assert any(matches(one, topic) for one in acl.filters(DEFAULT_ROOT, role, write=True)) == (role in channel.senders)
-    assert any(matches(one, topic) for one in acl.filters(DEFAULT_ROOT, role, write=False)) == (
+    assert any(matches(one, topic) for one in acl.filters(DEFAULT_ROOT, User(role.value, role), write=True)) == (
+        role in channel.senders
+    )
+    assert any(matches(one, topic) for one in acl.filters(DEFAULT_ROOT, User(role.value, role), write=False)) == (
         role in channel.receivers
     )
 
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_a_service_speaks_for_its_own_health_only(role: Role) -> None:
-    writes = acl.filters(DEFAULT_ROOT, role, write=True)
+    writes = acl.filters(DEFAULT_ROOT, User(role.value, role), write=True)
 
     for other in SERVICES:
         topic = HEALTH.topic(DEFAULT_ROOT, service=other.value, instance="one")

@@ -13,7 +13,7 @@ ADAPTERS = {
     "RPi": {"services/actuator/src/doorbus_actuator/rpi.py"},
     "ai_edge_litert": {"services/recognizer/src/doorbus_recognizer/models/tflite.py"},
     "aiomqtt": {"bus/src/doorbus/mqtt.py"},
-    "cryptography": {"bus/src/doorbus/seal.py"},
+    "cryptography": {"bus/src/doorbus/certificates.py", "bus/src/doorbus/seal.py"},
     "cv2": {
         "services/capture/src/doorbus_capture/imaging.py",
         "services/capture/src/doorbus_capture/sources/video.py",

@@ -7,7 +7,6 @@ Procfile uses it. Tests, benches and the demo start the same processes through `
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -17,12 +16,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 
 from doorbus import channels
 from doorbus.channels import SERVICES, Role
 from doorbus.client import connect
 from doorbus.messages import State
 from doorbus.mqtt import MqttTransport
+from doorbus.passwords import new_password, password_file
 from doorbus.settings import CommonSettings, load
 from doorbus.wire import ConnectionLost
 
@@ -52,8 +53,8 @@ def prepare(var: Path, port: int, config: Path = REPOSITORY_CONFIG) -> Path:
     credentials.mkdir(parents=True, exist_ok=True)
     credentials.chmod(0o700)
     for role in Role:
-        _secret(credentials / role, secrets.token_urlsafe(24))
-    _secret(credentials / SITE_KEY, secrets.token_hex(32))
+        _secret(credentials / role, new_password())
+    _secret(credentials / SITE_KEY, token_hex(32))
 
     home = var / "broker"
     inside = home / "mosquitto"
@@ -66,14 +67,11 @@ def prepare(var: Path, port: int, config: Path = REPOSITORY_CONFIG) -> Path:
     user = "user root\n" if os.geteuid() == 0 else ""
     (inside / "listeners" / "local.conf").write_text(f"listener {port} 127.0.0.1\n{user}")
 
-    passwords = inside / "secrets" / "passwords"
-    lines = "".join(f"{role}:{(credentials / role).read_text().strip()}\n" for role in Role)
-    fresh = passwords.with_suffix(".new")
-    _write_private(fresh, lines)
-    hashing = subprocess.run([_find("mosquitto_passwd"), "-U", fresh], check=False, capture_output=True, text=True)  # noqa: S603  # our own file
-    if hashing.returncode:
-        raise LocalError(f"mosquitto_passwd -U {fresh}: {hashing.stderr.strip()}")
-    fresh.replace(passwords)
+    passwords = {role.value: (credentials / role).read_text().strip() for role in Role}
+    for name, text in (("passwords", password_file(passwords)), ("acl", (config / "acl").read_text())):
+        fresh = inside / "secrets" / f"{name}.new"
+        _write_private(fresh, text)
+        fresh.replace(fresh.with_suffix(""))
     return home
 
 

@@ -1,24 +1,24 @@
 """The `doorbus` command."""
 
-from collections.abc import Callable
-
 import typer
 
-from doorbus.cli import documents, lock, people
+from doorbus.cli import documents, lock, people, secrets
 from doorbus.cli.doctor import doctor
 from doorbus.cli.watch import watch
 
+PANELS = {
+    "Doors": (lock.unlock, lock.lock),
+    "People": (people.enrol, people.people, people.update, people.remove),
+    "System": (watch, doctor),
+    "Documents": (documents.acl, documents.asyncapi, documents.env_example),
+}
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A door lock on an MQTT bus."
 )
-panels: dict[Callable[..., None], str] = {
-    **dict.fromkeys((lock.unlock, lock.lock), "Doors"),
-    **dict.fromkeys((people.enrol, people.people, people.update, people.remove), "People"),
-    **dict.fromkeys((watch, doctor), "System"),
-    **dict.fromkeys((documents.acl, documents.asyncapi, documents.env_example), "Documents"),
-}
-for command, panel in panels.items():
-    app.command(rich_help_panel=panel)(command)
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(secrets.app, name="secrets", rich_help_panel="System")
 
 
 def main() -> None:

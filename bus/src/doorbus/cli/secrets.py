@@ -1,0 +1,122 @@
+"""`doorbus secrets`: certificates, passwords and keys of a site."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from doorbus.channels import Role
+from doorbus.cli.common import Status, err, line, out
+from doorbus.settings import CommonSettings, load
+from doorbus.site import RENEW, Site, SiteError
+from doorbus.users import UserError, named
+
+app = typer.Typer(
+    invoke_without_command=True,
+    help="Make a site's certificates, passwords and keys; keep what exists, renew what ends soon.",
+)
+
+Into = Annotated[
+    Path | None,
+    typer.Option("--into", help="Directory of the secrets; VAR/secrets.", show_default=False, file_okay=False),
+]
+Name = Annotated[str, typer.Argument(metavar="USER", help="Name of a user of the broker.")]
+RELOAD = "the broker reads it after: docker compose restart broker (or kill -HUP of mosquitto)"
+
+
+@app.callback()
+def make(
+    context: typer.Context,
+    into: Into = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", help="A host name or address that the broker is reached under, besides this machine's."),
+    ] = None,
+    client_certificates: Annotated[  # noqa: FBT002  # a flag of the command line
+        bool, typer.Option("--client-certificates", help="Make a certificate for each user, too.")
+    ] = False,
+) -> None:
+    """Make what is not there yet, and say what lasts how long."""
+    with _site(into) as site:
+        context.obj = site
+        if context.invoked_subcommand is not None:
+            return
+        site.make(name or (), client_certificates=client_certificates)
+        _tell(site)
+        for one in site.expiries():
+            days = (one.until - datetime.now(UTC)).days
+            soon = "yellow" if days < RENEW.days else ""
+            out.print(line(f"{one.name}:", (f"valid until {one.until:%Y-%m-%d}, {days} days", soon)))
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: Name,
+    role: Annotated[Role, typer.Option(help="Whose rights the user gets.")],
+    *,
+    door: Annotated[str | None, typer.Option(help="Only for this door.", show_default=False)] = None,
+    camera: Annotated[str | None, typer.Option(help="Only for this camera.", show_default=False)] = None,
+    instance: Annotated[str | None, typer.Option(help="Only this instance's health.", show_default=False)] = None,
+) -> None:
+    """Add a user of its own for a machine or a person: with a password to take away, and no more rights than needed."""
+    ids = {"door": door, "camera": camera, "instance": instance}
+    with _of(context) as site:
+        site.add(named(name, role, _given(ids)))
+        _tell(site)
+        out.print(line(f"{site.directory}/users/{name} is the password; DOORBUS_BROKER__USERNAME={name}; {RELOAD}"))
+
+
+@app.command()
+def revoke(context: typer.Context, name: Name) -> None:
+    """Take a named user's password, rights and certificate away."""
+    with _of(context) as site:
+        site.revoke(name)
+        _tell(site)
+        out.print(line(RELOAD))
+
+
+@app.command()
+def rotate(context: typer.Context, name: Name) -> None:
+    """Give a user a new password, and a new certificate where there is one."""
+    with _of(context) as site:
+        site.rotate(name)
+        _tell(site)
+        out.print(line(RELOAD))
+
+
+def _given(ids: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in ids.items() if value is not None}
+
+
+def _tell(site: Site) -> None:
+    for news in site.news:
+        out.print(line(f"{site.directory}: {news}"))
+
+
+@contextmanager
+def _site(into: Path | None) -> Iterator[Site]:
+    settings = load(CommonSettings, [])
+    with _said():
+        yield Site(into or settings.var / "secrets", settings.root)
+
+
+@contextmanager
+def _of(context: typer.Context) -> Iterator[Site]:
+    """The site of a subcommand; made when it is not there yet."""
+    site: Site = context.obj
+    with _said():
+        site.make()
+        yield site
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except (SiteError, UserError) as error:
+        err.print(line((str(error), "red")))
+        raise typer.Exit(Status.REFUSED) from None

@@ -1,0 +1,250 @@
+"""The secrets of a site on disk: certificates, passwords, access rules and the key that seals templates.
+
+    DIR/ca.crt              the site's authority; every program that speaks to the broker gets it
+    DIR/authority/ca.key    signs; keep it away from the broker
+    DIR/broker/             what the broker needs: passwords (hashed), acl, broker.crt, broker.key, ca.crt, revoked.crl
+    DIR/users/USER          the password of each user, one line
+    DIR/users.json          the users that the site has named
+    DIR/clients/USER.crt, USER.key      with client certificates only
+    DIR/site.key            seals templates; for recognizers and the enroller
+
+The directory is closed to other users of the machine, the files in it are not: a container runs as a user of its own,
+and gets single files of it.
+"""
+
+import json
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from doorbus import acl
+from doorbus.certificates import About, Authority, CertificateError, Pair, about, new_authority
+from doorbus.channels import DEFAULT_ROOT, Role
+from doorbus.passwords import new_password, password_file
+from doorbus.users import User, UserError, everybody, named
+
+RENEW = timedelta(days=30)
+"""A certificate with less time left is made anew."""
+
+
+class SiteError(Exception):
+    """The secrets cannot be made, read or changed; the text names the file and the way out."""
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """How long a certificate lasts."""
+
+    name: str
+    until: datetime
+
+
+@dataclass
+class Site:
+    """The secrets in `directory`. Every method raises `SiteError`."""
+
+    directory: Path
+    root: str = DEFAULT_ROOT
+    news: list[str] = field(default_factory=list)
+    """What was made or changed, for people."""
+
+    def make(
+        self, names: Iterable[str] = (), *, client_certificates: bool = False, now: datetime | None = None
+    ) -> None:
+        """Make what is not there; renew the broker's certificate when it ends soon or lacks one of `names`."""
+        now = now or datetime.now(UTC)
+        with _told(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self.directory.chmod(0o700)
+            authority = self._authority(now)
+            self._server(authority, [*names, *own_names()], now)
+            if client_certificates and not self._crl.exists():
+                _write(self._crl, authority.revocations((), now))
+            self._key()
+            for user in everybody(self.named()):
+                self._user(user, authority, now)
+            self._tell_broker()
+
+    def add(self, user: User, *, now: datetime | None = None) -> None:
+        """Give a user a name and a password of their own."""
+        with _told(self.directory):
+            known = {one.name: one for one in self.named()}
+            if user.name in known:
+                raise SiteError(f"{user.name}: there is such a user; revoke it first, or choose another name")
+            self._name((*known.values(), user))
+            self._user(user, self._authority(None), now or datetime.now(UTC))
+            self._tell_broker()
+
+    def revoke(self, name: str, *, now: datetime | None = None) -> None:
+        """Take away a named user's password, rights and certificate."""
+        with _told(self.directory):
+            left = [one for one in self.named() if one.name != name]
+            if len(left) == len(self.named()):
+                raise SiteError(
+                    f"{name}: no named user; there are {', '.join(one.name for one in left) or 'none'}. The user of a "
+                    f"role gets a new password with: doorbus secrets rotate {name}"
+                )
+            self._revoke_certificate(name, now or datetime.now(UTC))
+            self._name(left)
+            self._password(name).unlink(missing_ok=True)
+            self.news.append(f"{name} revoked")
+            self._tell_broker()
+
+    def rotate(self, name: str, *, now: datetime | None = None) -> None:
+        """Give a user a new password, and a new certificate where there is one; the old ones end."""
+        with _told(self.directory):
+            user = next((one for one in everybody(self.named()) if one.name == name), None)
+            if user is None:
+                raise SiteError(f"{name}: no such user")
+            self._revoke_certificate(name, now or datetime.now(UTC))
+            self._password(name).unlink(missing_ok=True)
+            self._user(user, self._authority(None), now or datetime.now(UTC))
+            self._tell_broker()
+
+    def named(self) -> tuple[User, ...]:
+        """The users that the site has named."""
+        path = self.directory / "users.json"
+        if not path.exists():
+            return ()
+        try:
+            entries = json.loads(path.read_text())
+            return tuple(named(entry["name"], Role(entry["role"]), entry["ids"]) for entry in entries)
+        except (OSError, ValueError, KeyError, TypeError, UserError) as error:
+            raise SiteError(f"{path}: not the users that `doorbus secrets add` writes: {error}") from None
+
+    def expiries(self) -> Iterator[Expiry]:
+        """The certificates and how long they last."""
+        for path in (self._ca, self._broker / "broker.crt", *sorted((self.directory / "clients").glob("*.crt"))):
+            if path.exists():
+                yield Expiry(str(path.relative_to(self.directory)), _about(path).until)
+
+    # Files.
+
+    @property
+    def _ca(self) -> Path:
+        return self.directory / "ca.crt"
+
+    @property
+    def _broker(self) -> Path:
+        return self.directory / "broker"
+
+    @property
+    def _crl(self) -> Path:
+        return self._broker / "revoked.crl"
+
+    def _password(self, user: str) -> Path:
+        return self.directory / "users" / user
+
+    def _authority(self, now: datetime | None) -> Authority:
+        """The authority; made when there is none and `now` is given."""
+        key = self.directory / "authority" / "ca.key"
+        if not self._ca.exists() and now is not None:
+            pair = new_authority(f"doorbus {socket.gethostname()}", now)
+            _write(key, pair.key, 0o600)
+            key.parent.chmod(0o700)
+            _write(self._ca, pair.certificate)
+            self.news.append("a new authority")
+        if not key.exists() or not self._ca.exists():
+            raise SiteError(
+                f"{key if self._ca.exists() else self._ca}: not there; bring it back from where it is kept, or remove "
+                f"{self._ca} to begin anew"
+            )
+        try:
+            return Authority(Pair(self._ca.read_text(), key.read_text()))
+        except CertificateError as error:
+            raise SiteError(f"{self._ca} and {key}: {error}") from None
+
+    def _server(self, authority: Authority, names: list[str], now: datetime) -> None:
+        path = self._broker / "broker.crt"
+        if path.exists():
+            old = _about(path)
+            names = sorted({*names, *old.names})
+            if old.names >= set(names) and old.until - now > RENEW and authority.signed(path.read_text()):
+                _write(self._broker / "ca.crt", self._ca.read_text())
+                return
+        pair = authority.server(dict.fromkeys(names), now)
+        _write(self._broker / "broker.key", pair.key)
+        _write(path, pair.certificate)
+        _write(self._broker / "ca.crt", self._ca.read_text())
+        self.news.append(f"a certificate of the broker, for {', '.join(dict.fromkeys(names))}")
+
+    def _key(self) -> None:
+        path = self.directory / "site.key"
+        if not path.exists():
+            _write(path, secrets.token_hex(32) + "\n")
+            self.news.append("a key that seals templates")
+
+    def _user(self, user: User, authority: Authority, now: datetime) -> None:
+        password = self._password(user.name)
+        if not password.exists():
+            _write(password, new_password() + "\n")
+            self.news.append(f"a password of {user.name}")
+        certificate = self.directory / "clients" / f"{user.name}.crt"
+        if self._crl.exists() and (not certificate.exists() or _about(certificate).until - now < RENEW):
+            pair = authority.client(user.name, now)
+            _write(certificate.with_suffix(".key"), pair.key)
+            _write(certificate, pair.certificate)
+            self.news.append(f"a certificate of {user.name}")
+
+    def _revoke_certificate(self, name: str, now: datetime) -> None:
+        certificate = self.directory / "clients" / f"{name}.crt"
+        if not certificate.exists():
+            return
+        path = self.directory / "authority" / "revoked.json"
+        serials = [*(json.loads(path.read_text()) if path.exists() else ()), _about(certificate).serial]
+        _write(path, json.dumps(serials))
+        _write(self._crl, self._authority(None).revocations(serials, now))
+        certificate.unlink()
+        certificate.with_suffix(".key").unlink(missing_ok=True)
+
+    def _name(self, users: Iterable[User]) -> None:
+        entries = [{**asdict(user), "ids": dict(user.ids)} for user in users]
+        _write(self.directory / "users.json", json.dumps(entries, indent=2) + "\n")
+
+    def _tell_broker(self) -> None:
+        names = [user.name for user in everybody(self.named())]
+        passwords = {name: self._password(name).read_text().strip() for name in names}
+        _write(self._broker / "passwords", password_file(passwords))
+        _write(self._broker / "acl", acl.text(self.root, self.named()))
+
+
+def own_names() -> tuple[str, ...]:
+    """What the broker of this machine is called, here, on its network and among containers."""
+    host = socket.gethostname().split(".")[0].lower()
+    return ("localhost", "broker", host, f"{host}.local", "127.0.0.1")
+
+
+def _about(path: Path) -> About:
+    try:
+        return about(path.read_text())
+    except CertificateError as error:
+        raise SiteError(f"{path}: {error}") from None
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+        Path(fresh).replace(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _told(directory: Path) -> Iterator[None]:
+    """Turn an error of the file system into a `SiteError` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise SiteError(f"{error.filename or directory}: {error.strerror}; may this user write there?") from None

@@ -1,0 +1,53 @@
+"""The broker's users: one for each role, and those that a site has named. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from doorbus.channels import CHANNELS, SLUG, Role
+
+IDS = frozenset({"door", "camera", "instance"})
+"""What a named user's rights can be narrowed to."""
+
+
+class UserError(ValueError):
+    """A user cannot be like this; the text says why."""
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody with a password. `ids` narrows the rights of the role: a door, a camera, an instance."""
+
+    name: str
+    role: Role
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a name or an id that is no slug, and one that the role's topics do not have."""
+        if not re.fullmatch(SLUG, self.name):
+            raise UserError(f"{self.name!r}: a user's name is a-z, 0-9, _ and -, at most 64 of them")
+        if self.ids and self.name == self.role:
+            raise UserError(f"{self.name}: the role itself is not narrowed; name another user of the role")
+        known = {
+            name
+            for channel in CHANNELS
+            if self.role in channel.senders | channel.receivers
+            for name in channel.parameters
+        }
+        for name, value in self.ids.items():
+            if name not in IDS & known:
+                raise UserError(f"{self.name}: the role {self.role} cannot be narrowed to one {name}")
+            if not re.fullmatch(SLUG, value):
+                raise UserError(f"{self.name}: {name} {value!r} is no id ({SLUG})")
+
+
+def named(name: str, role: Role, ids: Mapping[str, str]) -> User:
+    """A user of a site's own. Raises `UserError` also for the name of a role."""
+    if name in {one.value for one in Role}:
+        raise UserError(f"{name}: this is the name of a role; choose another, such as {role}-{name}")
+    return User(name, role, ids)
+
+
+def everybody(extra: Iterable[User] = ()) -> tuple[User, ...]:
+    """The users of all roles, and then `extra`."""
+    return (*(User(role.value, role) for role in Role), *extra)
