@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,20 +14,33 @@ from doorbus.client import connect
 from doorbus.local import Broker, Process, free_port
 from doorbus.messages import State
 
-PATIENCE = "1"
+Start = Callable[[Role, Mapping[str, str], str], Awaitable[Process]]
 
 
-async def _start(broker: Broker, folder: Path, service: Role, environment: Mapping[str, str], name: str) -> Process:
-    variables = {
-        **os.environ,
-        "DOORBUS_VAR": str(broker.var),
-        "DOORBUS_BROKER__PORT": str(broker.port),
-        "DOORBUS_BROKER__PATIENCE_SECONDS": PATIENCE,
-        "DOORBUS_CAPTURE__SOURCE": "none",
-        "DOORBUS_INSTANCE": name,
-        **environment,
-    }
-    return await Process.start(name, [sys.executable, "-m", f"doorbus_{service}"], folder / "logs", variables, folder)
+@pytest.fixture
+async def start(broker: Broker, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts a service as a process; none outlives the test."""
+    processes: list[Process] = []
+
+    async def one(service: Role, environment: Mapping[str, str], name: str) -> Process:
+        variables = {
+            **os.environ,
+            "DOORBUS_VAR": str(broker.var),
+            "DOORBUS_BROKER__PORT": str(broker.port),
+            "DOORBUS_BROKER__PATIENCE_SECONDS": "1",
+            "DOORBUS_CAPTURE__SOURCE": "none",
+            "DOORBUS_INSTANCE": name,
+            **environment,
+        }
+        folder = tmp_path / str(len(processes))
+        folder.mkdir()
+        command = [sys.executable, "-m", f"doorbus_{service}"]
+        processes.append(await Process.start(name, command, folder / "logs", variables, folder))
+        return processes[-1]
+
+    yield one
+    for process in processes:
+        await process.stop()
 
 
 async def _last_words(process: Process) -> str:
@@ -71,26 +84,26 @@ async def _last_words(process: Process) -> str:
     ],
 )
 async def test_one_sentence_names_the_setting_and_the_process_ends(
-    broker: Broker, tmp_path: Path, service: Role, environment: Mapping[str, str], sentence: str
+    start: Start, service: Role, environment: Mapping[str, str], sentence: str
 ) -> None:
-    process = await _start(broker, tmp_path, service, environment, "wrong")
+    process = await start(service, environment, "wrong")
 
     assert (await _last_words(process)).startswith(sentence)
 
 
-async def test_a_wrong_password_is_told_from_a_broker_that_is_not_there(broker: Broker, tmp_path: Path) -> None:
-    process = await _start(broker, tmp_path, Role.CAPTURE, {"DOORBUS_BROKER__PASSWORD": "wrong"}, "stranger")
+async def test_a_wrong_password_is_told_from_a_broker_that_is_not_there(start: Start) -> None:
+    process = await start(Role.CAPTURE, {"DOORBUS_BROKER__PASSWORD": "wrong"}, "stranger")
 
     assert "Not authorized" in await _last_words(process)
 
 
-async def test_a_duplicate_instance_ends_and_the_one_at_work_does_not_notice(broker: Broker, tmp_path: Path) -> None:
+async def test_a_duplicate_instance_ends_and_the_one_at_work_does_not_notice(broker: Broker, start: Start) -> None:
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
-        first = await _start(broker, tmp_path / "first", Role.CAPTURE, {}, "twin")
+        first = await start(Role.CAPTURE, {}, "twin")
         async with asyncio.timeout(20):
             while (await viewer.expect(channels.HEALTH, instance="twin")).message.state is not State.ONLINE:
                 pass
-        second = await _start(broker, tmp_path / "second", Role.CAPTURE, {}, "twin")
+        second = await start(Role.CAPTURE, {}, "twin")
 
         assert (await _last_words(second)).startswith(
             "DOORBUS_INSTANCE=twin: another capture of this name is at work since "
