@@ -4,13 +4,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from doorbus.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Channel, Role
 from doorbus.local import Broker
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet
+from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
+from tls import TlsSite
 
 ROOT = DEFAULT_ROOT
 Matrix = dict[tuple[Role, str], frozenset[Role]]
@@ -28,10 +29,14 @@ class Listener:
         await self.connection.publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))
 
 
+class Way(Protocol):
+    """A broker that roles can be let in to."""
+
+    def transport(self, role: Role, /) -> Transport: ...
+
+
 @asynccontextmanager
-async def _listener(
-    broker: Broker, role: Role, *filters: Filter, will: Packet | None = None
-) -> AsyncIterator[Listener]:
+async def _listener(broker: Way, role: Role, *filters: Filter, will: Packet | None = None) -> AsyncIterator[Listener]:
     heard: list[Packet] = []
     name = f"listener-{role}-{id(heard)}"
     async with broker.transport(role).connect(client_id=name, will=will, deliver=heard.append) as connection:
@@ -45,13 +50,13 @@ def _topic(channel: Channel[Any], role: Role) -> str:
     return channel.topic(ROOT, **ids)
 
 
-@pytest.fixture(scope="module")
-async def matrix(broker: Broker) -> Matrix:
+@pytest.fixture(scope="module", params=["plain", "TLS"])
+async def matrix(request: pytest.FixtureRequest, broker: Broker, tls_site: TlsSite) -> Matrix:
     """Which roles received what which role sent on which channel. Every role subscribes to everything."""
+    one: Way = tls_site if request.param == "TLS" else broker
     async with AsyncExitStack() as stack:
         listeners = {
-            role: await stack.enter_async_context(_listener(broker, role, Filter("#"), Filter("$SYS/#")))
-            for role in Role
+            role: await stack.enter_async_context(_listener(one, role, Filter("#"), Filter("$SYS/#"))) for role in Role
         }
         sent: dict[tuple[Role, str], bytes] = {}
         for role, listener in listeners.items():

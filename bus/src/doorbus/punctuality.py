@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+_FIGURES = ((86400.0, "a day"), (3000.0, "50 minutes"), (600.0, "10 minutes"), (60.0, "a minute"), (10.0, "10 s"))
+
 
 @dataclass(frozen=True, slots=True)
 class _Misfit:
@@ -30,8 +32,12 @@ class Punctuality:
         if misfit is None or now - misfit.at > self._remember:
             return None
         if misfit.age < 0:
-            return f"{self._what} come from {-misfit.age:.1f} s in the future; do the clocks of the machines agree?"
-        return (
-            f"{self._what} are {misfit.age:.1f} s old, at most {self._max_age:g} s are let pass; do the clocks of the "
-            "machines agree, is something too slow?"
-        )
+            by = _roughly(-misfit.age, self._tolerance)
+            return f"{self._what} come from more than {by} in the future; do the clocks of the machines agree?"
+        by = _roughly(misfit.age, self._max_age)
+        return f"{self._what} are more than {by} old; do the clocks of the machines agree, is something too slow?"
+
+
+def _roughly(seconds: float, limit: float) -> str:
+    """The largest round figure below: a problem that is told in health must not read differently every second."""
+    return next((text for figure, text in _FIGURES if seconds >= figure > limit), f"{limit:g} s")

@@ -1,0 +1,93 @@
+"""A real mosquitto that is spoken to over TLS only, with the secrets of a site as `doorbus secrets` makes them."""
+
+import asyncio
+import contextlib
+import re
+import shutil
+import signal
+from pathlib import Path
+
+from doorbus.client import connect
+from doorbus.local import LocalError, Process, broker_command, free_port
+from doorbus.mqtt import MqttTransport
+from doorbus.settings import CommonSettings
+from doorbus.site import Site
+from doorbus.wire import ConnectionLost
+
+HOST = "127.0.0.1"
+
+
+class TlsSite:
+    """The broker of a site, set up from the files of mosquitto/ and of the site alone."""
+
+    def __init__(self, folder: Path, repository: Path, listener: str = "tls") -> None:
+        self.site = Site(folder / "secrets")
+        self.site.make(client_certificates=listener == "tls-clients")
+        self.port = free_port()
+        self.ca = self.site.directory / "ca.crt"
+        self._home = folder / "broker"
+        self._inside = self._home / "mosquitto"
+        (self._inside / "data").mkdir(parents=True)
+        (self._inside / "listeners").mkdir()
+        (self._inside / "config").symlink_to(repository / "mosquitto")
+        text = (repository / "mosquitto" / "listeners" / f"{listener}.conf").read_text()
+        text = re.sub(r"^listener 8883.*", f"listener {self.port} {HOST}\nuser root", text, flags=re.MULTILINE)
+        (self._inside / "listeners" / "listener.conf").write_text(text)
+        self._process: Process | None = None
+
+    def hand_over(self) -> None:
+        """Give the broker the site's files, as its start script does."""
+        shutil.copytree(self.site.directory / "broker", self._inside / "secrets", dirs_exist_ok=True)
+
+    async def start(self) -> None:
+        """Start mosquitto and wait until it is there. Raises `LocalError`."""
+        self.hand_over()
+        self._process = await Process.start("broker", broker_command(), self._home / "logs", cwd=self._home)
+        for _ in range(200):
+            self._process.check_alive()
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(HOST, self.port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+        raise LocalError(self._process.log())
+
+    async def reload(self) -> None:
+        """Let the broker read its files anew, without a restart."""
+        assert self._process is not None
+        self.hand_over()
+        self._process.send_signal(signal.SIGHUP)
+        for _ in range(2):  # it says nothing, but reads its files before it deals with who comes after
+            reader, writer = await asyncio.open_connection(HOST, self.port)
+            writer.write(b"this is not TLS\n" * 8)
+            async with asyncio.timeout(10):
+                with contextlib.suppress(ConnectionResetError):
+                    await reader.read()
+            writer.close()
+
+    async def stop(self) -> None:
+        """Stop mosquitto."""
+        if self._process is not None:
+            await self._process.stop()
+
+    def transport(self, user: str, *, password: str | None = None, **tls: object) -> MqttTransport:
+        """A way in as `user`, as the settings of a service would make it; `tls` are settings of the broker section."""
+        chosen = {"host": HOST, "port": self.port, "tls": True, "tls_ca": self.ca, **tls}
+        broker = CommonSettings(_env_file=None, broker=chosen).broker
+        known = self.site.directory / "users" / user
+        return MqttTransport(
+            broker.host,
+            broker.port,
+            username=user,
+            password=password or (known.read_text().strip() if known.exists() else None),
+            tls=broker.tls_context(),
+        )
+
+
+async def is_let_in(transport: MqttTransport) -> bool:
+    """Whether the broker takes the connection and the client takes the broker."""
+    try:
+        async with connect(transport):
+            return True
+    except ConnectionLost:
+        return False

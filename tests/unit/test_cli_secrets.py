@@ -1,0 +1,51 @@
+"""`doorbus secrets` as somebody at a terminal meets it."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from doorbus.cli.__main__ import app
+
+
+def _say(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["secrets", "--into", str(folder), *words])
+
+
+def test_it_tells_what_it_made_and_how_long_that_lasts(tmp_path: Path) -> None:
+    first, second = _say(tmp_path / "s", "--name", "hub.local"), _say(tmp_path / "s")
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert "a new authority" in first.output
+    assert "hub.local" in first.output
+    assert "a password" not in second.output
+    assert "broker/broker.crt: valid until" in second.output
+
+
+def test_no_secret_is_printed(tmp_path: Path) -> None:
+    said = _say(tmp_path / "s").output + _say(tmp_path / "s", "rotate", "viewer").output
+
+    for path in (tmp_path / "s" / "users").iterdir():
+        assert path.read_text().strip() not in said
+
+
+def test_a_user_is_added_and_revoked(tmp_path: Path) -> None:
+    added = _say(tmp_path / "s", "add", "porch-camera", "--role", "capture", "--door", "front", "--camera", "porch")
+    assert added.exit_code == 0
+    assert "DOORBUS_BROKER__USERNAME=porch-camera" in added.output
+    assert "door/front/frame/porch" in (tmp_path / "s" / "broker" / "acl").read_text()
+
+    assert _say(tmp_path / "s", "revoke", "porch-camera").exit_code == 0
+    assert not (tmp_path / "s" / "users" / "porch-camera").exists()
+
+
+def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for words, sentence in (
+        (("revoke", "nobody"), "nobody: no named user"),
+        (("add", "viewer", "--role", "viewer"), "viewer: this is the name of a role"),
+        (("add", "one", "--role", "capture", "--camera", "A B"), "camera 'A B' is no id"),
+    ):
+        said = _say(tmp_path / "s", *words)
+        assert (said.exit_code, sentence in said.output) == (1, True)
+    said = _say(tmp_path / "file" / "s")
+    assert (said.exit_code, "may this user write there" in said.output) == (1, True)
