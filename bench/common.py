@@ -1,10 +1,13 @@
 """What the benches share: a stack to measure, a picture to send, and how figures are shown and kept."""
 
+import argparse
+import asyncio
 import json
 import os
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -97,3 +100,15 @@ def keep(name: str, figures: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"machine": machine(), **figures}, indent=2) + "\n")
     console.print(f"machine: {machine()['processor']}, {machine()['cores']} cores; JSON: {path}\n")
+
+
+def run(parser: argparse.ArgumentParser, measure: Callable[[argparse.Namespace, Path], Awaitable[None]]) -> None:
+    """Parse the command line and `measure` with it, in a directory under VAR that is removed at the end."""
+    arguments = parser.parse_args()
+    VAR.mkdir(exist_ok=True)
+
+    async def measured(var: Path) -> None:
+        await measure(arguments, var)
+
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=VAR) as var:
+        asyncio.run(measured(Path(var)))

@@ -7,14 +7,13 @@ it switches. Every frame opens the door, because the pulse and the cooldown are 
 import argparse
 import asyncio
 import json
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.progress import track
 
-from common import VAR, console, enrol, keep, sample, scene, show, spread, start
+from common import VAR, console, enrol, keep, run, sample, scene, show, spread, start
 from doorbus import channels, messages
 from doorbus.channels import Role
 from doorbus.client import connect
@@ -29,8 +28,9 @@ ACTUATOR = {
 WARM_UP = 10
 
 
-async def measure(frames: int, fps: float, var: Path) -> None:
-    """Send `frames` frames and print what came of them."""
+async def measure(given: argparse.Namespace, var: Path) -> None:
+    """Send frames and print what came of them."""
+    frames, fps = given.frames, given.fps
     jpeg = scene("obama2")
     sent: dict[str, float] = {}
     granted: list[messages.Decision] = []
@@ -87,10 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--fps", type=float, default=10.0)
-    arguments = parser.parse_args()
-    VAR.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=VAR) as var:
-        asyncio.run(measure(arguments.frames, arguments.fps, Path(var)))
+    run(parser, measure)
 
 
 if __name__ == "__main__":

@@ -6,66 +6,31 @@ overload costs.
 """
 
 import argparse
-import asyncio
-import tempfile
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from common import VAR, enrol, keep, sample, scene, show, spread
-from doorbus import channels, messages
+from common import VAR, keep, run, show, spread
 from doorbus.channels import Role
-from doorbus.client import connect
 from doorbus.local import stack
-from doorbus.service import Outbound
-
-CAMERAS = 4
+from frames import CAMERAS, enrol_one, offer
 
 
-async def measure(seconds: float, offered: float, var: Path) -> None:
-    """Offer `offered` frames a second for `seconds` and print what came out."""
-    jpeg = scene("obama2")
-    arrived: list[float] = []
-    ages: list[float] = []
-    matched = 0
+async def measure(given: argparse.Namespace, var: Path) -> None:
+    """Offer frames and print what came out."""
     async with stack(var, VAR) as one:
         await one.broker.start()
         await one.start(Role.ENROLLER, {})
         await one.start(Role.RECOGNIZER, {})
-        async with connect(one.broker.transport(Role.OPERATOR), (channels.RESULT,)) as client:
-            await enrol(client, "obama", sample("obama.jpg"))
-
-        async def count() -> None:
-            nonlocal matched
-            async with connect(one.broker.transport(Role.VIEWER), (channels.RECOGNITION,)) as viewer:
-                async for event in viewer.events():
-                    recognition: messages.Recognition = event.message
-                    arrived.append(time.monotonic())
-                    ages.append((datetime.now(UTC) - recognition.captured_at).total_seconds() * 1000)
-                    matched += any(face.verdict is messages.Verdict.MATCH for face in recognition.faces)
-
-        counting = asyncio.create_task(count())
-        sent = 0
-        async with connect(one.broker.transport(Role.CAPTURE)) as camera:
-            began = time.monotonic()
-            while time.monotonic() - began < seconds:
-                frame = messages.Frame(jpeg=jpeg, frame_id=f"bench-{sent}", captured_at=datetime.now(UTC), seq=sent)
-                ids = {"door": "front", "camera": f"camera{sent % CAMERAS}"}
-                await camera.send(Outbound(channels.FRAME, frame, ids))
-                sent += 1
-                await asyncio.sleep(max(0.0, began + sent / offered - time.monotonic()))
-        counting.cancel()
-
-    warm = [at for at in arrived if at - began > 1.0]
-    rate = (len(warm) - 1) / (warm[-1] - warm[0])
+        await enrol_one(one)
+        outcome, rate = await offer(one, given.seconds, given.offered)
     show(
-        f"one replica, {offered:g} frames a second offered by {CAMERAS} cameras for {seconds:g} s",
-        {"frames a second": {"recognised": rate, "offered": sent / seconds}},
+        f"one replica, {given.offered:g} frames a second offered by {CAMERAS} cameras for {given.seconds:g} s",
+        {"frames a second": {"recognised": rate, "offered": outcome.offered}},
         "",
     )
-    rows = {"capture to recognition": spread(ages)}
-    show(f"{matched} of {len(arrived)} recognitions name the right person", rows, "ms")
-    keep("throughput", {"frames_per_second": rate, "offered": sent / seconds, "matched": matched, "milliseconds": rows})
+    rows = {"capture to recognition": spread(outcome.ages)}
+    show(f"{outcome.matched} of {len(outcome.ages)} recognitions name the right person", rows, "ms")
+    figures = {"frames_per_second": rate, "offered": outcome.offered, "matched": outcome.matched, "milliseconds": rows}
+    keep("throughput", figures)
 
 
 def main() -> None:
@@ -73,10 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--offered", type=float, default=150.0)
-    arguments = parser.parse_args()
-    VAR.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=VAR) as var:
-        asyncio.run(measure(arguments.seconds, arguments.offered, Path(var)))
+    run(parser, measure)
 
 
 if __name__ == "__main__":

@@ -39,9 +39,15 @@ class TlsSite:
         """Give the broker the site's files, as its start script does."""
         shutil.copytree(self.site.directory / "broker", self._inside / "secrets", dirs_exist_ok=True)
 
+    def allow(self, rules: str) -> None:
+        """Give the broker access rules besides the site's; after `hand_over`."""
+        with (self._inside / "secrets" / "acl").open("a") as file:
+            file.write("\n" + rules)
+
     async def start(self) -> None:
         """Start mosquitto and wait until it is there. Raises `LocalError`."""
-        self.hand_over()
+        if not (self._inside / "secrets").exists():
+            self.hand_over()
         self._process = await Process.start("broker", broker_command(), self._home / "logs", cwd=self._home)
         for _ in range(200):
             self._process.check_alive()
@@ -69,6 +75,18 @@ class TlsSite:
         """Stop mosquitto."""
         if self._process is not None:
             await self._process.stop()
+
+    def environment(self, user: str) -> dict[str, str]:
+        """The settings of a program that is `user`."""
+        return {
+            "DOORBUS_VAR": str(self._home),
+            "DOORBUS_BROKER__HOST": HOST,
+            "DOORBUS_BROKER__PORT": str(self.port),
+            "DOORBUS_BROKER__TLS": "true",
+            "DOORBUS_BROKER__TLS_CA": str(self.ca),
+            "DOORBUS_BROKER__USERNAME": user,
+            "DOORBUS_BROKER__PASSWORD_FILE": str(self.site.directory / "users" / user),
+        }
 
     def transport(self, user: str, *, password: str | None = None, **tls: object) -> MqttTransport:
         """A way in as `user`, as the settings of a service would make it; `tls` are settings of the broker section."""

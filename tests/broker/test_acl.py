@@ -4,12 +4,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from doorbus import acl
 from doorbus.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Channel, Role
-from doorbus.local import Broker
+from doorbus.local import Broker, prepare
 from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
 from tls import TlsSite
 
@@ -36,10 +38,10 @@ class Way(Protocol):
 
 
 @asynccontextmanager
-async def _listener(broker: Way, role: Role, *filters: Filter, will: Packet | None = None) -> AsyncIterator[Listener]:
+async def _listener(way: Way, role: Role, *filters: Filter, will: Packet | None = None) -> AsyncIterator[Listener]:
     heard: list[Packet] = []
     name = f"listener-{role}-{id(heard)}"
-    async with broker.transport(role).connect(client_id=name, will=will, deliver=heard.append) as connection:
+    async with way.transport(role).connect(client_id=name, will=will, deliver=heard.append) as connection:
         await connection.subscribe(filters)
         yield Listener(connection, heard)
 
@@ -50,13 +52,25 @@ def _topic(channel: Channel[Any], role: Role) -> str:
     return channel.topic(ROOT, **ids)
 
 
+def test_a_local_run_has_the_committed_rules_or_those_of_its_own_root(tmp_path: Path, repository: Path) -> None:
+    for root, rules in ((ROOT, (repository / "mosquitto" / "acl").read_text()), ("site/7", acl.text("site/7"))):
+        home = prepare(tmp_path, 1883, repository / "mosquitto", root)
+
+        assert (home / "mosquitto" / "secrets" / "acl").read_text() == rules
+
+
 @pytest.fixture(scope="module", params=["plain", "TLS"])
-async def matrix(request: pytest.FixtureRequest, broker: Broker, tls_site: TlsSite) -> Matrix:
+def way(request: pytest.FixtureRequest, broker: Broker, tls_site: TlsSite) -> Way:
+    """The broker of a local run, and that of a site."""
+    return tls_site if request.param == "TLS" else broker
+
+
+@pytest.fixture(scope="module")
+async def matrix(way: Way) -> Matrix:
     """Which roles received what which role sent on which channel. Every role subscribes to everything."""
-    one: Way = tls_site if request.param == "TLS" else broker
     async with AsyncExitStack() as stack:
         listeners = {
-            role: await stack.enter_async_context(_listener(one, role, Filter("#"), Filter("$SYS/#"))) for role in Role
+            role: await stack.enter_async_context(_listener(way, role, Filter("#"), Filter("$SYS/#"))) for role in Role
         }
         sent: dict[tuple[Role, str], bytes] = {}
         for role, listener in listeners.items():
@@ -80,7 +94,7 @@ def test_only_who_may_send_is_heard_and_only_by_who_may_read(
     assert matrix[sender, channel.name] == allowed
 
 
-async def test_no_role_reads_or_writes_anything_outside_the_table(broker: Broker) -> None:
+async def test_no_role_reads_or_writes_anything_outside_the_table(way: Way) -> None:
     topics = [
         *(f"{ROOT}/{rest}" for rest in ("anything", "door", "door/x/lock/set/deeper", "gallery", "gallery/secret")),
         "doorbus/v2/door/x/lock/set",
@@ -92,7 +106,7 @@ async def test_no_role_reads_or_writes_anything_outside_the_table(broker: Broker
     async with AsyncExitStack() as stack:
         for role in Role:
             filters = [Filter("#"), Filter("$SYS/#", replay=True), Filter("homeassistant/#")]
-            listener = await stack.enter_async_context(_listener(broker, role, *filters))
+            listener = await stack.enter_async_context(_listener(way, role, *filters))
             for topic in topics:
                 await listener.connection.publish(Packet(topic, b"outside", qos=1))
             await listener.caught_up()
@@ -102,10 +116,10 @@ async def test_no_role_reads_or_writes_anything_outside_the_table(broker: Broker
 
 
 @pytest.mark.parametrize("pretender", SERVICES)
-async def test_no_service_speaks_for_the_health_of_another(broker: Broker, pretender: Role) -> None:
+async def test_no_service_speaks_for_the_health_of_another(way: Way, pretender: Role) -> None:
     async with (
-        _listener(broker, Role.VIEWER, Filter(HEALTH.filter(ROOT))) as viewer,
-        _listener(broker, pretender) as service,
+        _listener(way, Role.VIEWER, Filter(HEALTH.filter(ROOT))) as viewer,
+        _listener(way, pretender) as service,
     ):
         for claimed in Role:
             topic = HEALTH.topic(ROOT, service=claimed.value, instance=f"claimed-by-{pretender}")
@@ -115,13 +129,13 @@ async def test_no_service_speaks_for_the_health_of_another(broker: Broker, prete
     assert [packet.payload for packet in viewer.heard] == [pretender.value.encode()]
 
 
-async def test_retained_templates_are_replayed_to_recognizers_only(broker: Broker) -> None:
+async def test_retained_templates_are_replayed_to_recognizers_only(way: Way) -> None:
     topic = GALLERY_SHARD.topic(ROOT, shard="replayed")
-    async with _listener(broker, Role.ENROLLER) as enroller:
+    async with _listener(way, Role.ENROLLER) as enroller:
         await enroller.connection.publish(Packet(topic, b"sealed", qos=1, retain=True))
     readers = set()
     for role in Role:
-        async with _listener(broker, role, Filter("#", replay=True), Filter(topic, replay=True)) as listener:
+        async with _listener(way, role, Filter("#", replay=True), Filter(topic, replay=True)) as listener:
             await listener.caught_up()
             if any(packet.topic == topic for packet in listener.heard):
                 readers.add(role)
@@ -130,31 +144,31 @@ async def test_retained_templates_are_replayed_to_recognizers_only(broker: Broke
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in GALLERY_SHARD.receivers])
-async def test_a_shared_subscription_is_no_way_round_the_rules(broker: Broker, role: Role) -> None:
+async def test_a_shared_subscription_is_no_way_round_the_rules(way: Way, role: Role) -> None:
     topic = GALLERY_SHARD.topic(ROOT, shard=f"shared-{role}")
     share = f"$share/{role}/{GALLERY_SHARD.filter(ROOT)}"
-    async with _listener(broker, role, Filter(share)) as thief, _listener(broker, Role.ENROLLER) as enroller:
+    async with _listener(way, role, Filter(share)) as thief, _listener(way, Role.ENROLLER) as enroller:
         await enroller.connection.publish(Packet(topic, b"sealed", qos=1))
         await thief.caught_up()
 
         assert thief.heard == []
 
 
-async def test_a_last_will_is_no_way_round_the_rules(broker: Broker) -> None:
+async def test_a_last_will_is_no_way_round_the_rules(way: Way) -> None:
     will = Packet(f"{ROOT}/door/willed/lock/set", b"UNLOCK", qos=1)
     allowed = Packet(HEALTH.topic(ROOT, service="capture", instance="willed"), b"offline", qos=1)
-    async with _listener(broker, Role.OPERATOR, Filter(f"{ROOT}/#")) as operator:
+    async with _listener(way, Role.OPERATOR, Filter(f"{ROOT}/#")) as operator:
         for one in (will, allowed):
-            await _break_off(broker, one)
+            await _break_off(way, one)
         await operator.caught_up()
         heard = [packet.payload for packet in operator.heard if packet.topic in (will.topic, allowed.topic)]
 
     assert heard == [b"offline"]
 
 
-async def _break_off(broker: Broker, will: Packet) -> None:
+async def _break_off(way: Way, will: Packet) -> None:
     """Connect twice as one client, so that the broker breaks the first connection off and sends its will."""
-    transport = broker.transport(Role.CAPTURE)
+    transport = way.transport(Role.CAPTURE)
     first = transport.connect(client_id="willed", will=will, deliver=lambda _: None)
     second = transport.connect(client_id="willed", will=None, deliver=lambda _: None)
     async with AsyncExitStack() as stack:

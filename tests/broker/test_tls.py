@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
+import os
+import ssl
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,19 +16,23 @@ from typing import Any
 import pytest
 
 from doorbus import channels
-from doorbus.certificates import Authority, Pair, new_authority
+from doorbus.certificates import Authority, Pair, about, new_authority
 from doorbus.channels import DEFAULT_ROOT, Role
 from doorbus.client import connect
-from doorbus.local import Broker, Stack
+from doorbus.local import Broker, Process, Stack
 from doorbus.mqtt import MqttTransport
 from doorbus.users import User
-from doorbus.wire import ConnectionLost, Filter, Packet
+from doorbus.wire import Connection, ConnectionLost, Filter, Packet
 from tls import HOST, TlsSite, is_let_in
 
 # paho leaves the socket of a handshake that failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 NOW = datetime.now(UTC)
 ROOT = DEFAULT_ROOT
+
+
+def _ignore(_: Packet) -> None:
+    """For a connection that listens to nothing."""
 
 
 @asynccontextmanager
@@ -74,6 +82,24 @@ async def test_a_client_refuses_an_expired_a_foreign_and_a_wrong_name_broker(tmp
         _put(good, broker)
         await one.reload()
         assert await is_let_in(one.transport(Role.OPERATOR))
+
+
+async def test_a_renewed_certificate_is_served_after_a_reload_and_nobody_is_thrown_out(
+    tmp_path: Path, repository: Path
+) -> None:
+    async with _running(tmp_path, repository) as one:
+        await one.start()
+        file = one.site.directory / "broker" / "broker.crt"
+        before = file.read_text()
+        assert about(ssl.get_server_certificate((HOST, one.port))) == about(before)
+        way = one.transport(Role.VIEWER).connect(client_id="viewer", will=None, deliver=_ignore)
+        async with way as viewer:
+            one.site.make(["hub.example"])
+            await one.reload()
+
+            assert file.read_text() != before
+            assert about(ssl.get_server_certificate((HOST, one.port))) == about(file.read_text())
+            await viewer.publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))
 
 
 async def test_a_client_without_the_sites_authority_refuses_the_broker(tls_site: TlsSite) -> None:
@@ -128,29 +154,41 @@ async def test_with_certificates_asked_a_password_alone_is_not_enough(tmp_path: 
         assert not await is_let_in(operator("foreign"))
 
         one.site.rotate("operator")
-        await one.stop()
-        await one.start()
+        await one.reload()
         assert not await is_let_in(operator("stolen"))
         files: dict[str, Any] = {"tls_cert": clients / "operator.crt", "tls_key": clients / "operator.key"}
         assert await is_let_in(one.transport(Role.OPERATOR, **files))
 
 
-async def test_a_rotated_password_and_a_revoked_user_end_without_a_restart(tmp_path: Path, repository: Path) -> None:
-    async with _running(tmp_path, repository) as one:
-        one.site.make()
+async def test_what_is_taken_away_ends_at_once_and_who_keeps_a_password_stays(tmp_path: Path, repository: Path) -> None:
+    async with _running(tmp_path, repository) as one, AsyncExitStack() as stack:
         one.site.add(User("tablet", Role.VIEWER, {}))
         await one.start()
-        old, tablet = one.transport(Role.OPERATOR), one.transport("tablet")
-        assert await is_let_in(old)
-        assert await is_let_in(tablet)
+        ways = {user: one.transport(user) for user in ("operator", "tablet", "viewer")}
+        held = {
+            user: await stack.enter_async_context(_held(way.connect(client_id=user, will=None, deliver=_ignore)))
+            for user, way in ways.items()
+        }
 
         one.site.rotate("operator")
         one.site.revoke("tablet")
         await one.reload()
 
-        assert not await is_let_in(old)
-        assert not await is_let_in(tablet)
+        for user in ("operator", "tablet"):
+            async with asyncio.timeout(10):
+                with pytest.raises(ConnectionLost):
+                    await held[user].lost()
+            assert not await is_let_in(ways[user])
+        await held["viewer"].publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))
         assert await is_let_in(one.transport(Role.OPERATOR))
+
+
+@asynccontextmanager
+async def _held(way: AbstractAsyncContextManager[Connection]) -> AsyncIterator[Connection]:
+    """A connection that may be lost."""
+    with contextlib.suppress(ConnectionLost):
+        async with way as connection:
+            yield connection
 
 
 STOLEN = {
@@ -166,28 +204,36 @@ STOLEN = {
 }
 
 
-async def test_a_stolen_viewer_password_can_send_nothing_and_read_no_gallery(tls_site: TlsSite) -> None:
-    heard: list[Packet] = []
-    secret = Packet(channels.GALLERY_SHARD.topic(ROOT, shard="7"), b"sealed", qos=1, retain=True)
+async def test_a_stolen_viewer_password_can_send_nothing_and_read_no_gallery(tmp_path: Path, repository: Path) -> None:
+    heard: dict[Role, list[Packet]] = {role: [] for role in Role}
     stolen: list[Packet] = []
-    async with AsyncExitStack() as stack:
+    sealed = Packet(channels.GALLERY_SHARD.topic(ROOT, shard="7"), b"sealed", qos=1, retain=True)
+    own = Packet("homeassistant/status", b"online", qos=1)
+    async with _running(tmp_path, repository) as one, AsyncExitStack() as stack:
+        one.hand_over()
+        one.allow("user homeassistant\ntopic readwrite homeassistant/#\n")  # as sites with Home Assistant do
+        await one.start()
+        honest = {}
         for role in Role:
-            way = tls_site.transport(role).connect(client_id=f"honest-{role}", will=None, deliver=heard.append)
-            await (await stack.enter_async_context(way)).subscribe([Filter("#"), Filter("homeassistant/#")])
-        way = tls_site.transport(Role.ENROLLER).connect(client_id="enroller", will=None, deliver=heard.append)
-        enroller = await stack.enter_async_context(way)
-        await enroller.publish(secret)
-        way = tls_site.transport(Role.VIEWER).connect(client_id="thief", will=None, deliver=stolen.append)
+            way = one.transport(role).connect(client_id=f"honest-{role}", will=None, deliver=heard[role].append)
+            honest[role] = await stack.enter_async_context(way)
+            await honest[role].subscribe([Filter("#", qos=1)])
+        way = one.transport(Role.VIEWER).connect(client_id="thief", will=None, deliver=stolen.append)
         thief = await stack.enter_async_context(way)
-        await thief.subscribe([Filter("#", replay=True), Filter(channels.GALLERY_SHARD.filter(ROOT), replay=True)])
-        heard.clear()
+        await thief.subscribe([Filter("#", qos=1, replay=True), Filter(channels.GALLERY_SHARD.filter(ROOT), qos=1)])
         for topic, payload in STOLEN.items():
             await thief.publish(Packet(topic, payload, qos=1))
             await thief.publish(Packet(topic, payload, qos=1, retain=True))
-        await thief.publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))
+        await honest[Role.ENROLLER].publish(sealed)
+        await honest[Role.HOMEASSISTANT].publish(own)
+        for connection in (*honest.values(), thief):  # the broker answers in order: what it let through has arrived
+            await connection.publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))
 
-        assert [packet.topic for packet in heard if packet.topic in STOLEN] == []
-        assert [packet for packet in stolen if packet.payload == secret.payload] == []
+        assert {role: [packet.topic for packet in packets] for role, packets in heard.items() if packets} == {
+            Role.RECOGNIZER: [sealed.topic],
+            Role.HOMEASSISTANT: [own.topic],
+        }
+        assert stolen == []
 
 
 async def test_a_named_user_has_the_rights_that_it_was_given_and_no_more(tmp_path: Path, repository: Path) -> None:
@@ -220,13 +266,59 @@ async def test_a_named_user_has_the_rights_that_it_was_given_and_no_more(tmp_pat
         }
 
 
+async def test_a_service_and_the_command_are_who_their_settings_say(tmp_path: Path, repository: Path) -> None:
+    async with _running(tmp_path, repository) as one:
+        one.site.add(User("capture-porch", Role.CAPTURE, {"door": "front", "camera": "porch", "instance": "porch"}))
+        one.site.add(User("alice", Role.OPERATOR, {}))
+        await one.start()
+        names = one.environment("capture-porch") | {"DOORBUS_CAPTURE__SOURCE": "none", "DOORBUS_INSTANCE": "porch"}
+        command = [sys.executable, "-m", "doorbus_capture"]
+        service = await Process.start("capture", command, tmp_path / "logs", os.environ | names)
+        try:
+            async with asyncio.timeout(30), connect(one.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
+                health = (await viewer.expect(channels.HEALTH, instance="porch")).message
+            told = await _doctor(one.environment("alice"))
+        finally:
+            await service.stop()
+
+    assert health.state.value == "online"
+    assert "ok   user: alice" in told
+    assert "ok   certificate: valid until" in told
+    assert "ok   capture/porch: online" in told
+
+
+async def test_the_doctor_says_why_there_is_no_tls(tls_site: TlsSite, broker: Broker, tmp_path: Path) -> None:
+    foreign = tmp_path / "ca.crt"
+    foreign.write_text(new_authority("somebody else", NOW).certificate)
+    known = tls_site.environment("viewer")
+    wrong = {
+        "unable to get local issuer certificate; DOORBUS_BROKER__TLS_CA must": {"DOORBUS_BROKER__TLS_CA": str(foreign)},
+        "is not valid for '127.1'; DOORBUS_BROKER__TLS_CA must": {"DOORBUS_BROKER__HOST": "127.1"},
+        "it speaks TLS; set DOORBUS_BROKER__TLS=true": {"DOORBUS_BROKER__TLS": "false"},
+        "is DOORBUS_BROKER__PORT that of the TLS listener?": {"DOORBUS_BROKER__PORT": str(broker.port)},
+        "are user and password those of this broker": {"DOORBUS_BROKER__PASSWORD": "wrong"},
+    }
+    for sentence, change in wrong.items():
+        told = await _doctor(known | change)
+        assert (sentence in told, told.count("\n")) == (True, 1), told
+
+
+async def _doctor(environment: Mapping[str, str]) -> str:
+    command = [sys.executable, "-W", "ignore", "-m", "doorbus.cli", "doctor", "--seconds", "3"]
+    variables = {**os.environ, "COLUMNS": "200", **environment}
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=variables)
+    async with asyncio.timeout(40):
+        out, err = await process.communicate()
+    return (out + err).decode()
+
+
 async def test_nobody_takes_over_a_service_by_the_names_it_is_known_by(fresh_stack_capture: Broker) -> None:
     broker = fresh_stack_capture
     names = ["capture", "porch", "capture-porch", "doorbus-capture", "capture-porch-"]
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
         await viewer.expect(channels.HEALTH, instance="porch")
         for name in names:
-            way = broker.transport(Role.VIEWER).connect(client_id=name, will=None, deliver=lambda _: None)
+            way = broker.transport(Role.VIEWER).connect(client_id=name, will=None, deliver=_ignore)
             with contextlib.suppress(ConnectionLost):
                 async with way as thief:
                     await thief.publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))

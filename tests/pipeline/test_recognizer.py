@@ -14,6 +14,7 @@ import pytest
 from doorbus import channels
 from doorbus.client import Client, connect
 from doorbus.messages import (
+    Box,
     Embedded,
     EmbedRequest,
     ErrorCode,
@@ -30,7 +31,7 @@ from doorbus.settings import ServiceSettings
 from doorbus.snapshot import pack
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus_recognizer.calibration import Scale
-from doorbus_recognizer.faces import Template
+from doorbus_recognizer.faces import Image, Template
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
 from doorbus_recognizer.service import EMBEDDING, RecognizerService
 from doorbus_recognizer.settings import Recognizer
@@ -52,12 +53,25 @@ def template(name: str) -> Template:
     return faces[0].template
 
 
-def vision(live: float = 1.0) -> Vision:
+class SlowLiveness(FakeLiveness):
+    """Takes its time."""
+
+    def __init__(self, live: float, seconds: float, clock: FakeClock) -> None:
+        super().__init__(live)
+        self._seconds = seconds
+        self._clock = clock
+
+    def live(self, image: Image, box: Box) -> float:
+        self._clock.advance(self._seconds)
+        return super().live(image, box)
+
+
+def vision(liveness: FakeLiveness | None = None) -> Vision:
     return Vision(
         detector=FakeDetector(),
         mesh=FakeMesh(),
         embedder=FakeEmbedder(MODEL),
-        liveness=FakeLiveness(live),
+        liveness=liveness or FakeLiveness(),
         scale=Scale(likely=0.5, secure=0.6),
     )
 
@@ -108,9 +122,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def recognizing(live: float = 1.0) -> AsyncIterator[Bench]:
+async def recognizing(live: float = 1.0, seconds: float = 0.0) -> AsyncIterator[Bench]:
     bus, clock = MemoryBus(), FakeClock()
-    service = RecognizerService(vision(live), Seal(KEY), Recognizer(), instance="r1", clock=clock)
+    eyes = vision(SlowLiveness(live, seconds, clock))
+    service = RecognizerService(eyes, Seal(KEY), Recognizer(), instance="r1", clock=clock)
     settings = ServiceSettings(_env_file=None, instance="r1")
     async with (
         running(service, bus, clock, settings),
@@ -255,3 +270,13 @@ async def test_an_embed_request_that_cannot_be_answered_is_counted() -> None:
         await bench.client.send(Outbound(channels.EMBED_REQUEST, EmbedRequest(jpeg=picture("alice"))))
         health = await bench.health("embed_request.no_reply_topic")
     assert health.refused == {"embed_request.no_reply_topic": 1}
+
+
+async def test_health_says_how_busy_a_replica_is() -> None:
+    async with recognizing(seconds=1.0) as bench:
+        idle = await bench.health()
+        await bench.show(picture("alice"))
+        await bench.recognition()
+        await bench.client.send(Outbound(channels.EMBED_REQUEST, EmbedRequest(jpeg=picture("alice"))))
+        health = await bench.health("embed_request.no_reply_topic")
+    assert (idle.figures["busy"], health.figures["busy"]) == (0.0, 0.5)  # one of two lanes, all the time

@@ -15,6 +15,7 @@ from doorbus.cli.doctor import observe, report
 from doorbus.client import connect
 from doorbus.messages import Health, LockState, Manifest, RosterEntry, State
 from doorbus.service import Outbound
+from doorbus.site import RENEW
 from doorbus.snapshot import pack
 from doorbus.testing import MemoryBus
 
@@ -119,6 +120,12 @@ def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixt
         (replace(SOUND, roster=None), Level.FAIL, "roster", "there is none"),
         (replace(SOUND, roster_missing=1), Level.FAIL, "roster", "1 of 1 shards are missing"),
         (
+            replace(SOUND, certificate_until=AT + RENEW - timedelta(days=1)),
+            Level.WARN,
+            "certificate",
+            "valid until 2026-06-30, 29 days",
+        ),
+        (
             replace(SOUND, roster=Manifest(version=0, count=0, shards=())),
             Level.WARN,
             "roster",
@@ -137,6 +144,12 @@ def test_what_is_wrong_is_found_with_the_way_out(
     assert bad.way_out
     assert status == (Status.REFUSED if level is Level.FAIL else Status.OK)
     assert f"{level.value:4} {what}: {state} - {bad.way_out}" in capsys.readouterr().out
+
+
+def test_a_certificate_that_lasts_is_told_without_a_warning() -> None:
+    found = list(findings(replace(SOUND, certificate_until=AT + RENEW + timedelta(days=1))))
+
+    assert found[0] == Finding(Level.OK, "certificate", "valid until 2026-07-02, 31 days")
 
 
 def test_a_replica_that_has_gone_is_a_warning_while_another_works() -> None:

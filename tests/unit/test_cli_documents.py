@@ -8,10 +8,13 @@ import structlog
 from pydantic import Field, SecretStr
 from typer.testing import CliRunner
 
-from doorbus import acl
+from doorbus import acl, acl_emqx
+from doorbus.channels import Role
 from doorbus.cli import env
 from doorbus.cli.__main__ import app
 from doorbus.settings import CommonSettings, Section
+from doorbus.site import Site
+from doorbus.users import named
 
 
 class Lamp(Section):
@@ -105,3 +108,22 @@ def test_the_example_of_all_settings_has_meaning_and_default_but_no_secret() -> 
     assert "#DOORBUS_LAMP__KEY=\n" in text
     assert "hunter2" not in text
     assert text.count("DOORBUS_BROKER__PORT=") == 1
+
+
+def test_access_rules_come_in_the_form_of_either_broker_and_with_named_users(tmp_path: Path) -> None:
+    Site(tmp_path / "secrets").make()
+    Site(tmp_path / "secrets").add(named("actuator-front", Role.ACTUATOR, {"door": "front"}))
+    secrets = ("--secrets", str(tmp_path / "secrets"))
+
+    assert _run("acl", "--format", "emqx") == (0, acl_emqx.text())
+    assert _run("acl", *secrets)[1].endswith((tmp_path / "secrets" / "broker" / "acl").read_text()[-500:])
+    assert '{username, "actuator-front"}' in _run("acl", "--format", "emqx", *secrets)[1]
+
+
+def test_secrets_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "users.json").write_text("[1]")
+
+    status, output = _run("acl", "--secrets", str(tmp_path))
+
+    assert status == 2
+    assert "users.json" in output

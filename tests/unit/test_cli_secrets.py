@@ -32,10 +32,24 @@ def test_a_user_is_added_and_revoked(tmp_path: Path) -> None:
     added = _say(tmp_path / "s", "add", "porch-camera", "--role", "capture", "--door", "front", "--camera", "porch")
     assert added.exit_code == 0
     assert "DOORBUS_BROKER__USERNAME=porch-camera" in added.output
+    assert "porch-camera: capture of door front, camera porch" in _say(tmp_path / "s", "show").output
     assert "door/front/frame/porch" in (tmp_path / "s" / "broker" / "acl").read_text()
 
     assert _say(tmp_path / "s", "revoke", "porch-camera").exit_code == 0
     assert not (tmp_path / "s" / "users" / "porch-camera").exists()
+
+
+def test_showing_changes_nothing(tmp_path: Path) -> None:
+    nothing = _say(tmp_path / "s", "show")
+    assert (nothing.exit_code, "no secrets here; doorbus secrets makes them" in nothing.output) == (1, True)
+    assert not (tmp_path / "s").exists()
+    _say(tmp_path / "s")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    shown = _say(tmp_path / "s", "show").output
+
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert "ca.crt: valid until" in shown
 
 
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
@@ -47,5 +61,7 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
     ):
         said = _say(tmp_path / "s", *words)
         assert (said.exit_code, sentence in said.output) == (1, True)
+    said = _say(tmp_path / "s", "--name", "two words")
+    assert (said.exit_code, "'two words': neither a host name nor an address" in said.output) == (1, True)
     said = _say(tmp_path / "file" / "s")
     assert (said.exit_code, "may this user write there" in said.output) == (1, True)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from doorbus.assets import AssetError
 from doorbus.messages import Verdict
 from doorbus_recognizer.calibration import MOBILEFACENET
 from doorbus_recognizer.decode import decode
-from doorbus_recognizer.faces import MIN_SHARPNESS, MIN_SIZE, Image, SeenFace
+from doorbus_recognizer.faces import MIN_SHARPNESS, MIN_SIZE, Detection, Image, SeenFace
 from doorbus_recognizer.matching import Gallery
 from doorbus_recognizer.models.blazeface import anchors
 from doorbus_recognizer.models.blazeface import decode as decode_boxes
@@ -71,6 +72,22 @@ def see(vision: Vision, image: Image) -> SeenFace:
 
 
 # On fakes: what the chain does with its parts
+
+
+def test_warming_up_uses_each_model_from_as_many_callers_at_once_as_there_are_lanes() -> None:
+    together = Barrier(3, timeout=10)
+
+    class Meeting(FakeDetector):
+        def detect(self, image: Image) -> tuple[Detection, ...]:
+            together.wait()  # raises unless three callers are here at the same time
+            return super().detect(image)
+
+    detector = Meeting()
+
+    Vision(detector, FakeMesh(1.0), FakeEmbedder(), FakeLiveness(1.0), MOBILEFACENET, lanes=3).warm_up()
+
+    assert len(detector.seen) % 3 == 0
+    assert detector.seen
 
 
 def test_each_face_on_a_picture_is_seen_with_the_template_of_its_person() -> None:

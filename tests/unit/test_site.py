@@ -1,13 +1,14 @@
 """A site's secrets on disk: made once, kept, renewed in time, taken away."""
 
 import json
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from doorbus.certificates import about
+from doorbus.certificates import Pair, about, belong_together
 from doorbus.channels import Role
 from doorbus.site import RENEW, Site, SiteError, own_names
 from doorbus.users import User
@@ -117,9 +118,9 @@ def test_a_rotated_user_has_another_password_and_the_others_keep_theirs(site: Si
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        ({"authority/ca.key": None}, "authority/ca.key: not there; bring it back from where it is kept"),
         ({"authority/ca.key": "nonsense"}, "ca.key: not the PEM of a certificate and its key"),
-        ({"ca.crt": None}, "ca.crt: not there"),
+        ({"ca.crt": None}, "ca.crt: not there, but .*authority/ca.key is; bring it back"),
+        ({"ca.crt": None, "authority/ca.key": None}, "ca.crt: not there, but .*broker/ca.crt is"),
         ({"broker/broker.crt": "nonsense"}, "broker.crt: not the PEM of a certificate"),
         ({"users.json": "nonsense"}, "users.json: not the users that `doorbus secrets add` writes"),
         ({"users.json": json.dumps([{"name": "viewer", "role": "viewer", "ids": {}}])}, "the name of a role"),
@@ -134,9 +135,90 @@ def test_damage_is_named_and_nothing_is_made_over_it(site: Site, damage: dict[st
     before = _files(site)
 
     with pytest.raises(SiteError, match=sentence):
-        site.rotate("viewer") if "ca.crt" in damage else _again(site).make(now=NOW)
+        _again(site).make(["another.example"], now=NOW)
 
-    assert set(_files(site)) <= set(before)
+    assert _files(site) == before
+
+
+def test_the_key_of_the_authority_may_be_kept_elsewhere_until_it_signs(site: Site) -> None:
+    (site.directory / "authority" / "ca.key").unlink()
+
+    site.make(now=NOW)
+    site.add(User("tablet", Role.VIEWER, {}))
+    site.rotate("tablet")
+    site.revoke("tablet")
+
+    with pytest.raises(SiteError, match=r"ca\.key: not there, and needed for a certificate of the broker"):
+        site.make(["another.example"], now=NOW)
+    with pytest.raises(SiteError, match=r"ca\.key: not there, and needed for certificates of clients"):
+        site.make(client_certificates=True, now=NOW)
+
+
+def test_a_user_whose_certificate_cannot_be_made_is_not_added(site: Site) -> None:
+    site.make(client_certificates=True, now=NOW)
+    (site.directory / "authority" / "ca.key").unlink()
+    before = _files(site)
+
+    with pytest.raises(SiteError, match="needed for a certificate of tablet"):
+        site.add(User("tablet", Role.VIEWER, {}), now=NOW)
+    with pytest.raises(SiteError, match="needed for taking the certificate of operator away"):
+        site.rotate("operator", now=NOW)
+
+    assert _files(site) == before
+
+
+def test_a_site_that_begins_anew_keeps_nothing_that_the_old_authority_signed(site: Site) -> None:
+    site.make(client_certificates=True, now=NOW)
+    before = _files(site)
+    for name in ("ca.crt", "authority", "broker"):  # the clients' certificates are forgotten
+        path = site.directory / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    _again(site).make(client_certificates=True, now=NOW)
+
+    kept = {name for name, content in _files(site).items() if before.get(name) == content}
+    assert {name for name in kept if name.endswith((".crt", ".key", ".crl"))} == {"site.key"}
+    assert "users/viewer" in kept
+
+
+@pytest.mark.parametrize("lost", ["broker/broker.key", "clients/viewer.key"])
+@pytest.mark.parametrize("instead", [None, "nonsense"])
+def test_a_certificate_without_its_key_is_made_anew(site: Site, lost: str, instead: str | None) -> None:
+    site.make(client_certificates=True, now=NOW)
+    certificate = (site.directory / lost).with_suffix(".crt")
+    before = certificate.read_text()
+    (site.directory / lost).unlink()
+    if instead is not None:
+        (site.directory / lost).write_text(instead)
+
+    _again(site).make(now=NOW)
+
+    assert certificate.read_text() != before
+    assert belong_together(Pair(certificate.read_text(), (site.directory / lost).read_text()))
+
+
+def test_an_authority_that_has_ended_signs_nothing(site: Site) -> None:
+    until = about((site.directory / "ca.crt").read_text()).until
+
+    with pytest.raises(SiteError, match=f"ca.crt: ended on {until:%Y-%m-%d}; to begin anew"):
+        _again(site).make(now=until)
+
+
+@pytest.mark.parametrize("name", ["two words", "", "-x", "a..b", "türe.example", "a" * 64 + "." + "b" * 200])
+def test_what_is_no_name_is_refused(site: Site, name: str) -> None:
+    with pytest.raises(SiteError, match="neither a host name nor an address"):
+        _again(site).make([name], now=NOW)
+
+
+def test_a_name_is_the_same_however_it_is_written(site: Site) -> None:
+    again = _again(site)
+    again.make(["Hub.Example", "FE80:0::1"], now=NOW)
+    assert len(again.news) == 1
+
+    once_more = _again(site)
+    once_more.make(["hub.example", "fe80::1", "HUB.EXAMPLE"], now=NOW)
+
+    assert once_more.news == []
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:

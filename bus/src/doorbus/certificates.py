@@ -5,6 +5,7 @@ identifiers) is there.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 825
 """The longest that Apple's systems accept of a server's certificate."""
+_HOST = re.compile(r"(?=.{1,253}$)(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
 _EARLIER = timedelta(days=1)
 """Certificates begin a day before they are made, because the clock of another machine may be behind."""
 
@@ -49,18 +51,11 @@ class Authority:
     """Signs for one site. Raises `CertificateError` when `pair` is not a certificate and its key."""
 
     def __init__(self, pair: Pair) -> None:
-        try:
-            self._certificate = x509.load_pem_x509_certificate(pair.certificate.encode())
-            key = serialization.load_pem_private_key(pair.key.encode(), password=None)
-        except (ValueError, TypeError) as error:
-            raise CertificateError(f"not the PEM of a certificate and its key: {error}") from None
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != self._certificate.public_key():
-            raise CertificateError("the key is not that of the certificate")
-        self._key = key
+        self._certificate, self._key = _loaded(pair)
 
     def server(self, names: Iterable[str], now: datetime) -> Pair:
-        """A certificate for a server that is reached under `names`: host names and addresses."""
-        names = tuple(names)
+        """A certificate for a server that is reached under `names`; `CertificateError` when one is no name."""
+        names = tuple(map(name_of, names))
         alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
         return self._leaf(names[0], ExtendedKeyUsageOID.SERVER_AUTH, now, alternatives)
 
@@ -79,14 +74,6 @@ class Authority:
             one = x509.RevokedCertificateBuilder(serial_number=serial, revocation_date=now).build()
             builder = builder.add_revoked_certificate(one)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-
-    def signed(self, certificate: str) -> bool:
-        """Whether this authority signed the certificate (PEM)."""
-        try:
-            x509.load_pem_x509_certificate(certificate.encode()).verify_directly_issued_by(self._certificate)
-        except (InvalidSignature, ValueError, TypeError):
-            return False
-        return True
 
     def _leaf(
         self, name: str, purpose: x509.ObjectIdentifier, now: datetime, alternatives: x509.SubjectAlternativeName | None
@@ -128,6 +115,48 @@ def about(certificate: str) -> About:
     except x509.ExtensionNotFound:
         pass
     return About(names, one.not_valid_after_utc.astimezone(UTC), one.serial_number)
+
+
+def signed_by(certificate: str, authority: str) -> bool:
+    """Whether the authority (PEM) signed the certificate (PEM)."""
+    try:
+        signer = x509.load_pem_x509_certificate(authority.encode())
+        x509.load_pem_x509_certificate(certificate.encode()).verify_directly_issued_by(signer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def belong_together(pair: Pair) -> bool:
+    """Whether the key is that of the certificate."""
+    try:
+        _loaded(pair)
+    except CertificateError:
+        return False
+    return True
+
+
+def name_of(server: str) -> str:
+    """A host name or address as certificates have it. Raises `CertificateError`."""
+    try:
+        return str(ipaddress.ip_address(server))
+    except ValueError:
+        if not _HOST.fullmatch(server.lower()):
+            raise CertificateError(
+                f"{server!r}: neither a host name nor an address; names beyond ASCII are written xn--..."
+            ) from None
+        return server.lower()
+
+
+def _loaded(pair: Pair) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    try:
+        certificate = x509.load_pem_x509_certificate(pair.certificate.encode())
+        key = serialization.load_pem_private_key(pair.key.encode(), password=None)
+    except (ValueError, TypeError) as error:
+        raise CertificateError(f"not the PEM of a certificate and its key: {error}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        raise CertificateError("the key is not that of the certificate")
+    return certificate, key
 
 
 def _name(common: str) -> x509.Name:

@@ -195,6 +195,8 @@ def load(kind: type[S], arguments: list[str] | None = None) -> S:
     except SettingsError as error:
         print(f"settings: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    except OSError as error:  # .env, or a file in /run/secrets
+        fail(f"{error.filename}: {_why(error)}; may this user read it?")
     configure(settings.log.level, settings.log.format)
     return settings
 

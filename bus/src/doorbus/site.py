@@ -1,7 +1,7 @@
 """The secrets of a site on disk: certificates, passwords, access rules and the key that seals templates.
 
     DIR/ca.crt              the site's authority; every program that speaks to the broker gets it
-    DIR/authority/ca.key    signs; keep it away from the broker
+    DIR/authority/ca.key    signs; may be kept elsewhere until a certificate is made, renewed or revoked
     DIR/broker/             what the broker needs: passwords (hashed), acl, broker.crt, broker.key, ca.crt, revoked.crl
     DIR/users/USER          the password of each user, one line
     DIR/users.json          the users that the site has named
@@ -24,7 +24,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from doorbus import acl
-from doorbus.certificates import About, Authority, CertificateError, Pair, about, new_authority
+from doorbus.certificates import (
+    About,
+    Authority,
+    CertificateError,
+    Pair,
+    about,
+    belong_together,
+    name_of,
+    new_authority,
+    signed_by,
+)
 from doorbus.channels import DEFAULT_ROOT, Role
 from doorbus.passwords import new_password, password_file
 from doorbus.users import User, UserError, everybody, named
@@ -57,18 +67,20 @@ class Site:
     def make(
         self, names: Iterable[str] = (), *, client_certificates: bool = False, now: datetime | None = None
     ) -> None:
-        """Make what is not there; renew the broker's certificate when it ends soon or lacks one of `names`."""
+        """Make what is not there; renew certificates that end soon, and the broker's when it lacks one of `names`."""
         now = now or datetime.now(UTC)
         with _told(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             self.directory.chmod(0o700)
-            authority = self._authority(now)
-            self._server(authority, [*names, *own_names()], now)
+            if not self.exists:
+                self._begin(now)
+            users = everybody(self.named())
+            self._server([*names, *own_names()], now)
             if client_certificates and not self._crl.exists():
-                _write(self._crl, authority.revocations((), now))
+                _write(self._crl, self._authority("certificates of clients", now).revocations((), now))
             self._key()
-            for user in everybody(self.named()):
-                self._user(user, authority, now)
+            for user in users:
+                self._user(user, now)
             self._tell_broker()
 
     def add(self, user: User, *, now: datetime | None = None) -> None:
@@ -77,8 +89,8 @@ class Site:
             known = {one.name: one for one in self.named()}
             if user.name in known:
                 raise SiteError(f"{user.name}: there is such a user; revoke it first, or choose another name")
+            self._user(user, now or datetime.now(UTC))
             self._name((*known.values(), user))
-            self._user(user, self._authority(None), now or datetime.now(UTC))
             self._tell_broker()
 
     def revoke(self, name: str, *, now: datetime | None = None) -> None:
@@ -104,8 +116,14 @@ class Site:
                 raise SiteError(f"{name}: no such user")
             self._revoke_certificate(name, now or datetime.now(UTC))
             self._password(name).unlink(missing_ok=True)
-            self._user(user, self._authority(None), now or datetime.now(UTC))
+            self._user(user, now or datetime.now(UTC))
             self._tell_broker()
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a site in the directory."""
+        with _told(self.directory):
+            return self._ca.exists()
 
     def named(self) -> tuple[User, ...]:
         """The users that the site has named."""
@@ -141,38 +159,64 @@ class Site:
     def _password(self, user: str) -> Path:
         return self.directory / "users" / user
 
-    def _authority(self, now: datetime | None) -> Authority:
-        """The authority; made when there is none and `now` is given."""
-        key = self.directory / "authority" / "ca.key"
-        if not self._ca.exists() and now is not None:
-            pair = new_authority(f"doorbus {socket.gethostname()}", now)
-            _write(key, pair.key, 0o600)
-            key.parent.chmod(0o700)
-            _write(self._ca, pair.certificate)
-            self.news.append("a new authority")
-        if not key.exists() or not self._ca.exists():
+    @property
+    def _ca_key(self) -> Path:
+        return self.directory / "authority" / "ca.key"
+
+    def _begin(self, now: datetime) -> None:
+        left = [path for path in (self._ca_key, self._broker / "ca.crt") if path.exists()]
+        if left:
             raise SiteError(
-                f"{key if self._ca.exists() else self._ca}: not there; bring it back from where it is kept, or remove "
-                f"{self._ca} to begin anew"
+                f"{self._ca}: not there, but {left[0]} is; bring it back ({self._broker / 'ca.crt'} is a copy), or to "
+                f"begin anew remove authority, broker and clients from {self.directory}"
+            )
+        pair = new_authority(f"doorbus {socket.gethostname()}", now)
+        _write(self._ca_key, pair.key, 0o600)
+        self._ca_key.parent.chmod(0o700)
+        _write(self._ca, pair.certificate)
+        self.news.append("a new authority")
+
+    def _authority(self, purpose: str, now: datetime) -> Authority:
+        """The authority, which only `purpose` needs: its key may be kept elsewhere."""
+        if not self._ca_key.exists():
+            raise SiteError(f"{self._ca_key}: not there, and needed for {purpose}; bring it back from where it is kept")
+        until = _about(self._ca).until
+        if until < now + timedelta(days=1):
+            raise SiteError(
+                f"{self._ca}: ended on {until:%Y-%m-%d}; to begin anew remove it, authority, broker and clients from "
+                f"{self.directory}, and give the new one to every program"
             )
         try:
-            return Authority(Pair(self._ca.read_text(), key.read_text()))
+            return Authority(Pair(self._ca.read_text(), self._ca_key.read_text()))
         except CertificateError as error:
-            raise SiteError(f"{self._ca} and {key}: {error}") from None
+            raise SiteError(f"{self._ca} and {self._ca_key}: {error}") from None
 
-    def _server(self, authority: Authority, names: list[str], now: datetime) -> None:
+    def _server(self, wanted: Iterable[str], now: datetime) -> None:
         path = self._broker / "broker.crt"
+        try:
+            names = list(dict.fromkeys(map(name_of, wanted)))
+        except CertificateError as error:
+            raise SiteError(str(error)) from None
         if path.exists():
             old = _about(path)
             names = sorted({*names, *old.names})
-            if old.names >= set(names) and old.until - now > RENEW and authority.signed(path.read_text()):
+            if old.names >= set(names) and self._good(path, now):
                 _write(self._broker / "ca.crt", self._ca.read_text())
                 return
-        pair = authority.server(dict.fromkeys(names), now)
+        pair = self._authority("a certificate of the broker", now).server(names, now)
         _write(self._broker / "broker.key", pair.key)
         _write(path, pair.certificate)
         _write(self._broker / "ca.crt", self._ca.read_text())
-        self.news.append(f"a certificate of the broker, for {', '.join(dict.fromkeys(names))}")
+        self.news.append(f"a certificate of the broker, for {', '.join(names)}")
+
+    def _good(self, path: Path, now: datetime) -> bool:
+        """Whether a certificate of this site and its key are there, and last."""
+        key = path.with_suffix(".key")
+        if not path.exists() or not key.exists():
+            return False
+        pair = Pair(path.read_text(), key.read_text())
+        lasts = _about(path).until - now > RENEW
+        return lasts and belong_together(pair) and signed_by(pair.certificate, self._ca.read_text())
 
     def _key(self) -> None:
         path = self.directory / "site.key"
@@ -180,26 +224,28 @@ class Site:
             _write(path, secrets.token_hex(32) + "\n")
             self.news.append("a key that seals templates")
 
-    def _user(self, user: User, authority: Authority, now: datetime) -> None:
+    def _user(self, user: User, now: datetime) -> None:
+        certificate = self.directory / "clients" / f"{user.name}.crt"
+        if self._crl.exists() and not self._good(certificate, now):
+            pair = self._authority(f"a certificate of {user.name}", now).client(user.name, now)
+            _write(certificate.with_suffix(".key"), pair.key)
+            _write(certificate, pair.certificate)
+            self.news.append(f"a certificate of {user.name}")
         password = self._password(user.name)
         if not password.exists():
             _write(password, new_password() + "\n")
             self.news.append(f"a password of {user.name}")
-        certificate = self.directory / "clients" / f"{user.name}.crt"
-        if self._crl.exists() and (not certificate.exists() or _about(certificate).until - now < RENEW):
-            pair = authority.client(user.name, now)
-            _write(certificate.with_suffix(".key"), pair.key)
-            _write(certificate, pair.certificate)
-            self.news.append(f"a certificate of {user.name}")
 
     def _revoke_certificate(self, name: str, now: datetime) -> None:
         certificate = self.directory / "clients" / f"{name}.crt"
         if not certificate.exists():
             return
         path = self.directory / "authority" / "revoked.json"
-        serials = [*(json.loads(path.read_text()) if path.exists() else ()), _about(certificate).serial]
+        authority = self._authority(f"taking the certificate of {name} away", now)
+        known = json.loads(path.read_text()) if path.exists() else ()
+        serials = list(dict.fromkeys([*known, _about(certificate).serial]))
         _write(path, json.dumps(serials))
-        _write(self._crl, self._authority(None).revocations(serials, now))
+        _write(self._crl, authority.revocations(serials, now))
         certificate.unlink()
         certificate.with_suffix(".key").unlink(missing_ok=True)
 
@@ -229,7 +275,9 @@ def _about(path: Path) -> About:
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
     """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        path.parent.chmod(0o755)  # whatever the umask: the broker is another user
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as file:

@@ -2,14 +2,14 @@
 
 import typer
 
-from doorbus.cli import documents, lock, people, secrets
+from doorbus.cli import documents, lock, metrics, people, secrets
 from doorbus.cli.doctor import doctor
 from doorbus.cli.watch import watch
 
 PANELS = {
     "Doors": (lock.unlock, lock.lock),
     "People": (people.enrol, people.people, people.update, people.remove),
-    "System": (watch, doctor),
+    "System": (watch, doctor, metrics.metrics),
     "Documents": (documents.acl, documents.asyncapi, documents.env_example),
 }
 app = typer.Typer(

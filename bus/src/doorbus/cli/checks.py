@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from doorbus.channels import SERVICES, Role
@@ -12,6 +12,9 @@ from doorbus.messages import Health, LockState, Manifest, State
 CLOCK_WARN_SECONDS = 0.5
 CLOCK_FAIL_SECONDS = 1.5
 """Frames live two seconds at most, so that clocks further apart than this make them all stale."""
+
+CERTIFICATE_WARN = timedelta(days=30)
+"""From then on `doorbus secrets` renews the broker's certificate."""
 
 
 class Level(StrEnum):
@@ -50,6 +53,8 @@ class Observed:
     doors: Mapping[str, LockState] = field(default_factory=dict)
     roster: Manifest | None = None
     roster_missing: int = 0
+    certificate_until: datetime | None = None
+    """End of the broker's certificate; None without TLS."""
 
 
 _MEANING = {
@@ -68,11 +73,21 @@ _MEANING = {
 
 def findings(seen: Observed) -> Iterator[Finding]:
     """All findings, good and bad."""
+    if seen.certificate_until is not None:
+        yield _certificate(seen.certificate_until, seen.now)
     for role in SERVICES:
         yield from _service(role, [one for one in seen.services if one.health.service == role])
     yield from _clocks(seen)
     yield from _doors(seen)
     yield _roster(seen)
+
+
+def _certificate(until: datetime, now: datetime) -> Finding:
+    left = until - now
+    state = f"valid until {until:%Y-%m-%d}, {left.days} days"
+    if left < CERTIFICATE_WARN:
+        return Finding(Level.WARN, "certificate", state, "doorbus secrets renews it; the broker takes it on SIGHUP")
+    return Finding(Level.OK, "certificate", state)
 
 
 def _service(role: Role, instances: list[Heard]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from doorbus.channels import SLUG, Role
+from doorbus.cli import certificate
 from doorbus.client import Client, connect
 from doorbus.mqtt import MqttTransport
 from doorbus.settings import CommonSettings, load
@@ -118,13 +119,17 @@ class Access:
                 f"broker {self.address}: {trouble}; is it running? DOORBUS_BROKER__HOST and DOORBUS_BROKER__PORT say "
                 "where it is"
             )
+        trouble = await certificate.trouble(self.settings.broker)
+        if trouble is not None:
+            return trouble
         if self.settings.password(self.role) is None:
             path = self.settings.var / "credentials" / self.role
             return (
                 f"{lost}; there is no password: {path} does not exist, DOORBUS_VAR says where it would be and "
                 "DOORBUS_BROKER__PASSWORD sets it"
             )
-        return f"{lost}; are user and password those of this broker?"
+        asked = ", and does it ask for a certificate, DOORBUS_BROKER__TLS_CERT" if self.settings.broker.tls else ""
+        return f"{lost}; are user and password those of this broker{asked}?"
 
 
 def on_the_bus(access: Access, work: Callable[[Client], Awaitable[int]]) -> NoReturn:

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from doorbus.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES
+from doorbus.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
+from doorbus.cli import certificate
 from doorbus.cli.checks import Finding, Heard, Level, Observed, findings
 from doorbus.cli.common import Access, As, Status, line, out
 from doorbus.client import Client, Event, connect
@@ -31,7 +33,7 @@ def doctor(
 
 
 async def _doctor(access: Access, seconds: float) -> int:
-    if access.role not in {role.value for role in HEALTH.receivers}:
+    if access.role in set(Role) - HEALTH.receivers:
         state = f"user {access.role} may not read health"
         tell(Finding(Level.FAIL, "user", state, "use --as operator or --as viewer"))
         return Status.NO_ANSWER
@@ -41,6 +43,7 @@ async def _doctor(access: Access, seconds: float) -> int:
             tell(Finding(Level.OK, "user", access.role))
             with out.status("listening to the services"):
                 seen = await observe(client, seconds)
+        seen = replace(seen, certificate_until=await certificate.ends(access.settings.broker))
     except ConnectionLost as lost:
         tell(Finding(Level.FAIL, "connection", await access.why_not(lost)))
         return Status.NO_ANSWER

@@ -1,16 +1,19 @@
 """`doorbus acl`, `asyncapi` and `env-example`: the generated documents."""
 
 import difflib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from doorbus import acl as access_rules
+from doorbus import acl_emqx
 from doorbus import asyncapi as description
 from doorbus.channels import DEFAULT_ROOT
 from doorbus.cli import env
 from doorbus.cli.common import Status, err, line
+from doorbus.site import Site, SiteError
 
 Check = Annotated[
     Path | None,
@@ -21,9 +24,29 @@ Check = Annotated[
 Root = Annotated[str, typer.Option(help="What all topics begin with; DOORBUS_ROOT of the services.")]
 
 
-def acl(root: Root = DEFAULT_ROOT, check: Check = None) -> None:
-    """Print mosquitto's access rules, from the channel table."""
-    _give(access_rules.text(root), check)
+class Format(StrEnum):
+    """A broker's way to write access rules."""
+
+    MOSQUITTO = "mosquitto"
+    EMQX = "emqx"
+
+
+def acl(
+    root: Root = DEFAULT_ROOT,
+    check: Check = None,
+    form: Annotated[Format, typer.Option("--format", help="For which broker.")] = Format.MOSQUITTO,
+    secrets: Annotated[
+        Path | None,
+        typer.Option(help="A site's secrets: rules for its named users, too.", file_okay=False, show_default=False),
+    ] = None,
+) -> None:
+    """Print the broker's access rules, from the channel table."""
+    try:
+        named = Site(secrets, root).named() if secrets else ()
+    except SiteError as error:
+        err.print(line((str(error), "red")))
+        raise typer.Exit(Status.NO_ANSWER) from None
+    _give((acl_emqx if form is Format.EMQX else access_rules).text(root, named), check)
 
 
 def asyncapi(root: Root = DEFAULT_ROOT, check: Check = None) -> None:

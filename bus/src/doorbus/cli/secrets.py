@@ -24,7 +24,10 @@ Into = Annotated[
     typer.Option("--into", help="Directory of the secrets; VAR/secrets.", show_default=False, file_okay=False),
 ]
 Name = Annotated[str, typer.Argument(metavar="USER", help="Name of a user of the broker.")]
-RELOAD = "the broker reads it after: docker compose restart broker (or kill -HUP of mosquitto)"
+RELOAD = (
+    "a broker that runs takes it on SIGHUP: kill -HUP of mosquitto, systemctl reload doorbus-broker; scripts/secrets "
+    "sends it by itself"
+)
 
 
 @app.callback()
@@ -46,10 +49,22 @@ def make(
             return
         site.make(name or (), client_certificates=client_certificates)
         _tell(site)
-        for one in site.expiries():
-            days = (one.until - datetime.now(UTC)).days
-            soon = "yellow" if days < RENEW.days else ""
-            out.print(line(f"{one.name}:", (f"valid until {one.until:%Y-%m-%d}, {days} days", soon)))
+        _tell_ends(site)
+        if site.news:
+            out.print(line(RELOAD))
+
+
+@app.command()
+def show(context: typer.Context) -> None:
+    """Say how long certificates last, and which users the site has named. Changes nothing."""
+    site: Site = context.obj
+    with _said():
+        if not site.exists:
+            raise SiteError(f"{site.directory}: no secrets here; doorbus secrets makes them")
+        _tell_ends(site)
+        for user in site.named():
+            ids = ", ".join(f"{name} {value}" for name, value in user.ids.items())
+            out.print(line(f"{user.name}: {user.role}{f' of {ids}' if ids else ''}"))
 
 
 @app.command()
@@ -97,6 +112,13 @@ def _tell(site: Site) -> None:
         out.print(line(f"{site.directory}: {news}"))
 
 
+def _tell_ends(site: Site) -> None:
+    for one in site.expiries():
+        days = (one.until - datetime.now(UTC)).days
+        soon = "yellow" if days < RENEW.days else ""
+        out.print(line(f"{one.name}:", (f"valid until {one.until:%Y-%m-%d}, {days} days", soon)))
+
+
 @contextmanager
 def _site(into: Path | None) -> Iterator[Site]:
     settings = load(CommonSettings, [])
@@ -109,7 +131,8 @@ def _of(context: typer.Context) -> Iterator[Site]:
     """The site of a subcommand; made when it is not there yet."""
     site: Site = context.obj
     with _said():
-        site.make()
+        if not site.exists:
+            site.make()
         yield site
 
 

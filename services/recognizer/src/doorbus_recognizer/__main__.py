@@ -17,7 +17,7 @@ def main() -> int:
     """Build the models and run; return the exit status."""
     settings = load(RecognizerSettings)
     try:
-        parts = settings.recognizer.model_dump(include={"model", "detector", "engine", "liveness", "threads"})
+        parts = settings.recognizer.model_dump(include={"model", "detector", "engine", "liveness", "threads", "lanes"})
         eyes = build_vision(weights_dir=settings.weights, **parts)
     except (AssetError, ModelUnavailable) as error:
         fail(f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE or __WEIGHTS: {error}")

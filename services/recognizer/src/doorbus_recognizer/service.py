@@ -3,8 +3,9 @@
 import asyncio
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from doorbus.messages import (
 from doorbus.punctuality import Punctuality
 from doorbus.service import Inbound, Outbound, Service, Subscription
 from doorbus.snapshot import Reader, Sealing, Snapshot, shard_number, unpack
+from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, Undecodable, decode
 from doorbus_recognizer.faces import Image, SeenFace, Template
@@ -34,6 +36,7 @@ from doorbus_recognizer.settings import Recognizer
 
 REPLICAS = "recognizers"
 """Name of the shared subscription: each frame goes to one of the replicas."""
+T = TypeVar("T")
 EMBEDDING = "embedding"
 """What a template in an embed reply is sealed for."""
 
@@ -75,6 +78,9 @@ class RecognizerService(Service):
         )
         self._counts: Counter[str] = Counter()
         self._milliseconds = 0.0
+        self._busy = Busy(settings.lanes, clock.monotonic())
+        # Not the event loop's own threads: there may be more of those than lanes, and each keeps memory of its own.
+        self._lanes = ThreadPoolExecutor(settings.lanes, thread_name_prefix="lane")
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """Frames and embed requests are shared among the replicas, the gallery goes to each."""
@@ -90,11 +96,12 @@ class RecognizerService(Service):
         return self._gallery_problem or self._punctuality.problem(self._clock.monotonic())
 
     def figures(self) -> Mapping[str, float]:
-        """Frames, faces and verdicts so far, the mean time of a frame, and the gallery in use."""
+        """Frames, faces and verdicts so far, the mean time of a frame, how busy it is, and the gallery in use."""
         gallery = (
             {} if self._gallery is None else {"people": len(self._gallery), "gallery_version": self._gallery.version}
         )
-        return {**self._counts, **gallery, "milliseconds_per_frame": round(self._milliseconds, 2)}
+        busy = round(self._busy.fraction(self._clock.monotonic()), 3)
+        return {**self._counts, **gallery, "milliseconds_per_frame": round(self._milliseconds, 2), "busy": busy}
 
     async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
         frame = inbound.message
@@ -104,7 +111,7 @@ class RecognizerService(Service):
             raise Refused(Refusal.STALE, f"captured {age:.1f} s ago")
         if age < -self._settings.future_tolerance_seconds:
             raise Refused(Refusal.FROM_THE_FUTURE, f"captured in {-age:.1f} s; does the camera's clock agree?")
-        faces, timings = await asyncio.to_thread(self._recognise, frame.jpeg)
+        faces, timings = await self._at_work(self._recognise, frame.jpeg)
         self._counts["frames"] += 1
         total = sum(timings.values())
         self._milliseconds += (total - self._milliseconds) / min(self._counts["frames"], 100)
@@ -125,6 +132,13 @@ class RecognizerService(Service):
             camera=inbound.ids["camera"],
         )
         return (Outbound(channels.RECOGNITION, recognition, inbound.ids),)
+
+    async def _at_work(self, look: Callable[[bytes], T], jpeg: bytes) -> T:
+        began = self._clock.monotonic()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._lanes, look, jpeg)
+        finally:
+            self._busy.note(began, self._clock.monotonic())
 
     def _recognise(self, jpeg: bytes) -> tuple[tuple[Face, ...], dict[str, float]]:
         began = self._clock.monotonic()
@@ -157,7 +171,7 @@ class RecognizerService(Service):
         if inbound.packet.response_topic is None:
             raise Refused(Refusal.NO_REPLY_TOPIC, "an embed request names the topic for its reply")
         try:
-            seen = await asyncio.to_thread(self._see, inbound.message.jpeg)
+            seen = await self._at_work(self._see, inbound.message.jpeg)
         except Refused as refused:
             error = ErrorCode.TOO_LARGE if refused.reason is Refusal.TOO_LARGE else ErrorCode.NOT_A_PICTURE
             return inbound.reply(self._embedded((), error))

@@ -34,6 +34,8 @@ from doorbus_recognizer.models.geometry import ARCFACE_POINTS, ARCFACE_SIZE, sim
 WEIGHTS_MANIFEST = Path(__file__).with_name("weights.toml")
 STAGES = ("detect", "mesh", "align", "embed", "liveness")
 _MIN_MESH_SCORE = 0.5
+_WARM_UP_ROUNDS = 4
+"""So often callers start together, so that somewhere they do meet in each part."""
 _MAX_FACES = 8
 """Faces looked at on one picture, the largest first, so that a crowd or a poster cannot hold up the door."""
 
@@ -71,7 +73,7 @@ class LivenessJudge(Protocol):
 
 
 class Vision:
-    """Sees faces. Keeps nothing between pictures; several threads may call at once.
+    """Sees faces. Keeps nothing between pictures; several threads may call at once, `lanes` without waiting.
 
     Liveness is judged beside mesh and template, which do not wait for it: on two cores that takes a tenth off a frame
     that comes alone.
@@ -85,6 +87,7 @@ class Vision:
         liveness: LivenessJudge | None,
         scale: Scale,
         *,
+        lanes: int = 1,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._detector = detector
@@ -92,7 +95,8 @@ class Vision:
         self._embedder = embedder
         self._liveness = liveness
         self._clock = clock
-        self._beside = ThreadPoolExecutor(thread_name_prefix="liveness")
+        self._lanes = lanes
+        self._beside = ThreadPoolExecutor(lanes, thread_name_prefix="liveness")  # each thread more costs memory
         self.scale = scale
 
     @property
@@ -117,7 +121,15 @@ class Vision:
         return faces, watch.milliseconds
 
     def warm_up(self) -> None:
-        """Runs every part once on an empty picture: the first run is slower, and a broken model shows itself."""
+        """Runs every part on an empty picture, in all lanes side by side.
+
+        The first run is slower, a broken model shows itself, and the process takes the memory that it will keep.
+        """
+        with ThreadPoolExecutor(self._lanes) as callers:
+            for _ in range(_WARM_UP_ROUNDS):
+                list(callers.map(lambda _: self._run_empty(), range(self._lanes)))
+
+    def _run_empty(self) -> None:
         image: Image = np.full((480, 640, 3), 127, dtype=np.uint8)
         detection = Detection(box=(220.0, 140.0, 200.0, 200.0), score=1.0)
         self._detector.detect(image)
@@ -198,6 +210,7 @@ def build_vision(
     liveness: bool = True,
     engine: str = "onnx",
     threads: int = 2,
+    lanes: int = 1,
 ) -> Vision:
     """Builds the chain on the chosen models.
 
@@ -211,6 +224,7 @@ def build_vision(
         liveness: whether each face is judged live or not.
         engine: `onnx`, `tensorflow` or `pytorch`: what runs those of deepface's models that have a choice.
         threads: threads that one model may use.
+        lanes: how many callers at once the chain is made ready for.
 
     Raises:
         doorbus_recognizer.models.registry.ModelUnavailable: unknown model, detector or engine, or one whose library or
@@ -220,6 +234,7 @@ def build_vision(
     # The runtimes are loaded here and not above: whoever runs on the fakes needs none of them.
     from doorbus_recognizer.models import facemesh, registry  # noqa: PLC0415
     from doorbus_recognizer.models import liveness as passive  # noqa: PLC0415
+    from doorbus_recognizer.models.tflite import TfliteRunner  # noqa: PLC0415
 
     names = [facemesh.WEIGHTS, *(_PINNED[name] for name in (detector, model) if name in _PINNED)]
     if liveness:
@@ -229,6 +244,7 @@ def build_vision(
     published = registry.published_distance(model)
 
     imaging.use_threads(1)
+    TfliteRunner.callers = lanes
     registry.configure(weights_dir, registry.Engine(engine), threads)
     vision = Vision(
         detector=registry.build_detector(detector),
@@ -240,6 +256,7 @@ def build_vision(
         ),
         liveness=passive.Liveness(weights_dir / passive.WEIGHTS, threads) if liveness else None,
         scale=MOBILEFACENET if published is None else scale_from_distance(published),
+        lanes=lanes,
     )
     vision.warm_up()
     return vision

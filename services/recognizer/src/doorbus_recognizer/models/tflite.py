@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from queue import Empty, LifoQueue
+from typing import ClassVar
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 class TfliteRunner:
     """One model with one float32 input.
 
-    An interpreter serves one caller at a time, so there are as many as there ever were callers at once.
+    An interpreter serves one caller at a time, so there are as many as there ever were callers at once, `callers` of
+    them from the start: what a process needs for them it takes before it works, and not some day in between.
     """
+
+    callers: ClassVar[int] = 1
 
     def __init__(self, weights: Path, threads: int) -> None:
         self._weights = weights
@@ -21,7 +25,9 @@ class TfliteRunner:
         first = self._interpreter()
         (self._input,) = first.get_input_details()
         self._outputs = [output["index"] for output in first.get_output_details()]
-        self._idle.put(first)
+        for interpreter in (first, *(self._interpreter() for _ in range(1, self.callers))):
+            interpreter.invoke()  # takes the memory that it keeps
+            self._idle.put(interpreter)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -1,0 +1,41 @@
+"""What the kernel says of running processes: memory and processor time."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB$", re.MULTILINE)
+_IDLE = (3, 4)
+"""Fields of the first line of /proc/stat in which the processors did nothing: idle, and waiting for a disk."""
+_GUEST = 8
+"""From here on time is counted that user time holds already."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process uses at one moment: `resident` memory in MiB, processor `seconds` since its start."""
+
+    resident: float
+    seconds: float
+
+
+def usage(pid: int) -> Usage:
+    """What the process `pid` uses now; `ProcessLookupError` when it is gone."""
+    directory = Path("/proc") / str(pid)
+    try:
+        resident = _RESIDENT.search((directory / "status").read_text())
+        # The second field is the name in brackets, which may hold blanks; user and system time are fields 14 and 15.
+        fields = (directory / "stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        raise ProcessLookupError(pid) from None
+    if resident is None:  # it has ended, and nobody has taken its exit status yet
+        raise ProcessLookupError(pid)
+    return Usage(int(resident[1]) / 1024, (int(fields[11]) + int(fields[12])) / _TICKS)
+
+
+def machine_seconds() -> float:
+    """Processor seconds that all cores together were busy since the machine started, time stolen by others included."""
+    fields = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    return sum(ticks for number, ticks in enumerate(fields[:_GUEST]) if number not in _IDLE) / _TICKS

@@ -1,0 +1,197 @@
+"""How recognition scales: frames a second against the number of replicas, and what a larger gallery costs.
+
+Replicas: 1, 2, 3 of them share the frames of four cameras, more than they can take, all on this machine with the broker
+and the cameras. What a machine of its own for each would give, the frames for each second of processor time tell.
+
+Gallery: made-up people with three samples each. A new replica gets it from a real broker: first the shards, then it
+unseals and builds; after that every face is compared with everybody.
+"""
+
+import argparse
+import asyncio
+import base64
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common import VAR, console, keep, run, show, spread
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.client import connect
+from doorbus.local import SITE_KEY, Broker, free_port, stack
+from doorbus.messages import GalleryEntry
+from doorbus.seal import Seal
+from doorbus.service import Outbound
+from doorbus.snapshot import Reader, Snapshot, pack, shard_number, unpack
+from doorbus_recognizer.calibration import Scale
+from doorbus_recognizer.matching import Gallery
+from frames import CAMERAS, enrol_one, offer
+from proc import usage
+
+LENGTH = 192
+"""Values of a template of the default model."""
+SAMPLES = 3
+PROBES = 200
+
+
+async def replicas(count: int, given: argparse.Namespace, var: Path) -> dict[str, float]:
+    """Frames a second of `count` replicas, and what they used."""
+    names = [f"replica{number}" for number in range(count)]
+    async with stack(var, VAR) as one:
+        await one.broker.start()
+        await one.start(Role.ENROLLER, {})
+        for name in names:
+            await one.start(Role.RECOGNIZER, {}, instance=name)
+        await enrol_one(one)
+        pids = [one.process(name).pid for name in names]
+        before = sum(usage(pid).seconds for pid in pids)
+        outcome, rate = await offer(one, given.seconds, given.offered)
+        after = [usage(pid) for pid in pids]
+        busy = await _busy(one.broker, names)
+    cores = (sum(one.seconds for one in after) - before) / given.seconds
+    return {
+        "recognised a second": rate,
+        "cores used": cores,
+        "frames a core second": rate / cores,
+        "busy": busy,
+        "age, median ms": spread(outcome.ages)["median"],
+        "age, p99 ms": spread(outcome.ages)["p99"],
+        "MiB a replica": max(one.resident for one in after),
+    }
+
+
+async def _busy(broker: Broker, names: Sequence[str]) -> float:
+    """The sum of what the replicas last said of how busy they are."""
+    async with asyncio.timeout(10), connect(broker.transport(Role.VIEWER), (channels.HEALTH,)) as viewer:
+        said: dict[str, float] = {}
+        while set(said) != set(names):
+            event = await viewer.expect(channels.HEALTH, service=Role.RECOGNIZER.value)
+            said[event.ids["instance"]] = event.message.figures["busy"]
+    return sum(said.values())
+
+
+def entries(people: int) -> list[GalleryEntry]:
+    """Made-up people."""
+    random = np.random.default_rng(1)
+    return [
+        GalleryEntry(person=f"person{number}", templates=tuple(_template(random) for _ in range(SAMPLES)))
+        for number in range(people)
+    ]
+
+
+def _template(random: np.random.Generator) -> str:
+    vector = random.standard_normal(LENGTH).astype("<f4")
+    return base64.b64encode((vector / np.linalg.norm(vector)).astype("<f4").tobytes()).decode()
+
+
+async def gallery(people: int, broker: Broker, version: int) -> dict[str, float]:
+    """What a gallery of `people` costs to publish, to load, and for each face."""
+    seal = Seal(bytes.fromhex((broker.var / "credentials" / SITE_KEY).read_text()))
+    made = entries(people)
+    began = time.perf_counter()
+    manifest, shards = pack(made, version, "bench", seal)
+    packed = time.perf_counter()
+    async with connect(broker.transport(Role.ENROLLER)) as enroller:
+        for number, shard in enumerate(shards):
+            await enroller.send(Outbound(channels.GALLERY_SHARD, shard, {"shard": str(number)}))
+        await enroller.send(Outbound(channels.GALLERY_MANIFEST, manifest))
+    published = time.perf_counter()
+    snapshot = await _fetched(broker, version)
+    fetched = time.perf_counter()
+    whole = _built(snapshot, seal)
+    built = time.perf_counter()
+    return {
+        "MB": sum(map(len, shards)) / 1e6,
+        "shards": len(shards),
+        "pack ms": (packed - began) * 1000,
+        "publish ms": (published - packed) * 1000,
+        "fetch ms": (fetched - published) * 1000,
+        "unseal and build ms": (built - fetched) * 1000,
+        "match a face, µs": _matching(whole) * 1e6,
+    }
+
+
+async def _fetched(broker: Broker, version: int) -> Snapshot:
+    """The gallery as a recognizer that has just started gets it."""
+    reader = Reader()
+    listen = (channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)
+    async with asyncio.timeout(60), connect(broker.transport(Role.RECOGNIZER), listen) as client:
+        async for event in client.events():
+            if event.channel is channels.GALLERY_MANIFEST:
+                snapshot = reader.manifest(event.message)
+            else:
+                snapshot = reader.shard(shard_number(event.ids), event.message)
+            if snapshot is not None and snapshot.manifest.version == version:
+                return snapshot
+    raise AssertionError("events ends only by an exception")
+
+
+def _built(snapshot: Snapshot, seal: Seal) -> Gallery:
+    people = {
+        entry.person: [np.frombuffer(base64.b64decode(one), "<f4") for one in entry.templates]
+        for entry in unpack(snapshot, GalleryEntry, seal)
+    }
+    return Gallery.build(people, snapshot.manifest.model, snapshot.manifest.version)
+
+
+def _matching(whole: Gallery) -> float:
+    """Seconds for a face, the median."""
+    random = np.random.default_rng(2)
+    scale = Scale(likely=0.4, secure=0.5)
+    taken = []
+    for _ in range(PROBES):
+        probe = random.standard_normal(LENGTH).astype(np.float32)
+        began = time.perf_counter()
+        whole.match(probe, scale)
+        taken.append(time.perf_counter() - began)
+    return spread(taken)["median"]
+
+
+async def measure(given: argparse.Namespace, var: Path) -> None:
+    """Both, printed and kept."""
+    rows: dict[str, dict[str, float]] = {}
+    for count in given.replicas:
+        home = var / f"replicas{count}"
+        home.mkdir()
+        rows[f"{count} replica{'s' if count > 1 else ''}"] = await replicas(count, given, home)
+    if rows:
+        offered = f"{given.offered:g} frames a second offered by {CAMERAS} cameras for {given.seconds:g} s"
+        show(f"{offered}, all on one machine", rows, "")
+    sizes = await galleries(given.people, var / "gallery")
+    if sizes:
+        show(f"gallery of people with {SAMPLES} samples each", sizes, "")
+    load = os.getloadavg()[0]
+    console.print(f"load average of the machine at the end: {load:.1f}")
+    keep("scale", {"offered": given.offered, "replicas": rows, "gallery": sizes, "load_average": load})
+
+
+async def galleries(numbers: Sequence[int], var: Path) -> dict[str, dict[str, float]]:
+    """What galleries of these sizes cost, on a broker of their own."""
+    broker = Broker(var, free_port())
+    await broker.start()
+    try:
+        versions = enumerate(numbers, start=1)
+        return {f"{people:,} people": await gallery(people, broker, version) for version, people in versions}
+    finally:
+        await broker.stop()
+
+
+def main() -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=12.0, help="for each number of replicas; default 12")
+    parser.add_argument("--offered", type=float, default=150.0, help="frames a second; default 150")
+    parser.add_argument(
+        "--replicas", type=int, nargs="*", default=[1, 2, 3], help="how many; default 1 2 3, none to leave out"
+    )
+    parser.add_argument(
+        "--people", type=int, nargs="*", default=[100, 1000, 10000], help="in the gallery; default 100 1000 10000"
+    )
+    run(parser, measure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""`doorbus metrics`."""
+
+import asyncio
+import re
+import signal
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from doorbus import channels
+from doorbus.cli.common import Access, As, Status, err, line, out
+from doorbus.cli.exposition import serving
+from doorbus.cli.instances import Instances
+from doorbus.client import Client, connect
+from doorbus.wire import ConnectionLost
+
+_RETRY_SECONDS = 2.0
+
+
+def address(value: str) -> str:
+    """Check HOST:PORT on the command line."""
+    port = value.rpartition(":")[2]
+    if not re.fullmatch(r".*:[0-9]{1,5}", value) or int(port) > 65535:  # noqa: PLR2004  # the last port there is
+        raise typer.BadParameter(f"{value!r}: HOST:PORT, or :PORT for every address of this machine")
+    return value
+
+
+def metrics(
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to answer; :9090 is every address.", callback=address)
+    ] = "127.0.0.1:9090",
+    role: As = None,
+) -> None:
+    """Serve the health of all services as a page for Prometheus, until Ctrl-C."""
+    host, _, port = listen.rpartition(":")
+    exporter = Exporter()
+    try:
+        with serving(host.strip("[]"), int(port), exporter.look) as bound:
+            out.print(line(f"metrics on http://{host or '*'}:{bound}/metrics"), markup=False)
+            status = asyncio.run(_run(Access.of(role), exporter))
+    except OSError as error:
+        err.print(line((f"--listen {listen}: {error.strerror}; choose another address", "red")))
+        status = Status.NO_ANSWER
+    except KeyboardInterrupt:
+        status = Status.OK
+    raise typer.Exit(status)
+
+
+class Exporter:
+    """Keeps what health says, while there is a broker to say it."""
+
+    def __init__(self) -> None:
+        self._instances: Instances | None = None
+
+    def look(self) -> Instances | None:
+        """What is known now; None while the broker is away."""
+        return self._instances
+
+    async def follow(self, client: Client) -> None:
+        """Listen until the connection is lost, which ends it by `ConnectionLost`."""
+        instances = Instances()
+        await client.listen(channels.HEALTH)
+        try:
+            self._instances = instances
+            async for event in client.events():
+                instances = instances.hear(event.message, datetime.now(UTC), time.monotonic())
+                self._instances = instances
+        finally:
+            self._instances = None
+
+
+async def _run(access: Access, exporter: Exporter) -> int:
+    """Follow health for ever, but give up when the broker was never there."""
+    following = asyncio.create_task(_follow(access, exporter))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, following.cancel)
+    try:
+        return await following
+    except asyncio.CancelledError:
+        return Status.OK
+
+
+async def _follow(access: Access, exporter: Exporter) -> int:
+    been_there = False
+    while True:
+        try:
+            async with connect(access.transport(), root=access.settings.root, name="doorbus-metrics") as client:
+                been_there = True
+                await exporter.follow(client)
+        except ConnectionLost as lost:
+            why = await access.why_not(lost)
+        err.print(line((why, "red")))
+        if not been_there:
+            return Status.NO_ANSWER
+        await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,66 @@
+"""`doorbus metrics` beside a real broker and a real recognizer."""
+
+import asyncio
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from doorbus.channels import Role
+from doorbus.local import Process, Stack, free_port
+
+
+def _ask(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own, on the loopback
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+    except urllib.error.URLError:  # it does not listen yet
+        return 0, ""
+
+
+async def _until(url: str, holds: Callable[[int, str], bool]) -> str:
+    """Scrape again and again until the answer is right."""
+    async with asyncio.timeout(30):
+        while True:
+            status, text = await asyncio.to_thread(_ask, url)
+            if holds(status, text):
+                return text
+            await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def _exporter(stack: Stack) -> AsyncIterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "doorbus.cli", "metrics", "--as", "viewer", "--listen", f"127.0.0.1:{port}"]
+    environment = os.environ | {
+        "DOORBUS_VAR": str(stack.var),
+        "DOORBUS_BROKER__PORT": str(stack.broker.port),
+    }
+    process = await Process.start("metrics", command, stack.var / "logs", environment)
+    yield f"http://127.0.0.1:{port}/metrics"
+    assert await process.stop() == 0, process.log()
+
+
+async def test_what_an_autoscaler_goes_by_is_served_while_there_is_a_broker(fresh_stack: Stack) -> None:
+    await fresh_stack.broker.start()
+    await fresh_stack.start(Role.RECOGNIZER, {}, instance="one")
+
+    async with _exporter(fresh_stack) as url:
+        text = await _until(url, lambda _, text: "doorbus_recognizers_busy 0.0" in text)
+        assert 'doorbus_instance_up{instance="one",service="recognizer"} 1.0' in text
+        assert 'doorbus_instance_problem{instance="one",service="recognizer"} 1.0' in text  # there is no gallery
+
+        await fresh_stack.broker.stop()
+        await _until(url, lambda status, _: status == 503)
+
+        await fresh_stack.broker.start()
+        await _until(url, lambda _, text: "doorbus_recognizers_busy 0.0" in text)
+
+        await fresh_stack.stop_service("one")
+        text = await _until(url, lambda _, text: "doorbus_recognizers_busy" not in text)
+        assert 'doorbus_instance_up{instance="one",service="recognizer"} 0.0' in text
