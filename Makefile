@@ -2,11 +2,11 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo test check bench lock docs
+.PHONY: help setup run demo up down secrets test test-compose check bench bench-images soak lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup:  ## install all that the other targets need
 	@scripts/setup --all
@@ -17,14 +17,32 @@ run:    ## start broker and services; Ctrl-C stops them
 demo:   ## play the story of a door on this machine
 	@scripts/setup && exec python scripts/demo.py
 
+up:     ## start everything in containers; needs Docker alone
+	@scripts/up
+
+down:   ## stop the containers; people and records are kept
+	@docker compose --profile '*' down
+
+secrets: ## make a site's certificates, passwords and keys, in a container
+	@scripts/secrets
+
 test: setup  ## run all tests
 	@exec pytest
+
+test-compose:  ## run the faults in containers, where a Docker engine can be had
+	@scripts/setup --all && exec scripts/test-compose
 
 check: setup  ## lint, types and placement rules, exactly as CI does
 	@scripts/check
 
-bench:  ## measure latency and throughput on this machine
-	@scripts/setup && python bench/latency.py && python bench/throughput.py
+bench:  ## measure latency, throughput, load and replicas on this machine
+	@scripts/setup && for one in latency throughput load scale; do python bench/$$one.py || exit; done
+
+bench-images:  ## build the images and print their sizes; needs Docker
+	@scripts/setup && exec python bench/images.py
+
+soak:   ## see for 40 minutes whether anything grows
+	@scripts/setup && exec python bench/soak.py --plot docs/img/soak.svg
 
 lock: setup  ## pin the dependencies anew
 	@scripts/lock

@@ -1,9 +1,11 @@
 """The story of a door, played on this machine through the public topics only.
 
 A real broker with credentials and access rules, the four services as processes of their own, the sample camera and the
-simulated relay. Exits 0 only if every step happens as told; otherwise names the step that did not.
+simulated relay. With `--compose` these are the containers of compose.yaml, which `make up` has started. Exits 0 only if
+every step happens as told; otherwise names the step that did not.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -15,8 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from dotenv import dotenv_values
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +28,8 @@ from doorbus.channels import Role
 from doorbus.client import Client, Event, connect
 from doorbus.local import LocalError, Stack, stack
 from doorbus.messages import Decision, Frame, LockState, Outcome, Recognition, Result, Status, Trigger
+from doorbus.mqtt import MqttTransport
+from doorbus.settings import Broker
 
 DOOR, CAMERA, PERSON = "front", "porch", "obama"
 STRANGERS = ("astronaut", "biden")
@@ -112,19 +117,150 @@ class Watch:
         return self.labels.get(decision.frame_ids[-1], "?") if decision.frame_ids else ""
 
 
-async def mosquitto_pub(one: Stack, topic: str, *payload: str) -> None:
+class Stage(Protocol):
+    """Where the story is played."""
+
+    samples: Path
+    """Directory of the sample pictures."""
+    logs: str
+    """How to see what the services said."""
+
+    async def begin(self) -> str:
+        """Start everything but the camera; in words, where it is. Raises `LocalError`."""
+        ...
+
+    def transport(self, role: Role) -> MqttTransport:
+        """A way onto the bus as `role`."""
+        ...
+
+    def options(self, role: Role) -> list[str]:
+        """What mosquitto_pub must be told to be `role`."""
+        ...
+
+    async def relay_record(self) -> str:
+        """The transitions of the simulated relay so far, one JSON object a line."""
+        ...
+
+    async def start_camera(self) -> None:
+        """Show the sample scene from its beginning."""
+        ...
+
+    async def stop_camera(self) -> None:
+        """Show nothing."""
+        ...
+
+
+class Processes:
+    """A broker and services of the story's own."""
+
+    def __init__(self, one: Stack) -> None:
+        self._one = one
+        self.samples = one.var / "samples"
+        self.logs = f"The logs are in {one.var / 'logs'}."
+
+    async def begin(self) -> str:
+        """See `Stage`."""
+        await self._one.broker.start()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._one.start(Role.ENROLLER, {}))
+            tasks.create_task(self._one.start(Role.RECOGNIZER, {}))
+            tasks.create_task(self._one.start(Role.ACTUATOR, {
+                "DOORBUS_ACTUATOR__UNLOCK_SECONDS": str(UNLOCK_SECONDS),
+                "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": str(COOLDOWN_SECONDS),
+            }))  # fmt: skip
+        return f"broker on 127.0.0.1:{self._one.broker.port}, logs in {self._one.var / 'logs'}"
+
+    def transport(self, role: Role) -> MqttTransport:
+        """See `Stage`."""
+        return self._one.broker.transport(role)
+
+    def options(self, role: Role) -> list[str]:
+        """See `Stage`."""
+        broker = self._one.broker
+        return ["-h", broker.host, "-p", str(broker.port), "-u", role, "-P", broker.password(role)]
+
+    async def relay_record(self) -> str:
+        """See `Stage`."""
+        return (self._one.var / "relay.jsonl").read_text()
+
+    async def start_camera(self) -> None:
+        """See `Stage`."""
+        await self._one.start(Role.CAPTURE, {"DOORBUS_CAPTURE__SOURCE": "sample"})
+
+    async def stop_camera(self) -> None:
+        """See `Stage`."""
+        await self._one.stop_service(Role.CAPTURE)
+
+
+class Containers:
+    """The project of compose.yaml with the profile `demo`."""
+
+    logs = "The logs: docker compose --profile demo logs"
+
+    def __init__(self, samples: Path, secrets: Path, port: int) -> None:
+        self.samples = samples
+        self._secrets = secrets
+        self._port = port
+
+    async def begin(self) -> str:
+        """See `Stage`."""
+        await self._compose("stop", Role.CAPTURE)
+        await self._compose("up", "--detach", "--wait", "broker", Role.ENROLLER, Role.RECOGNIZER, Role.ACTUATOR)
+        return f"containers, broker on localhost:{self._port} with TLS"
+
+    def transport(self, role: Role) -> MqttTransport:
+        """See `Stage`."""
+        tls = Broker(tls=True, tls_ca=self._secrets / "ca.crt").tls_context()
+        return MqttTransport("localhost", self._port, username=role, password=self._password(role), tls=tls)
+
+    def options(self, role: Role) -> list[str]:
+        """See `Stage`."""
+        address = ["-h", "localhost", "-p", str(self._port), "--cafile", str(self._secrets / "ca.crt")]
+        return [*address, "-u", role, "-P", self._password(role)]
+
+    async def relay_record(self) -> str:
+        """See `Stage`."""
+        return await self._compose("exec", "-T", Role.ACTUATOR, "cat", "relay.jsonl")
+
+    async def start_camera(self) -> None:
+        """See `Stage`."""
+        await self._compose("up", "--detach", "--no-deps", Role.CAPTURE)
+
+    async def stop_camera(self) -> None:
+        """See `Stage`."""
+        await self._compose("stop", Role.CAPTURE)
+
+    def _password(self, role: Role) -> str:
+        return (self._secrets / "users" / role).read_text().strip()
+
+    async def _compose(self, *arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *("docker", "compose", "--profile", "demo", *arguments),
+            cwd=Path(__file__).parent.parent,
+            env={**os.environ, "DOORBUS_CAPTURE__SOURCE": "sample"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        if process.returncode:
+            last = (err.decode().strip().splitlines() or ["it said nothing"])[-1]
+            raise LocalError(f"docker compose {' '.join(arguments)}: {last}; has `make up` started the containers?")
+        return out.decode()
+
+
+async def mosquitto_pub(stage: Stage, topic: str, *payload: str) -> None:
     """Publish as anybody would: with the ordinary client, as the operator."""
-    command = ["mosquitto_pub", "-V", "5", "-q", "1", "-h", one.broker.host, "-p", str(one.broker.port)]
-    command += ["-u", Role.OPERATOR, "-P", one.broker.password(Role.OPERATOR), "-t", topic, *payload]
+    command = ["mosquitto_pub", "-V", "5", "-q", "1", *stage.options(Role.OPERATOR), "-t", topic, *payload]
     console.print(f"    [dim]$ mosquitto_pub -q 1 -t {topic} {' '.join(payload)}[/dim]")
     process = await asyncio.create_subprocess_exec(*command)
     if await process.wait():
         raise StoryError(f"mosquitto_pub ended with status {process.returncode}")
 
 
-def relay_lines(one: Stack) -> list[dict[str, Any]]:
+async def relay_lines(stage: Stage) -> list[dict[str, Any]]:
     """The transitions of the simulated relay so far."""
-    return [json.loads(line) for line in (one.var / "relay.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (await stage.relay_record()).splitlines()]
 
 
 def demand(holds: bool, otherwise: str) -> None:  # noqa: FBT001  # reads like a sentence
@@ -133,56 +269,48 @@ def demand(holds: bool, otherwise: str) -> None:  # noqa: FBT001  # reads like a
         raise StoryError(otherwise)
 
 
-async def play(story: Story, one: Stack) -> None:
+async def play(story: Story, stage: Stage) -> None:
     """The story itself."""
     root = channels.DEFAULT_ROOT
     with story.telling("A broker with credentials and access rules, enroller, recognizer and actuator start"):
-        await one.broker.start()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(one.start(Role.ENROLLER, {}))
-            tasks.create_task(one.start(Role.RECOGNIZER, {}))
-            tasks.create_task(one.start(Role.ACTUATOR, {
-                "DOORBUS_ACTUATOR__UNLOCK_SECONDS": str(UNLOCK_SECONDS),
-                "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": str(COOLDOWN_SECONDS),
-            }))  # fmt: skip
-        story.note(what="ok", why=f"broker on 127.0.0.1:{one.broker.port}, logs in {one.var / 'logs'}")
+        story.note(what="ok", why=await stage.begin())
 
     heard = [
         channels.FRAME, channels.RECOGNITION, channels.DECISION, channels.LOCK_STATE,
         channels.RESULT, channels.ROSTER_MANIFEST,
     ]  # fmt: skip
-    async with connect(one.broker.transport(Role.OPERATOR), heard) as client:
+    async with connect(stage.transport(Role.OPERATOR), heard) as client:
         watch = Watch(client)
         with story.telling("The gallery is empty, the door is locked"):
             manifest = (await watch.next(channels.ROSTER_MANIFEST)).message
-            demand(manifest.count == 0, f"the roster already holds {manifest.count} people")
-            demand(not relay_lines(one)[-1]["energised"], "the relay is energised")
+            demand(manifest.count == 0, f"the roster holds {manifest.count} people; the story needs an empty one")
+            demand(not (await relay_lines(stage))[-1]["energised"], "the relay is energised")
             story.note(what="ok", why="0 people")
 
         with story.telling("A picture sent to person/obama/enrol enrols obama, with no restart"):
-            await mosquitto_pub(one, f"{root}/person/{PERSON}/enrol", "-f", str(one.var / "samples" / "obama.jpg"))
+            await mosquitto_pub(stage, f"{root}/person/{PERSON}/enrol", "-f", str(stage.samples / "obama.jpg"))
             result = await watch.result()
             demand(result.status is Status.OK, f"the enroller answered: {result.error}")
             story.note(PERSON, "ok", f"{result.samples} sample, gallery version {result.gallery_version}")
 
-        await one.start(Role.CAPTURE, {"DOORBUS_CAPTURE__SOURCE": "sample"})
-        await strangers_and_resident(story, watch, one)
+        await stage.start_camera()
+        granted_at = await strangers_and_resident(story, watch, stage)
 
         with story.telling("It locks again after the pulse"):
             await watch.state(LockState.LOCKED)
-            opened, closed = relay_lines(one)[-2:]
+            opened, closed = (await relay_lines(stage))[-2:]
             demand(opened["energised"] and not closed["energised"], f"the relay's last lines are {opened}, {closed}")
             held = closed["monotonic"] - opened["monotonic"]
             demand(abs(held - UNLOCK_SECONDS) < 0.5, f"the pulse took {held:.2f} s")  # noqa: PLR2004  # generous to a slow machine
             story.note(what="ok", why=f"the relay was energised for {held:.2f} s")
 
-        await one.stop_service(Role.CAPTURE)
-        await by_hand(story, watch, one, root, opened["monotonic"])
-        await removal(story, watch, one, root)
+        await stage.stop_camera()
+        await by_hand(story, watch, stage, root, granted_at)
+        await removal(story, watch, stage, root)
 
 
-async def strangers_and_resident(story: Story, watch: Watch, one: Stack) -> None:
-    """The sample camera shows nobody, two strangers, then the one who was enrolled."""
+async def strangers_and_resident(story: Story, watch: Watch, stage: Stage) -> float:
+    """The sample camera shows nobody, two strangers, then the one who was enrolled; the loop's time when he got in."""
     with story.telling("The camera shows an empty scene: nothing happens"):
         empty = 0
         while True:
@@ -213,29 +341,31 @@ async def strangers_and_resident(story: Story, watch: Watch, one: Stack) -> None
                 shown not in RESIDENT or decision.reason == "awaiting_votes", f"{shown} was refused: {decision.reason}"
             )
         shown = watch.shown(decision)
+        granted_at = asyncio.get_running_loop().time()
         demand(decision.person == PERSON and shown in RESIDENT, f"granted to {decision.person} for {shown}")
         demand(decision.trigger is Trigger.FACE, f"the trigger was {decision.trigger}")
         await watch.state(LockState.UNLOCKED)
-        demand(relay_lines(one)[-1]["energised"], "the lock says UNLOCKED, the relay is not energised")
+        demand((await relay_lines(stage))[-1]["energised"], "the lock says UNLOCKED, the relay is not energised")
         seen = watch.recognised.get(decision.frame_ids[-1])
         stages = ", ".join(f"{name} {ms:.1f}" for name, ms in seen.timings_ms.items()) if seen else ""
         story.note(f"{PERSON} ({shown})", "granted", decision.reason, decision.confidence, decision.latency_ms)
         console.print(f"    [dim]frame {decision.frame_ids[-1]}: {stages} (ms)[/dim]")
+    return granted_at
 
 
-async def by_hand(story: Story, watch: Watch, one: Stack, root: str, last_unlock: float) -> None:
+async def by_hand(story: Story, watch: Watch, stage: Stage, root: str, granted_at: float) -> None:
     """Manual commands, and the cooldown between them."""
     with story.telling("A plain mosquitto_pub unlocks by hand, once the cooldown is over"):
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, last_unlock + COOLDOWN_SECONDS + 0.2 - loop.time()))
-        await mosquitto_pub(one, f"{root}/door/{DOOR}/lock/set", "-m", "UNLOCK")
+        await asyncio.sleep(max(0.0, granted_at + COOLDOWN_SECONDS + 0.2 - loop.time()))
+        await mosquitto_pub(stage, f"{root}/door/{DOOR}/lock/set", "-m", "UNLOCK")
         decision = await by_command(watch)
         demand(decision.outcome is Outcome.GRANTED, f"refused: {decision.reason}")
         await watch.state(LockState.UNLOCKED)
         story.note("operator", "granted", decision.reason, ms=decision.latency_ms)
 
     with story.telling("A second UNLOCK in the cooldown is refused"):
-        await mosquitto_pub(one, f"{root}/door/{DOOR}/lock/set", "-m", "UNLOCK")
+        await mosquitto_pub(stage, f"{root}/door/{DOOR}/lock/set", "-m", "UNLOCK")
         decision = await by_command(watch)
         demand(decision.outcome is Outcome.DENIED and decision.reason == "cooldown", f"it was {decision}")
         story.note("operator", "denied", decision.reason)
@@ -250,17 +380,17 @@ async def by_command(watch: Watch) -> Decision:
             return decision
 
 
-async def removal(story: Story, watch: Watch, one: Stack, root: str) -> None:
+async def removal(story: Story, watch: Watch, stage: Stage, root: str) -> None:
     """Who is removed stays outside from then on."""
     with story.telling("Obama is removed"):
-        await mosquitto_pub(one, f"{root}/person/{PERSON}/remove", "-n")
+        await mosquitto_pub(stage, f"{root}/person/{PERSON}/remove", "-n")
         result = await watch.result()
         demand(result.status is Status.OK and result.samples == 0, f"the enroller answered: {result}")
         story.note(PERSON, "ok", f"gallery version {result.gallery_version}")
 
-    await one.start(Role.CAPTURE)
+    await stage.start_camera()
     with story.telling("Obama is refused from then on"):
-        opened_before = sum(line["energised"] for line in relay_lines(one))
+        opened_before = sum(line["energised"] for line in await relay_lines(stage))
         refused: set[str] = set()
         while refused != set(RESIDENT):
             decision = await watch.decision()
@@ -268,7 +398,7 @@ async def removal(story: Story, watch: Watch, one: Stack, root: str) -> None:
             demand(decision.outcome is Outcome.DENIED, f"the door opened for {shown}")
             if shown in RESIDENT:
                 refused.add(shown)
-        opened_after = sum(line["energised"] for line in relay_lines(one))
+        opened_after = sum(line["energised"] for line in await relay_lines(stage))
         demand(opened_before == opened_after, "the relay was energised")
         story.note(PERSON, "denied", decision.reason, decision.confidence)
 
@@ -284,35 +414,56 @@ def last_page(story: Story) -> None:
     console.print(table)
 
 
-async def main(assets: Path, var: Path) -> int:
-    """Play the story with what `assets` holds, writing under `var`; the exit status."""
-    story = Story()
+async def tell(story: Story, stage: Stage) -> int:
+    """Play the story on `stage`; the exit status."""
+    try:
+        await play(story, stage)
+    except (StoryError, LocalError, TimeoutError, BaseExceptionGroup) as error:
+        why = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+        why = "nothing happened in time" if isinstance(error, TimeoutError) else why
+        console.print(f"\n[bold red]Not as told: {story.step}[/bold red]\n{why}\n{stage.logs}")
+        return 1
+    last_page(story)
+    console.print("\n[bold green]Every step happened as told.[/bold green]")
+    return 0
+
+
+async def in_processes(story: Story, assets: Path) -> int:
+    """With processes of our own, writing under a directory that goes when all went well; the exit status."""
+    var = Path(tempfile.mkdtemp(prefix="demo-", dir=assets))
+    async with stack(var, assets) as one:
+        status = await tell(story, Processes(one))
+    if not status:
+        shutil.rmtree(var)
+    return status
+
+
+async def main(home: Path, containers: Containers | None) -> int:
+    """Play the story in `containers`, or else in processes that write under `home`; the exit status."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    story = Story()
     try:
-        async with stack(var, assets) as one:
-            await play(story, one)
-    except (StoryError, LocalError, TimeoutError) as error:
-        why = "nothing happened in time" if isinstance(error, TimeoutError) else error
-        console.print(f"\n[bold red]Not as told: {story.step}[/bold red]\n{why}\nThe logs are in {var / 'logs'}.")
-        return 1
-    except BaseExceptionGroup as group:
-        console.print(
-            f"\n[bold red]Not as told: {story.step}[/bold red]\n{group.exceptions[0]}\nThe logs are in {var / 'logs'}."
-        )
-        return 1
+        return await (tell(story, containers) if containers else in_processes(story, home))
     except asyncio.CancelledError:
         console.print("\nInterrupted; everything is stopped.")
         return 130
-    last_page(story)
-    console.print("\n[bold green]Every step happened as told.[/bold green]")
-    shutil.rmtree(var)
-    return 0
+
+
+def arguments() -> tuple[Path, Containers | None]:
+    """Where setup has put the pictures, and the containers if these are asked for."""
+    parser = argparse.ArgumentParser(description="The story of a door, told on this machine.")
+    parser.add_argument("--compose", action="store_true", help="play it with the containers that `make up` started")
+    chosen = {**dotenv_values(".env"), **os.environ}
+    home = Path(chosen.get("DOORBUS_VAR") or "var").resolve()
+    home.mkdir(exist_ok=True)
+    if not parser.parse_args().compose:
+        return home, None
+    secrets = Path(chosen.get("DOORBUS_SECRETS") or "var/secrets")
+    return home, Containers(home / "samples", secrets, int(chosen.get("DOORBUS_TLS_PORT") or "8883"))
 
 
 if __name__ == "__main__":
-    home = Path(os.environ.get("DOORBUS_VAR", "var")).resolve()
-    home.mkdir(exist_ok=True)
-    sys.exit(asyncio.run(main(home, Path(tempfile.mkdtemp(prefix="demo-", dir=home)))))
+    sys.exit(asyncio.run(main(*arguments())))

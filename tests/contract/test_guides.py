@@ -103,7 +103,7 @@ def test_every_link_within_the_repository_leads_somewhere(path: Path) -> None:
 
 
 def test_every_setting_that_a_guide_names_exists() -> None:
-    existing = {name for kind in env.installed() for name, _ in env.settings_of(kind)}
+    existing = env.names(env.installed())
     named = {
         (path.name, name)
         for path in GUIDES

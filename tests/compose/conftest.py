@@ -1,0 +1,43 @@
+"""One compose project that the tests share: obama is enrolled, no camera; each test leaves it well."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from compose.project import Project
+from doorbus.site import Site
+from support import doorstep
+
+
+@pytest.fixture(scope="session")
+def jpeg(samples: Path) -> dict[str, bytes]:
+    """The sample pictures by name."""
+    return {path.stem: path.read_bytes() for path in samples.glob("*.jpg")}
+
+
+@pytest.fixture(scope="session")
+async def project(tmp_path_factory: pytest.TempPathFactory, jpeg: dict[str, bytes]) -> AsyncIterator[Project]:
+    """All services, healthy; obama is enrolled; no camera."""
+    one = Project(tmp_path_factory.mktemp("site"))
+    Site(one.secrets).make()
+    (one.folder / "faces").mkdir()
+    (one.folder / "faces" / "obama2.jpg").write_bytes(jpeg["obama2"])
+    try:
+        await one.compose("build")
+        await one.up()
+        async with doorstep(one) as door:
+            result = await door.enrol("obama", jpeg["obama"])
+            assert result.error is None
+        yield one
+    finally:
+        await one.down()
+
+
+@pytest.fixture
+async def site(project: Project, jpeg: dict[str, bytes]) -> Project:
+    """The project, well whatever the test before did to it: the door opens for the right face."""
+    await project.settled()
+    async with doorstep(project) as door:
+        await door.opens_for(jpeg["obama2"], within=30)
+    return project
