@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Channel, Role
+from doorbus.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, HOMEASSISTANT_CONFIG, SERVICES, Channel, Role
 from doorbus.local import Broker
 from doorbus.wire import Connection, ConnectionLost, Filter, Packet
 
@@ -41,7 +41,7 @@ async def _listener(
 
 def _topic(channel: Channel[Any], role: Role) -> str:
     """The topic that `role` tries; each role has ids of its own, except where the id is a service's name."""
-    ids = dict.fromkeys(channel.parameters, f"by-{role}") | ({"service": role.value} if channel is HEALTH else {})
+    ids = dict.fromkeys(channel.parameters, f"by-{role}") | ({channel.own: role.value} if channel.own else {})
     return channel.topic(ROOT, **ids)
 
 
@@ -81,6 +81,7 @@ async def test_no_role_reads_or_writes_anything_outside_the_table(broker: Broker
         "doorbus/v2/door/x/lock/set",
         "door/x/lock/set",
         "homeassistant/lock/x/config",
+        "homeassistant/lock/x/y/config/z",
         "$SYS/broker/load",
     ]
     heard: list[Packet] = []

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from doorbus import acl
 from doorbus.certificates import About, Authority, CertificateError, Pair, about, new_authority
-from doorbus.channels import DEFAULT_ROOT, Role
+from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
 from doorbus.passwords import new_password, password_file
 from doorbus.users import User, UserError, everybody, named
 
@@ -51,6 +51,7 @@ class Site:
 
     directory: Path
     root: str = DEFAULT_ROOT
+    homeassistant: str = HOMEASSISTANT_PREFIX
     news: list[str] = field(default_factory=list)
     """What was made or changed, for people."""
 
@@ -211,7 +212,7 @@ class Site:
         names = [user.name for user in everybody(self.named())]
         passwords = {name: self._password(name).read_text().strip() for name in names}
         _write(self._broker / "passwords", password_file(passwords))
-        _write(self._broker / "acl", acl.text(self.root, self.named()))
+        _write(self._broker / "acl", acl.text(self.root, self.named(), homeassistant=self.homeassistant))
 
 
 def own_names() -> tuple[str, ...]:

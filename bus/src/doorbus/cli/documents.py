@@ -8,7 +8,7 @@ import typer
 
 from doorbus import acl as access_rules
 from doorbus import asyncapi as description
-from doorbus.channels import DEFAULT_ROOT
+from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
 from doorbus.cli import env
 from doorbus.cli.common import Status, err, line
 
@@ -21,9 +21,14 @@ Check = Annotated[
 Root = Annotated[str, typer.Option(help="What all topics begin with; DOORBUS_ROOT of the services.")]
 
 
-def acl(root: Root = DEFAULT_ROOT, check: Check = None) -> None:
+HomeAssistant = Annotated[
+    str, typer.Option(help="What Home Assistant finds devices under; DOORBUS_HOMEASSISTANT__PREFIX of the services.")
+]
+
+
+def acl(root: Root = DEFAULT_ROOT, homeassistant: HomeAssistant = HOMEASSISTANT_PREFIX, check: Check = None) -> None:
     """Print mosquitto's access rules, from the channel table."""
-    _give(access_rules.text(root), check)
+    _give(access_rules.text(root, homeassistant=homeassistant), check)
 
 
 def asyncapi(root: Root = DEFAULT_ROOT, check: Check = None) -> None:
