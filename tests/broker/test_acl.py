@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, HOMEASSISTANT_CONFIG, SERVICES, Channel, Role
+from doorbus.channels import (
+    CHANNELS,
+    DEFAULT_ROOT,
+    GALLERY_SHARD,
+    HEALTH,
+    SERVICES,
+    Channel,
+    Role,
+)
 from doorbus.local import Broker
 from doorbus.wire import Connection, ConnectionLost, Filter, Packet
 
