@@ -2,11 +2,11 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo test check bench lock docs
+.PHONY: help setup run demo test test-homeassistant check bench lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup:  ## install all that the other targets need
 	@scripts/setup --all
@@ -19,6 +19,9 @@ demo:   ## play the story of a door on this machine
 
 test: setup  ## run all tests
 	@exec pytest
+
+test-homeassistant: setup  ## run the tests with a real Home Assistant, which is installed first
+	@scripts/test-homeassistant
 
 check: setup  ## lint, types and placement rules, exactly as CI does
 	@scripts/check
