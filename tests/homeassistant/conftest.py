@@ -29,8 +29,8 @@ script:
 
 @pytest.fixture(scope="session")
 def program(repository: Path) -> Path:
-    """The program of Home Assistant; DOORBUS_HASS names another version's."""
-    path = Path(os.environ.get("DOORBUS_HASS", repository / "var" / "homeassistant" / "venv" / "bin" / "hass"))
+    """The program of Home Assistant; HASS names another version's."""
+    path = Path(os.environ.get("HASS", repository / "var" / "homeassistant" / "venv" / "bin" / "hass"))
     if not path.exists():
         pytest.fail(f"{path} is missing; scripts/setup-homeassistant installs one")
     return path
