@@ -298,7 +298,11 @@ async def _announced(house: Stack) -> set[str]:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2):
                 while True:
-                    places.add((await client.expect(CONFIG)).packet.topic)
+                    event = await client.expect(CONFIG)
+                    if event.message:  # Home Assistant, too, empties what it forgets
+                        places.add(event.packet.topic)
+                    else:
+                        places.discard(event.packet.topic)
     return places
 
 
