@@ -2,11 +2,11 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo up down secrets test test-compose check bench bench-images soak lock docs
+.PHONY: help setup run demo up down secrets test test-compose test-homeassistant check bench bench-images soak lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
-	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup:  ## install all that the other targets need
 	@scripts/setup --all
@@ -31,6 +31,9 @@ test: setup  ## run all tests
 
 test-compose:  ## run the faults in containers, where a Docker engine can be had
 	@scripts/setup --all && exec scripts/test-compose
+
+test-homeassistant: setup  ## run the tests with a real Home Assistant, which is installed first
+	@scripts/test-homeassistant
 
 check: setup  ## lint, types and placement rules, exactly as CI does
 	@scripts/check

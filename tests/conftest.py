@@ -1,10 +1,11 @@
 """Fixtures that several kinds of tests share."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from doorbus.local import Broker, Stack, free_port, stack
@@ -14,6 +15,13 @@ REPOSITORY = Path(__file__).parent.parent
 # How long an example takes says more of the machine than of the code. CI tries the same examples each time.
 settings.register_profile("doorbus", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("doorbus")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command under test sets logging up for its own standard error, which is closed when the test is over."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -86,9 +86,10 @@ class Doorstep:
     @asynccontextmanager
     async def _showing(self, jpeg: bytes) -> AsyncIterator[list[str]]:
         shown: list[str] = []
+        gone = asyncio.Event()
 
         async def camera() -> None:
-            while True:
+            while not gone.is_set():
                 shown.append(await self.show(jpeg))
                 await asyncio.sleep(0.1)  # ten frames a second, as a camera does
 
@@ -96,7 +97,7 @@ class Doorstep:
         try:
             yield shown
         finally:
-            showing.cancel()
+            gone.set()  # not cancelled: a publish that is acknowledged in that moment would swallow it
             await asyncio.gather(showing, return_exceptions=True)
 
     async def decision(self) -> Decision:

@@ -48,7 +48,7 @@ async def _listener(way: Way, role: Role, *filters: Filter, will: Packet | None 
 
 def _topic(channel: Channel[Any], role: Role) -> str:
     """The topic that `role` tries; each role has ids of its own, except where the id is a service's name."""
-    ids = dict.fromkeys(channel.parameters, f"by-{role}") | ({"service": role.value} if channel is HEALTH else {})
+    ids = dict.fromkeys(channel.parameters, f"by-{role}") | ({channel.own: role.value} if channel.own else {})
     return channel.topic(ROOT, **ids)
 
 
@@ -100,6 +100,7 @@ async def test_no_role_reads_or_writes_anything_outside_the_table(way: Way) -> N
         "doorbus/v2/door/x/lock/set",
         "door/x/lock/set",
         "homeassistant/lock/x/config",
+        "homeassistant/lock/x/y/config/z",
         "$SYS/broker/load",
     ]
     heard: list[Packet] = []

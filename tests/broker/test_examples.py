@@ -20,6 +20,7 @@ from doorbus.wire import Packet
 
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 IDS = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "capture", "instance": "one"}
+IDS |= {"component": "lock", "object": "front"}
 PREFERRED = [Role.OPERATOR, Role.VIEWER, *(role for role in Role if role not in (Role.OPERATOR, Role.VIEWER))]
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from doorbus import acl, asyncapi
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, HEALTH, SERVICES, Channel, Role
+from doorbus.channels import CHANNELS, DEFAULT_ROOT, HEALTH, HOMEASSISTANT_CONFIG, SERVICES, Channel, Role
 from doorbus.messages import Message, Reason
 from doorbus.testing import matches
 from doorbus.users import User
@@ -51,7 +51,15 @@ def test_the_access_rules_follow_a_root_of_ones_own() -> None:
     rules = [line for line in acl.text("site/7").splitlines() if line.startswith("topic ")]
 
     assert rules
-    assert all(line.split()[2].startswith("site/7/") for line in rules)
+    assert all(line.split()[2].startswith(("site/7/", "homeassistant/")) for line in rules)
+
+
+def test_the_access_rules_follow_the_prefix_that_home_assistant_looks_under() -> None:
+    others = [line for line in acl.text(homeassistant="ha").splitlines() if " doorbus/" not in line]
+
+    assert "topic write ha/+/actuator/+/config" in others
+    assert "topic read homeassistant/status" in others  # it says so there whatever the prefix is
+    assert not any("homeassistant/+" in line for line in others)
 
 
 def test_the_access_rules_have_one_section_for_each_role_and_nothing_for_anybody_else() -> None:
@@ -66,7 +74,7 @@ def test_the_access_rules_have_one_section_for_each_role_and_nothing_for_anybody
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda one: one.name)
 @pytest.mark.parametrize("role", Role)
 def test_the_access_rules_say_what_the_table_says(role: Role, channel: Channel[Any]) -> None:
-    ids = dict.fromkeys(channel.parameters, "some") | ({"service": role.value} if channel is HEALTH else {})
+    ids = dict.fromkeys(channel.parameters, "some") | ({channel.own: role.value} if channel.own else {})
     topic = channel.topic(DEFAULT_ROOT, **ids)
 
     assert any(matches(one, topic) for one in acl.filters(DEFAULT_ROOT, User(role.value, role), write=True)) == (
@@ -77,13 +85,15 @@ def test_the_access_rules_say_what_the_table_says(role: Role, channel: Channel[A
     )
 
 
+@pytest.mark.parametrize("channel", [HEALTH, HOMEASSISTANT_CONFIG], ids=lambda one: one.name)
 @pytest.mark.parametrize("role", SERVICES)
-def test_a_service_speaks_for_its_own_health_only(role: Role) -> None:
+def test_a_service_speaks_for_itself_only(role: Role, channel: Channel[Any]) -> None:
     writes = acl.filters(DEFAULT_ROOT, User(role.value, role), write=True)
 
     for other in SERVICES:
-        topic = HEALTH.topic(DEFAULT_ROOT, service=other.value, instance="one")
-        assert any(matches(one, topic) for one in writes) == (other is role)
+        ids = dict.fromkeys(channel.parameters, "some") | {"service": other.value}
+        reaches = any(matches(one, channel.topic(DEFAULT_ROOT, **ids)) for one in writes)
+        assert reaches == (other is role and role in channel.senders)
 
 
 def test_every_reference_in_the_asyncapi_document_leads_somewhere(document: dict[str, Any]) -> None:
@@ -98,7 +108,7 @@ def test_the_asyncapi_document_has_every_channel_with_its_parameters(document: d
     assert list(document["channels"]) == [channel.name for channel in CHANNELS]
     for channel in CHANNELS:
         entry = document["channels"][channel.name]
-        assert entry["address"] == f"{DEFAULT_ROOT}/{channel.template}"
+        assert entry["address"] == channel.address(DEFAULT_ROOT)
         assert tuple(entry.get("parameters", {})) == channel.parameters
         assert (entry["x-qos"], entry["x-retain"], entry["x-max-bytes"]) == (
             channel.qos,

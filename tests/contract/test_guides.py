@@ -53,7 +53,7 @@ def test_the_table_of_topics_is_the_channel_table() -> None:
     assert list(told) == [channel.name for channel in CHANNELS]
     for channel in CHANNELS:
         topic, _, qos, retained, expiry, sent_by, read_by = told[channel.name]
-        assert names_in(topic) == [channel.template]
+        assert names_in(topic) == [f"{channel.prefix}/{channel.template}" if channel.prefix else channel.template]
         assert (qos, retained) == (str(channel.qos), channel.retain.value)
         assert expiry == (f"{channel.expiry} s" if channel.expiry else "-")
         assert who(sent_by) == channel.senders

@@ -247,6 +247,7 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
         topic = dict(pairwise(words))["-t"]
         own = [channel for channel in CHANNELS if channel.codec.model is model]
         ids = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "x", "instance": "y"}
+        ids |= {"component": "lock", "object": "front"}
         reach = [one for one in own if matches(topic, one.topic(DEFAULT_ROOT, **ids, shard="0"))]
 
         assert reach, " ".join(words)

@@ -35,6 +35,7 @@ PURE = (
     "bus/src/doorbus/acl.py",
     "bus/src/doorbus/cli/checks.py",
     "bus/src/doorbus/cli/scene.py",
+    "bus/src/doorbus/homeassistant.py",
     "services/actuator/src/doorbus_actuator/policy.py",
     "services/capture/src/doorbus_capture/sampling.py",
     "services/enroller/src/doorbus_enroller/enrolment.py",
@@ -105,7 +106,11 @@ def test_topics_stand_in_the_channel_table_only(path: Path) -> None:
     pieces = {
         re.escape(piece) for one in CHANNELS for piece in re.split(r"{\w+}", one.template) if "/" in piece.strip("/")
     }
-    starts = {re.escape(one.template.split("{")[0]) for one in CHANNELS if one.template.split("/")[1].startswith("{")}
+    starts = {
+        re.escape(f"{one.prefix}/" if one.prefix else one.template.split("{")[0])
+        for one in CHANNELS
+        if one.prefix or one.template.split("/")[1].startswith("{")
+    }
     topic = re.compile("|".join([*pieces, *(f"^/?{start}" for start in starts), re.escape(DEFAULT_ROOT)]))
 
     assert [text for text in _texts(path) if topic.search(text)] == []

@@ -59,7 +59,7 @@ def test_a_channel_covers_topics_of_its_shape_with_ids_that_are_wrong() -> None:
 
 
 @given(
-    st.sampled_from(CHANNELS), st.lists(SLUGS, min_size=2, max_size=2), st.sampled_from(["doorbus/v1", "a", "x/y/z"])
+    st.sampled_from(CHANNELS), st.lists(SLUGS, min_size=3, max_size=3), st.sampled_from(["doorbus/v1", "a", "x/y/z"])
 )
 def test_ids_put_into_a_topic_come_out_again(channel: object, slugs: list[str], root: str) -> None:
     assert channel in CHANNELS

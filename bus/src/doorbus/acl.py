@@ -1,8 +1,16 @@
 """mosquitto's access rules, generated from the channel table. Pure: text out, nothing read or written."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, HEALTH, Channel
+from doorbus.channels import (
+    CHANNELS,
+    DEFAULT_ROOT,
+    HOMEASSISTANT_CONFIG,
+    HOMEASSISTANT_PREFIX,
+    SERVICES,
+    Channel,
+)
 from doorbus.users import User, everybody
 
 HEADER = """\
@@ -15,24 +23,31 @@ HEADER = """\
 """
 
 
-def text(root: str = DEFAULT_ROOT, named: Iterable[User] = ()) -> str:
-    """The acl_file for topics under `root`: one section for each role and each `named` user."""
-    return HEADER + "".join(f"\nuser {user.name}\n{_rules(root, user)}" for user in everybody(named))
+def text(root: str = DEFAULT_ROOT, named: Iterable[User] = (), *, homeassistant: str = HOMEASSISTANT_PREFIX) -> str:
+    """The acl_file for topics under `root`: one section for each role and each `named` user.
+
+    `homeassistant` is the prefix that Home Assistant looks for devices under.
+    """
+    return HEADER + "".join(f"\nuser {user.name}\n{_rules(root, user, homeassistant)}" for user in everybody(named))
 
 
-def filters(root: str, user: User, *, write: bool) -> tuple[str, ...]:
+def filters(root: str, user: User, *, write: bool, homeassistant: str = HOMEASSISTANT_PREFIX) -> tuple[str, ...]:
     """The topic filters that `user` may send to (`write`) or read."""
+    table = [one.under(homeassistant) if one is HOMEASSISTANT_CONFIG else one for one in CHANNELS]
     if write:
-        return tuple(_sent_to(root, channel, user) for channel in CHANNELS if user.role in channel.senders)
-    return tuple(channel.filter(root, **user.ids) for channel in CHANNELS if user.role in channel.receivers)
+        return tuple(_sent_to(root, channel, user) for channel in table if user.role in channel.senders)
+    return tuple(channel.filter(root, **user.ids) for channel in table if user.role in channel.receivers)
 
 
-def _rules(root: str, user: User) -> str:
-    directions = (("write", filters(root, user, write=True)), ("read", filters(root, user, write=False)))
-    return "".join(f"topic {access} {topic}\n" for access, topics in directions for topic in topics)
+def _rules(root: str, user: User, homeassistant: str) -> str:
+    return "".join(
+        f"topic {access} {topic}\n"
+        for access in ("write", "read")
+        for topic in filters(root, user, write=access == "write", homeassistant=homeassistant)
+    )
 
 
-def _sent_to(root: str, channel: Channel[object], user: User) -> str:
-    """A service speaks for its own health only."""
-    service = {"service": user.role.value} if channel is HEALTH else {}
-    return channel.filter(root, **user.ids, **service)
+def _sent_to(root: str, channel: Channel[Any], user: User) -> str:
+    """A service speaks for itself only."""
+    itself = {channel.own: user.role.value} if channel.own is not None and user.role in SERVICES else {}
+    return channel.filter(root, **user.ids, **itself)

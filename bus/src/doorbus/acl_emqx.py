@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from doorbus import acl
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, Retain
+from doorbus.channels import CHANNELS, DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Retain
 from doorbus.users import User, everybody
 
 HEADER = """\
@@ -15,20 +15,20 @@ HEADER = """\
 """
 
 
-def text(root: str = DEFAULT_ROOT, named: Iterable[User] = ()) -> str:
+def text(root: str = DEFAULT_ROOT, named: Iterable[User] = (), *, homeassistant: str = HOMEASSISTANT_PREFIX) -> str:
     """The acl.conf for topics under `root`: a section for each role and each `named` user, and nothing for others."""
-    return HEADER + "".join(f"\n{_rules(root, user)}" for user in everybody(named)) + "\n{deny, all}.\n"
+    return HEADER + "".join(f"\n{_rules(root, user, homeassistant)}" for user in everybody(named)) + "\n{deny, all}.\n"
 
 
-def _rules(root: str, user: User) -> str:
+def _rules(root: str, user: User, homeassistant: str) -> str:
     senders = [channel for channel in CHANNELS if user.role in channel.senders]
-    sent = list(zip(senders, acl.filters(root, user, write=True), strict=True))
+    sent = list(zip(senders, acl.filters(root, user, write=True, homeassistant=homeassistant), strict=True))
     kept = [topic for channel, topic in sent if channel.retain is Retain.YES]
     passing = [topic for channel, topic in sent if channel.retain is not Retain.YES]
     actions = (
         ("publish", kept),
         ("{publish, {retain, false}}", passing),
-        ("subscribe", acl.filters(root, user, write=False)),
+        ("subscribe", acl.filters(root, user, write=False, homeassistant=homeassistant)),
     )
     return "".join(_rule(user.name, action, topics) for action, topics in actions if topics)
 

@@ -23,8 +23,9 @@ _HEADER = """\
 """
 _INTRODUCTION = f"""\
 A door lock that knows faces, as services on an MQTT 5 bus. Every address below stands under a root, `{DEFAULT_ROOT}`
-unless configured otherwise; a breaking change of a message moves it to `v2`. Times are RFC 3339 in UTC. Unknown fields
-are refused. Every topic is for the users that its operations name and for nobody else.
+unless configured otherwise, or under Home Assistant's prefix; a breaking change of a message moves it to `v2`. Times
+are RFC 3339 in UTC. Unknown fields are refused. Every topic is for the users that its operations name and for nobody
+else.
 """
 _RETAIN = {
     Retain.NEVER: "Sent without the retain flag.",
@@ -39,6 +40,8 @@ _PARAMETERS = {
     "shard": "Number of the shard, from 0.",
     "service": "Name of a service.",
     "instance": "Name of one process of that service.",
+    "component": "Kind of entity that Home Assistant makes of it, or `device`.",
+    "object": "Id of the entity or device, unique among those of the service.",
 }
 _BINDING = "0.2.0"
 
@@ -107,7 +110,7 @@ def examples(documentation: str) -> Iterator[Packet]:
 
 def _channel(root: str, channel: Channel[Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "address": f"{root}/{channel.template}",
+        "address": channel.address(root),
         "summary": channel.summary,
         "description": _RETAIN[channel.retain],
         "messages": {channel.name: {"$ref": f"#/components/messages/{channel.name}"}},
@@ -153,7 +156,7 @@ def _payload(channel: Channel[Any]) -> dict[str, Any]:
     model = channel.codec.model
     if channel is ROSTER_SHARD:
         return {"type": "array", "items": {"$ref": f"#/components/schemas/{RosterEntry.__name__}"}}
-    if channel.codec.content_type == "application/json":
+    if channel.codec.content_type == "application/json" and model is not dict:
         reference = {"$ref": f"#/components/schemas/{model.__name__}"}
         if model is messages.LockCommand:
             return {"oneOf": [{"$ref": "#/components/schemas/Action"}, reference]}
@@ -211,6 +214,8 @@ def _schemas() -> dict[str, Any]:
             continue
         schema = json_schema(channel.codec)
         found |= schema.pop("$defs", {})
+        if model is dict:
+            continue
         if channel.codec.content_type == "application/json" or issubclass(model, StrEnum):
             found[model.__name__] = schema
         elif issubclass(model, Picture) and model.properties:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -11,6 +11,7 @@ from doorbus import codec, messages
 from doorbus.codec import Codec
 
 DEFAULT_ROOT = "doorbus/v1"
+HOMEASSISTANT_PREFIX = "homeassistant"
 SLUG = r"[a-z0-9][a-z0-9_-]{0,63}"
 KIB = 1024
 MIB = 1024 * KIB
@@ -52,6 +53,8 @@ class Channel(Generic[M]):
 
     `template` names the topic under the root, ids in braces. `expiry` is in seconds and bounds how long a broker may
     hold the message for somebody. `max_bytes` bounds the payload. `senders` and `receivers` become the access rules.
+    `own` names the id under which a service sends as itself only. `prefix` is what the topic stands under instead of
+    the root, where another program has laid down its topics.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Channel(Generic[M]):
     expiry: int | None = None
     max_bytes: int = 64 * KIB
     reply: "Channel[Any] | None" = field(default=None, repr=False)
+    own: str | None = None
+    prefix: str | None = None
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -75,26 +80,34 @@ class Channel(Generic[M]):
     def _pattern(self) -> re.Pattern[str]:
         return re.compile(re.sub(r"{(\w+)}", rf"(?P<\1>{SLUG})", self.template))
 
+    def address(self, root: str) -> str:
+        """The whole topic, ids in braces."""
+        return f"{self.prefix or root}/{self.template}"
+
+    def under(self, prefix: str) -> "Channel[M]":
+        """This channel with its topics under another prefix."""
+        return replace(self, prefix=prefix)
+
     def topic(self, root: str, **ids: str) -> str:
         """Topic of this channel for the given ids; `ValueError` when one is missing or no slug."""
         topic = self.template.format_map(ids)
         if not self._pattern.fullmatch(topic):
             raise ValueError(f"{self.name}: {ids} is not {self.template} (ids match {SLUG})")
-        return f"{root}/{topic}"
+        return f"{self.prefix or root}/{topic}"
 
     def filter(self, root: str, **ids: str) -> str:
         """Topic filter of this channel, with `+` for each id that is not given."""
-        return f"{root}/" + self.template.format_map({name: ids.get(name, "+") for name in self.parameters})
+        return self.address(root).format_map({name: ids.get(name, "+") for name in self.parameters})
 
     def ids(self, root: str, topic: str) -> dict[str, str] | None:
         """The ids in `topic`, or None when it is no topic of this channel (a wrong id included)."""
-        prefix, _, rest = topic.partition(f"{root}/")
-        match = None if prefix or not rest else self._pattern.fullmatch(rest)
+        before, _, rest = topic.partition(f"{self.prefix or root}/")
+        match = None if before or not rest else self._pattern.fullmatch(rest)
         return match.groupdict() if match else None
 
     def covers(self, root: str, topic: str) -> bool:
         """Whether `topic` has this channel's shape, with ids that may be wrong."""
-        shape = re.sub(r"\\{\w+\\}", "[^/]*", re.escape(f"{root}/{self.template}"))
+        shape = re.sub(r"\\{\w+\\}", "[^/]*", re.escape(self.address(root)))
         return re.fullmatch(shape, topic) is not None
 
 
@@ -306,6 +319,31 @@ HEALTH = Channel(
     retain=Retain.YES,
     senders=frozenset(SERVICES),
     receivers=frozenset(Role),  # a service hears of another under its own name
+    own="service",
+)
+_ANNOUNCERS = frozenset({Role.CAPTURE, Role.ACTUATOR, Role.ENROLLER})
+HOMEASSISTANT_STATUS = Channel(
+    name="homeassistant_status",
+    template="status",
+    codec=codec.Word(messages.HomeAssistant),
+    summary="Home Assistant has started, or is gone. It says so here whatever its discovery prefix is.",
+    qos=0,
+    max_bytes=KIB,
+    senders=frozenset({Role.HOMEASSISTANT}),
+    receivers=_ANNOUNCERS,
+    prefix=HOMEASSISTANT_PREFIX,
+)
+HOMEASSISTANT_CONFIG = Channel(
+    name="homeassistant_config",
+    template="{component}/{service}/{object}/config",
+    codec=codec.Document(),
+    summary="What Home Assistant makes an entity or a device of; empty when it is to forget it.",
+    qos=1,
+    retain=Retain.YES,
+    senders=_ANNOUNCERS | {Role.HOMEASSISTANT},  # it empties them when a person deletes the device there
+    receivers=_ANNOUNCERS | {Role.HOMEASSISTANT},
+    own="service",
+    prefix=HOMEASSISTANT_PREFIX,
 )
 
 CHANNELS: tuple[Channel[Any], ...] = (
@@ -328,6 +366,8 @@ CHANNELS: tuple[Channel[Any], ...] = (
     EMBED_REQUEST,
     EMBED_REPLY,
     HEALTH,
+    HOMEASSISTANT_STATUS,
+    HOMEASSISTANT_CONFIG,
 )
 
 

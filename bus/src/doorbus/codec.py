@@ -1,5 +1,6 @@
 """Between messages and packets. Whatever is wrong with a packet comes out as `Refused`, never as another exception."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -222,6 +223,29 @@ class Empty(Generic[B]):
         return self.model()
 
 
+class Document:
+    """A JSON object whose shape another program lays down. An empty one is empty bytes, which delete a retained one."""
+
+    content_type = "application/json"
+    model = dict
+
+    def encode(self, message: Mapping[str, Any]) -> Body:
+        """Compact JSON."""
+        return Body(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode() if message else b"")
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> Mapping[str, Any]:  # noqa: ARG002  # the Protocol's
+        """Any JSON object will do."""
+        if not packet.payload:
+            return {}
+        try:
+            found = json.loads(packet.payload)
+        except (ValueError, RecursionError):
+            raise Refused(Refusal.NOT_JSON) from None
+        if not isinstance(found, dict):
+            raise Refused(Refusal.WRONG_SHAPE, "no JSON object")
+        return found
+
+
 class Raw:
     """Bytes that their reader checks by itself, such as a shard of a snapshot. Empty bytes delete a retained one."""
 
@@ -241,6 +265,8 @@ class Raw:
 
 def json_schema(codec: Codec[Any]) -> dict[str, Any]:
     """JSON schema of what a codec carries, for the AsyncAPI document."""
+    if codec.model is dict:
+        return {"type": "object"}
     if issubclass(codec.model, BaseModel) and codec.content_type == "application/json":
         return codec.model.model_json_schema(ref_template="#/components/schemas/{model}")
     if issubclass(codec.model, StrEnum):

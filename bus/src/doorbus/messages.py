@@ -459,6 +459,16 @@ class Health(Message):
     """How many messages were refused, by `channel.reason`."""
 
 
+class HomeAssistant(StrEnum):
+    """Whether Home Assistant is there; the payload is the bare word.
+
+    mosquitto_sub -t homeassistant/status
+    """
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
 def utc(moment: datetime) -> str:
     """RFC 3339 text of `moment` in UTC, as in the JSON of all messages."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

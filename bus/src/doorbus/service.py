@@ -6,19 +6,21 @@ import signal
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 import structlog
 
 from doorbus import __version__, channels
+from doorbus.announcer import Announcer
 from doorbus.channels import Channel, Retain, Role
 from doorbus.clock import Clock, SystemClock
 from doorbus.codec import Arrival, Refusal, Refused
 from doorbus.echo import Echo
+from doorbus.exchange import Inbound, Outbound, Subscription, reply_to
 from doorbus.heartbeat import BEAT_SECONDS, Heartbeat, Status
+from doorbus.homeassistant import Device, Site
 from doorbus.inbox import Delivery, Inbox
 from doorbus.messages import Health, State
 from doorbus.mqtt import MqttTransport
@@ -27,6 +29,8 @@ from doorbus.session import NeverConnected, Session
 from doorbus.settings import ServiceSettings
 from doorbus.wire import Filter, Packet, Transport
 
+__all__ = ["Inbound", "Outbound", "Producer", "Service", "Subscription", "reply_to", "run"]
+
 _log = structlog.get_logger("doorbus.service")
 
 M = TypeVar("M")
@@ -34,78 +38,6 @@ M = TypeVar("M")
 REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long the broker keeps the last health of an instance that is gone, so that replicas that come and go leave
 nothing behind for ever."""
-
-
-@dataclass(frozen=True)
-class Outbound:
-    """A message to send. `response` is the channel and ids that an answer should go to."""
-
-    channel: Channel[Any]
-    message: Any
-    ids: Mapping[str, str] = field(default_factory=dict)
-    correlation: bytes | None = None
-    response: tuple[Channel[Any], Mapping[str, str]] | None = None
-
-    def packet(self, root: str) -> Packet:
-        """What goes over the wire; `ValueError` when an id is wrong."""
-        body = self.channel.codec.encode(self.message)
-        return Packet(
-            topic=self.channel.topic(root, **self.ids),
-            payload=body.payload,
-            qos=self.channel.qos,
-            retain=self.channel.retain is Retain.YES,
-            expiry=self.channel.expiry,
-            content_type=self.channel.codec.content_type if body.payload else None,
-            response_topic=self.response[0].topic(root, **self.response[1]) if self.response else None,
-            correlation=self.correlation,
-            user=body.user,
-        )
-
-
-@dataclass(frozen=True)
-class Inbound(Generic[M]):
-    """A message that arrived at the time `at` (and the monotonic time `at_monotonic`)."""
-
-    channel: Channel[M]
-    ids: Mapping[str, str]
-    message: M
-    at: datetime
-    at_monotonic: float
-    packet: Packet
-    root: str
-
-    def reply(self, message: object) -> tuple[Outbound, ...]:
-        """The answer to the response topic that the sender named; nothing when it named none."""
-        return reply_to(self.root, self.channel, self.packet, message)
-
-
-def reply_to(root: str, channel: Channel[Any], packet: Packet, message: object) -> tuple[Outbound, ...]:
-    """An answer to `packet`, if it names a response topic that answers of `channel` may go to."""
-    if channel.reply is None or packet.response_topic is None:
-        return ()
-    ids = channel.reply.ids(root, packet.response_topic)
-    return () if ids is None else (Outbound(channel.reply, message, ids, correlation=packet.correlation),)
-
-
-@dataclass(frozen=True)
-class Subscription(Generic[M]):
-    """What a service wants to hear, and who handles it.
-
-    `ids` narrows the topic, `share` names the group of replicas that share the messages, `newest_only` keeps one unread
-    message for each topic.
-    """
-
-    channel: Channel[M]
-    handler: Callable[[Inbound[M]], Awaitable[Iterable[Outbound]]]
-    ids: Mapping[str, str] = field(default_factory=dict)
-    share: str | None = None
-    newest_only: bool = False
-
-    def filter(self, root: str) -> Filter:
-        """The subscription as the broker sees it."""
-        topic = self.channel.filter(root, **self.ids)
-        shared = f"$share/{self.share}/{topic}" if self.share else topic
-        return Filter(shared, self.channel.qos, replay=self.channel.retain is Retain.YES)
 
 
 Producer = Callable[[], AsyncIterator[Outbound]]
@@ -140,6 +72,10 @@ class Service:
     def producers(self) -> Sequence[Producer]:
         """Sources of messages that no message asks for, such as a camera; cancelled at the end."""
         return ()
+
+    def device(self, site: Site) -> Device | None:  # noqa: ARG002  # for those who override it
+        """What Home Assistant is to show of the service, if anything."""
+        return None
 
     def refused(
         self,
@@ -218,7 +154,10 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self._root = settings.root
-        self._subscriptions = tuple(service.subscriptions())
+        device = service.device(Site(settings.root, service.role, settings.instance))
+        self._announcer = None if device is None else Announcer(settings.homeassistant, device)
+        heard = () if self._announcer is None else self._announcer.subscriptions()
+        self._subscriptions = (*service.subscriptions(), *heard)
         self._newest = tuple(s.channel for s in self._subscriptions if s.newest_only)
         expiries = (s.channel.expiry for s in self._subscriptions)
         self._shortest_life = min((expiry for expiry in expiries if expiry is not None), default=float("inf"))
@@ -401,7 +340,8 @@ class Runner:
 
     def _connected(self) -> Iterable[Packet]:
         self._echo.connected()
-        yield from (outbound.packet(self._root) for outbound in self._service.connected())
+        announced = () if self._announcer is None else self._announcer.connected()
+        yield from (outbound.packet(self._root) for outbound in (*self._service.connected(), *announced))
         yield self._health(State.ONLINE)
 
     async def _report(self) -> None:

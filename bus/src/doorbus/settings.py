@@ -17,11 +17,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from doorbus.channels import DEFAULT_ROOT, SLUG
+from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG
+from doorbus.homeassistant import Style
 from doorbus.logs import Format, Level, configure
 
 SECRETS = Path("/run/secrets")
 PREFIX = "DOORBUS_"
+_LEVELS = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"
 
 
 def fail(sentence: str) -> NoReturn:
@@ -94,6 +96,24 @@ class Logging(Section):
     format: Format = Field(default=Format.LOGFMT, description="logfmt (key=value) or json, one event a line.")
 
 
+class HomeAssistant(Section):
+    """How Home Assistant finds the door, its cameras and the people."""
+
+    enabled: bool = Field(
+        default=True, description="Announce door, cameras and people to Home Assistant; false takes it back."
+    )
+    prefix: str = Field(
+        default=HOMEASSISTANT_PREFIX,
+        pattern=_LEVELS,
+        description="Discovery prefix of Home Assistant; the broker's ACL must name the same.",
+    )
+    style: Style = Field(
+        default=Style.COMPONENT,
+        description="component: a document for each entity, understood by every version and by openHAB; device: one "
+        "for each device, from Home Assistant 2024.12 on.",
+    )
+
+
 def _host_slug() -> str:
     name = re.sub(r"[^a-z0-9_-]+", "-", socket.gethostname().lower()).strip("-_")
     return name[:48] or "local"
@@ -117,12 +137,13 @@ class CommonSettings(BaseSettings):
 
     root: str = Field(
         default=DEFAULT_ROOT,
-        pattern=r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$",
+        pattern=_LEVELS,
         description="What all topics begin with; the broker's ACL must name the same.",
     )
     var: Path = Field(default=Path("var"), description="Directory of all that a run generates.")
     broker: Broker = Broker()
     log: Logging = Logging()
+    homeassistant: HomeAssistant = HomeAssistant()
     site_key_file: Path | None = Field(
         default=None,
         description="File with the key that seals templates (64 hexadecimal digits); VAR/credentials/site.key when not "

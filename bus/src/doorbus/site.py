@@ -35,7 +35,7 @@ from doorbus.certificates import (
     new_authority,
     signed_by,
 )
-from doorbus.channels import DEFAULT_ROOT, Role
+from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
 from doorbus.passwords import new_password, password_file
 from doorbus.users import User, UserError, everybody, named
 
@@ -61,6 +61,7 @@ class Site:
 
     directory: Path
     root: str = DEFAULT_ROOT
+    homeassistant: str = HOMEASSISTANT_PREFIX
     news: list[str] = field(default_factory=list)
     """What was made or changed, for people."""
 
@@ -257,7 +258,7 @@ class Site:
         names = [user.name for user in everybody(self.named())]
         passwords = {name: self._password(name).read_text().strip() for name in names}
         _write(self._broker / "passwords", password_file(passwords))
-        _write(self._broker / "acl", acl.text(self.root, self.named()))
+        _write(self._broker / "acl", acl.text(self.root, self.named(), homeassistant=self.homeassistant))
 
 
 def own_names() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import typer
 from doorbus import acl as access_rules
 from doorbus import acl_emqx
 from doorbus import asyncapi as description
-from doorbus.channels import DEFAULT_ROOT
+from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
 from doorbus.cli import env
 from doorbus.cli.common import Status, err, line
 from doorbus.site import Site, SiteError
@@ -24,6 +24,11 @@ Check = Annotated[
 Root = Annotated[str, typer.Option(help="What all topics begin with; DOORBUS_ROOT of the services.")]
 
 
+HomeAssistant = Annotated[
+    str, typer.Option(help="What Home Assistant finds devices under; DOORBUS_HOMEASSISTANT__PREFIX of the services.")
+]
+
+
 class Format(StrEnum):
     """A broker's way to write access rules."""
 
@@ -33,6 +38,7 @@ class Format(StrEnum):
 
 def acl(
     root: Root = DEFAULT_ROOT,
+    homeassistant: HomeAssistant = HOMEASSISTANT_PREFIX,
     check: Check = None,
     form: Annotated[Format, typer.Option("--format", help="For which broker.")] = Format.MOSQUITTO,
     secrets: Annotated[
@@ -46,7 +52,8 @@ def acl(
     except SiteError as error:
         err.print(line((str(error), "red")))
         raise typer.Exit(Status.NO_ANSWER) from None
-    _give((acl_emqx if form is Format.EMQX else access_rules).text(root, named), check)
+    rules = acl_emqx if form is Format.EMQX else access_rules
+    _give(rules.text(root, named, homeassistant=homeassistant), check)
 
 
 def asyncapi(root: Root = DEFAULT_ROOT, check: Check = None) -> None:

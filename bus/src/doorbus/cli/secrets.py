@@ -123,7 +123,7 @@ def _tell_ends(site: Site) -> None:
 def _site(into: Path | None) -> Iterator[Site]:
     settings = load(CommonSettings, [])
     with _said():
-        yield Site(into or settings.var / "secrets", settings.root)
+        yield Site(into or settings.var / "secrets", settings.root, settings.homeassistant.prefix)
 
 
 @contextmanager

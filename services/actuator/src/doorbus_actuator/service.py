@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import structlog
 
-from doorbus import channels
+from doorbus import channels, homeassistant
 from doorbus.channels import Role
 from doorbus.clock import Clock, Timer
 from doorbus.codec import Refusal, Refused
@@ -117,6 +117,10 @@ class ActuatorService(Service):
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard),
         )
+
+    def device(self, site: homeassistant.Site) -> homeassistant.Device:
+        """The door."""
+        return homeassistant.door(site, self._settings.door, codes=self._rules.codes is not None)
 
     async def start(self) -> None:
         """De-energise the relay."""

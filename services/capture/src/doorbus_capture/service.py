@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import structlog
 
+from doorbus import homeassistant
 from doorbus.channels import FRAME, Role
 from doorbus.clock import Clock
 from doorbus.messages import Frame
@@ -49,6 +50,10 @@ class CaptureService(Service):
         self._sent_at: deque[float] = deque()
         self._sent = 0
         self._suppressed = 0
+
+    def device(self, site: homeassistant.Site) -> homeassistant.Device:
+        """The camera, as a part of its door."""
+        return homeassistant.camera(site, self._settings.door, self._settings.camera)
 
     def producers(self) -> Sequence[Producer]:
         """The camera, if there is one."""

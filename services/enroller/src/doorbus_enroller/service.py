@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import structlog
 
-from doorbus import channels
+from doorbus import channels, homeassistant
 from doorbus.channels import SLUG, Channel, Role
 from doorbus.clock import Clock
 from doorbus.codec import Refusal, Refused
@@ -101,6 +101,10 @@ class EnrollerService(Service):
             Subscription(channels.REMOVE, self._on_remove),
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
         )
+
+    def device(self, site: homeassistant.Site) -> homeassistant.Device:
+        """How many people there are."""
+        return homeassistant.people(site)
 
     async def start(self) -> None:
         """Read the people. A store that cannot be read is reported and tried again."""

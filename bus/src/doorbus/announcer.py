@@ -1,0 +1,52 @@
+"""Keeps what Home Assistant is told of a service up to date, and takes back what is no longer true."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from doorbus import channels
+from doorbus.exchange import Inbound, Outbound, Subscription
+from doorbus.homeassistant import Device, Document, Place, Style, announcement, documents, is_of, withdrawal
+from doorbus.messages import HomeAssistant
+from doorbus.settings import HomeAssistant as Settings
+
+
+class Announcer:
+    """Announces `device` as `settings` have it; with the feature switched off it takes back all that was announced."""
+
+    def __init__(self, settings: Settings, device: Device) -> None:
+        self._device = device
+        self._service = {"service": device.site.service.value}
+        self._channel = channels.HOMEASSISTANT_CONFIG.under(settings.prefix)
+        self._announcement = announcement(device, settings.style if settings.enabled else None)
+
+    def connected(self) -> Iterable[Outbound]:
+        """What is to be retained now."""
+        return self._outbounds(self._announcement)
+
+    def subscriptions(self) -> tuple[Subscription[Any], ...]:
+        """Home Assistant's signs of life, and the documents of this kind of service."""
+        return (
+            Subscription(channels.HOMEASSISTANT_STATUS, self._on_status),
+            Subscription(self._channel, self._on_document, self._service),
+        )
+
+    async def _on_status(self, inbound: Inbound[HomeAssistant]) -> Iterable[Outbound]:
+        """Say all again: a broker without persistence may have forgotten it."""
+        return self.connected() if inbound.message is HomeAssistant.ONLINE else ()
+
+    async def _on_document(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
+        """Take back what this instance announced when it was set up differently: another door, camera or style."""
+        place = (inbound.ids["component"], inbound.ids["object"])
+        if self._announcement.get(place) or not inbound.message or not is_of(self._device.site, inbound.message):
+            return ()
+        gone: dict[Place, Document] = {place: {}}
+        if place not in documents(self._device, Style.DEVICE):
+            return self._outbounds(gone)
+        # The same entities were told of at once; each was refused until now for an id that was there, so begin anew.
+        return (*self._outbounds(gone | withdrawal(self._device)), *self._outbounds(self._announcement))
+
+    def _outbounds(self, told: Mapping[Place, Document]) -> list[Outbound]:
+        return [
+            Outbound(self._channel, document, {"component": component, "object": object_id, **self._service})
+            for (component, object_id), document in told.items()
+        ]

@@ -1,0 +1,83 @@
+"""What a service sends, gets, and wants to hear."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from doorbus.channels import Channel, Retain
+from doorbus.wire import Filter, Packet
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """A message to send. `response` is the channel and ids that an answer should go to."""
+
+    channel: Channel[Any]
+    message: Any
+    ids: Mapping[str, str] = field(default_factory=dict)
+    correlation: bytes | None = None
+    response: tuple[Channel[Any], Mapping[str, str]] | None = None
+
+    def packet(self, root: str) -> Packet:
+        """What goes over the wire; `ValueError` when an id is wrong."""
+        body = self.channel.codec.encode(self.message)
+        return Packet(
+            topic=self.channel.topic(root, **self.ids),
+            payload=body.payload,
+            qos=self.channel.qos,
+            retain=self.channel.retain is Retain.YES,
+            expiry=self.channel.expiry,
+            content_type=self.channel.codec.content_type if body.payload else None,
+            response_topic=self.response[0].topic(root, **self.response[1]) if self.response else None,
+            correlation=self.correlation,
+            user=body.user,
+        )
+
+
+@dataclass(frozen=True)
+class Inbound(Generic[M]):
+    """A message that arrived at the time `at` (and the monotonic time `at_monotonic`)."""
+
+    channel: Channel[M]
+    ids: Mapping[str, str]
+    message: M
+    at: datetime
+    at_monotonic: float
+    packet: Packet
+    root: str
+
+    def reply(self, message: object) -> tuple[Outbound, ...]:
+        """The answer to the response topic that the sender named; nothing when it named none."""
+        return reply_to(self.root, self.channel, self.packet, message)
+
+
+def reply_to(root: str, channel: Channel[Any], packet: Packet, message: object) -> tuple[Outbound, ...]:
+    """An answer to `packet`, if it names a response topic that answers of `channel` may go to."""
+    if channel.reply is None or packet.response_topic is None:
+        return ()
+    ids = channel.reply.ids(root, packet.response_topic)
+    return () if ids is None else (Outbound(channel.reply, message, ids, correlation=packet.correlation),)
+
+
+@dataclass(frozen=True)
+class Subscription(Generic[M]):
+    """What a service wants to hear, and who handles it.
+
+    `ids` narrows the topic, `share` names the group of replicas that share the messages, `newest_only` keeps one unread
+    message for each topic.
+    """
+
+    channel: Channel[M]
+    handler: Callable[[Inbound[M]], Awaitable[Iterable[Outbound]]]
+    ids: Mapping[str, str] = field(default_factory=dict)
+    share: str | None = None
+    newest_only: bool = False
+
+    def filter(self, root: str) -> Filter:
+        """The subscription as the broker sees it."""
+        topic = self.channel.filter(root, **self.ids)
+        shared = f"$share/{self.share}/{topic}" if self.share else topic
+        return Filter(shared, self.channel.qos, replay=self.channel.retain is Retain.YES)

@@ -1,0 +1,84 @@
+"""A household: a door that runs, and a real Home Assistant that has found it by itself."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from doorbus.channels import Role
+from doorbus.local import Stack, stack
+from hass import ACTUATOR, CAPTURE, Hass
+from support import Door, at_the_door
+
+# Helpers that automations made of our blueprints leave their mark in.
+CONFIGURATION = """\
+automation: !include automations.yaml
+counter: {{alerts: {{}}}}
+input_text: {{said: {{max: 255}}}}
+shell_command:
+  doorbus_enrol: >-
+    {python} {example} --port {port} --password-file {password}
+    {{{{ person }}}} {{{{ picture }}}}
+script:
+  enrol:
+    use_blueprint: {{path: doorbus/enrol_from_camera.yaml, input: {{camera: camera.front_door_porch, folder: {media}}}}}
+"""
+
+
+@pytest.fixture(scope="session")
+def program(repository: Path) -> Path:
+    """The program of Home Assistant; HASS names another version's."""
+    path = Path(os.environ.get("HASS", repository / "var" / "homeassistant" / "venv" / "bin" / "hass"))
+    if not path.exists():
+        pytest.fail(f"{path} is missing; scripts/setup-homeassistant installs one")
+    return path
+
+
+@pytest.fixture(scope="session")
+async def house(tmp_path_factory: pytest.TempPathFactory, repository: Path, samples: Path) -> AsyncIterator[Stack]:
+    """Broker and services as processes; obama is enrolled; no camera."""
+    folder = tmp_path_factory.mktemp("house")
+    async with stack(folder, repository / "var", repository / "mosquitto") as one:
+        await one.start_all({Role.ACTUATOR: ACTUATOR, Role.CAPTURE: CAPTURE})
+        async with at_the_door(one) as door:
+            assert (await door.enrol("obama", (samples / "obama.jpg").read_bytes())).error is None
+        yield one
+
+
+@pytest.fixture(scope="session")
+async def hass(
+    tmp_path_factory: pytest.TempPathFactory, program: Path, house: Stack, repository: Path
+) -> AsyncIterator[Hass]:
+    """Home Assistant, with our broker's address and the password of its user there, and nothing else."""
+    folder = tmp_path_factory.mktemp("hass") / "config"
+    broker = {
+        "broker": house.broker.host,
+        "port": house.broker.port,
+        "username": "homeassistant",
+        "password": house.broker.password("homeassistant"),
+    }
+    examples = repository / "examples" / "home-assistant"
+    configuration = CONFIGURATION.format(
+        python=program.parent / "python",
+        example=examples / "doorbus_enrol.py",
+        port=house.broker.port,
+        password=house.var / "credentials" / "homeassistant",
+        media=folder / "media",
+    )
+    one = Hass(program, folder, broker, configuration)
+    (folder / "automations.yaml").write_text("[]")
+    (folder / "media").mkdir()
+    shutil.copytree(examples / "blueprints", folder / "blueprints")
+    await one.start()
+    yield one
+    await one.stop()
+
+
+@pytest.fixture
+async def door(house: Stack) -> AsyncIterator[Door]:
+    """The door, locked."""
+    async with at_the_door(house) as one:
+        await one.until_locked()
+        yield one

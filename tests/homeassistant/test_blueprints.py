@@ -1,0 +1,130 @@
+"""The blueprints and the dashboard of examples/home-assistant, used in the real Home Assistant as a person would."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.client import connect
+from doorbus.local import Stack
+from doorbus.messages import LockState
+from hass import Hass, State
+from support import Door
+
+pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
+
+SAY = {"service": "input_text.set_value", "target": {"entity_id": "input_text.said"}}
+DECISION = "event.front_door_decision"
+STALE = b'{"action": "UNLOCK", "issued_at": "2020-01-01T00:00:00Z"}'
+
+
+@pytest.fixture
+async def automated(hass: Hass, door: Door) -> AsyncIterator[Callable[..., Any]]:
+    """Makes automations of blueprints, and of no others; `say` is what they put into input_text.said."""
+
+    async def make(blueprint: str, say: str, **inputs: object) -> None:
+        actions = [SAY | {"data": {"value": say}}, {"service": "counter.increment", "entity_id": "counter.alerts"}]
+        use = {"path": f"doorbus/{blueprint}.yaml", "input": inputs | {"actions": actions}}
+        text = json.dumps([{"id": blueprint, "alias": blueprint, "use_blueprint": use}])
+        (hass.folder / "automations.yaml").write_text(text)
+        await hass.call("input_text.set_value", entity_id="input_text.said", value="")
+        await hass.call("counter.reset", entity_id="counter.alerts")
+        await hass.call("automation.reload")
+        await hass.until(f"automation.{blueprint}", "on")
+
+    listens = asyncio.create_task(hass.until(DECISION, lambda state: state["state"] not in ("unknown", "unavailable")))
+    while not listens.done():  # it subscribes up to a second after it has found the entity
+        await door.command(STALE)
+        await asyncio.wait([listens], timeout=1)
+    before = len(hass.complaints())
+    yield make
+    (hass.folder / "automations.yaml").write_text("[]")
+    await hass.call("automation.reload")
+    assert hass.complaints()[before:] == []
+
+
+def _anything(state: State) -> bool:
+    return bool(state["state"])
+
+
+async def test_a_person_who_comes_in_is_announced(
+    hass: Hass, door: Door, automated: Callable[..., Any], samples: Path
+) -> None:
+    await automated("announce_person", "{{ message }}", decision=DECISION, people="alice, obama")
+    await door.command(STALE)
+    await door.opens_for((samples / "obama2.jpg").read_bytes(), within=60)
+
+    assert (await hass.until("input_text.said", _anything))["state"] == "Obama is at the door."
+    assert (await hass.states())["counter.alerts"]["state"] == "1"
+
+
+async def test_only_the_people_asked_for_are_announced(
+    hass: Hass, door: Door, automated: Callable[..., Any], samples: Path
+) -> None:
+    await automated("announce_person", "{{ person }}", decision=DECISION, people="alice")
+    await door.opens_for((samples / "obama2.jpg").read_bytes(), within=60)
+    await hass.until("sensor.front_door_last_person", "obama")
+
+    assert (await hass.states())["counter.alerts"]["state"] == "0"
+
+
+async def test_denials_in_a_row_alert_once(hass: Hass, door: Door, automated: Callable[..., Any]) -> None:
+    await automated("alert_on_denials", "{{ reason }}", decision=DECISION, denials=3, within=60, pause=600)
+    counted = 0
+    for _ in range(4):  # equal denials are told once a second
+        await door.command(STALE)
+        before = (await door.decision()).count
+        counted += before
+        if counted < 3:
+            assert (await hass.states())["counter.alerts"]["state"] == "0"
+
+    assert (await hass.until("input_text.said", _anything))["state"] == "stale"
+    assert (await hass.states())["counter.alerts"]["state"] == "1"
+
+
+async def test_what_became_of_an_enrolment_is_told(
+    hass: Hass, door: Door, automated: Callable[..., Any], samples: Path
+) -> None:
+    await automated("enrolment_result", "{{ message }}")
+    told = asyncio.create_task(hass.until("input_text.said", _anything))
+    while not told.done():  # it may not have subscribed yet
+        result = await door.enrol("nobody", (samples / "obama.jpg").read_bytes())
+        await asyncio.wait([told], timeout=1)
+
+    assert result.error is not None
+    assert (await told)["state"] == f"nobody: enrol failed, {result.error.message}"
+
+
+async def test_a_person_is_enrolled_from_what_the_camera_shows(
+    hass: Hass, door: Door, house: Stack, samples: Path
+) -> None:
+    jpeg = (samples / "biden.jpg").read_bytes()
+    await door.show(jpeg)
+    assert await hass.picture("camera.front_door_porch", jpeg) == jpeg
+    async with connect(house.broker.transport(Role.OPERATOR), [channels.ENROL]) as operator:
+        await hass.call("script.enrol", person="joe")
+        sent = await operator.expect(channels.ENROL, person="joe")
+
+    assert sent.message.jpeg == jpeg
+    await hass.until("sensor.doorbus_people", "2")
+    assert not (hass.folder / "media" / "doorbus-joe.jpg").exists()
+
+    await hass.call("script.enrol", person="../joe")  # no id: nothing happens
+    await hass.call("mqtt.publish", topic="doorbus/v1/person/joe/remove", payload="", qos=1)
+    await hass.until("sensor.doorbus_people", "1")
+
+
+async def test_the_dashboard_names_entities_that_there_are(hass: Hass, repository: Path) -> None:
+    text = (repository / "examples" / "home-assistant" / "dashboard.yaml").read_text()
+    named = {word for word in text.replace(":", " ").split() if "front_door" in word or word.startswith("sensor.")}
+
+    assert LockState.LOCKED.value.lower() == (await hass.until("lock.front_door", "locked"))["state"]
+    assert named
+    assert named <= (await hass.states()).keys()
+    assert yaml.safe_load(text)["views"]

@@ -1,0 +1,347 @@
+"""What somebody with Home Assistant sees and does, on the real one: our broker, our access rules, real services."""
+
+import asyncio
+import contextlib
+import json
+import urllib.error
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pyotp
+import pytest
+
+from doorbus import channels
+from doorbus.channels import Role
+from doorbus.client import connect
+from doorbus.local import Stack
+from doorbus.messages import Outcome, Reason
+from hass import ACTUATOR, CAPTURE, Hass, State
+from support import Door
+
+pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
+
+CONFIG = channels.HOMEASSISTANT_CONFIG
+LOCK, CAMERA, DECISION = "lock.front_door", "camera.front_door_porch", "event.front_door_decision"
+PERSON, REASON = "sensor.front_door_last_person", "sensor.front_door_last_reason"
+LATENCY, CONFIDENCE = "sensor.front_door_frame_to_relay", "sensor.front_door_confidence"
+PEOPLE = "sensor.doorbus_people"
+# And the state of each; None where it depends on what was decided last.
+ENTITIES = {
+    LOCK: "locked",
+    CAMERA: "idle",
+    DECISION: None,
+    PERSON: None,
+    REASON: None,
+    CONFIDENCE: None,
+    LATENCY: None,
+    PEOPLE: "1",
+    "binary_sensor.front_door_actuator": "on",
+    "binary_sensor.front_door_actuator_problem": "off",
+    "binary_sensor.front_door_porch_capture": "on",
+    "binary_sensor.front_door_porch_capture_problem": "off",
+    "binary_sensor.front_door_recognizers": "on",
+    "binary_sensor.doorbus_enroller": "on",
+    "binary_sensor.doorbus_enroller_problem": "off",
+}
+# What Home Assistant says when a broker goes away, and must say.
+EXPECTED = ("Disconnected from MQTT server", "Failed to connect to MQTT server", "The connection was lost")
+
+
+@pytest.fixture(autouse=True)
+async def expected(hass: Hass) -> AsyncIterator[list[str]]:
+    """Home Assistant complains of nothing, but for what says one of these."""
+    words = list(EXPECTED)
+    before = len(hass.complaints())
+    yield words
+    assert [line for line in hass.complaints()[before:] if not any(word in line for word in words)] == []
+
+
+async def _unlocks_until(hass: Hass, **attributes: str) -> State:
+    """Unlock again and again until Home Assistant shows a decision like this: one for a face may come in between."""
+    shown = asyncio.create_task(hass.until(DECISION, lambda one: attributes.items() <= one["attributes"].items()))
+    while not shown.done():
+        await hass.call("lock.unlock", entity_id=LOCK)
+        await asyncio.wait([shown], timeout=1)
+    return await shown
+
+
+async def _opens(hass: Hass, door: Door) -> None:
+    """Home Assistant unlocks the door, which is locked again after a while."""
+    await hass.until(LOCK, "locked")
+    before = door.openings
+    async with asyncio.timeout(30):
+        while door.openings == before:  # the cooldown of the test before may not be over
+            await hass.call("lock.unlock", entity_id=LOCK)
+            await asyncio.sleep(0.5)
+    await hass.until(LOCK, "unlocked")
+    await hass.until(LOCK, "locked")
+
+
+async def _healed(hass: Hass) -> None:
+    """Wait until nothing is unavailable."""
+    for entity in ENTITIES:
+        await hass.until(entity, lambda state: state["state"] != "unavailable")
+
+
+async def test_every_entity_is_found_and_has_the_right_state(hass: Hass) -> None:
+    for entity, state in ENTITIES.items():
+        await hass.until(entity, state or (lambda one: one["state"] != "unavailable"))
+
+    found = {entity for entity in await hass.states() if "doorbus" in entity or "front_door" in entity}
+    assert found == set(ENTITIES)
+
+
+async def test_all_parts_of_a_door_are_one_device(hass: Hass) -> None:
+    await hass.until(LOCK, "locked")
+    await hass.until(CAMERA, "idle")
+    devices = {await hass.template(f"{{{{ device_id('{one}') }}}}") for one in ENTITIES if "front_door" in one}
+
+    assert len(devices) == 1
+    assert await hass.template(f"{{{{ device_attr('{LOCK}', 'name') }}}}") == "Front door"
+    assert json.loads(await hass.template(f"{{{{ device_attr('{LOCK}', 'identifiers') | list | to_json }}}}")) == [
+        ["mqtt", "doorbus_front"]
+    ]
+
+
+async def test_the_camera_shows_the_very_bytes_that_were_published(hass: Hass, door: Door, samples: Path) -> None:
+    for name in ("biden.jpg", "obama_partial_face.jpg"):
+        jpeg = (samples / name).read_bytes()
+        showing = asyncio.create_task(hass.picture(CAMERA, jpeg))
+        while not showing.done():  # it may not have subscribed yet
+            await door.show(jpeg)
+            await asyncio.wait([showing], timeout=0.5)
+
+        assert await showing == jpeg
+
+
+async def test_unlocking_in_home_assistant_opens_the_relay(hass: Hass, door: Door) -> None:
+    await _opens(hass, door)
+
+    state = await _unlocks_until(hass, event_type="granted", by="Home Assistant")
+    assert state["attributes"]["reason"] == "commanded"
+
+
+async def test_opening_in_home_assistant_opens_the_relay_and_locking_ends_it(hass: Hass, door: Door) -> None:
+    await hass.until(LOCK, "locked")
+    before = door.openings
+    async with asyncio.timeout(30):
+        while door.openings == before:
+            await hass.call("lock.open", entity_id=LOCK)
+            await asyncio.sleep(0.5)
+    await hass.call("lock.lock", entity_id=LOCK)
+    await hass.until(LOCK, "locked")
+
+    assert not door.energised
+
+
+async def test_an_unlocking_that_is_denied_shows_with_its_reason(hass: Hass, door: Door) -> None:
+    await _opens(hass, door)
+    state = await _unlocks_until(hass, event_type="denied", by="Home Assistant")
+
+    assert state["attributes"]["reason"] == "cooldown"
+    assert (await hass.states())[REASON]["attributes"]["device_class"] == "enum"
+
+
+async def test_a_face_shows_as_the_last_person_with_confidence_and_milliseconds(
+    hass: Hass, door: Door, samples: Path
+) -> None:
+    seen = asyncio.create_task(hass.until(DECISION, lambda one: one["attributes"].get("reason") == "matched"))
+    while not seen.done():  # the cooldown of the test before may not be over
+        frames = [await door.show((samples / "obama2.jpg").read_bytes()) for _ in range(2)]
+        await asyncio.wait([seen], timeout=4)
+    event = (await seen)["attributes"]
+
+    assert (event["event_type"], event["person"], event["frame_ids"]) == ("granted", "obama", frames)
+    states = await hass.states()
+    assert states[PERSON]["state"] == "obama"
+    assert float(states[LATENCY]["state"]) == pytest.approx(event["latency_ms"])
+    assert float(states[CONFIDENCE]["state"]) == pytest.approx(100 * event["confidence"], abs=0.1)
+
+
+async def test_an_attack_shows_as_an_alarm(hass: Hass, door: Door) -> None:
+    await _opens(hass, door)
+    repeated = b'{"action": "UNLOCK", "id": "heard-on-the-way"}'
+    await door.command(repeated)
+    await door.command(repeated)
+
+    state = await hass.until(DECISION, lambda one: one["attributes"].get("event_type") == "alarm")
+    assert state["attributes"]["reason"] == "replayed"
+
+
+async def test_what_home_assistant_sent_is_no_use_to_whoever_recorded_it(hass: Hass, door: Door, house: Stack) -> None:
+    async with connect(house.broker.transport(Role.OPERATOR), [channels.LOCK_COMMAND]) as eavesdropper:
+        await _opens(hass, door)
+        while (opening := await door.decision()).outcome is not Outcome.GRANTED:
+            pass
+        while (heard := await eavesdropper.expect(channels.LOCK_COMMAND)).message.id != opening.command_id:
+            pass
+    before = door.openings
+    async with asyncio.timeout(30):
+        await door.command(heard.packet.payload)
+        while (decision := await door.decision()).reason is not Reason.REPLAYED:
+            pass
+
+    assert decision.command_id == opening.command_id
+    assert door.openings == before
+
+
+async def test_an_unlock_that_was_retained_opens_at_no_restart(hass: Hass, door: Door, house: Stack) -> None:
+    await hass.until(LOCK, "locked")
+    health = await door.health(Role.ACTUATOR)
+    await door.command(b"UNLOCK", retain=True)
+    await door.counted(Role.ACTUATOR, "lock_command.retained", health)
+    before = door.openings
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR)
+    await hass.until("binary_sensor.front_door_actuator", "on")
+    await hass.until(LOCK, "locked")
+    await door.command(b"", retain=True)  # the broker forgets it
+
+    assert door.openings == before
+
+
+@pytest.mark.parametrize(
+    ("service", "entity"),
+    [
+        (Role.ACTUATOR, "binary_sensor.front_door_actuator"),
+        (Role.CAPTURE, "binary_sensor.front_door_porch_capture"),
+        (Role.ENROLLER, "binary_sensor.doorbus_enroller"),
+    ],
+)
+async def test_a_service_that_goes_and_comes_is_seen_to(hass: Hass, house: Stack, service: Role, entity: str) -> None:
+    await house.stop_service(service)
+    await hass.until(entity, "off")
+    watched = {Role.ACTUATOR: LOCK, Role.CAPTURE: CAMERA, Role.ENROLLER: PEOPLE}[service]
+    assert (await hass.states())[watched]["state"] == "unavailable"
+    await house.start(service)
+
+    await hass.until(entity, "on")
+    await _healed(hass)
+
+
+async def test_recognizers_are_gone_when_none_has_spoken_for_a_while(hass: Hass, house: Stack) -> None:
+    await house.stop_service(Role.RECOGNIZER)
+    await hass.until("binary_sensor.front_door_recognizers", "off")
+    await house.start(Role.RECOGNIZER)
+
+    await hass.until("binary_sensor.front_door_recognizers", "on")
+
+
+async def test_a_restart_of_home_assistant_heals(hass: Hass, door: Door) -> None:
+    await hass.stop()
+    await hass.start()
+
+    await _healed(hass)
+    await _opens(hass, door)
+
+
+async def test_a_restart_of_the_broker_heals(hass: Hass, house: Stack) -> None:
+    await house.broker.restart()
+
+    await hass.until(LOCK, "locked", patience=60)
+    await _healed(hass)
+
+
+async def test_a_broker_that_has_forgotten_everything_is_told_again(hass: Hass, house: Stack) -> None:
+    await house.broker.stop()
+    for kept in (house.var / "broker" / "mosquitto" / "data").iterdir():
+        kept.unlink()
+    await house.broker.start()
+
+    await hass.until(LOCK, "locked", patience=60)
+    await _healed(hass)
+    assert (await hass.states())[PEOPLE]["state"] == "1"
+
+
+async def test_a_code_is_asked_for_and_passed_on(hass: Hass, door: Door, house: Stack) -> None:
+    secret = pyotp.random_base32()
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR | {"DOORBUS_ACTUATOR__TOTP_SECRET": secret})
+    await hass.until(LOCK, lambda one: one["attributes"].get("code_format") == r"^\d{6}$")
+    before = door.openings
+    with pytest.raises(urllib.error.HTTPError):
+        await hass.call("lock.unlock", entity_id=LOCK)
+    await hass.call("lock.unlock", entity_id=LOCK, code="000000")
+    alarm = await hass.until(DECISION, lambda one: one["attributes"].get("reason") == "code_wrong")
+    assert alarm["attributes"]["event_type"] == "alarm"
+    assert door.openings == before
+
+    await hass.call("lock.unlock", entity_id=LOCK, code=pyotp.TOTP(secret).now())
+    await hass.until(LOCK, "unlocked")
+    await hass.until(LOCK, "locked")
+    assert door.openings == before + 1
+
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR)
+    await hass.until(LOCK, lambda one: one["attributes"].get("code_format") is None and one["state"] == "locked")
+
+
+async def test_a_door_with_another_name_takes_the_place_of_the_old_one(hass: Hass, house: Stack) -> None:
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR | {"DOORBUS_ACTUATOR__DOOR": "back"})
+
+    await hass.until("lock.back_door", "locked")
+    await hass.until_gone(LOCK, DECISION, PERSON, REASON, LATENCY, CONFIDENCE)
+    assert await hass.template(f"{{{{ device_attr('{CAMERA}', 'name') }}}}") == "Front door"  # it still has a camera
+
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR)
+    await hass.until(LOCK, "locked")
+    await hass.until_gone("lock.back_door")
+    assert await hass.template("{{ device_id('lock.back_door') }}") == "None"
+
+
+async def _announced(house: Stack) -> set[str]:
+    """Where the broker retains documents."""
+    places = set()
+    async with connect(house.broker.transport(Role.HOMEASSISTANT), [CONFIG]) as client:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                while True:
+                    event = await client.expect(CONFIG)
+                    if event.message:  # Home Assistant, too, empties what it forgets
+                        places.add(event.packet.topic)
+                    else:
+                        places.discard(event.packet.topic)
+    return places
+
+
+async def _set_up(house: Stack, **more: str) -> None:
+    """Start every service that announces something anew, with these settings besides."""
+    for service, environment in {Role.ACTUATOR: ACTUATOR, Role.CAPTURE: CAPTURE, Role.ENROLLER: {}}.items():
+        await house.stop_service(service)
+        await house.start(service, environment | more)
+
+
+async def test_all_of_a_device_is_told_in_one_document(
+    hass: Hass, door: Door, house: Stack, expected: list[str]
+) -> None:
+    expected.append("does not generate unique IDs")  # on the way back, until the document is taken back
+    version = (await hass.get("/api/config"))["version"]
+    if tuple(map(int, version.split(".")[:2])) < (2024, 12):
+        pytest.skip(f"Home Assistant {version} knows documents of single entities only")
+    await _set_up(house, DOORBUS_HOMEASSISTANT__STYLE="device")
+
+    await _healed(hass)
+    await _opens(hass, door)
+    assert {topic.rpartition("homeassistant/")[2] for topic in await _announced(house)} == {
+        "device/actuator/doorbus_front/config",
+        "device/capture/doorbus_front_porch/config",
+        "device/enroller/doorbus/config",
+    }
+
+    await _set_up(house, DOORBUS_HOMEASSISTANT__STYLE="component")
+    await _healed(hass)
+    await _opens(hass, door)
+    assert len(await _announced(house)) == len(ENTITIES)
+
+
+async def test_switching_it_off_leaves_no_ghost(hass: Hass, house: Stack) -> None:
+    await _set_up(house, DOORBUS_HOMEASSISTANT__ENABLED="false")
+
+    await hass.until_gone(*ENTITIES)
+    assert await hass.template("{{ device_entities('Front door') + integration_entities('mqtt') }}") == "[]"
+    assert await _announced(house) == set()
+
+    await _set_up(house)
+    await _healed(hass)
