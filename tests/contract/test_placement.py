@@ -38,6 +38,7 @@ PURE = (
     "services/actuator/src/doorbus_actuator/policy.py",
     "services/capture/src/doorbus_capture/sampling.py",
     "services/enroller/src/doorbus_enroller/enrolment.py",
+    "services/enroller/src/doorbus_enroller/sitting.py",
     "services/recognizer/src/doorbus_recognizer/matching.py",
 )
 """Modules that decide: plain data in, plain data out."""

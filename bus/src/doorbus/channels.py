@@ -42,6 +42,8 @@ class Retain(StrEnum):
     REFUSED = "refused"
     """Sent without; a receiver refuses a message that carries one, because it may be older than it looks: a frame
     without a time of its own would be replayed as a new one to every replica that connects."""
+    REPLAY_REFUSED = "replay refused"
+    """Other programs' senders set it; a receiver takes what is sent now, and refuses what the broker had kept."""
     YES = "yes"
     """The broker keeps the last message and replays it to whoever subscribes."""
 
@@ -111,7 +113,7 @@ FRAME = Channel(
     expiry=2,
     max_bytes=8 * MIB,
     senders=frozenset({Role.CAPTURE, Role.OPERATOR}),
-    receivers=_READERS | {Role.RECOGNIZER},
+    receivers=_READERS | {Role.RECOGNIZER, Role.ENROLLER},
 )
 RECOGNITION = Channel(
     name="recognition",

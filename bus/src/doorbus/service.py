@@ -92,7 +92,8 @@ class Subscription(Generic[M]):
     """What a service wants to hear, and who handles it.
 
     `ids` narrows the topic, `share` names the group of replicas that share the messages, `newest_only` keeps one unread
-    message for each topic.
+    message for each topic. With `on_demand` it is subscribed to only for the ids that this gives at the time; asked
+    again after every handler and tick.
     """
 
     channel: Channel[M]
@@ -100,13 +101,22 @@ class Subscription(Generic[M]):
     ids: Mapping[str, str] = field(default_factory=dict)
     share: str | None = None
     newest_only: bool = False
+    on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
 
-    def filter(self, root: str) -> Filter:
-        """The subscription as the broker sees it."""
-        topic = self.channel.filter(root, **self.ids)
+    def filters(self, root: str) -> tuple[Filter, ...]:
+        """The subscription as the broker sees it now."""
+        wanted = (self.ids,) if self.on_demand is None else tuple(self.on_demand())
+        return tuple(self._filter(self.channel.filter(root, **ids)) for ids in wanted)
+
+    def _filter(self, topic: str) -> Filter:
         shared = f"$share/{self.share}/{topic}" if self.share else topic
-        return Filter(shared, self.channel.qos, replay=self.channel.retain is Retain.YES)
+        retain = self.channel.retain
+        return Filter(
+            shared, self.channel.qos, replay=retain is Retain.YES, as_published=retain is not Retain.REPLAY_REFUSED
+        )
 
+
+_NO_RETAINED = frozenset({Retain.REFUSED, Retain.REPLAY_REFUSED})
 
 Producer = Callable[[], AsyncIterator[Outbound]]
 
@@ -219,6 +229,7 @@ class Runner:
         self._clock = clock
         self._root = settings.root
         self._subscriptions = tuple(service.subscriptions())
+        self._on_demand = any(s.on_demand is not None for s in self._subscriptions)
         self._newest = tuple(s.channel for s in self._subscriptions if s.newest_only)
         expiries = (s.channel.expiry for s in self._subscriptions)
         self._shortest_life = min((expiry for expiry in expiries if expiry is not None), default=float("inf"))
@@ -236,7 +247,7 @@ class Runner:
             transport,
             # Whoever connects under a client's id throws it off the broker; nobody can guess this one.
             client_id=f"{service.role}-{settings.instance}-{secrets.token_hex(16)}",
-            filters=[*(s.filter(self._root) for s in self._subscriptions), Filter(self._health_topic, qos=1)],
+            filters=self._filters(),
             will=lambda: self._health(State.OFFLINE),
             connected=self._connected,
             deliver=self._deliver,
@@ -338,6 +349,10 @@ class Runner:
                 )
             )
 
+    def _filters(self) -> tuple[Filter, ...]:
+        wanted = (one for subscription in self._subscriptions for one in subscription.filters(self._root))
+        return (*wanted, Filter(self._health_topic, qos=1))
+
     async def _handle_all(self) -> None:
         while True:
             due = self._service.wake_at()
@@ -354,6 +369,8 @@ class Runner:
             self._errors += 1
             _log.exception("handler_failed", what=what)
             await asyncio.sleep(0.05)  # a tick that fails is due again at once
+        if self._on_demand:
+            self._session.listen(self._filters())
 
     async def _handle(self, delivery: Delivery) -> Iterable[Outbound]:
         packet = delivery.packet
@@ -377,7 +394,7 @@ class Runner:
         packet = delivery.packet
         if ids is None:
             raise Refused(Refusal.BAD_ID, "an id in the topic is no slug")
-        if packet.retain and channel.retain is Retain.REFUSED:
+        if packet.retain and channel.retain in _NO_RETAINED:
             raise Refused(Refusal.RETAINED, "sent with the retain flag; send it without")
         if len(packet.payload) > channel.max_bytes:
             raise Refused(Refusal.TOO_LARGE, f"{len(packet.payload)} bytes, at most {channel.max_bytes} are taken")
