@@ -2,11 +2,11 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo test check bench lock docs
+.PHONY: help setup run demo test test-nodered check bench lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup:  ## install all that the other targets need
 	@scripts/setup --all
@@ -19,6 +19,9 @@ demo:   ## play the story of a door on this machine
 
 test: setup  ## run all tests
 	@exec pytest
+
+test-nodered: setup  ## try the example flows on a real Node-RED
+	@scripts/test-nodered
 
 check: setup  ## lint, types and placement rules, exactly as CI does
 	@scripts/check
