@@ -72,20 +72,23 @@ async def test_the_page_shows_the_newest_frame_to_the_byte_and_the_decision_on_i
     nodered: NodeRed, door: Door, jpeg: dict[str, bytes]
 ) -> None:
     await nodered.deploy("watch-door")
-    decision = await door.opens_for(jpeg["obama2"])
+    await door.opens_for(jpeg["obama2"])
     last = await door.show(jpeg["biden"])
     frame = await nodered.until(f"doorbus/frame/{DOOR}/{CAMERA}", lambda answer: answer.headers["x-frame-id"] == last)
     assert frame.headers["content-type"] == "image/jpeg"
     assert frame.body == jpeg["biden"]
-    (shown,) = (await nodered.ask("doorbus/doors.json")).json()
+    (shown,) = (await nodered.until("doorbus/doors.json", _says_who_is_refused)).json()
     assert (shown["camera"], shown["state"], shown["frame_id"]) == (f"{DOOR}/{CAMERA}", "LOCKED", last)
-    assert shown["decision"]["person"] == decision.person == "obama"
     assert (await nodered.ask(f"doorbus/frame/{DOOR}/elsewhere")).status == 404
     assert nodered.complaints() == []
 
 
 def _is_there(answer: Answer) -> bool:
     return answer.status == 200
+
+
+def _says_who_is_refused(answer: Answer) -> bool:
+    return bool(answer.json()[0]["decision"]["reason"] == "unknown_face")
 
 
 async def _pressed(nodered: NodeRed, door: str = DOOR) -> str:
