@@ -36,6 +36,7 @@ PURE = (
     "bus/src/doorbus/cli/checks.py",
     "bus/src/doorbus/cli/scene.py",
     "services/actuator/src/doorbus_actuator/policy.py",
+    "services/capture/src/doorbus_capture/bridge.py",
     "services/capture/src/doorbus_capture/sampling.py",
     "services/enroller/src/doorbus_enroller/enrolment.py",
     "services/enroller/src/doorbus_enroller/sitting.py",
