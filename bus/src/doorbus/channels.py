@@ -102,6 +102,8 @@ class Channel(Generic[M]):
 
 _PEOPLE = frozenset({Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED})
 _READERS = _PEOPLE | {Role.VIEWER}
+_AT_THE_DOOR = _READERS | {Role.CAPTURE}
+"""Many a camera has a display or a light, and one connection: it shows whoever stands there what became of it."""
 
 FRAME = Channel(
     name="frame",
@@ -147,7 +149,7 @@ LOCK_STATE = Channel(
     retain=Retain.YES,
     max_bytes=KIB,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_READERS,
+    receivers=_AT_THE_DOOR,
 )
 DECISION = Channel(
     name="decision",
@@ -156,7 +158,7 @@ DECISION = Channel(
     summary="Why the door did or did not open.",
     qos=1,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_READERS,
+    receivers=_AT_THE_DOOR,
 )
 CHALLENGE = Channel(
     name="challenge",
@@ -167,7 +169,7 @@ CHALLENGE = Channel(
     retain=Retain.YES,
     expiry=10,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_READERS,
+    receivers=_AT_THE_DOOR,
 )
 RESULT = Channel(
     name="result",
