@@ -2,7 +2,7 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo up down secrets test test-compose test-homeassistant check bench bench-images soak lock docs
+.PHONY: help setup run demo up down secrets test test-compose test-homeassistant test-nodered check bench bench-images soak lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
@@ -34,6 +34,9 @@ test-compose:  ## run the faults in containers, where a Docker engine can be had
 
 test-homeassistant: setup  ## run the tests with a real Home Assistant, which is installed first
 	@scripts/test-homeassistant
+
+test-nodered: setup  ## try the example flows on a real Node-RED, which is installed first
+	@scripts/test-nodered
 
 check: setup  ## lint, types and placement rules, exactly as CI does
 	@scripts/check

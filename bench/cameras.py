@@ -70,7 +70,7 @@ class CountingTransport:
 class _Counting:
     def __init__(self, inner: Connection, counter: CountingTransport) -> None:
         self._inner, self._counter = inner, counter
-        self.subscribe, self.lost = inner.subscribe, inner.lost
+        self.subscribe, self.unsubscribe, self.lost = inner.subscribe, inner.unsubscribe, inner.lost
 
     async def publish(self, packet: Packet) -> None:
         await self._inner.publish(packet)

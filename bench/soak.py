@@ -1,5 +1,6 @@
-"""Whether any service or the broker grows while the whole system works for half an hour, after a warm-up. Exits with
-status 1 if so.
+"""Whether any service or the broker grows while the whole system works for half an hour, after a warm-up.
+
+Exits with status 1 if so.
 
 Real processes: broker, capture with the sample scene at 20 frames a second (each sent, motion or not), three recognizer
 replicas, enroller and actuator. A resident comes by every 12.5 s, so the door opens; strangers come too. Each minute

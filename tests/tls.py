@@ -39,11 +39,6 @@ class TlsSite:
         """Give the broker the site's files, as its start script does."""
         shutil.copytree(self.site.directory / "broker", self._inside / "secrets", dirs_exist_ok=True)
 
-    def allow(self, rules: str) -> None:
-        """Give the broker access rules besides the site's; after `hand_over`."""
-        with (self._inside / "secrets" / "acl").open("a") as file:
-            file.write("\n" + rules)
-
     async def start(self) -> None:
         """Start mosquitto and wait until it is there. Raises `LocalError`."""
         if not (self._inside / "secrets").exists():

@@ -199,8 +199,8 @@ STOLEN = {
     channels.ROSTER_MANIFEST.topic(ROOT): b"{}",
     channels.ENROL.topic(ROOT, person="mallory"): b"\xff\xd8",
     channels.HEALTH.topic(ROOT, service="actuator", instance="front"): b"{}",
-    "homeassistant/lock/x/config": b"{}",
-    "homeassistant/status": b"offline",
+    channels.HOMEASSISTANT_CONFIG.topic(ROOT, component="lock", service="actuator", object="front"): b"{}",
+    channels.HOMEASSISTANT_STATUS.topic(ROOT): b"offline",
 }
 
 
@@ -208,10 +208,9 @@ async def test_a_stolen_viewer_password_can_send_nothing_and_read_no_gallery(tmp
     heard: dict[Role, list[Packet]] = {role: [] for role in Role}
     stolen: list[Packet] = []
     sealed = Packet(channels.GALLERY_SHARD.topic(ROOT, shard="7"), b"sealed", qos=1, retain=True)
-    own = Packet("homeassistant/status", b"online", qos=1)
+    own = Packet(channels.HOMEASSISTANT_STATUS.topic(ROOT), b"online", qos=1)
     async with _running(tmp_path, repository) as one, AsyncExitStack() as stack:
         one.hand_over()
-        one.allow("user homeassistant\ntopic readwrite homeassistant/#\n")  # as sites with Home Assistant do
         await one.start()
         honest = {}
         for role in Role:
@@ -231,7 +230,7 @@ async def test_a_stolen_viewer_password_can_send_nothing_and_read_no_gallery(tmp
 
         assert {role: [packet.topic for packet in packets] for role, packets in heard.items() if packets} == {
             Role.RECOGNIZER: [sealed.topic],
-            Role.HOMEASSISTANT: [own.topic],
+            **{role: [own.topic] for role in Role if role in channels.HOMEASSISTANT_STATUS.receivers},
         }
         assert stolen == []
 

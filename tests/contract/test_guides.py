@@ -16,6 +16,7 @@ GUIDES = sorted(
         *REPOSITORY.glob("*.md"),
         *REPOSITORY.glob("docs/*.md"),
         *REPOSITORY.glob("docs/decisions/*.md"),
+        *REPOSITORY.glob("examples/*/README.md"),
         *REPOSITORY.glob("services/*/README.md"),
     ]
 )

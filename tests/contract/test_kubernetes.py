@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from doorbus import acl_emqx, healthcheck
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, HEALTH, Channel, Retain, Role
+from doorbus.channels import CHANNELS, DEFAULT_ROOT, Channel, Retain, Role
 from doorbus.cli import env
 from doorbus.cli.exposition import RECOGNIZERS_BUSY
 from doorbus.settings import CommonSettings
@@ -447,7 +447,7 @@ def _allowed(user: str, action: str, topic: str, *, retain: bool = False) -> boo
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda one: one.name)
 @pytest.mark.parametrize("role", Role)
 def test_the_rules_of_emqx_say_what_the_table_says(role: Role, channel: Channel[Any]) -> None:
-    ids = dict.fromkeys(channel.parameters, "some") | ({"service": role.value} if channel is HEALTH else {})
+    ids = dict.fromkeys(channel.parameters, "some") | ({channel.own: role.value} if channel.own else {})
     topic = channel.topic(DEFAULT_ROOT, **ids)
     may_send, may_read = role in channel.senders, role in channel.receivers
 

@@ -37,8 +37,10 @@ PURE = (
     "bus/src/doorbus/cli/scene.py",
     "bus/src/doorbus/homeassistant.py",
     "services/actuator/src/doorbus_actuator/policy.py",
+    "services/capture/src/doorbus_capture/bridge.py",
     "services/capture/src/doorbus_capture/sampling.py",
     "services/enroller/src/doorbus_enroller/enrolment.py",
+    "services/enroller/src/doorbus_enroller/sitting.py",
     "services/recognizer/src/doorbus_recognizer/matching.py",
 )
 """Modules that decide: plain data in, plain data out."""

@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -27,6 +29,7 @@ from doorbus.messages import (
     RosterEntry,
     State,
     Status,
+    utc,
 )
 from doorbus.seal import Seal
 from doorbus.service import Inbound, Outbound, Service, Subscription
@@ -92,6 +95,7 @@ SCRIPT: dict[bytes, tuple[EmbeddedFace, ...] | ErrorCode] = {
     BOB: (face(90),),
     picture("nobody"): (),
     picture("couple"): (face(0), face(90)),
+    picture("alice and a passer-by"): (face(0), face(90, size=30)),
     picture("far"): (face(0, size=12),),
     picture("blurred"): (face(0, sharpness=3),),
     picture("truncated"): ErrorCode.NOT_A_PICTURE,
@@ -130,6 +134,32 @@ class Site:
         service = ScriptedRecognizer(dict(SCRIPT), model)
         await self.stack.enter_async_context(running(service, self.bus, self.clock))
         return service
+
+    async def sit(self, person: str, *, samples: int = 2, camera: str = "porch") -> None:
+        """Ask to enrol a person from a camera, and wait until the enroller listens to it."""
+        request = {"door": "front", "camera": camera, "samples": samples, "timeout_s": 30}
+        self.send(channels.CAPTURE, person, json.dumps(request).encode())
+        await self.until_listened_to(camera=camera)
+
+    def listened_to(self, camera: str = "porch") -> bool:
+        """Whether the enroller listens to the frames of a camera."""
+        topic = channels.FRAME.topic(DEFAULT_ROOT, door="front", camera=camera)
+        return topic in self.bus.topics()
+
+    async def until_listened_to(self, *, camera: str = "porch", listened_to: bool = True) -> None:
+        """Wait until the enroller listens to a camera, or no longer does."""
+        async with asyncio.timeout(5):
+            while self.listened_to(camera) is not listened_to:  # noqa: ASYNC110  # subscriptions have no event
+                await asyncio.sleep(0.001)
+
+    def show(self, jpeg: bytes, camera: str = "porch", **packet: Any) -> None:
+        """Publish a frame."""
+        self.bus.publish(Packet(channels.FRAME.topic(DEFAULT_ROOT, door="front", camera=camera), jpeg, **packet))
+
+    async def looked_at(self, jpeg: bytes) -> None:
+        """Show a frame, and wait until a recognizer has answered what is on it."""
+        self.show(jpeg)
+        await self.hear(lambda packet: "/embed/reply/" in packet.topic)
 
     def send(self, channel: Channel[Any], person: str, payload: bytes = b"", **packet: Any) -> None:
         topic = channel.topic(DEFAULT_ROOT, person="somebody").replace("somebody", person)
@@ -360,7 +390,8 @@ async def test_a_bad_person_id_without_a_response_topic_is_counted(site: Site) -
         (channels.REMOVE, b"alice", False, ErrorCode.BAD_REQUEST),
         (channels.REMOVE, b"x", True, ErrorCode.RETAINED),
         (channels.CAPTURE, b'{"door": "front"}', False, ErrorCode.BAD_REQUEST),
-        (channels.CAPTURE, b'{"door": "front", "camera": "porch"}', False, ErrorCode.UNSUPPORTED),
+        (channels.CAPTURE, b'{"door": "front", "camera": "porch", "samples": 0}', False, ErrorCode.BAD_REQUEST),
+        (channels.CAPTURE, b'{"door": "front", "camera": "porch"}', True, ErrorCode.RETAINED),
     ],
 )
 async def test_a_request_that_cannot_be_read_is_answered_and_changes_nothing(
@@ -630,3 +661,149 @@ async def test_everybody_starts_with_the_default_rights(site: Site) -> None:
     await site.recognizer()
     await site.ask(channels.ENROL, "alice", ALICE)
     assert site.roster()["alice"].model_dump(exclude={"person"}) == Rights().model_dump()
+
+
+async def test_a_person_in_front_of_a_camera_is_enrolled_from_frames_spread_in_time(site: Site) -> None:
+    await site.enroller()
+    recognizer = await site.recognizer()
+    assert not site.listened_to()
+    await site.sit("alice", samples=2)
+    await site.looked_at(ALICE)
+    site.show(ALICE_AGAIN)  # of the same moment: no second sample
+    site.clock.advance(1)
+    site.show(ALICE_AGAIN)
+    result = await site.result("alice")
+    assert (result.status, result.action, result.samples) == (Status.OK, "capture", 2)
+    assert recognizer.asked == [ALICE, ALICE_AGAIN]
+    assert site.gallery() == {"alice": 2}
+    await site.until_listened_to(listened_to=False)
+
+
+async def test_frames_that_show_nobody_or_others_or_too_little_are_passed_over(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "bob", BOB)
+    await site.sit("alice", samples=1)
+    for content in ("nobody", "couple", "far", "blurred", "truncated"):
+        await site.looked_at(picture(content))
+    await site.looked_at(BOB)
+    site.show(picture("alice and a passer-by"))
+    await site.hear(lambda packet: "/embed/reply/" in packet.topic)
+    assert site.gallery() == {"bob": 1}
+    site.show(ALICE)
+    assert (await site.result("alice")).status is Status.OK
+    assert site.gallery() == {"bob": 1, "alice": 1}
+
+
+async def test_old_frames_and_retained_ones_and_those_of_other_cameras_enrol_nobody(site: Site) -> None:
+    await site.enroller()
+    recognizer = await site.recognizer()
+    await site.sit("alice", samples=1)
+    long_ago = utc(site.clock.now() - timedelta(seconds=10))
+    site.show(ALICE, user=(("captured_at", long_ago),))
+    site.show(ALICE, retain=True)
+    site.show(ALICE, camera="yard")
+    await site.health(lambda each: each.refused == {"frame.retained": 1})
+    assert recognizer.asked == []
+    site.show(ALICE_AGAIN)
+    assert (await site.result("alice")).status is Status.OK
+    assert recognizer.asked == [ALICE_AGAIN]
+
+
+async def test_a_camera_that_is_silent_is_told_when_time_is_up(site: Site) -> None:
+    await site.enroller()
+    await site.sit("alice")
+    site.clock.advance(30)
+    result = await site.result("alice")
+    assert code(result) is ErrorCode.NO_FRAME
+    assert result.error is not None
+    assert "front/porch" in result.error.message
+
+
+async def test_time_that_is_up_tells_how_many_samples_there_are_and_what_was_wrong(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.sit("alice", samples=3)
+    await site.looked_at(picture("blurred"))
+    await site.looked_at(picture("nobody"))
+    site.clock.advance(30)
+    result = await site.result("alice")
+    assert code(result) is ErrorCode.NO_FACE
+    await site.sit("alice", samples=3)
+    await site.looked_at(ALICE)
+    site.clock.advance(30)
+    result = await site.result("alice")
+    assert (code(result), result.samples) == (ErrorCode.TOO_FEW_SAMPLES, 1)
+
+
+async def test_a_recognizer_that_is_away_is_asked_about_later_frames(site: Site) -> None:
+    await site.enroller()
+    await site.sit("alice", samples=1)
+    site.show(ALICE)
+    await site.hear(_is_request)
+    site.clock.advance(5)
+    await site.recognizer()
+    asked = asyncio.create_task(site.result("alice"))
+    async with asyncio.timeout(5):
+        while not asked.done():
+            site.show(ALICE_AGAIN)
+            await asyncio.wait([asked], timeout=0.01)
+    assert (await asked).status is Status.OK
+
+
+async def test_what_no_later_frame_can_put_right_is_told_at_once(site: Site) -> None:
+    await site.enroller(max_samples=1)
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    await site.sit("alice")
+    site.show(ALICE_AGAIN)
+    assert code(await site.result("alice")) is ErrorCode.TOO_MANY_SAMPLES
+
+
+async def test_one_camera_enrols_one_person_at_a_time(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.sit("alice", samples=1)
+    request = b'{"door": "front", "camera": "porch"}'
+    assert code(await site.ask(channels.CAPTURE, "bob", request)) is ErrorCode.BUSY
+    await site.sit("bob", samples=1, camera="yard")
+    site.show(BOB, camera="yard")
+    assert (await site.result("bob")).status is Status.OK
+    site.show(ALICE)
+    assert (await site.result("alice")).status is Status.OK
+
+
+async def test_a_person_removed_in_front_of_the_camera_does_not_come_back(site: Site) -> None:
+    await site.enroller()
+    recognizer = await site.recognizer()
+    await site.sit("alice", samples=2)
+    await site.looked_at(ALICE)
+    recognizer.script.pop(ALICE_AGAIN)
+    site.clock.advance(1)
+    site.show(ALICE_AGAIN)
+    await site.hear(_is_request)
+    site.send(channels.REMOVE, "alice")
+    sitting, removal = await site.result("alice"), await site.result("alice")
+    assert (sitting.action, code(sitting)) == ("capture", ErrorCode.UNKNOWN_PERSON)
+    assert (removal.action, removal.status) == ("remove", Status.OK)
+    assert site.gallery() == {}
+
+
+async def test_who_sits_at_a_camera_when_the_enroller_stops_is_told(site: Site) -> None:
+    service, settings = site.make(MemoryStore(), Seal(KEY))
+    async with running(service, site.bus, site.clock, settings):
+        await site.sit("alice")
+    assert code(await site.result("alice")) is ErrorCode.BUSY
+
+
+async def test_a_camera_is_listened_to_again_after_a_reconnect(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.sit("alice", samples=1)
+    site.bus.stop()
+    await site.until_listened_to(listened_to=False)
+    site.bus.start()
+    await site.listen()
+    await site.until_listened_to()
+    site.show(ALICE)
+    assert (await site.result("alice")).status is Status.OK

@@ -79,10 +79,11 @@ async def test_a_camera_that_hangs_is_left_alone_and_opened_again() -> None:
 
 
 async def test_a_camera_that_hangs_is_closed_by_its_own_thread_when_it_returns() -> None:
-    hanging = camera(Event.HANG)
-    async with reading(hanging, camera(plain(2))) as (reader, shots, _):
+    hanging, well = camera(Event.HANG), camera(plain(2))
+    async with reading(hanging, well) as (reader, shots, _):
         assert await level(shots) == 2
         hanging.let_go()
+        well.let_go()  # it hangs, too, once its pictures are over
         await reader.close()
         assert hanging.history[-1] == "close"
         assert reader.hung == 0

@@ -598,8 +598,8 @@ def test_a_subscription_asks_for_retained_messages_only_where_they_are_meant(sha
     async def handler(_: Inbound[Any]) -> Iterable[Outbound]:
         return ()
 
-    command = Subscription(channels.LOCK_COMMAND, handler, FRONT, share).filter(ROOT)
-    roster = Subscription(channels.ROSTER_MANIFEST, handler, share=share).filter(ROOT)
+    (command,) = Subscription(channels.LOCK_COMMAND, handler, FRONT, share).filters(ROOT)
+    (roster,) = Subscription(channels.ROSTER_MANIFEST, handler, share=share).filters(ROOT)
 
     assert (command.topic, command.replay) == (f"$share/{share}/{SET}" if share else SET, False)
     assert roster.replay

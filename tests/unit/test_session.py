@@ -205,6 +205,9 @@ class _SilentConnection:
     taken: list[bytes]
     broken: asyncio.Event | None
 
+    async def unsubscribe(self, filters: Sequence[Filter]) -> None:
+        pass
+
     async def subscribe(self, filters: Sequence[Filter]) -> None:
         pass
 

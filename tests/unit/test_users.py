@@ -50,7 +50,12 @@ def test_a_camera_of_its_own_sends_its_own_frames_only(door: str, camera: str, o
         ("viewer", Role.CAPTURE, {}, "the name of a role"),
         ("one", Role.CAPTURE, {"door": "+"}, "is no id"),
         ("one", Role.CAPTURE, {"person": "alice"}, "cannot be narrowed to one person"),
-        ("one", Role.ENROLLER, {"door": "front"}, "cannot be narrowed to one door"),
+        (
+            "one",
+            Role.ENROLLER,
+            {"person": "alice"},
+            "cannot be narrowed to one person",
+        ),
     ],
 )
 def test_a_user_that_would_have_other_rights_than_it_seems_is_refused(

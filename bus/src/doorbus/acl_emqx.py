@@ -21,16 +21,24 @@ def text(root: str = DEFAULT_ROOT, named: Iterable[User] = (), *, homeassistant:
 
 
 def _rules(root: str, user: User, homeassistant: str) -> str:
-    senders = [channel for channel in CHANNELS if user.role in channel.senders]
-    sent = list(zip(senders, acl.filters(root, user, write=True, homeassistant=homeassistant), strict=True))
-    kept = [topic for channel, topic in sent if channel.retain is Retain.YES]
-    passing = [topic for channel, topic in sent if channel.retain is not Retain.YES]
+    kept, passing = _sent(root, user, homeassistant)
     actions = (
         ("publish", kept),
         ("{publish, {retain, false}}", passing),
         ("subscribe", acl.filters(root, user, write=False, homeassistant=homeassistant)),
     )
     return "".join(_rule(user.name, action, topics) for action, topics in actions if topics)
+
+
+def _sent(root: str, user: User, homeassistant: str) -> tuple[list[str], list[str]]:
+    """The topics that `user` sends to: with the retain flag, and without."""
+    topics = acl.filters(root, user, write=True, homeassistant=homeassistant)
+    if user.role is None:
+        return list(topics), []  # another program's topics, which it may keep as it likes
+    channels = (channel for channel in CHANNELS if user.role in channel.senders)
+    sent = list(zip(channels, topics, strict=True))
+    kept = [topic for channel, topic in sent if channel.retain is Retain.YES]
+    return kept, [topic for channel, topic in sent if channel.retain is not Retain.YES]
 
 
 def _rule(user: str, action: str, topics: Iterable[str]) -> str:

@@ -43,6 +43,8 @@ class Retain(StrEnum):
     REFUSED = "refused"
     """Sent without; a receiver refuses a message that carries one, because it may be older than it looks: a frame
     without a time of its own would be replayed as a new one to every replica that connects."""
+    REPLAY_REFUSED = "replay refused"
+    """Other programs' senders set it; a receiver takes what is sent now, and refuses what the broker had kept."""
     YES = "yes"
     """The broker keeps the last message and replays it to whoever subscribes."""
 
@@ -113,6 +115,8 @@ class Channel(Generic[M]):
 
 _PEOPLE = frozenset({Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED})
 _READERS = _PEOPLE | {Role.VIEWER}
+_AT_THE_DOOR = _READERS | {Role.CAPTURE}
+"""Many a camera has a display or a light, and one connection: it shows whoever stands there what became of it."""
 
 FRAME = Channel(
     name="frame",
@@ -124,7 +128,7 @@ FRAME = Channel(
     expiry=2,
     max_bytes=8 * MIB,
     senders=frozenset({Role.CAPTURE, Role.OPERATOR}),
-    receivers=_READERS | {Role.RECOGNIZER},
+    receivers=_READERS | {Role.RECOGNIZER, Role.ENROLLER},
 )
 RECOGNITION = Channel(
     name="recognition",
@@ -158,7 +162,7 @@ LOCK_STATE = Channel(
     retain=Retain.YES,
     max_bytes=KIB,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_READERS,
+    receivers=_AT_THE_DOOR,
 )
 DECISION = Channel(
     name="decision",
@@ -167,7 +171,7 @@ DECISION = Channel(
     summary="Why the door did or did not open.",
     qos=1,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_READERS,
+    receivers=_AT_THE_DOOR,
 )
 CHALLENGE = Channel(
     name="challenge",
@@ -178,7 +182,7 @@ CHALLENGE = Channel(
     retain=Retain.YES,
     expiry=10,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_READERS,
+    receivers=_AT_THE_DOOR,
 )
 RESULT = Channel(
     name="result",

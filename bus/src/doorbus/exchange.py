@@ -67,7 +67,8 @@ class Subscription(Generic[M]):
     """What a service wants to hear, and who handles it.
 
     `ids` narrows the topic, `share` names the group of replicas that share the messages, `newest_only` keeps one unread
-    message for each topic.
+    message for each topic. With `on_demand` it is subscribed to only for the ids that this gives at the time; asked
+    again after every handler and tick.
     """
 
     channel: Channel[M]
@@ -75,9 +76,16 @@ class Subscription(Generic[M]):
     ids: Mapping[str, str] = field(default_factory=dict)
     share: str | None = None
     newest_only: bool = False
+    on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
 
-    def filter(self, root: str) -> Filter:
-        """The subscription as the broker sees it."""
-        topic = self.channel.filter(root, **self.ids)
+    def filters(self, root: str) -> tuple[Filter, ...]:
+        """The subscription as the broker sees it now."""
+        wanted = (self.ids,) if self.on_demand is None else tuple(self.on_demand())
+        return tuple(self._filter(self.channel.filter(root, **ids)) for ids in wanted)
+
+    def _filter(self, topic: str) -> Filter:
         shared = f"$share/{self.share}/{topic}" if self.share else topic
-        return Filter(shared, self.channel.qos, replay=self.channel.retain is Retain.YES)
+        retain = self.channel.retain
+        return Filter(
+            shared, self.channel.qos, replay=retain is Retain.YES, as_published=retain is not Retain.REPLAY_REFUSED
+        )

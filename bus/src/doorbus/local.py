@@ -19,7 +19,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from doorbus import acl, channels
-from doorbus.channels import DEFAULT_ROOT, SERVICES, Role
+from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SERVICES, Role
 from doorbus.client import connect
 from doorbus.messages import State
 from doorbus.mqtt import MqttTransport
@@ -44,10 +44,17 @@ def free_port() -> int:
         return port
 
 
-def prepare(var: Path, port: int, config: Path = REPOSITORY_CONFIG, root: str = DEFAULT_ROOT) -> Path:
+def prepare(
+    var: Path,
+    port: int,
+    config: Path = REPOSITORY_CONFIG,
+    root: str = DEFAULT_ROOT,
+    homeassistant: str = HOMEASSISTANT_PREFIX,
+) -> Path:
     """Write what the broker needs under `var`; return the directory to start mosquitto in.
 
-    The access rules are those of topics under `root`. Credentials that exist are kept. Raises `LocalError`.
+    The access rules are those of topics under `root`, and of announcements under `homeassistant`. Credentials that
+    exist are kept. Raises `LocalError`.
     """
     credentials = var / "credentials"
     credentials.mkdir(parents=True, exist_ok=True)
@@ -68,7 +75,7 @@ def prepare(var: Path, port: int, config: Path = REPOSITORY_CONFIG, root: str = 
     (inside / "listeners" / "local.conf").write_text(f"listener {port} 127.0.0.1\n{user}")
 
     passwords = {role.value: (credentials / role).read_text().strip() for role in Role}
-    for name, text in (("passwords", password_file(passwords)), ("acl", acl.text(root))):
+    for name, text in (("passwords", password_file(passwords)), ("acl", acl.text(root, homeassistant=homeassistant))):
         fresh = inside / "secrets" / f"{name}.new"
         _write_private(fresh, text)
         fresh.replace(fresh.with_suffix(""))
@@ -310,7 +317,7 @@ def _become_broker(settings: CommonSettings) -> None:
                 f"DOORBUS_BROKER__PORT={port}: {error.strerror}; another broker runs (systemctl stop mosquitto?), "
                 "or choose another port"
             ) from None
-    home = prepare(settings.var, port, root=settings.root)
+    home = prepare(settings.var, port, root=settings.root, homeassistant=settings.homeassistant.prefix)
     command = broker_command()
     os.chdir(home)
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted
@@ -326,7 +333,8 @@ def main() -> int:
         if sys.argv[1] == "broker":
             _become_broker(settings)
         else:
-            prepare(settings.var, settings.broker.port, root=settings.root)
+            prefix = settings.homeassistant.prefix
+            prepare(settings.var, settings.broker.port, root=settings.root, homeassistant=prefix)
     except LocalError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

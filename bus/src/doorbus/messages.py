@@ -268,7 +268,7 @@ class Enrol(Picture):
 
 
 class Capture(Message):
-    """Enrol a person from what a camera sees.
+    """Enrol a person from what a camera sees: `samples` frames with nobody else on them, within `timeout_s` seconds.
 
     mosquitto_pub -q 1 -t doorbus/v1/person/alice/capture -m '{"door": "front", "camera": "porch"}'
     """
@@ -336,6 +336,10 @@ class ErrorCode(StrEnum):
     """A further picture does not resemble the samples there are."""
     UNKNOWN_PERSON = "unknown_person"
     TOO_MANY_SAMPLES = "too_many_samples"
+    TOO_FEW_SAMPLES = "too_few_samples"
+    """Time was up before a camera had shown as many good frames as were asked for."""
+    NO_FRAME = "no_frame"
+    """The camera to enrol from sent nothing."""
     OTHER_MODEL = "other_model"
     """The gallery was made with another model than the recognizer runs."""
     NO_RECOGNIZER = "no_recognizer"

@@ -103,6 +103,15 @@ class MqttConnection:
                     f"{one.topic}: the broker refused the subscription ({code}); does its ACL allow it?"
                 )
 
+    async def unsubscribe(self, filters: Sequence[Filter]) -> None:
+        """Unsubscribe in one packet."""
+        if not filters:
+            return
+        try:
+            await self._client.unsubscribe([one.topic for one in filters])
+        except aiomqtt.MqttError as error:
+            raise ConnectionLost(f"unsubscribe: {error}") from error
+
     async def publish(self, packet: Packet) -> None:
         """Send, and for QoS 1 wait for the acknowledgement."""
         try:
@@ -142,9 +151,9 @@ class _Handover(_Queue):
 
 
 def _options(one: Filter) -> SubscribeOptions:
-    # The flag is kept as published because a retained command must be told from a fresh one.
+    # The flag is kept as published because our own senders never set it on what must be fresh.
     handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if one.replay else _RETAIN_NOT_ON_SUBSCRIBE
-    return SubscribeOptions(qos=one.qos, retainAsPublished=True, retainHandling=handling)
+    return SubscribeOptions(qos=one.qos, retainAsPublished=one.as_published, retainHandling=handling)
 
 
 def _properties(packet: Packet, kind: int = PacketTypes.PUBLISH) -> Properties:

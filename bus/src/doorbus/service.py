@@ -39,6 +39,7 @@ REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long the broker keeps the last health of an instance that is gone, so that replicas that come and go leave
 nothing behind for ever."""
 
+_NO_RETAINED = frozenset({Retain.REFUSED, Retain.REPLAY_REFUSED})
 
 Producer = Callable[[], AsyncIterator[Outbound]]
 
@@ -158,6 +159,7 @@ class Runner:
         self._announcer = None if device is None else Announcer(settings.homeassistant, device)
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
+        self._on_demand = any(s.on_demand is not None for s in self._subscriptions)
         self._newest = tuple(s.channel for s in self._subscriptions if s.newest_only)
         expiries = (s.channel.expiry for s in self._subscriptions)
         self._shortest_life = min((expiry for expiry in expiries if expiry is not None), default=float("inf"))
@@ -175,7 +177,7 @@ class Runner:
             transport,
             # Whoever connects under a client's id throws it off the broker; nobody can guess this one.
             client_id=f"{service.role}-{settings.instance}-{secrets.token_hex(16)}",
-            filters=[*(s.filter(self._root) for s in self._subscriptions), Filter(self._health_topic, qos=1)],
+            filters=self._filters(),
             will=lambda: self._health(State.OFFLINE),
             connected=self._connected,
             deliver=self._deliver,
@@ -277,6 +279,10 @@ class Runner:
                 )
             )
 
+    def _filters(self) -> tuple[Filter, ...]:
+        wanted = (one for subscription in self._subscriptions for one in subscription.filters(self._root))
+        return (*wanted, Filter(self._health_topic, qos=1))
+
     async def _handle_all(self) -> None:
         while True:
             due = self._service.wake_at()
@@ -293,6 +299,8 @@ class Runner:
             self._errors += 1
             _log.exception("handler_failed", what=what)
             await asyncio.sleep(0.05)  # a tick that fails is due again at once
+        if self._on_demand:
+            self._session.listen(self._filters())
 
     async def _handle(self, delivery: Delivery) -> Iterable[Outbound]:
         packet = delivery.packet
@@ -316,7 +324,7 @@ class Runner:
         packet = delivery.packet
         if ids is None:
             raise Refused(Refusal.BAD_ID, "an id in the topic is no slug")
-        if packet.retain and channel.retain is Retain.REFUSED:
+        if packet.retain and channel.retain in _NO_RETAINED:
             raise Refused(Refusal.RETAINED, "sent with the retain flag; send it without")
         if len(packet.payload) > channel.max_bytes:
             raise Refused(Refusal.TOO_LARGE, f"{len(packet.payload)} bytes, at most {channel.max_bytes} are taken")

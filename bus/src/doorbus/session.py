@@ -57,7 +57,8 @@ class Session:
     ) -> None:
         self._transport = transport
         self._client_id = client_id
-        self._filters = filters
+        self._filters = tuple(filters)
+        self._filters_changed = asyncio.Event()
         self._will = will
         self._on_connected = connected
         self._deliver = deliver
@@ -92,6 +93,12 @@ class Session:
             self.dropped += 1
         self._idle.clear()
         self._wake.set()
+
+    def listen(self, filters: Sequence[Filter]) -> None:
+        """Be subscribed to exactly `filters` from now on, also after a reconnect; never waits."""
+        if tuple(filters) != self._filters:
+            self._filters = tuple(filters)
+            self._filters_changed.set()
 
     async def flush(self, timeout: float) -> None:  # noqa: ASYNC109  # the caller is shutting down and has one number
         """Wait until everything is sent, at most `timeout` seconds and only while the broker is there."""
@@ -149,14 +156,26 @@ class Session:
     async def _connection(self) -> None:
         connect = self._transport.connect(client_id=self._client_id, will=self._will(), deliver=self._deliver)
         async with connect as connection:
-            await connection.subscribe(self._filters)
+            subscribed = self._filters
+            await connection.subscribe(subscribed)
             self.connections += 1
             self._outbox.extendleft(reversed(list(self._on_connected())))
             self.online, self._online_since = True, self._clock.monotonic()
             _log.info("broker_connected", broker=self._transport.address, client_id=self._client_id)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(connection.lost())
+                tasks.create_task(self._follow(connection, subscribed))
                 tasks.create_task(self._sender(connection, tasks))
+
+    async def _follow(self, connection: Connection, subscribed: tuple[Filter, ...]) -> None:
+        """Subscribe and unsubscribe as `listen` says."""
+        while True:
+            self._filters_changed.clear()
+            wanted = self._filters
+            await connection.subscribe([one for one in wanted if one not in subscribed])
+            await connection.unsubscribe([one for one in subscribed if one not in wanted])
+            subscribed = wanted
+            await self._filters_changed.wait()
 
     async def _sender(self, connection: Connection, tasks: asyncio.TaskGroup) -> None:
         """Start one publish after the other in order; acknowledgements are awaited side by side."""

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from doorbus import acl
 from doorbus.certificates import (
@@ -87,6 +88,7 @@ class Site:
     def add(self, user: User, *, now: datetime | None = None) -> None:
         """Give a user a name and a password of their own."""
         with _told(self.directory):
+            acl.text(self.root, (user,), homeassistant=self.homeassistant)  # raises before anything is written
             known = {one.name: one for one in self.named()}
             if user.name in known:
                 raise SiteError(f"{user.name}: there is such a user; revoke it first, or choose another name")
@@ -133,7 +135,7 @@ class Site:
             return ()
         try:
             entries = json.loads(path.read_text())
-            return tuple(named(entry["name"], Role(entry["role"]), entry["ids"]) for entry in entries)
+            return tuple(_read(entry) for entry in entries)
         except (OSError, ValueError, KeyError, TypeError, UserError) as error:
             raise SiteError(f"{path}: not the users that `doorbus secrets add` writes: {error}") from None
 
@@ -259,6 +261,11 @@ class Site:
         passwords = {name: self._password(name).read_text().strip() for name in names}
         _write(self._broker / "passwords", password_file(passwords))
         _write(self._broker / "acl", acl.text(self.root, self.named(), homeassistant=self.homeassistant))
+
+
+def _read(entry: dict[str, Any]) -> User:
+    role = None if entry["role"] is None else Role(entry["role"])
+    return named(entry["name"], role, entry["ids"], entry.get("topics", ()))
 
 
 def own_names() -> tuple[str, ...]:

@@ -123,10 +123,14 @@ class MemoryBus:
                     if matches(one.topic.split("/", 2)[2], packet.topic):
                         shares.setdefault(one.topic, []).append(client)
                 elif matches(one.topic, packet.topic):
-                    self._deliver(client, packet)
+                    self._deliver(client, packet if one.as_published else replace(packet, retain=False))
         for share, members in shares.items():
             turn = next(self._turns.setdefault(share, itertools.count()))
             self._deliver(members[turn % len(members)], packet)
+
+    def topics(self) -> set[str]:
+        """All that somebody is subscribed to."""
+        return {one.topic for client in self._clients for one in client.filters}
 
     def stand_still(self) -> None:
         """Deliver nothing from now on, and break no connection, as a network does that loses its packets."""
@@ -181,6 +185,11 @@ class MemoryBus:
                     if matches(one.topic, topic):
                         client.deliver(replace(packet, retain=True))
 
+    def unsubscribe(self, client: _Client, filters: Sequence[Filter]) -> None:
+        """Take subscriptions away."""
+        gone = {one.topic for one in filters}
+        client.filters = [one for one in client.filters if one.topic not in gone]
+
 
 class _MemoryConnection:
     def __init__(self, bus: MemoryBus, client: _Client) -> None:
@@ -190,6 +199,10 @@ class _MemoryConnection:
     async def subscribe(self, filters: Sequence[Filter]) -> None:
         self._check()
         self._bus.subscribe(self._client, filters)
+
+    async def unsubscribe(self, filters: Sequence[Filter]) -> None:
+        self._check()
+        self._bus.unsubscribe(self._client, filters)
 
     async def publish(self, packet: Packet) -> None:
         self._check()

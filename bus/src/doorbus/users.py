@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from doorbus.channels import CHANNELS, SLUG, Role
+from doorbus.channels import CHANNELS, DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG, Role
+
+_LONGEST = 512
 
 IDS = frozenset({"door", "camera", "instance"})
 """What a named user's rights can be narrowed to."""
@@ -16,18 +18,28 @@ class UserError(ValueError):
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with a password. `ids` narrows the rights of the role: a door, a camera, an instance."""
+    """Somebody with a password. `ids` narrows the rights of the role: a door, a camera, an instance.
+
+    `topics` are filters of topics that are none of ours. Who has a role reads them besides; who has none is another
+    program on the same broker, which reads and writes them and nothing else.
+    """
 
     name: str
-    role: Role
+    role: Role | None
     ids: Mapping[str, str] = field(default_factory=dict)
+    topics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a name or an id that is no slug, and one that the role's topics do not have."""
+        """Refuse a name or an id that is no slug, an id that the role's topics do not have, and a topic of ours."""
         if not re.fullmatch(SLUG, self.name):
             raise UserError(f"{self.name!r}: a user's name is a-z, 0-9, _ and -, at most 64 of them")
         if self.ids and self.name == self.role:
             raise UserError(f"{self.name}: the role itself is not narrowed; name another user of the role")
+        for topic in self.topics:
+            if (why := why_not_foreign(topic)) is not None:
+                raise UserError(f"{self.name}: the topic {topic!r} {why}")
+        if self.role is None and not self.topics:
+            raise UserError(f"{self.name}: give it a role, or topics of its own")
         known = {
             name
             for channel in CHANNELS
@@ -36,16 +48,35 @@ class User:
         }
         for name, value in self.ids.items():
             if name not in IDS & known:
-                raise UserError(f"{self.name}: the role {self.role} cannot be narrowed to one {name}")
+                raise UserError(f"{self.name}: the role {self.role or 'of none'} cannot be narrowed to one {name}")
             if not re.fullmatch(SLUG, value):
                 raise UserError(f"{self.name}: {name} {value!r} is no id ({SLUG})")
 
 
-def named(name: str, role: Role, ids: Mapping[str, str]) -> User:
+def named(name: str, role: Role | None, ids: Mapping[str, str], topics: Iterable[str] = ()) -> User:
     """A user of a site's own. Raises `UserError` also for the name of a role."""
     if name in {one.value for one in Role}:
-        raise UserError(f"{name}: this is the name of a role; choose another, such as {role}-{name}")
-    return User(name, role, ids)
+        raise UserError(f"{name}: this is the name of a role; choose another, such as {role or 'my'}-{name}")
+    return User(name, role, ids, tuple(topics))
+
+
+def why_not_foreign(topic: str, root: str = DEFAULT_ROOT, homeassistant: str = HOMEASSISTANT_PREFIX) -> str | None:
+    """Why `topic` cannot be another program's: what begins with a wildcard, or as ours do, may cover what is ours.
+
+    None when it can.
+    """
+    first, *_ = levels = topic.split("/")
+    if not topic or len(topic.encode()) > _LONGEST or any(sign in topic for sign in "\0\n\r"):
+        return "is no topic"
+    if (
+        first in {"", "+", "#"}
+        or first.startswith("$")
+        or first in {one.partition("/")[0] for one in (root, homeassistant)}
+    ):
+        return "must begin with a name of another program, such as frigate/"
+    if any(set(level) & {"+", "#"} and len(level) > 1 for level in levels) or "#" in levels[:-1]:
+        return "is no filter: + and # stand for whole levels, # for the last"
+    return None
 
 
 def everybody(extra: Iterable[User] = ()) -> tuple[User, ...]:

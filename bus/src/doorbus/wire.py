@@ -29,11 +29,13 @@ class Filter:
     """One subscription as the broker sees it.
 
     `replay` asks for retained messages at subscribe time; without it the broker sends none (retain handling 2).
+    Without `as_published` the broker takes the retain flag off what is sent now, and leaves it on what it replays.
     """
 
     topic: str
     qos: int = 0
     replay: bool = False
+    as_published: bool = True
 
 
 class ConnectionLost(Exception):  # noqa: N818  # an event of the network, not a fault of the caller
@@ -48,6 +50,10 @@ class Connection(Protocol):
 
         Raises `ConnectionLost` when the broker refuses one.
         """
+        ...
+
+    async def unsubscribe(self, filters: Sequence[Filter]) -> None:
+        """End the subscriptions to all `filters`; returns when the broker has acknowledged it."""
         ...
 
     async def publish(self, packet: Packet) -> None:

@@ -71,16 +71,27 @@ def show(context: typer.Context) -> None:
 def add(
     context: typer.Context,
     name: Name,
-    role: Annotated[Role, typer.Option(help="Whose rights the user gets.")],
+    role: Annotated[
+        Role | None,
+        typer.Option(help="Whose rights the user gets; none for another program on this broker.", show_default=False),
+    ] = None,
     *,
     door: Annotated[str | None, typer.Option(help="Only for this door.", show_default=False)] = None,
     camera: Annotated[str | None, typer.Option(help="Only for this camera.", show_default=False)] = None,
     instance: Annotated[str | None, typer.Option(help="Only this instance's health.", show_default=False)] = None,
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A topic or filter of another program that the user may read, such as frigate/porch/person/snapshot; "
+            "without a role, read and write. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Add a user of its own for a machine or a person: with a password to take away, and no more rights than needed."""
     ids = {"door": door, "camera": camera, "instance": instance}
     with _of(context) as site:
-        site.add(named(name, role, _given(ids)))
+        site.add(named(name, role, _given(ids), topic or ()))
         _tell(site)
         out.print(line(f"{site.directory}/users/{name} is the password; DOORBUS_BROKER__USERNAME={name}; {RELOAD}"))
 

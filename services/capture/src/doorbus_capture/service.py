@@ -2,21 +2,23 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import structlog
 
 from doorbus import homeassistant
 from doorbus.channels import FRAME, Role
 from doorbus.clock import Clock
+from doorbus.codec import Refusal, Refused
 from doorbus.messages import Frame
-from doorbus.service import Outbound, Producer, Service
-from doorbus_capture import imaging, sampling
+from doorbus.service import Inbound, Outbound, Producer, Service, Subscription
+from doorbus_capture import bridge, imaging, sampling
 from doorbus_capture.picture import fitted
 from doorbus_capture.reader import Reader
 from doorbus_capture.settings import Capture
+from doorbus_capture.sources.address import Kind
 from doorbus_capture.sources.source import Shot
 from doorbus_capture.stillness import Stillness
 
@@ -29,8 +31,8 @@ _FPS_SECONDS = 5.0
 class CaptureService(Service):
     """Sends what one camera sees, as far as it is worth sending.
 
-    `reader` is None when the camera is `none` and the frames come from elsewhere. `run` tells this run's frame ids from
-    those of every other run.
+    `reader` is None when there is nothing to read: the camera is `none`, or another program's topic. `run` tells this
+    run's frame ids from those of every other run.
     """
 
     role: ClassVar[Role] = Role.CAPTURE
@@ -44,6 +46,8 @@ class CaptureService(Service):
         self._view = settings.view
         self._rules = settings.rules
         self._ids = {"door": settings.door, "camera": settings.camera}
+        self._bridge = bridge.foreign(self._address.topic) if self._address.kind is Kind.MQTT else None
+        self._began_at = clock.monotonic()
         self._gate = sampling.State()
         self._stillness = Stillness()
         self._last_at: float | None = None
@@ -55,30 +59,33 @@ class CaptureService(Service):
         """The camera, as a part of its door."""
         return homeassistant.camera(site, self._settings.door, self._settings.camera)
 
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        """Another program's pictures, if they are the camera."""
+        return () if self._bridge is None else (Subscription(self._bridge, self._on_foreign, newest_only=True),)
+
     def producers(self) -> Sequence[Producer]:
         """The camera, if there is one."""
         return () if self._reader is None else (self._frames,)
 
     def figures(self) -> Mapping[str, float]:
         """How the camera does: counts since the start, frames a second of late, seconds since the last picture."""
-        if self._reader is None:
+        if self._reader is None and self._bridge is None:
             return {}
         now = self._clock.monotonic()
-        figures = {
+        figures: dict[str, float] = {
             "frames_sent": self._sent,
             "frames_suppressed": self._suppressed,
-            "frames_superseded": self._reader.superseded,
-            "reopened": self._reader.reopened,
-            "hung": self._reader.hung,
             "fps": sum(now - at <= _FPS_SECONDS for at in self._sent_at) / _FPS_SECONDS,
         }
+        if self._reader is not None:
+            figures["frames_superseded"] = self._reader.superseded
+            figures["reopened"] = self._reader.reopened
+            figures["hung"] = self._reader.hung
         return figures if self._last_at is None else figures | {"last_frame_age_seconds": now - self._last_at}
 
     def problem(self) -> str | None:
         """Why there are no pictures, or none that can be trusted."""
-        if self._reader is None:
-            return None
-        trouble = self._reader.problem or self._frozen()
+        trouble = self._never_heard() if self._reader is None else self._reader.problem or self._frozen()
         return trouble and f"DOORBUS_CAPTURE__SOURCE={self._address.shown}: {trouble}"
 
     @property
@@ -107,6 +114,19 @@ class CaptureService(Service):
                     continue
                 yield Outbound(FRAME, self._frame(shot, jpeg), self._ids)
 
+    async def _on_foreign(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
+        """A frame of another program's picture. One that brings an id and a time of its own keeps them."""
+        image = await asyncio.to_thread(imaging.decode, inbound.message.jpeg)
+        if image is None:
+            raise Refused(Refusal.NOT_A_PICTURE, "cannot be decoded")
+        shot = Shot(image, inbound.message.captured_at, inbound.at_monotonic, inbound.message.label)
+        jpeg = await asyncio.to_thread(self._look, shot)
+        self._last_at = shot.at
+        if jpeg is None:
+            self._suppressed += 1
+            return ()
+        return (Outbound(FRAME, self._frame(shot, jpeg, dict(inbound.packet.user).get("frame_id")), self._ids),)
+
     def _look(self, shot: Shot) -> bytes | None:
         """The JPEG of a picture that is worth sending. Takes milliseconds, so it runs beside the event loop."""
         if self._address.kind.live:
@@ -118,10 +138,10 @@ class CaptureService(Service):
         size = fitted(image.shape[1], image.shape[0], self._settings.width, self._settings.height)
         return imaging.encode_jpeg(imaging.resize(image, size), self._settings.jpeg_quality)
 
-    def _frame(self, shot: Shot, jpeg: bytes) -> Frame:
+    def _frame(self, shot: Shot, jpeg: bytes, frame_id: str | None = None) -> Frame:
         frame = Frame(
             jpeg=jpeg,
-            frame_id=f"{self._settings.camera}-{self._run}-{self._sent}",
+            frame_id=frame_id or f"{self._settings.camera}-{self._run}-{self._sent}",
             captured_at=shot.captured_at,
             seq=self._sent,
             label=shot.label,
@@ -132,6 +152,13 @@ class CaptureService(Service):
             self._sent_at.popleft()
         _log.debug("frame", frame_id=frame.frame_id, bytes=len(jpeg))
         return frame
+
+    def _never_heard(self) -> str | None:
+        """A topic that was never heard; one that falls silent later may have nothing to say."""
+        waited = self._clock.monotonic() - self._began_at
+        if self._bridge is None or self._last_at is not None or waited < self._settings.timeout_seconds:
+            return None
+        return "no picture yet; is it sent, not only kept by the broker, and may this user read it?"
 
     def _frozen(self) -> str | None:
         limit = self._settings.frozen_seconds

@@ -20,8 +20,9 @@ class Capture(Section):
     source: str = Field(
         default="sample",
         repr=False,
-        description="`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...) or a "
-        "snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg).",
+        description="`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...), a "
+        "snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg) or another program's topic on the "
+        "broker (mqtt:TOPIC).",
     )
     door: Slug = Field(default="front", description="Id of the door.")
     camera: Slug = Field(default="porch", description="Id of the camera at that door.")

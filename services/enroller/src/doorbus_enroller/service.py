@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -22,6 +22,7 @@ from doorbus.messages import (
     Enrol,
     ErrorCode,
     Fault,
+    Frame,
     Remove,
     Result,
     Rights,
@@ -34,6 +35,7 @@ from doorbus.wire import Packet
 from doorbus_enroller.enrolment import Candidate, Gallery, decide, fault_of, revise
 from doorbus_enroller.maps import Map, gallery_map, roster_map
 from doorbus_enroller.settings import EnrollerSettings
+from doorbus_enroller.sitting import Sitting
 from doorbus_enroller.store import People, Sample, StorageFailed, Store
 from doorbus_enroller.templates import read_answer, seal_sample, unseal_people
 
@@ -45,13 +47,18 @@ REOPEN_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class _Pending:
-    """A picture that a recognizer was asked about. `retry_at` and `expires_at` are monotonic times."""
+    """A picture that a recognizer was asked about. `retry_at` and `expires_at` are monotonic times.
 
-    inbound: Inbound[Enrol]
+    `frame_at` is when it came as a frame of the camera that a person sits at; None for a picture that was sent.
+    """
+
+    inbound: Inbound[Any]
+    jpeg: bytes = field(repr=False)
     picture: str
     retry_at: float | None
     expires_at: float
     trouble: str = ""
+    frame_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ class EnrollerService(Service):
         self._clock = clock
         self._new_id = new_id
         self._pending: dict[bytes, _Pending] = {}
+        self._sittings: dict[str, tuple[Inbound[Capture], Sitting]] = {}
         self._state: _State | None = None
         self._trouble: str | None = None
         self._reopen_at: float | None = None
@@ -93,13 +101,14 @@ class EnrollerService(Service):
         self._refused: Counter[str] = Counter()
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """Requests, and the answers of recognizers."""
+        """Requests, the answers of recognizers, and the frames of a camera while somebody is enrolled from it."""
         return (
             Subscription(channels.ENROL, self._on_enrol),
             Subscription(channels.CAPTURE, self._on_capture),
             Subscription(channels.UPDATE, self._on_update),
             Subscription(channels.REMOVE, self._on_remove),
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
+            Subscription(channels.FRAME, self._on_frame, newest_only=True, on_demand=self._cameras),
         )
 
     def device(self, site: homeassistant.Site) -> homeassistant.Device:
@@ -119,6 +128,7 @@ class EnrollerService(Service):
     def wake_at(self) -> float | None:
         """When the next picture is to be asked about again or given up, or the store is to be tried again."""
         due = [each.expires_at if each.retry_at is None else each.retry_at for each in self._pending.values()]
+        due += [sitting.ends_at for _, sitting in self._sittings.values()]
         return min([*due, *([] if self._reopen_at is None else [self._reopen_at])], default=None)
 
     async def tick(self) -> Iterable[Outbound]:
@@ -128,10 +138,11 @@ class EnrollerService(Service):
         for key, pending in list(self._pending.items()):
             if now >= pending.expires_at:
                 del self._pending[key]
-                outbounds += self._answer(pending.inbound, self._no_recognizer(pending))
+                outbounds += self._conclude(pending, self._no_recognizer(pending))
             elif pending.retry_at is not None and now >= pending.retry_at:
-                self._pending[key] = replace(pending, retry_at=None)
-                outbounds.append(self._ask(key, pending.inbound))
+                outbounds.append(self._ask(key, replace(pending, retry_at=None)))
+        for person in list(self._sittings):
+            outbounds += self._unless_over(person)
         if self._reopen_at is not None and now >= self._reopen_at:
             outbounds += await self._try_store()
         return outbounds
@@ -157,6 +168,7 @@ class EnrollerService(Service):
             "people": len(people),
             "samples": sum(len(each.samples) for each in people),
             "pending": len(self._pending),
+            "sittings": len(self._sittings),
             "enrolled": self._enrolled,
             **{f"refused_{code}": count for code, count in self._refused.items()},
         }
@@ -167,10 +179,10 @@ class EnrollerService(Service):
 
     async def stop(self) -> Iterable[Outbound]:
         """Close the store; pictures that still wait are answered, so that their senders need not."""
-        waiting, self._pending = self._pending, {}
+        waiting = self._withdraw(lambda _: True)
         self._store.close()
-        fault = Fault(code=ErrorCode.BUSY, message="the enroller is stopping; send the picture again")
-        return [outbound for pending in waiting.values() for outbound in self._answer(pending.inbound, fault)]
+        fault = Fault(code=ErrorCode.BUSY, message="the enroller is stopping; send the request again")
+        return [outbound for inbound in waiting for outbound in self._answer(inbound, fault)]
 
     async def _on_enrol(self, inbound: Inbound[Enrol]) -> Iterable[Outbound]:
         if len(self._pending) >= self._settings.max_pending:
@@ -179,17 +191,17 @@ class EnrollerService(Service):
                 message=f"{len(self._pending)} pictures are waiting for a recognizer; send this one again later",
             )
             return self._answer(inbound, fault)
-        key = self._new_id()
         now = self._clock.monotonic()
         timeout = self._settings.embed_timeout_seconds
-        picture = hashlib.sha256(inbound.message.jpeg).hexdigest()
-        self._pending[key] = _Pending(inbound, picture, retry_at=now + timeout / 2, expires_at=now + timeout)
-        return (self._ask(key, inbound),)
+        jpeg = inbound.message.jpeg
+        pending = _Pending(inbound, jpeg, _sha256(jpeg), retry_at=now + timeout / 2, expires_at=now + timeout)
+        return (self._ask(self._new_id(), pending),)
 
-    def _ask(self, key: bytes, inbound: Inbound[Enrol]) -> Outbound:
+    def _ask(self, key: bytes, pending: _Pending) -> Outbound:
+        self._pending[key] = pending
         return Outbound(
             channels.EMBED_REQUEST,
-            EmbedRequest(jpeg=inbound.message.jpeg),
+            EmbedRequest(jpeg=pending.jpeg),
             correlation=key,
             response=(channels.EMBED_REPLY, self._reply_ids),
         )
@@ -207,10 +219,12 @@ class EnrollerService(Service):
             raise
         del self._pending[key]
         person = pending.inbound.ids["person"]
+        from_camera = pending.frame_at is not None
 
         async def enrol() -> Fault | None:
             gallery = (await self._read()).gallery
-            decision = decide(person, pending.picture, answer, gallery, self._rules)
+            rules = replace(self._rules, background=0.0) if from_camera else self._rules  # nobody else on a frame
+            decision = decide(person, pending.picture, answer, gallery, rules)
             if isinstance(decision, Fault):
                 return decision
             if isinstance(decision, Candidate):
@@ -225,14 +239,65 @@ class EnrollerService(Service):
                 self._enrolled += 1
             return None
 
-        return await self._change(pending.inbound, enrol)
+        before, enrolled = self._state, self._enrolled
+        fault = await self._attempt(enrol)
+        return [*self._news(before), *self._conclude(pending, fault, taken=self._enrolled > enrolled)]
 
     async def _on_capture(self, inbound: Inbound[Capture]) -> Iterable[Outbound]:
-        fault = Fault(
-            code=ErrorCode.UNSUPPORTED,
-            message="enrolling from a camera is not supported; send a picture to the enrol topic",
-        )
-        return self._answer(inbound, fault)
+        """Begin to look out for a person. The answer comes when all samples are there, or time is up."""
+        asked, person = inbound.message, inbound.ids["person"]
+        for other, (_, sitting) in self._sittings.items():
+            if other == person or (sitting.door, sitting.camera) == (asked.door, asked.camera):
+                place = f"{sitting.door}/{sitting.camera}"
+                fault = Fault(code=ErrorCode.BUSY, message=f"{other} is being enrolled at {place}; try again later")
+                return self._answer(inbound, fault)
+        ends_at = inbound.at_monotonic + asked.timeout_s
+        self._sittings[person] = (inbound, Sitting(asked.door, asked.camera, asked.samples, asked.timeout_s, ends_at))
+        return ()
+
+    def _cameras(self) -> list[dict[str, str]]:
+        return [{"door": sitting.door, "camera": sitting.camera} for _, sitting in self._sittings.values()]
+
+    async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
+        """Ask a recognizer about a frame of a camera that somebody sits at."""
+        for person, (request, sitting) in self._sittings.items():
+            if {"door": sitting.door, "camera": sitting.camera} != inbound.ids:
+                continue
+            if len(self._pending) >= self._settings.max_pending:
+                return ()
+            age = (inbound.at - inbound.message.captured_at).total_seconds()
+            after, ask = sitting.sees(inbound.at_monotonic, age)
+            self._sittings[person] = (request, after)
+            if not ask:
+                return ()
+            jpeg = inbound.message.jpeg
+            expires_at = self._clock.monotonic() + self._settings.embed_timeout_seconds / 2  # a later frame is as good
+            pending = _Pending(request, jpeg, _sha256(jpeg), None, expires_at, frame_at=inbound.at_monotonic)
+            return (self._ask(self._new_id(), pending),)
+        return ()
+
+    def _conclude(self, pending: _Pending, fault: Fault | None, *, taken: bool = False) -> Iterable[Outbound]:
+        """What is said when a picture was looked at: an answer, or for a frame nothing before the sitting is over."""
+        person = pending.inbound.ids["person"]
+        if pending.frame_at is None:
+            return self._answer(pending.inbound, fault)
+        request, sitting = self._sittings[person]
+        self._sittings[person] = request, sitting.took(pending.frame_at) if taken else sitting.passed_over(fault)
+        return self._unless_over(person)
+
+    def _unless_over(self, person: str) -> Iterable[Outbound]:
+        request, sitting = self._sittings[person]
+        if not sitting.over(self._clock.monotonic()):
+            return ()
+        self._withdraw(lambda inbound: inbound is request)
+        return self._answer(request, sitting.outcome())
+
+    def _withdraw(self, which: Callable[[Inbound[Any]], bool]) -> list[Inbound[Any]]:
+        """Forget the requests that still wait for a recognizer or a camera; each of them once."""
+        pictures = [key for key, pending in self._pending.items() if which(pending.inbound)]
+        waiting = [pending.inbound for key in pictures if (pending := self._pending.pop(key)).frame_at is None]
+        people = [person for person, (request, _) in self._sittings.items() if which(request)]
+        return [*waiting, *(self._sittings.pop(person)[0] for person in people)]
 
     async def _on_update(self, inbound: Inbound[Update]) -> Iterable[Outbound]:
         person = inbound.ids["person"]
@@ -253,9 +318,9 @@ class EnrollerService(Service):
     async def _on_remove(self, inbound: Inbound[Remove]) -> Iterable[Outbound]:
         """Forget a person, and the person's pictures that still wait: what was sent before must not come back after."""
         person = inbound.ids["person"]
-        waiting = [key for key, pending in self._pending.items() if pending.inbound.ids["person"] == person]
+        waiting = self._withdraw(lambda request: request.ids["person"] == person)
         removed = Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"{person} was removed before the picture was looked at")
-        outbounds = [each for key in waiting for each in self._answer(self._pending.pop(key).inbound, removed)]
+        outbounds = [each for request in waiting for each in self._answer(request, removed)]
 
         async def remove() -> Fault | None:
             if (await self._read()).people.find(person) is not None:
@@ -265,17 +330,22 @@ class EnrollerService(Service):
 
         return [*outbounds, *await self._change(inbound, remove)]
 
-    async def _change(self, inbound: Inbound[Any], work: Callable[[], Any]) -> Iterable[Outbound]:
+    async def _change(self, inbound: Inbound[Any], work: Callable[[], Awaitable[Fault | None]]) -> Iterable[Outbound]:
         """Do `work`, publish the maps that it changed, and answer."""
         before = self._state
+        fault = await self._attempt(work)
+        return [*self._news(before), *self._answer(inbound, fault)]
+
+    async def _attempt(self, work: Callable[[], Awaitable[Fault | None]]) -> Fault | None:
+        """Do `work` and read what it changed; what was wrong with it, or with the store."""
         try:
-            fault: Fault | None = await work()
+            fault = await work()
             if fault is None:
                 await self._read()
         except StorageFailed as failed:
             self._failed(failed)
-            fault = Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed))
-        return [*self._news(before), *self._answer(inbound, fault)]
+            return Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed))
+        return fault
 
     async def _try_store(self) -> Iterable[Outbound]:
         before = self._state
@@ -358,6 +428,10 @@ class EnrollerService(Service):
 
 
 _REQUESTS = (channels.ENROL, channels.CAPTURE, channels.UPDATE, channels.REMOVE)
+
+
+def _sha256(jpeg: bytes) -> str:
+    return hashlib.sha256(jpeg).hexdigest()
 
 
 def _unknown(person: str) -> Fault:

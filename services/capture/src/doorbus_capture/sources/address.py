@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from doorbus.users import why_not_foreign
+
 SNAPSHOT_PREFIX = "snapshot+"
+MQTT_PREFIX = "mqtt:"
 _VIDEO_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "srt")
 _WEB_SCHEMES = ("http", "https")
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -22,6 +25,8 @@ class Kind(StrEnum):
     DEVICE = "device"
     STREAM = "stream"
     SNAPSHOT = "snapshot"
+    MQTT = "mqtt"
+    """Another program's topic on our own broker."""
     PATH = "path"
     """A file or a directory; which of them is looked up when it is opened."""
 
@@ -37,7 +42,12 @@ class Address:
 
     kind: Kind
     location: str = field(repr=False)
-    """Device number or path, URL, or path; may hold credentials."""
+    """Device number or path, URL, topic, or path; may hold credentials."""
+
+    @property
+    def topic(self) -> str:
+        """The topic of an `mqtt` source."""
+        return self.location.removeprefix(MQTT_PREFIX)
 
     @property
     def shown(self) -> str:
@@ -65,15 +75,27 @@ def parse(text: str) -> Address:
         return Address(Kind.DEVICE, text)
     if not text or "\0" in text:
         raise ValueError(f"is no source; give one of {_KINDS}")
+    if text.startswith(MQTT_PREFIX):
+        return _topic(text)
     if "://" not in text:
         return Address(Kind.PATH, text)
     return _url(text)
 
 
 _KINDS = (
-    "`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...) "
+    "`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...), a topic (mqtt:TOPIC) "
     "or a snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg)"
 )
+
+
+def _topic(text: str) -> Address:
+    address = Address(Kind.MQTT, text)
+    why = why_not_foreign(address.topic)
+    if why is not None or set(address.topic) & set("+#"):
+        raise ValueError(
+            f"{text}: give one topic of another program on our own broker, such as mqtt:frigate/porch/person/snapshot"
+        )
+    return address
 
 
 def _url(text: str) -> Address:

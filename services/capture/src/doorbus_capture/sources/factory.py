@@ -27,8 +27,11 @@ class Options:
 
 
 def maker(address: Address, options: Options, clock: Clock) -> Callable[[], Source] | None:
-    """What makes a new, unopened source of this address for each try; None when no pictures are to be had (`none`)."""
-    if address.kind is Kind.NONE:
+    """What makes a new, unopened source of this address for each try.
+
+    None when there is nothing to read: pictures come from elsewhere (`none`), or over the bus (`mqtt`).
+    """
+    if address.kind in {Kind.NONE, Kind.MQTT}:
         return None
     return lambda: _make(address, options, clock)
 
