@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from doorbus.users import why_not_foreign
+from doorbus.foreign import why_not_foreign
 
 SNAPSHOT_PREFIX = "snapshot+"
 MQTT_PREFIX = "mqtt:"
