@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,8 @@ script:
   enrol:
     use_blueprint: {{path: doorbus/enrol_from_camera.yaml, input: {{camera: camera.front_door_porch, folder: {media}}}}}
 """
+# What Home Assistant says when a broker goes away, and must say.
+EXPECTED = ("Disconnected from MQTT server", "Failed to connect to MQTT server", "The connection was lost")
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +84,11 @@ async def door(house: Stack) -> AsyncIterator[Door]:
     async with at_the_door(house) as one:
         await one.until_locked()
         yield one
+
+
+@pytest.fixture(autouse=True)
+def expected(hass: Hass) -> Iterator[list[str]]:
+    """Home Assistant complains of nothing, from its start on, but for what says one of these."""
+    words = list(EXPECTED)
+    yield words
+    assert [line for line in hass.complaints() if not any(word in line for word in words)] == []

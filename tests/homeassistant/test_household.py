@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import urllib.error
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pyotp
@@ -43,17 +42,6 @@ ENTITIES = {
     "binary_sensor.doorbus_enroller": "on",
     "binary_sensor.doorbus_enroller_problem": "off",
 }
-# What Home Assistant says when a broker goes away, and must say.
-EXPECTED = ("Disconnected from MQTT server", "Failed to connect to MQTT server", "The connection was lost")
-
-
-@pytest.fixture(autouse=True)
-async def expected(hass: Hass) -> AsyncIterator[list[str]]:
-    """Home Assistant complains of nothing, but for what says one of these."""
-    words = list(EXPECTED)
-    before = len(hass.complaints())
-    yield words
-    assert [line for line in hass.complaints()[before:] if not any(word in line for word in words)] == []
 
 
 async def _unlocks_until(hass: Hass, **attributes: str) -> State:
