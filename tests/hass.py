@@ -74,7 +74,7 @@ class Hass:
 
     def complaints(self) -> list[str]:
         """Its own warnings and errors about MQTT, devices, entities and automations."""
-        parts = ("mqtt", "automation", "blueprint", "script", "shell_command", "camera", "lock", "event")
+        parts = ("mqtt", "automation", "blueprint", "script", "camera", "lock", "event", "text", "button", "image")
         about = ("[homeassistant.helpers", *(f"[homeassistant.components.{part}" for part in parts))
         grave = [line for line in self.log().splitlines() if " WARNING " in line or " ERROR " in line]
         return [line for line in grave if any(name in line for name in about)]
@@ -150,8 +150,7 @@ class Hass:
         (self.folder / ".storage").mkdir(parents=True)
         (self.folder / "configuration.yaml").write_text(
             f"""\
-homeassistant: {{name: home, latitude: 0, longitude: 0, elevation: 0, unit_system: metric, time_zone: UTC, country: DE,
-  allowlist_external_dirs: [{self.folder}/media]}}
+homeassistant: {{name: home, latitude: 0, longitude: 0, elevation: 0, unit_system: metric, time_zone: UTC, country: DE}}
 http: {{server_host: 127.0.0.1, server_port: {self._port}}}
 logger: {{default: warning}}
 frontend:

@@ -127,7 +127,10 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
         ),
     ),
     Challenge: (Challenge(ask=Ask.NONE), Challenge(ask=Ask.TURN_LEFT, camera="porch", expires_at=AT)),
-    Capture: (Capture(door="front", camera="porch"), Capture(door="front", camera="porch", samples=5, timeout_s=9.5)),
+    Capture: (
+        Capture(door="front", camera="porch"),
+        Capture(door="front", camera="porch", name="Älice", samples=5, timeout_s=9.5),
+    ),
     Rights: (Rights(), Rights(**RIGHTS)),
     Update: (Update(), Update(**RIGHTS), Update(name=None, valid_until=None, doors=None)),
     RosterEntry: (RosterEntry(person="alice"), RosterEntry(person="alice", **RIGHTS)),

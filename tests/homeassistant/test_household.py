@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import urllib.error
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pyotp
@@ -14,7 +14,7 @@ from doorbus import channels
 from doorbus.channels import Role
 from doorbus.client import connect
 from doorbus.local import Stack
-from doorbus.messages import Outcome, Reason
+from doorbus.messages import Outcome, Reason, Trigger
 from hass import ACTUATOR, CAPTURE, Hass, State
 from support import Door
 
@@ -24,7 +24,8 @@ CONFIG = channels.HOMEASSISTANT_CONFIG
 LOCK, CAMERA, DECISION = "lock.front_door", "camera.front_door_porch", "event.front_door_decision"
 PERSON, REASON = "sensor.front_door_last_person", "sensor.front_door_last_reason"
 LATENCY, CONFIDENCE = "sensor.front_door_frame_to_relay", "sensor.front_door_confidence"
-PEOPLE = "sensor.doorbus_people"
+PEOPLE, ENROLMENT = "sensor.doorbus_people", "sensor.doorbus_last_enrolment"
+ENROL_FIELD, ENROL_BUTTON = "text.front_door_enrol_at_porch", "button.front_door_enrol_guest_at_porch"
 # And the state of each; None where it depends on what was decided last.
 ENTITIES = {
     LOCK: "locked",
@@ -35,6 +36,9 @@ ENTITIES = {
     CONFIDENCE: None,
     LATENCY: None,
     PEOPLE: "1",
+    ENROLMENT: None,
+    ENROL_FIELD: None,
+    ENROL_BUTTON: None,
     "binary_sensor.front_door_actuator": "on",
     "binary_sensor.front_door_actuator_problem": "off",
     "binary_sensor.front_door_porch_capture": "on",
@@ -75,6 +79,14 @@ async def _opens(hass: Hass, door: Door) -> None:
             await asyncio.sleep(0.5)
     await hass.until(LOCK, "unlocked")
     await hass.until(LOCK, "locked")
+
+
+async def _name(house: Stack, person: str) -> str | None:
+    """What somebody is called on the roster."""
+    async with connect(house.broker.transport(Role.VIEWER), [channels.ROSTER_SHARD]) as viewer:
+        people = json.loads((await viewer.expect(channels.ROSTER_SHARD, shard="0")).message)
+    names: dict[str, str | None] = {one["person"]: one.get("name") for one in people}
+    return names[person]
 
 
 async def _healed(hass: Hass) -> None:
@@ -156,6 +168,50 @@ async def test_a_face_shows_as_the_last_person_with_confidence_and_milliseconds(
     assert states[PERSON]["state"] == "obama"
     assert float(states[LATENCY]["state"]) == pytest.approx(event["latency_ms"])
     assert float(states[CONFIDENCE]["state"]) == pytest.approx(100 * event["confidence"], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("service", "data", "person", "name"),
+    [
+        ("button.press", {"entity_id": ENROL_BUTTON}, "guest-1", None),
+        ("text.set_value", {"entity_id": ENROL_FIELD, "value": 'Zoë "Zed" Bee'}, "zoe-zed-bee", 'Zoë "Zed" Bee'),
+    ],
+)
+async def test_the_door_opens_for_who_was_enrolled_at_it(  # noqa: PLR0917  # cases and fixtures
+    hass: Hass,
+    door: Door,
+    house: Stack,
+    newcomer: tuple[bytes, ...],
+    service: str,
+    data: Mapping[str, str],
+    person: str,
+    name: str | None,
+) -> None:
+    await hass.until(PEOPLE, "1")
+    async with door.showing(*newcomer):
+        await hass.call(service, **data)
+        await hass.until(ENROLMENT, f"{person}: newcomer, 3 samples")
+    await hass.until(PEOPLE, "2")
+    granted = await door.opens_for(newcomer[0], within=60)
+
+    assert (granted.person, granted.trigger) == (person, Trigger.FACE)
+    await hass.until(PERSON, person)
+    assert (await hass.states())[ENROL_FIELD]["state"] == ""
+    assert await _name(house, person) == name
+    await hass.call("mqtt.publish", topic=f"doorbus/v1/person/{person}/remove", payload="", qos=1)
+    await hass.until(PEOPLE, "1")
+    assert await door.refuses(newcomer[0]) is Reason.UNKNOWN_FACE
+
+
+async def test_an_enrolment_that_fails_is_told(hass: Hass, door: Door, samples: Path) -> None:
+    request = '{"door": "front", "camera": "porch", "timeout_s": 3}'
+    async with door.showing((samples / "obama2.jpg").read_bytes()):
+        await hass.call("mqtt.publish", topic="doorbus/v1/newcomer/capture", payload=request, qos=1)
+        told = await hass.until(ENROLMENT, lambda one: "error" in one["attributes"])
+
+    assert "this face is enrolled as obama" in told["state"]
+    assert told["attributes"]["error"]["code"] == "already_someone_else"
+    assert (await hass.states())[PEOPLE]["state"] == "1"
 
 
 async def test_an_attack_shows_as_an_alarm(hass: Hass, door: Door) -> None:

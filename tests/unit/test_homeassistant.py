@@ -113,6 +113,21 @@ def test_what_the_lock_sends_is_a_command(codes: bool) -> None:  # noqa: FBT001 
     assert (command.code, "code_format" in lock) == (("123456", True) if codes else (None, False))
 
 
+def test_what_is_typed_or_pressed_at_a_camera_is_a_request_to_enrol_who_stands_there() -> None:
+    told = {one["unique_id"].rpartition("_camera_porch_")[2]: one for one in _entities(_devices()[1], Style.COMPONENT)}
+    typed = told["enrol"]["command_template"].replace("{{ value | to_json }}", json.dumps('Ann "Bee" Ö'))
+    requests = [
+        channels.NEWCOMER.codec.decode(Packet("any", sent.encode()), {}, Arrival(datetime.now(UTC), "now"))
+        for sent in (typed, told["enrol_guest"]["payload_press"])
+    ]
+
+    assert {told[key]["command_topic"] for key in ("enrol", "enrol_guest")} == {"doorbus/v1/newcomer/capture"}
+    assert [(one.door, one.camera, one.name) for one in requests] == [
+        ("front", "porch", 'Ann "Bee" Ö'),
+        ("front", "porch", None),
+    ]
+
+
 def test_every_reason_is_a_word_that_the_sensor_may_show() -> None:
     (sensor,) = (one for one in _entities(_devices()[0], Style.DEVICE) if one.get("device_class") == "enum")
 
@@ -174,6 +189,8 @@ async def test_a_camera_announces_itself_under_the_prefix_that_was_set() -> None
 
     assert set(_retained(bus, "ha")) == {
         "ha/camera/capture/doorbus_front_camera_porch/config",
+        "ha/text/capture/doorbus_front_camera_porch_enrol/config",
+        "ha/button/capture/doorbus_front_camera_porch_enrol_guest/config",
         "ha/binary_sensor/capture/doorbus_front_camera_porch_online/config",
         "ha/binary_sensor/capture/doorbus_front_camera_porch_problem/config",
     }

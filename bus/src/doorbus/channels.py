@@ -226,6 +226,18 @@ CAPTURE = Channel(
     receivers=_READERS | {Role.ENROLLER},
     reply=RESULT_REPLY,
 )
+NEWCOMER = Channel(
+    name="newcomer",
+    template="newcomer/capture",
+    codec=codec.Json(messages.Capture),
+    summary="Enrol from what a camera sees somebody who has no id yet; the enroller gives one.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
 UPDATE = Channel(
     name="update",
     template="person/{person}/update",
@@ -359,6 +371,7 @@ CHANNELS: tuple[Channel[Any], ...] = (
     CHALLENGE,
     ENROL,
     CAPTURE,
+    NEWCOMER,
     UPDATE,
     REMOVE,
     RESULT,
