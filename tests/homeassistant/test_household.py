@@ -14,6 +14,7 @@ import pytest
 from doorbus import channels
 from doorbus.channels import Role
 from doorbus.client import connect
+from doorbus.homeassistant import Style
 from doorbus.local import Stack
 from doorbus.messages import Outcome, Reason, Trigger
 from hass import ACTUATOR, CAPTURE, Hass, State
@@ -26,6 +27,7 @@ LOCK, CAMERA, DECISION = "lock.front_door", "camera.front_door_porch", "event.fr
 PERSON, REASON = "sensor.front_door_last_person", "sensor.front_door_last_reason"
 LATENCY, CONFIDENCE = "sensor.front_door_frame_to_relay", "sensor.front_door_confidence"
 PEOPLE, ENROLMENT = "sensor.doorbus_people", "sensor.doorbus_last_enrolment"
+FACE = "image.front_door_last_face_at_porch"
 ENROL_FIELD, ENROL_BUTTON = "text.front_door_enrol_at_porch", "button.front_door_enrol_guest_at_porch"
 # And the state of each; None where it depends on what was decided last.
 ENTITIES = {
@@ -356,6 +358,13 @@ async def test_a_door_with_another_name_takes_the_place_of_the_old_one(hass: Has
     assert await hass.template("{{ device_id('lock.back_door') }}") == "None"
 
 
+async def _knows_devices(hass: Hass) -> None:
+    """Go no further where one document for a whole device is not understood."""
+    version = (await hass.get("/api/config"))["version"]
+    if tuple(map(int, version.split(".")[:2])) < (2024, 12):
+        pytest.skip(f"Home Assistant {version} knows documents of single entities only")
+
+
 async def _announced(house: Stack) -> set[str]:
     """Where the broker retains documents."""
     places = set()
@@ -378,13 +387,51 @@ async def _set_up(house: Stack, **more: str) -> None:
         await house.start(service, environment | more)
 
 
+async def _portraits(house: Stack, **more: str) -> None:
+    """Start the services that have to do with portraits anew; two recognizers share the frames."""
+    for service, environment in {Role.CAPTURE: CAPTURE, Role.RECOGNIZER: {}}.items():
+        await house.stop_service(service)
+        await house.start(service, environment | more)
+
+
+@pytest.mark.parametrize("style", Style)
+async def test_the_face_that_was_recognised_last_is_shown_where_that_is_switched_on(  # noqa: PLR0917
+    hass: Hass, door: Door, house: Stack, samples: Path, expected: list[str], style: Style
+) -> None:
+    settings = {"DOORBUS_HOMEASSISTANT__PORTRAITS": "true"}
+    if style is Style.DEVICE:
+        await _knows_devices(hass)
+        settings["DOORBUS_HOMEASSISTANT__STYLE"] = style
+        expected.append("does not generate unique IDs")  # on the way back, until the document is taken back
+    assert FACE not in await hass.states()
+    await _portraits(house, **settings)
+    await house.start(Role.RECOGNIZER, settings, instance="second")
+    await hass.until(FACE, "unknown")
+
+    async with connect(house.broker.transport(Role.VIEWER), [channels.PORTRAIT]) as viewer:
+        async with door.showing((samples / "biden.jpg").read_bytes(), (samples / "obama2.jpg").read_bytes()):
+            await hass.until(FACE, lambda one: one["state"] != "unknown")
+            last = await viewer.expect(channels.PORTRAIT)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):  # what was under way
+                while True:
+                    last = await viewer.expect(channels.PORTRAIT)
+    assert last.message.person == "obama"
+    assert await hass.picture(FACE, last.message.jpeg) == last.message.jpeg
+    assert [entity for entity in await hass.states() if entity.startswith("image.")] == [FACE]
+
+    await house.stop_service("second")
+    await _portraits(house, **(settings | {"DOORBUS_HOMEASSISTANT__PORTRAITS": "false"}))
+    await hass.until_gone(FACE)
+    await _portraits(house)
+    await _healed(hass)
+
+
 async def test_all_of_a_device_is_told_in_one_document(
     hass: Hass, door: Door, house: Stack, expected: list[str]
 ) -> None:
     expected.append("does not generate unique IDs")  # on the way back, until the document is taken back
-    version = (await hass.get("/api/config"))["version"]
-    if tuple(map(int, version.split(".")[:2])) < (2024, 12):
-        pytest.skip(f"Home Assistant {version} knows documents of single entities only")
+    await _knows_devices(hass)
     await _set_up(house, DOORBUS_HOMEASSISTANT__STYLE="device")
 
     await _healed(hass)

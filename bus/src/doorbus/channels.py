@@ -141,6 +141,17 @@ RECOGNITION = Channel(
     senders=frozenset({Role.RECOGNIZER}),
     receivers=_READERS | {Role.ACTUATOR},
 )
+PORTRAIT = Channel(
+    name="portrait",
+    template="door/{door}/portrait/{camera}",
+    codec=codec.Jpeg(messages.Portrait),
+    summary="The face of who was recognised last, where that is switched on.",
+    qos=0,
+    expiry=10,
+    max_bytes=MIB,
+    senders=frozenset({Role.RECOGNIZER}),
+    receivers=frozenset({Role.OPERATOR, Role.VIEWER, Role.HOMEASSISTANT}),
+)
 LOCK_COMMAND = Channel(
     name="lock_command",
     template="door/{door}/lock/set",
@@ -365,6 +376,7 @@ HOMEASSISTANT_CONFIG = Channel(
 CHANNELS: tuple[Channel[Any], ...] = (
     FRAME,
     RECOGNITION,
+    PORTRAIT,
     LOCK_COMMAND,
     LOCK_STATE,
     DECISION,

@@ -7,7 +7,7 @@ document for each entity or one for all. The services of a door describe parts o
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -71,13 +71,18 @@ class Entity:
 
 @dataclass(frozen=True)
 class Device:
-    """What one service knows of a device; `object_id` is its own among those of the service."""
+    """What one service knows of a device; `object_id` is its own among those of the service.
+
+    `without` names component and key of what it has when it is set up otherwise: Home Assistant forgets a part of a
+    device only when it is told to.
+    """
 
     site: Site
     id: str
     object_id: str
     info: Document
     entities: tuple[Entity, ...]
+    without: tuple[tuple[str, str], ...] = ()
 
 
 def door(site: Site, name: str, *, codes: bool) -> Device:
@@ -176,17 +181,31 @@ def door(site: Site, name: str, *, codes: bool) -> Device:
     return _door(site, name, name, (*(_seen(site, *one) for one in entities), *own, _recognizers(site)))
 
 
-def camera(site: Site, door_name: str, name: str) -> Device:
-    """A camera of a door: its frames as they are, and a way to enrol who stands there."""
+def camera(site: Site, door_name: str, name: str, *, portraits: bool = False) -> Device:
+    """A camera of a door: its frames as they are, and a way to enrol who stands there.
+
+    With `portraits` also the face that was recognised last. Recognizers send it, but there are many of them, and none
+    knows which cameras there are.
+    """
     frames = site.topic(channels.FRAME, door=door_name, camera=name)
     picture = {"name": _spoken(name), "icon": "mdi:cctv", "topic": frames}
     key = f"camera_{name}"
+    place = _spoken(name).lower()
+    face = {
+        "name": f"Last face at {place}",
+        "icon": "mdi:face-recognition",
+        "image_topic": site.topic(channels.PORTRAIT, door=door_name, camera=name),
+        "content_type": channels.PORTRAIT.codec.content_type,
+    }
+    image = _seen(site, "image", f"{key}_face", _word(f"last face at {name}"), face)
     entities = (
         _seen(site, "camera", key, _word(name), picture),
+        *((image,) if portraits else ()),
         *_newcomers(site, key, door_name, name),
         *_own(site, key, f"{_spoken(name)} capture"),
     )
-    return _door(site, door_name, f"{door_name}_{name}", entities)
+    device = _door(site, door_name, f"{door_name}_{name}", entities)
+    return device if portraits else replace(device, without=((image.component, image.key),))
 
 
 def people(site: Site) -> Device:
@@ -222,7 +241,8 @@ def documents(device: Device, style: Style) -> dict[Place, Document]:
     """The documents of `device`, by where they stand."""
     origin = {"name": "doorbus", "sw": __version__}
     if style is Style.DEVICE:
-        parts = {one.key: {"p": one.component, **one.config} for one in device.entities}
+        parts: dict[str, Document] = {key: {"p": component} for component, key in device.without}
+        parts |= {one.key: {"p": one.component, **one.config} for one in device.entities}
         return {("device", device.object_id): {"dev": device.info, "o": origin, "cmps": parts}}
     return {
         (one.component, _short(f"{device.id}_{one.key}")): {**one.config, "dev": device.info, "o": origin}

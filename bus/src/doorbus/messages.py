@@ -119,6 +119,18 @@ class Recognition(Message):
     camera: Slug | None = None
 
 
+class Portrait(Picture):
+    """The face of somebody who was recognised, cut out of the frame; let in or not, the decision says.
+
+    mosquitto_sub -C 1 -t doorbus/v1/door/front/portrait/porch > face.jpg
+    """
+
+    properties: ClassVar[tuple[str, ...]] = ("frame_id", "captured_at", "person")
+    frame_id: Id
+    captured_at: Instant
+    person: Slug
+
+
 class Action(StrEnum):
     """What a lock command asks for."""
 
