@@ -15,10 +15,10 @@ from doorbus_capture.sources.factory import maker
 
 def main() -> int:
     """Run until told to stop; returns the exit status."""
-    settings, clock = load(CaptureSettings), SystemClock()
+    settings, clock, run_id = load(CaptureSettings), SystemClock(), secrets.token_hex(4)
     make = maker(settings.capture.address, settings.capture.options(settings.var), clock)
     reader = Reader(make, clock, settings.capture.patience) if make else None
-    service = CaptureService(settings.capture, reader, clock, run=secrets.token_hex(4))
+    service = CaptureService(settings.capture, reader, clock, run_id, portraits=settings.homeassistant.portraits)
     status = run(service, settings)
     if service.hung:  # a thread that returns from the driver into an interpreter shutting down would crash it
         sys.stderr.flush()
