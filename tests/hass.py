@@ -124,12 +124,12 @@ class Hass:
                 await asyncio.sleep(0.1)
 
     async def picture(self, entity: str, wanted: bytes) -> bytes:
-        """A camera's picture, once it is the one that is wanted; else the last one that came."""
+        """What a camera or image shows, once it is the picture that is wanted; else the last one that came."""
         found = b""
         deadline = time.monotonic() + PATIENCE
         while found != wanted and time.monotonic() < deadline:
             try:
-                found = await self.request("GET", f"/api/camera_proxy/{entity}")
+                found = await self.request("GET", f"/api/{entity.partition('.')[0]}_proxy/{entity}")
             except urllib.error.HTTPError as error:
                 if error.code != 500:  # it has none yet
                     raise
@@ -153,8 +153,7 @@ class Hass:
         (self.folder / ".storage").mkdir(parents=True)
         (self.folder / "configuration.yaml").write_text(
             f"""\
-homeassistant: {{name: home, latitude: 0, longitude: 0, elevation: 0, unit_system: metric, time_zone: UTC, country: DE,
-  allowlist_external_dirs: [{self.folder}/media]}}
+homeassistant: {{name: home, latitude: 0, longitude: 0, elevation: 0, unit_system: metric, time_zone: UTC, country: DE}}
 http: {{server_host: 127.0.0.1, server_port: {self._port}}}
 logger: {{default: warning}}
 frontend:

@@ -1,6 +1,7 @@
 """A door in front of which a test stands: it sends what anybody could send, and sees what anybody could see."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,7 +64,7 @@ class Doorstep:
 
     async def opens_for(self, jpeg: bytes, within: float = 15.0) -> Decision:
         """Show `jpeg` to the camera until the door opens, and wait until it is locked again."""
-        async with asyncio.timeout(within), self._showing(jpeg):
+        async with asyncio.timeout(within), self.showing(jpeg):
             while True:
                 decision = await self.decision()
                 if decision.outcome is Outcome.GRANTED:
@@ -74,7 +75,7 @@ class Doorstep:
     async def refuses(self, jpeg: bytes, frames: int = 6) -> Reason:
         """Show `jpeg` several times; the reason why the door stayed shut, which it must."""
         before = self.openings
-        async with asyncio.timeout(15), self._showing(jpeg) as shown:
+        async with asyncio.timeout(15), self.showing(jpeg) as shown:
             while True:
                 decision = await self.decision()
                 assert decision.outcome is Outcome.DENIED, f"opened: {decision}"
@@ -84,12 +85,15 @@ class Doorstep:
         return decision.reason
 
     @asynccontextmanager
-    async def _showing(self, jpeg: bytes) -> AsyncIterator[list[str]]:
+    async def showing(self, *jpegs: bytes) -> AsyncIterator[list[str]]:
+        """Stand in front of the camera, with one face of these after another; the ids of the frames so far."""
         shown: list[str] = []
         gone = asyncio.Event()
 
         async def camera() -> None:
-            while not gone.is_set():
+            for jpeg in itertools.cycle(jpegs):
+                if gone.is_set():
+                    return
                 shown.append(await self.show(jpeg))
                 await asyncio.sleep(0.1)  # ten frames a second, as a camera does
 

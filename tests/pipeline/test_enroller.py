@@ -141,6 +141,12 @@ class Site:
         self.send(channels.CAPTURE, person, json.dumps(request).encode())
         await self.until_listened_to(camera=camera)
 
+    async def welcome(self, *, name: str | None = None, camera: str = "porch") -> None:
+        """Ask to enrol somebody who has no id from one frame of a camera, and wait until it is listened to."""
+        request = {"door": "front", "camera": camera, "samples": 1} | ({} if name is None else {"name": name})
+        self.send(channels.NEWCOMER, "", json.dumps(request).encode())
+        await self.until_listened_to(camera=camera)
+
     def listened_to(self, camera: str = "porch") -> bool:
         """Whether the enroller listens to the frames of a camera."""
         topic = channels.FRAME.topic(DEFAULT_ROOT, door="front", camera=camera)
@@ -795,6 +801,66 @@ async def test_a_person_removed_in_front_of_the_camera_does_not_come_back(site: 
     assert (sitting.action, code(sitting)) == ("capture", ErrorCode.UNKNOWN_PERSON)
     assert (removal.action, removal.status) == ("remove", Status.OK)
     assert site.gallery() == {}
+
+
+async def test_a_newcomer_is_enrolled_from_a_camera_under_the_name_that_was_given(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.welcome(name="Zoë Bee")
+    site.show(ALICE)
+    result = await site.result("zoe-bee")
+    assert (result.status, result.action, result.samples) == (Status.OK, "newcomer", 1)
+    assert site.roster()["zoe-bee"].name == "Zoë Bee"
+    assert site.gallery() == {"zoe-bee": 1}
+
+
+async def test_newcomers_without_a_name_are_guests_each_with_an_id_of_their_own(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.welcome()
+    await site.welcome(camera="yard")  # the first one is not enrolled yet
+    site.show(BOB, camera="yard")
+    assert (await site.result("guest-2")).status is Status.OK
+    site.show(ALICE)
+    assert (await site.result("guest-1")).status is Status.OK
+    assert {person: entry.name for person, entry in site.roster().items()} == {"guest-1": None, "guest-2": None}
+
+
+async def test_a_newcomer_with_the_name_of_somebody_else_does_not_become_that_person(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    await site.welcome(name="Alice")
+    await site.looked_at(BOB)
+    site.clock.advance(30)
+    assert code(await site.result("alice")) is ErrorCode.NOT_THE_SAME_PERSON
+    assert site.gallery() == {"alice": 1}
+
+
+async def test_who_is_enrolled_already_is_no_guest(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    await site.welcome()
+    await site.looked_at(ALICE_AGAIN)
+    site.clock.advance(30)
+    assert code(await site.result("guest-1")) is ErrorCode.ALREADY_SOMEONE_ELSE
+    assert site.gallery() == {"alice": 1}
+
+
+@pytest.mark.parametrize(
+    ("payload", "retain", "expected"),
+    [(b"{", False, ErrorCode.BAD_REQUEST), (b'{"door": "front", "camera": "porch"}', True, ErrorCode.RETAINED)],
+)
+async def test_a_request_for_a_newcomer_that_cannot_be_taken_is_answered_to_its_sender_alone(
+    site: Site, payload: bytes, expected: ErrorCode, *, retain: bool
+) -> None:
+    await site.enroller()
+    site.send(channels.NEWCOMER, "", payload, retain=retain, response_topic=REPLY)
+    result = await site.reply()
+    assert (code(result), result.person) == (expected, "")
+    assert not [packet for packet in site.bus.log if packet.topic.endswith("/result")]
+    assert not site.listened_to()
 
 
 async def test_who_sits_at_a_camera_when_the_enroller_stops_is_told(site: Site) -> None:

@@ -122,14 +122,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def recognizing(live: float = 1.0, seconds: float = 0.0) -> AsyncIterator[Bench]:
+async def recognizing(live: float = 1.0, seconds: float = 0.0, *, portraits: bool = False) -> AsyncIterator[Bench]:
     bus, clock = MemoryBus(), FakeClock()
     eyes = vision(SlowLiveness(live, seconds, clock))
-    service = RecognizerService(eyes, Seal(KEY), Recognizer(), instance="r1", clock=clock)
+    service = RecognizerService(eyes, Seal(KEY), Recognizer(), instance="r1", clock=clock, portraits=portraits)
     settings = ServiceSettings(_env_file=None, instance="r1")
     async with (
         running(service, bus, clock, settings),
-        connect(bus, [channels.RECOGNITION, channels.HEALTH, channels.EMBED_REPLY]) as client,
+        connect(bus, [channels.RECOGNITION, channels.PORTRAIT, channels.HEALTH, channels.EMBED_REPLY]) as client,
     ):
         yield Bench(bus, clock, client)
 
@@ -148,6 +148,43 @@ async def test_a_known_face_is_named_with_all_that_a_decision_needs() -> None:
     assert face.runner_up is not None
     assert face.similarity is not None
     assert face.runner_up < 0.5 < face.similarity
+
+
+async def test_a_portrait_shows_who_was_recognised_and_nobody_else() -> None:
+    async with recognizing(portraits=True) as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.show(picture("mallory", "alice"))
+        seen = await bench.recognition()
+        sent = await bench.client.expect(channels.PORTRAIT)
+        (box,) = (face.box for face in seen.faces if face.person == "alice")
+    portrait = sent.message
+    image = cv2.imdecode(np.frombuffer(portrait.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert (portrait.person, portrait.frame_id, portrait.captured_at) == ("alice", "f1", bench.clock.now())
+    assert (sent.ids, sent.packet.retain) == (PORCH, False)
+    assert box[2] < image.shape[1] < 2 * box[2]
+    assert [packet.topic for packet in bench.bus.log if "/portrait/" in packet.topic] == [sent.packet.topic]
+
+
+async def test_there_is_one_portrait_a_second_and_none_of_strangers() -> None:
+    async with recognizing(portraits=True) as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        shown = [("mallory", 0.0), ("alice", 0.1), ("alice", 0.5), ("alice", 1.0), ("alice", 0.1)]
+        for number, (name, later) in enumerate(shown):
+            bench.clock.advance(later)
+            await bench.show(picture(name), frame_id=f"f{number}")
+            await bench.recognition()
+        sent = [dict(packet.user)["frame_id"] for packet in bench.bus.log if "/portrait/" in packet.topic]
+    assert sent == ["f1", "f3"]
+
+
+async def test_there_are_no_portraits_unless_they_are_switched_on() -> None:
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        for number in range(2):
+            await bench.show(picture("alice"), frame_id=f"f{number}")
+            await bench.recognition()
+    assert not [packet.topic for packet in bench.bus.log if "/portrait/" in packet.topic]
 
 
 async def test_a_stranger_is_unknown_and_is_not_named() -> None:

@@ -1,5 +1,6 @@
 """What becomes of pictures, changes of rights and requests that cannot be read."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorbus.channels import SLUG
 from doorbus.codec import Refusal
 from doorbus.messages import ErrorCode, Fault, Rights, Update
 from doorbus_enroller.enrolment import (
@@ -19,6 +21,7 @@ from doorbus_enroller.enrolment import (
     Template,
     decide,
     fault_of,
+    id_of,
     revise,
     similarities,
 )
@@ -138,6 +141,31 @@ def test_a_picture_that_was_delivered_twice_counts_once() -> None:
     gallery = gallery_of(alice=[0.0])
     (picture,) = gallery.people["alice"].pictures
     assert decide("alice", picture, seen(face()), gallery, RULES) == Known()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Alice", "alice"),
+        (" Zoë  d'Été-Smith ", "zoe-d-ete-smith"),
+        ("../roster/manifest", "roster-manifest"),
+        ("a" * 128, "a" * 64),
+        ("guest-1", "guest-1"),
+    ],
+)
+def test_the_id_of_a_newcomer_is_made_of_the_name(name: str, expected: str) -> None:
+    assert id_of(name, {"alice", "guest-1"}) == expected
+
+
+@pytest.mark.parametrize("name", [None, "", " ", "小林", "!"])
+def test_a_newcomer_whose_name_has_no_letter_for_an_id_is_the_next_guest(name: str | None) -> None:
+    assert id_of(name, set()) == "guest-1"
+    assert id_of(name, {"guest-1", "guest-2", "guest-4"}) == "guest-3"
+
+
+@given(st.text())
+def test_whatever_the_name_the_id_is_one(name: str) -> None:
+    assert re.fullmatch(SLUG, id_of(name, set()))
 
 
 def test_a_gallery_of_another_model_is_not_mixed_and_the_way_out_is_told() -> None:

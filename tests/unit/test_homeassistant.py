@@ -27,7 +27,7 @@ LONG = "a" * 64
 def _devices(root: str = DEFAULT_ROOT, door: str = "front", camera: str = "porch") -> list[Device]:
     return [
         homeassistant.door(Site(root, Role.ACTUATOR, "pi"), door, codes=True),
-        homeassistant.camera(Site(root, Role.CAPTURE, "pi"), door, camera),
+        homeassistant.camera(Site(root, Role.CAPTURE, "pi"), door, camera, portraits=True),
         homeassistant.people(Site(root, Role.ENROLLER, "pi")),
     ]
 
@@ -113,6 +113,21 @@ def test_what_the_lock_sends_is_a_command(codes: bool) -> None:  # noqa: FBT001 
     assert (command.code, "code_format" in lock) == (("123456", True) if codes else (None, False))
 
 
+def test_what_is_typed_or_pressed_at_a_camera_is_a_request_to_enrol_who_stands_there() -> None:
+    told = {one["unique_id"].rpartition("_camera_porch_")[2]: one for one in _entities(_devices()[1], Style.COMPONENT)}
+    typed = told["enrol"]["command_template"].replace("{{ value | to_json }}", json.dumps('Ann "Bee" Ö'))
+    requests = [
+        channels.NEWCOMER.codec.decode(Packet("any", sent.encode()), {}, Arrival(datetime.now(UTC), "now"))
+        for sent in (typed, told["enrol_guest"]["payload_press"])
+    ]
+
+    assert {told[key]["command_topic"] for key in ("enrol", "enrol_guest")} == {"doorbus/v1/newcomer/capture"}
+    assert [(one.door, one.camera, one.name) for one in requests] == [
+        ("front", "porch", 'Ann "Bee" Ö'),
+        ("front", "porch", None),
+    ]
+
+
 def test_every_reason_is_a_word_that_the_sensor_may_show() -> None:
     (sensor,) = (one for one in _entities(_devices()[0], Style.DEVICE) if one.get("device_class") == "enum")
 
@@ -137,11 +152,12 @@ def test_nothing_is_said_of_whole_devices_to_a_home_assistant_that_does_not_know
 class _Camera(Service):
     role: ClassVar[Role] = Role.CAPTURE
 
-    def __init__(self, camera: str = "porch") -> None:
+    def __init__(self, camera: str = "porch", *, portraits: bool = False) -> None:
         self._camera = camera
+        self._portraits = portraits
 
     def device(self, site: Site) -> Device:
-        return homeassistant.camera(site, "front", self._camera)
+        return homeassistant.camera(site, "front", self._camera, portraits=self._portraits)
 
 
 def _settings(instance: str = "pi", **home_assistant: Any) -> ServiceSettings:
@@ -174,6 +190,8 @@ async def test_a_camera_announces_itself_under_the_prefix_that_was_set() -> None
 
     assert set(_retained(bus, "ha")) == {
         "ha/camera/capture/doorbus_front_camera_porch/config",
+        "ha/text/capture/doorbus_front_camera_porch_enrol/config",
+        "ha/button/capture/doorbus_front_camera_porch_enrol_guest/config",
         "ha/binary_sensor/capture/doorbus_front_camera_porch_online/config",
         "ha/binary_sensor/capture/doorbus_front_camera_porch_problem/config",
     }
@@ -225,6 +243,26 @@ async def test_a_change_of_style_leaves_nothing_of_the_old_one(styles: tuple[Sty
 
     expected = documents(_Camera().device(Site(DEFAULT_ROOT, Role.CAPTURE, "pi")), styles[1])
     assert list(_retained(bus).values()) == list(map(dict, expected.values()))
+
+
+def test_a_device_says_of_an_image_that_was_switched_off_that_it_is_gone() -> None:
+    device = homeassistant.camera(Site(DEFAULT_ROOT, Role.CAPTURE, "pi"), "front", "porch")
+    (whole,) = documents(device, Style.DEVICE).values()
+
+    assert [one for one in whole["cmps"].values() if one["p"] == "image"] == [{"p": "image"}]
+    assert "image" not in {component for component, _ in documents(device, Style.COMPONENT)}
+
+
+@pytest.mark.parametrize("style", Style)
+async def test_portraits_are_announced_only_where_they_are_on_and_taken_back_with_that(style: Style) -> None:
+    bus = MemoryBus()
+    told = []
+    for portraits in (False, True, False):
+        async with running(_Camera(portraits=portraits), bus, FakeClock(), _settings(style=style)):
+            await _until_still(bus)
+        told.append("door/front/portrait/porch" in json.dumps(_retained(bus)))
+
+    assert told == [False, True, False]
 
 
 @pytest.mark.parametrize("style", Style)

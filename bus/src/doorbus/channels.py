@@ -141,6 +141,17 @@ RECOGNITION = Channel(
     senders=frozenset({Role.RECOGNIZER}),
     receivers=_READERS | {Role.ACTUATOR},
 )
+PORTRAIT = Channel(
+    name="portrait",
+    template="door/{door}/portrait/{camera}",
+    codec=codec.Jpeg(messages.Portrait),
+    summary="The face of who was recognised last, where that is switched on.",
+    qos=0,
+    expiry=10,
+    max_bytes=MIB,
+    senders=frozenset({Role.RECOGNIZER}),
+    receivers=frozenset({Role.OPERATOR, Role.VIEWER, Role.HOMEASSISTANT}),
+)
 LOCK_COMMAND = Channel(
     name="lock_command",
     template="door/{door}/lock/set",
@@ -219,6 +230,18 @@ CAPTURE = Channel(
     template="person/{person}/capture",
     codec=codec.Json(messages.Capture),
     summary="Enrol a person from what a camera sees.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
+NEWCOMER = Channel(
+    name="newcomer",
+    template="newcomer/capture",
+    codec=codec.Json(messages.Capture),
+    summary="Enrol from what a camera sees somebody who has no id yet; the enroller gives one.",
     qos=1,
     retain=Retain.REFUSED,
     expiry=10,
@@ -353,12 +376,14 @@ HOMEASSISTANT_CONFIG = Channel(
 CHANNELS: tuple[Channel[Any], ...] = (
     FRAME,
     RECOGNITION,
+    PORTRAIT,
     LOCK_COMMAND,
     LOCK_STATE,
     DECISION,
     CHALLENGE,
     ENROL,
     CAPTURE,
+    NEWCOMER,
     UPDATE,
     REMOVE,
     RESULT,

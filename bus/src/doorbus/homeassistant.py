@@ -5,14 +5,15 @@ document for each entity or one for all. The services of a door describe parts o
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from doorbus import __version__, channels
 from doorbus.channels import DEFAULT_ROOT, Channel, Role
-from doorbus.messages import Action, LockState, Outcome, Reason, State
+from doorbus.messages import MAX_NAME, Action, LockState, Outcome, Reason, State
 
 Document = Mapping[str, Any]
 Place = tuple[str, str]
@@ -70,13 +71,18 @@ class Entity:
 
 @dataclass(frozen=True)
 class Device:
-    """What one service knows of a device; `object_id` is its own among those of the service."""
+    """What one service knows of a device; `object_id` is its own among those of the service.
+
+    `without` names component and key of what it has when it is set up otherwise: Home Assistant forgets a part of a
+    device only when it is told to.
+    """
 
     site: Site
     id: str
     object_id: str
     info: Document
     entities: tuple[Entity, ...]
+    without: tuple[tuple[str, str], ...] = ()
 
 
 def door(site: Site, name: str, *, codes: bool) -> Device:
@@ -175,20 +181,35 @@ def door(site: Site, name: str, *, codes: bool) -> Device:
     return _door(site, name, name, (*(_seen(site, *one) for one in entities), *own, _recognizers(site)))
 
 
-def camera(site: Site, door_name: str, name: str) -> Device:
-    """A camera of a door: its frames as they are."""
+def camera(site: Site, door_name: str, name: str, *, portraits: bool = False) -> Device:
+    """A camera of a door: its frames as they are, and a way to enrol who stands there.
+
+    With `portraits` also the face that was recognised last. Recognizers send it, but there are many of them, and none
+    knows which cameras there are.
+    """
     frames = site.topic(channels.FRAME, door=door_name, camera=name)
     picture = {"name": _spoken(name), "icon": "mdi:cctv", "topic": frames}
     key = f"camera_{name}"
+    place = _spoken(name).lower()
+    face = {
+        "name": f"Last face at {place}",
+        "icon": "mdi:face-recognition",
+        "image_topic": site.topic(channels.PORTRAIT, door=door_name, camera=name),
+        "content_type": channels.PORTRAIT.codec.content_type,
+    }
+    image = _seen(site, "image", f"{key}_face", _word(f"last face at {name}"), face)
     entities = (
         _seen(site, "camera", key, _word(name), picture),
+        *((image,) if portraits else ()),
+        *_newcomers(site, key, door_name, name),
         *_own(site, key, f"{_spoken(name)} capture"),
     )
-    return _door(site, door_name, f"{door_name}_{name}", entities)
+    device = _door(site, door_name, f"{door_name}_{name}", entities)
+    return device if portraits else replace(device, without=((image.component, image.key),))
 
 
 def people(site: Site) -> Device:
-    """Who is enrolled, as a number; names and rights stay on the roster."""
+    """How many are enrolled, and how the last request about somebody ended; names and rights stay on the roster."""
     enrolled = {
         "name": "People",
         "icon": "mdi:account-group",
@@ -198,7 +219,20 @@ def people(site: Site) -> Device:
         "state_class": "measurement",
         "value_template": "{{ value_json.count }}",
     }
-    entities = (_seen(site, "sensor", "people", "people", enrolled), *_own(site, "enroller", "Enroller"))
+    results = channels.RESULT.filter(site.root)
+    result = {
+        "name": "Last enrolment",
+        "icon": "mdi:account-clock",
+        "state_topic": results,
+        "qos": 1,
+        "value_template": _RESULT,
+        "json_attributes_topic": results,
+    }
+    entities = (
+        _seen(site, "sensor", "people", "people", enrolled),
+        _seen(site, "sensor", "last_enrolment", "last_enrolment", result),
+        *_own(site, "enroller", "Enroller"),
+    )
     info = {"identifiers": [site.id], "name": "Doorbus", "manufacturer": "doorbus", "model": "Site"}
     return Device(site, site.id, site.id, info, tuple(_whole(site.id, "doorbus", entities)))
 
@@ -207,7 +241,8 @@ def documents(device: Device, style: Style) -> dict[Place, Document]:
     """The documents of `device`, by where they stand."""
     origin = {"name": "doorbus", "sw": __version__}
     if style is Style.DEVICE:
-        parts = {one.key: {"p": one.component, **one.config} for one in device.entities}
+        parts: dict[str, Document] = {key: {"p": component} for component, key in device.without}
+        parts |= {one.key: {"p": one.component, **one.config} for one in device.entities}
         return {("device", device.object_id): {"dev": device.info, "o": origin, "cmps": parts}}
     return {
         (one.component, _short(f"{device.id}_{one.key}")): {**one.config, "dev": device.info, "o": origin}
@@ -242,6 +277,10 @@ _EVENT = (
     "{{ dict(value_json, event_type='"
     + ALARM
     + "' if value_json.reason in alarms else value_json.outcome) | to_json }}"
+)
+_RESULT = (
+    "{{ (value_json.person ~ ': ' ~ (value_json.error.message if value_json.error is defined else value_json.action ~ "
+    "', ' ~ value_json.samples ~ ' samples')) | truncate(255) }}"
 )
 _IS_ONLINE = "{{ value_json.state if value_json is defined else '" + State.OFFLINE + "' }}"
 _ATTRIBUTES = (
@@ -304,6 +343,39 @@ def _own(site: Site, key: str, name: str) -> tuple[Entity, ...]:
         Entity("binary_sensor", f"{key}_online", _word(name), online),
         _seen(site, "binary_sensor", f"{key}_problem", _word(f"{name} problem"), problem),
     )
+
+
+def _newcomers(site: Site, key: str, door_name: str, name: str) -> Iterator[Entity]:
+    """Enrol who stands in front of a camera: by a name that is typed, or as a guest.
+
+    They are settings to Home Assistant, so that no dashboard which it makes and no voice assistant reaches them by
+    itself: the door opens for whoever is enrolled.
+    """
+    request = {"door": door_name, "camera": name}
+    asked = {
+        "command_topic": site.topic(channels.NEWCOMER),
+        "qos": 1,
+        "retain": False,
+        "entity_category": "config",
+    }
+    typed = {
+        "name": f"Enrol at {_spoken(name).lower()}",
+        "icon": "mdi:account-plus",
+        "max": MAX_NAME,
+        "command_template": json.dumps(request)[:-1] + ', "name": {{ value | to_json }}}',
+        # The field is empty again when a request has ended, ready for the next name.
+        "state_topic": channels.RESULT.filter(site.root),
+        "value_template": "{{ '' }}",
+        **asked,
+    }
+    pressed = {
+        "name": f"Enrol guest at {_spoken(name).lower()}",
+        "icon": "mdi:account-plus-outline",
+        "payload_press": json.dumps(request),
+        **asked,
+    }
+    yield _seen(site, "text", f"{key}_enrol", _word(f"enrol at {name}"), typed)
+    yield _seen(site, "button", f"{key}_enrol_guest", _word(f"enrol guest at {name}"), pressed)
 
 
 def _recognizers(site: Site) -> Entity:

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """Id of a door, camera, person or instance."""
-Name = Annotated[str, Field(max_length=128)]
+MAX_NAME = 128
+Name = Annotated[str, Field(max_length=MAX_NAME)]
 """Text for people; never part of a topic or a path."""
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 """Opaque id of one frame or command."""
@@ -116,6 +117,18 @@ class Recognition(Message):
     door: Slug | None = None
     """Repeats the topic; a recognition that contradicts its topic is refused."""
     camera: Slug | None = None
+
+
+class Portrait(Picture):
+    """The face of somebody who was recognised, cut out of the frame; let in or not, the decision says.
+
+    mosquitto_sub -C 1 -t doorbus/v1/door/front/portrait/porch > face.jpg
+    """
+
+    properties: ClassVar[tuple[str, ...]] = ("frame_id", "captured_at", "person")
+    frame_id: Id
+    captured_at: Instant
+    person: Slug
 
 
 class Action(StrEnum):
@@ -271,10 +284,13 @@ class Capture(Message):
     """Enrol a person from what a camera sees: `samples` frames with nobody else on them, within `timeout_s` seconds.
 
     mosquitto_pub -q 1 -t doorbus/v1/person/alice/capture -m '{"door": "front", "camera": "porch"}'
+    mosquitto_pub -q 1 -t doorbus/v1/newcomer/capture -m '{"door": "front", "camera": "porch", "name": "Alice"}'
     """
 
     door: Slug
     camera: Slug
+    name: Name | None = None
+    """For people; a newcomer's id is made of it, too. Who is enrolled already keeps the name that is there."""
     samples: Annotated[int, Field(ge=1, le=10)] = 3
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
 
@@ -366,7 +382,7 @@ class Result(Message):
     status: Status
     action: str
     person: str
-    """As it stood in the topic of the request, also when that was no valid id."""
+    """As it stood in the topic of the request, also when that was no valid id; a newcomer's as it was given."""
     at: Instant
     samples: Annotated[int, Field(ge=0)] = 0
     """How many templates the gallery now holds of the person."""

@@ -112,6 +112,11 @@ class HomeAssistant(Section):
         description="component: a document for each entity, understood by every version and by openHAB; device: one "
         "for each device, from Home Assistant 2024.12 on.",
     )
+    portraits: bool = Field(
+        default=False,
+        description="Show the face that was recognised last at each camera: recognizers then send a picture of it, at "
+        "most one a second each. Captures and recognizers need the same.",
+    )
 
 
 def _host_slug() -> str:

@@ -1,7 +1,10 @@
 """What becomes of a request: a sample to keep, rights to write, or a fault that says what to do about it."""
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +14,8 @@ from doorbus.messages import ErrorCode, Fault, Rights, Update
 
 Template = NDArray[np.float32]
 """Shape [d]; of unit length."""
+
+_MAX_ID = 64
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,16 @@ def _other_model(gallery: str | None, recognizer: str) -> Fault:
         message=f"the gallery was made with {gallery}, the recognizer runs {recognizer}; "
         f"set DOORBUS_RECOGNIZER__MODEL={gallery} again, or remove all people and enrol them anew",
     )
+
+
+def id_of(name: str | None, taken: Container[str]) -> str:
+    """The id of a newcomer, made of the name; the next `guest-N` that is not `taken` if that leaves no letter.
+
+    Who has this id already is taken for the same person, and refused later if the face is another's.
+    """
+    plain = unicodedata.normalize("NFKD", name or "").encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return words[:_MAX_ID] or next(guest for number in count(1) if (guest := f"guest-{number}") not in taken)
 
 
 def revise(rights: Rights, update: Update) -> Rights | Fault:

@@ -32,7 +32,7 @@ from doorbus.messages import (
 from doorbus.seal import Seal
 from doorbus.service import Inbound, Outbound, Service, Subscription, reply_to
 from doorbus.wire import Packet
-from doorbus_enroller.enrolment import Candidate, Gallery, decide, fault_of, revise
+from doorbus_enroller.enrolment import Candidate, Gallery, decide, fault_of, id_of, revise
 from doorbus_enroller.maps import Map, gallery_map, roster_map
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
@@ -105,6 +105,7 @@ class EnrollerService(Service):
         return (
             Subscription(channels.ENROL, self._on_enrol),
             Subscription(channels.CAPTURE, self._on_capture),
+            Subscription(channels.NEWCOMER, self._on_newcomer),
             Subscription(channels.UPDATE, self._on_update),
             Subscription(channels.REMOVE, self._on_remove),
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
@@ -235,7 +236,7 @@ class EnrollerService(Service):
                     picture=pending.picture,
                     created_at=self._clock.now(),
                 )
-                await asyncio.to_thread(self._store.add, person, sample, Rights())
+                await asyncio.to_thread(self._store.add, person, sample, _rights(pending.inbound.message))
                 self._enrolled += 1
             return None
 
@@ -254,6 +255,13 @@ class EnrollerService(Service):
         ends_at = inbound.at_monotonic + asked.timeout_s
         self._sittings[person] = (inbound, Sitting(asked.door, asked.camera, asked.samples, asked.timeout_s, ends_at))
         return ()
+
+    async def _on_newcomer(self, inbound: Inbound[Capture]) -> Iterable[Outbound]:
+        """Give somebody an id, and go on as if the request had named it."""
+        known = self._state.people.people if self._state else ()
+        taken = {*self._sittings, *(each.person for each in known)}
+        person = id_of(inbound.message.name, taken)
+        return await self._on_capture(replace(inbound, ids={"person": person}))
 
     def _cameras(self) -> list[dict[str, str]]:
         return [{"door": sitting.door, "camera": sitting.camera} for _, sitting in self._sittings.values()]
@@ -427,11 +435,16 @@ class EnrollerService(Service):
         )
 
 
-_REQUESTS = (channels.ENROL, channels.CAPTURE, channels.UPDATE, channels.REMOVE)
+_REQUESTS = (channels.ENROL, channels.CAPTURE, channels.NEWCOMER, channels.UPDATE, channels.REMOVE)
 
 
 def _sha256(jpeg: bytes) -> str:
     return hashlib.sha256(jpeg).hexdigest()
+
+
+def _rights(request: Enrol | Capture) -> Rights:
+    """What somebody is given who was not there before."""
+    return Rights(name=request.name or None) if isinstance(request, Capture) else Rights()
 
 
 def _unknown(person: str) -> Fault:
@@ -439,6 +452,6 @@ def _unknown(person: str) -> Fault:
 
 
 def _level(channel: Channel[Any], topic: str, parameter: str) -> str:
-    """What stands in `topic` where the channel's template has `parameter`, valid or not."""
+    """What stands in `topic` where the channel's template has `parameter`, valid or not; nothing where it has none."""
     template = channel.template.split("/")
-    return topic.split("/")[template.index(parameter) - len(template)]
+    return topic.split("/")[template.index(parameter) - len(template)] if parameter in template else ""

@@ -21,8 +21,9 @@ def main() -> int:
         eyes = build_vision(weights_dir=settings.weights, **parts)
     except (AssetError, ModelUnavailable) as error:
         fail(f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE or __WEIGHTS: {error}")
-    own, name = settings.recognizer, settings.instance
-    return run(RecognizerService(eyes, open_seal(settings), own, instance=name, clock=SystemClock()), settings)
+    own, name, portraits = settings.recognizer, settings.instance, settings.homeassistant.portraits
+    seal, clock = open_seal(settings), SystemClock()
+    return run(RecognizerService(eyes, seal, own, instance=name, clock=clock, portraits=portraits), settings)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Frames in, recognitions out. Keeps nothing between frames, so that any frame may go to any replica."""
+"""Frames in, recognitions out. Recognises each frame for itself, so that any frame may go to any replica."""
 
 import asyncio
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,7 +23,9 @@ from doorbus.messages import (
     Frame,
     GalleryEntry,
     Manifest,
+    Portrait,
     Recognition,
+    Verdict,
 )
 from doorbus.punctuality import Punctuality
 from doorbus.service import Inbound, Outbound, Service, Subscription
@@ -32,6 +35,8 @@ from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, Undecodable, decode
 from doorbus_recognizer.faces import Image, SeenFace, Template
 from doorbus_recognizer.matching import MATCH_CONFIDENCE, BadTemplate, Gallery
+from doorbus_recognizer.models import imaging
+from doorbus_recognizer.portraits import Crop, Pace, around
 from doorbus_recognizer.settings import Recognizer
 
 REPLICAS = "recognizers"
@@ -57,11 +62,14 @@ class Eyes(Protocol):
 
 
 class RecognizerService(Service):
-    """One replica."""
+    """One replica. With `portraits` it also sends pictures of those whom it recognises."""
 
     role = Role.RECOGNIZER
 
-    def __init__(self, eyes: Eyes, seal: Sealing, settings: Recognizer, *, instance: str, clock: Clock) -> None:
+    def __init__(
+        self, eyes: Eyes, seal: Sealing, settings: Recognizer, *, instance: str, clock: Clock, portraits: bool = False
+    ) -> None:
+        self._portraits = Pace() if portraits else None
         self._eyes = eyes
         self._seal = seal
         self.lanes = settings.lanes
@@ -111,7 +119,7 @@ class RecognizerService(Service):
             raise Refused(Refusal.STALE, f"captured {age:.1f} s ago")
         if age < -self._settings.future_tolerance_seconds:
             raise Refused(Refusal.FROM_THE_FUTURE, f"captured in {-age:.1f} s; does the camera's clock agree?")
-        faces, timings = await self._at_work(self._recognise, frame.jpeg)
+        faces, timings, decoded = await self._at_work(partial(self._recognise, frame.jpeg))
         self._counts["frames"] += 1
         total = sum(timings.values())
         self._milliseconds += (total - self._milliseconds) / min(self._counts["frames"], 100)
@@ -131,16 +139,40 @@ class RecognizerService(Service):
             door=inbound.ids["door"],
             camera=inbound.ids["camera"],
         )
-        return (Outbound(channels.RECOGNITION, recognition, inbound.ids),)
+        return (
+            Outbound(channels.RECOGNITION, recognition, inbound.ids),
+            *await self._portrait(inbound, faces, decoded),
+        )
 
-    async def _at_work(self, look: Callable[[bytes], T], jpeg: bytes) -> T:
+    async def _portrait(
+        self, inbound: Inbound[Frame], faces: tuple[Face, ...], decoded: Decoded
+    ) -> tuple[Outbound, ...]:
+        """The face that was recognised best, as a picture, where one is wished for and none was sent just now."""
+        best = max((each for each in faces if each.verdict is Verdict.MATCH), key=_confidence, default=None)
+        if self._portraits is None or best is None or best.person is None:
+            return ()
+        height, width = decoded.image.shape[:2]
+        left, upper, wide, high = (value / decoded.reduction for value in best.box)
+        crop = around((left, upper, wide, high), width, height)
+        camera = (inbound.ids["door"], inbound.ids["camera"])
+        if crop is None or not self._portraits.due(camera, self._clock.monotonic()):
+            return ()
+        portrait = Portrait(
+            jpeg=await self._at_work(partial(_cut_out, decoded.image, crop)),
+            frame_id=inbound.message.frame_id,
+            captured_at=inbound.message.captured_at,
+            person=best.person,
+        )
+        return (Outbound(channels.PORTRAIT, portrait, inbound.ids),)
+
+    async def _at_work(self, work: Callable[[], T]) -> T:
         began = self._clock.monotonic()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._lanes, look, jpeg)
+            return await asyncio.get_running_loop().run_in_executor(self._lanes, work)
         finally:
             self._busy.note(began, self._clock.monotonic())
 
-    def _recognise(self, jpeg: bytes) -> tuple[tuple[Face, ...], dict[str, float]]:
+    def _recognise(self, jpeg: bytes) -> tuple[tuple[Face, ...], dict[str, float], Decoded]:
         began = self._clock.monotonic()
         decoded = _decode(jpeg, self._limits)
         decoding = (self._clock.monotonic() - began) * 1000
@@ -148,7 +180,7 @@ class RecognizerService(Service):
         began = self._clock.monotonic()
         faces = tuple(self._face(face.enlarged(decoded.reduction)) for face in seen)
         matching = (self._clock.monotonic() - began) * 1000
-        return faces, {"decode": decoding, **timings, "match": matching}
+        return faces, {"decode": decoding, **timings, "match": matching}, decoded
 
     def _face(self, seen: SeenFace) -> Face:
         gallery = self._gallery or Gallery.empty()
@@ -171,7 +203,7 @@ class RecognizerService(Service):
         if inbound.packet.response_topic is None:
             raise Refused(Refusal.NO_REPLY_TOPIC, "an embed request names the topic for its reply")
         try:
-            seen = await self._at_work(self._see, inbound.message.jpeg)
+            seen = await self._at_work(partial(self._see, inbound.message.jpeg))
         except Refused as refused:
             error = ErrorCode.TOO_LARGE if refused.reason is Refusal.TOO_LARGE else ErrorCode.NOT_A_PICTURE
             return inbound.reply(self._embedded((), error))
@@ -246,6 +278,15 @@ def _decode(jpeg: bytes, limits: Limits) -> Decoded:
         return decode(jpeg, limits)
     except Undecodable as error:
         raise Refused(Refusal(error.reason.value), str(error)) from None
+
+
+def _confidence(face: Face) -> float:
+    return face.confidence
+
+
+def _cut_out(image: Image, crop: Crop) -> bytes:
+    part = imaging.crop(image, crop.left, crop.upper, crop.right, crop.lower)
+    return imaging.encode_jpeg(imaging.resize(part, crop.size))
 
 
 def _template(text: str) -> Template:

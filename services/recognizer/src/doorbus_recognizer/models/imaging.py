@@ -47,6 +47,11 @@ def encode_jpeg(image: Image, quality: int = 90) -> bytes:
     return encoded.tobytes()
 
 
+def crop(image: Image, left: int, upper: int, right: int, lower: int) -> Image:
+    """The part of a picture between these edges, in whole pixels."""
+    return image[upper:lower, left:right]
+
+
 def warp(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     """The part of a picture that an affine matrix takes to the target; black where there is no picture.
 
