@@ -16,7 +16,7 @@ async def test_the_door_opens_for_other_pictures_of_the_enrolled_person(door: Do
     assert (decision.person, decision.trigger, decision.reason) == ("obama", Trigger.FACE, Reason.MATCHED)
     assert decision.confidence is not None
     assert decision.confidence > 0.9
-    assert len(decision.frame_ids) == 2
+    assert 2 <= len(decision.frame_ids) <= 3  # of 3, two must agree
     assert not door.energised
 
 
