@@ -1,8 +1,6 @@
 """`doorbus metrics`."""
 
-import asyncio
 import re
-import signal
 import time
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,11 +10,9 @@ import typer
 from doorbus import channels
 from doorbus.cli.common import Access, As, Status, err, line, out
 from doorbus.cli.exposition import serving
+from doorbus.cli.following import until_told
 from doorbus.cli.instances import Instances
-from doorbus.client import Client, connect
-from doorbus.wire import ConnectionLost
-
-_RETRY_SECONDS = 2.0
+from doorbus.client import Client
 
 
 def address(value: str) -> str:
@@ -39,12 +35,10 @@ def metrics(
     try:
         with serving(host.strip("[]"), int(port), exporter.look) as bound:
             out.print(line(f"metrics on http://{host or '*'}:{bound}/metrics"), markup=False)
-            status = asyncio.run(_run(Access.of(role), exporter))
+            status = until_told(Access.of(role), "doorbus-metrics", exporter.follow, exporter.lost)
     except OSError as error:
         err.print(line((f"--listen {listen}: {error.strerror}; choose another address", "red")))
         status = Status.NO_ANSWER
-    except KeyboardInterrupt:
-        status = Status.OK
     raise typer.Exit(status)
 
 
@@ -70,27 +64,6 @@ class Exporter:
         finally:
             self._instances = None
 
-
-async def _run(access: Access, exporter: Exporter) -> int:
-    """Follow health for ever, but give up when the broker was never there."""
-    following = asyncio.create_task(_follow(access, exporter))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, following.cancel)
-    try:
-        return await following
-    except asyncio.CancelledError:
-        return Status.OK
-
-
-async def _follow(access: Access, exporter: Exporter) -> int:
-    been_there = False
-    while True:
-        try:
-            async with connect(access.transport(), root=access.settings.root, name="doorbus-metrics") as client:
-                been_there = True
-                await exporter.follow(client)
-        except ConnectionLost as lost:
-            why = await access.why_not(lost)
+    def lost(self, why: str) -> None:
+        """The broker is away."""
         err.print(line((why, "red")))
-        if not been_there:
-            return Status.NO_ANSWER
-        await asyncio.sleep(_RETRY_SECONDS)

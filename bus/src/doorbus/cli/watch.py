@@ -1,6 +1,5 @@
 """`doorbus watch`."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,12 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
-from doorbus.cli.common import Access, As, Status, err, line, out
+from doorbus.cli.common import Access, As, out
+from doorbus.cli.following import until_told
 from doorbus.cli.scene import CHANNELS, Scene, fold, is_news, render, sentence
-from doorbus.client import Client, Event, connect
-from doorbus.wire import ConnectionLost
-
-_RETRY_SECONDS = 2.0
+from doorbus.client import Client, Event
 
 
 def watch(
@@ -22,10 +19,13 @@ def watch(
     role: As = None,
 ) -> None:
     """Show doors, decisions, recognitions and services as they happen, until Ctrl-C."""
-    try:
-        status = asyncio.run(_watch(Access.of(role), plain=plain or not out.is_terminal))
-    except KeyboardInterrupt:
-        status = Status.OK
+    access = Access.of(role)
+    if plain or not out.is_terminal:
+        status = _until_told(access, Watcher(lambda text: out.print(text, markup=False)))
+    else:
+        watcher = Watcher()
+        with Live(get_renderable=lambda: render(watcher.scene, datetime.now(UTC)), console=out, refresh_per_second=4):
+            status = _until_told(access, watcher)
     raise typer.Exit(status)
 
 
@@ -55,28 +55,5 @@ class Watcher:
             self._tell(why)
 
 
-async def _watch(access: Access, *, plain: bool) -> int:
-    if plain:
-        return await _follow(access, Watcher(lambda text: out.print(text, markup=False)))
-    watcher = Watcher()
-    with Live(get_renderable=lambda: render(watcher.scene, datetime.now(UTC)), console=out, refresh_per_second=4):
-        return await _follow(access, watcher)
-
-
-async def _follow(access: Access, watcher: Watcher) -> int:
-    """Watch for ever, but give up when the broker was never there."""
-    been_there = False
-    while True:
-        try:
-            async with connect(access.transport(), root=access.settings.root, name="doorbus-watch") as client:
-                been_there = True
-                await watcher.follow(client)
-        except ConnectionLost as lost:
-            why = await access.why_not(lost)
-        except OSError as error:
-            why = f"DOORBUS_BROKER__TLS_*: {error}"
-        if not been_there:
-            err.print(line((why, "red")))
-            return Status.NO_ANSWER
-        watcher.lost(why)
-        await asyncio.sleep(_RETRY_SECONDS)
+def _until_told(access: Access, watcher: Watcher) -> int:
+    return until_told(access, "doorbus-watch", watcher.follow, watcher.lost)
