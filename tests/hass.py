@@ -27,6 +27,8 @@ ACTUATOR = {
     "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
 }
 CAPTURE = {"DOORBUS_CAPTURE__SOURCE": "none"}
+# What Home Assistant says when a broker goes away, and must say.
+BROKER_GONE = ("Disconnected from MQTT server", "Failed to connect to MQTT server", "The connection was lost")
 
 
 class Hass:
@@ -37,6 +39,7 @@ class Hass:
         self._program = program
         self._port = free_port()
         self._process: Process | None = None
+        self._heard = 0
         self._folder_made(broker, configuration)
 
     # Its life.
@@ -73,10 +76,12 @@ class Hass:
         return (self.folder / "hass.log").read_text(errors="replace")
 
     def complaints(self) -> list[str]:
-        """Its own warnings and errors about MQTT, devices, entities and automations."""
-        parts = ("mqtt", "automation", "blueprint", "script", "camera", "lock", "event", "text", "button", "image")
-        about = ("[homeassistant.helpers", *(f"[homeassistant.components.{part}" for part in parts))
-        grave = [line for line in self.log().splitlines() if " WARNING " in line or " ERROR " in line]
+        """What it has warned of since this was asked last: integrations, entities, templates, deprecations."""
+        log = self.log()
+        new = log[self._heard : log.rfind("\n") + 1]
+        self._heard += len(new)
+        about = ("[homeassistant.components.", "[homeassistant.helpers.", "[homeassistant.util.")
+        grave = [line for line in new.splitlines() if " WARNING " in line or " ERROR " in line]
         return [line for line in grave if any(name in line for name in about)]
 
     # Its API.

@@ -77,6 +77,11 @@ async def _last_words(process: Process) -> str:
             {"DOORBUS_BROKER__TLS": "true", "DOORBUS_BROKER__TLS_CA": "/missing.crt"},
             "DOORBUS_BROKER__TLS_CA=/missing.crt: No such file or directory; it must hold PEM certificates",
         ),
+        (
+            Role.CAPTURE,
+            {"DOORBUS_CAPTURE__SOURCE": "webhook:8090"},
+            "DOORBUS_CAPTURE__WEBHOOK_TOKEN: Value error, a webhook asks for a secret; make one with: openssl rand",
+        ),
         (Role.ENROLLER, {"DOORBUS_SITE_KEY_FILE": "/"}, "DOORBUS_SITE_KEY_FILE=/: Is a directory"),
         (Role.RECOGNIZER, {"DOORBUS_RECOGNIZER__WEIGHTS": "/nothing"}, "/nothing/fr_liveness.onnx: missing; fetch it"),
         (Role.ACTUATOR, {"DOORBUS_ACTUATOR__THRESHOLD": "7"}, "DOORBUS_ACTUATOR__THRESHOLD=7: "),
@@ -113,6 +118,28 @@ async def test_a_duplicate_instance_ends_and_the_one_at_work_does_not_notice(bro
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as late:
         assert (await late.expect(channels.HEALTH, instance="twin")).message.state is State.ONLINE
     assert await first.stop() == 0
+
+
+async def test_a_port_of_the_webhook_that_is_taken_is_named_and_no_health_says_online(
+    broker: Broker, start: Start
+) -> None:
+    port = free_port()
+    webhook = {
+        "DOORBUS_CAPTURE__SOURCE": f"webhook:{port}",
+        "DOORBUS_CAPTURE__WEBHOOK_TOKEN": "5f1c-a_secret.for~tests",
+    }
+    async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
+        first = await start(Role.CAPTURE, webhook, "hook-1")
+        async with asyncio.timeout(20):
+            while (await viewer.expect(channels.HEALTH, instance="hook-1")).message.state is not State.ONLINE:
+                pass
+        second = await start(Role.CAPTURE, webhook, "hook-2")
+
+        words = await _last_words(second)
+
+    assert words.startswith(f"DOORBUS_CAPTURE__SOURCE=webhook:{port}: Address already in use; give an address of this")
+    assert "broker_connected" not in second.log()
+    first.check_alive()
 
 
 async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -111,6 +111,14 @@ def test_an_image_has_the_versions_that_the_workspace_is_tested_with(service: st
     assert {pin for file in files for pin in pins(file)} - tested == set()
 
 
+def test_what_is_taken_out_of_a_services_image_is_what_no_service_may_import() -> None:
+    (line,) = re.findall(r"rm -rf (.+)", (REPOSITORY / "scripts/image/code").read_text())
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (forbidden,) = [one["forbidden_modules"] for one in contracts if "service's image" in one["name"]]
+
+    assert {f"doorbus.{name.removesuffix('.py')}" for name in line.split()} == set(forbidden)
+
+
 def test_the_actuators_image_can_drive_the_pins_of_a_raspberry_pi() -> None:
     project = tomllib.loads((REPOSITORY / "services/actuator/pyproject.toml").read_text())["project"]
     pinned = (REPOSITORY / "services/actuator/requirements.txt").read_text().lower()

@@ -154,8 +154,16 @@ class Site:
 
     async def until_listened_to(self, *, camera: str = "porch", listened_to: bool = True) -> None:
         """Wait until the enroller listens to a camera, or no longer does."""
+        await self._until(lambda: self.listened_to(camera) is listened_to)
+
+    async def until_pictures_are_embedded(self) -> None:
+        """Wait until a recognizer listens to requests."""
+        topic = channels.EMBED_REQUEST.topic(DEFAULT_ROOT)
+        await self._until(lambda: any(one.endswith(topic) for one in self.bus.topics()))
+
+    async def _until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
-            while self.listened_to(camera) is not listened_to:  # noqa: ASYNC110  # subscriptions have no event
+            while not true():  # noqa: ASYNC110  # subscriptions have no event
                 await asyncio.sleep(0.001)
 
     def show(self, jpeg: bytes, camera: str = "porch", **packet: Any) -> None:
@@ -871,5 +879,6 @@ async def test_a_camera_is_listened_to_again_after_a_reconnect(site: Site) -> No
     site.bus.start()
     await site.listen()
     await site.until_listened_to()
+    await site.until_pictures_are_embedded()
     site.show(ALICE)
     assert (await site.result("alice")).status is Status.OK

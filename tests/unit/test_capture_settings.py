@@ -3,10 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from doorbus_capture.settings import Capture
+from doorbus.settings import load
+from doorbus_capture.posting import Listening
+from doorbus_capture.settings import Capture, CaptureSettings
 from doorbus_capture.sources.address import Kind, parse
+
+TOKEN = "5f1c-a_secret.for~tests"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,8 @@ from doorbus_capture.sources.address import Kind, parse
         ("snapshot+http://cam/cgi-bin/snapshot.cgi", Kind.SNAPSHOT),
         ("rtsp://cam/picture.jpg", Kind.STREAM),
         ("http://[::1]:8080/stream", Kind.STREAM),
+        ("webhook:8090", Kind.WEBHOOK),
+        ("mqtt:frigate/porch/person/snapshot", Kind.MQTT),
     ],
 )
 def test_the_kind_of_camera_is_told_by_its_address(text: str, kind: Kind) -> None:
@@ -33,7 +39,12 @@ def test_the_kind_of_camera_is_told_by_its_address(text: str, kind: Kind) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "ftp://cam/x", "snapshot+rtsp://cam/", "http://", "rtsp://cam:99999/", "a\0b"]
+    "text",
+    [
+        *("", "  ", "ftp://cam/x", "snapshot+rtsp://cam/", "http://", "rtsp://cam:99999/", "a\0b"),
+        *("webhook:", "webhook:0", "webhook:65536", "webhook:door", "webhook::8090", "webhook:8090/", "webhook: 8090"),
+        *("webhook:localhost:8090", "webhook:::1:8090", "webhook:[::1:8090", "webhook:1.2.3:8090", "webhook:\u0663"),
+    ],
 )
 def test_what_is_no_camera_is_refused_before_the_service_starts(text: str) -> None:
     with pytest.raises(ValidationError, match="source"):
@@ -63,6 +74,50 @@ def test_no_password_whatever_its_characters_is_shown(password: str) -> None:
     except ValueError as error:
         told = str(error)
     assert password not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "listen"),
+    [
+        ("webhook:8090", ("127.0.0.1", 8090)),
+        ("webhook:0.0.0.0:8090", ("0.0.0.0", 8090)),
+        ("webhook:[::1]:65535", ("::1", 65535)),
+        (" webhook:192.168.1.7:1 ", ("192.168.1.7", 1)),
+    ],
+)
+def test_a_webhook_listens_where_it_is_told_and_else_on_this_machine_only(text: str, listen: tuple[str, int]) -> None:
+    assert parse(text).listen == listen
+    assert parse(text).shown == text.strip()
+
+
+def test_a_webhook_needs_a_token_and_nothing_else_does() -> None:
+    with pytest.raises(ValidationError, match="webhook_token"):
+        Capture(source="webhook:8090")
+    assert Capture(source="none").listening is None
+    assert Capture(source="none", webhook_token=SecretStr(TOKEN)).listening is None
+    listening = Capture(source="webhook:8090", webhook_token=SecretStr(TOKEN), timeout_seconds=3).listening
+    assert listening == Listening("127.0.0.1", 8090, TOKEN, 3.0)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"DOORBUS_CAPTURE__SOURCE": "webhook:8090", "DOORBUS_CAPTURE__WEBHOOK_TOKEN": "hunter2"},
+        {"DOORBUS_CAPTURE__SOURCE": "webhook:8090/hunter2"},
+        {"DOORBUS_CAPTURE__SOURCE": "webhook:8090", "DOORBUS_CAPTURE__WEBHOK_TOKEN": "hunter2"},
+    ],
+)
+def test_a_mistake_about_the_webhook_is_told_without_its_token(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as end:
+        load(CaptureSettings, [])
+    told = capsys.readouterr().err
+    assert end.value.code == 2
+    assert told.startswith("DOORBUS_CAPTURE__")
+    assert "hunter2" not in told
 
 
 def test_the_settings_do_not_show_the_password_when_printed() -> None:

@@ -37,6 +37,8 @@ from doorbus.messages import (
 from doorbus.service import (
     REMEMBERED_SECONDS,
     Inbound,
+    Inlet,
+    Intake,
     Outbound,
     Producer,
     Runner,
@@ -582,6 +584,67 @@ async def test_a_command_that_was_held_for_a_moment_works() -> None:
     service = await _stood_still(6.9, "held")
 
     assert [command.by for command in service.commands] == ["held", "later"]
+
+
+class WithInlet(Notary):
+    """Gets what `comes`, and what is refused at its door, another way than over the broker."""
+
+    def __init__(self, comes: Sequence[Packet | Refused] = (), trouble: Exception | None = None) -> None:
+        super().__init__()
+        self.comes = comes
+        self.inlets_trouble = trouble
+        self.history_of_inlet: list[str] = []
+
+    def inlets(self) -> Sequence[Inlet]:
+        return (self._take,)
+
+    async def _take(self, intake: Intake) -> None:
+        if self.inlets_trouble is not None:
+            raise self.inlets_trouble
+        for one in self.comes:
+            if isinstance(one, Packet):
+                intake.deliver(one)
+            else:
+                intake.refuse(Packet(FRAME), one)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.history_of_inlet.append("cancelled")
+
+
+async def test_what_comes_another_way_than_over_the_broker_goes_the_way_of_all_packets() -> None:
+    frames = [Packet(FRAME, JPEG + bytes([number])) for number in range(3)]
+    service, bus = WithInlet([*frames, Packet(SET, b"unlock"), Packet(SET, b"LOCK"), Packet("elsewhere")]), MemoryBus()
+    service.look.set()
+
+    async with _at_work(service, bus) as client:
+        await _confirmed(client)
+        health = await _health(bus, lambda one: sum(one.refused.values()) == 2)
+
+    assert service.frames == [frames[-1].payload]
+    assert [command.action for command in service.commands] == [Action.LOCK, Action.UNLOCK]
+    assert health.refused == {"lock_command.unknown_word": 1, "none.unexpected": 1}
+    assert service.history_of_inlet == ["cancelled"]
+
+
+async def test_what_is_turned_away_before_it_is_a_packet_is_counted_like_one() -> None:
+    service, bus = WithInlet([Refused(Refusal.UNAUTHORIZED, "no token")] * 2), MemoryBus()
+
+    with capture_logs() as logs:
+        async with _at_work(service, bus):
+            health = await _health(bus, lambda one: bool(one.refused))
+
+    assert health.refused == {"frame.unauthorized": 2}
+    assert [entry["detail"] for entry in logs if entry["event"] == "refused"] == ["no token"]
+
+
+async def test_an_inlet_that_cannot_work_ends_the_service_with_its_sentence() -> None:
+    service, bus = WithInlet(trouble=SetupError("SOURCE=9: in use")), MemoryBus()
+
+    with pytest.raises(SetupError, match="SOURCE=9: in use"):
+        await _runner(service, bus).run(asyncio.Event())
+
+    assert service.history == ["start", "stop"]
 
 
 async def test_a_source_that_comes_to_its_end_does_not_end_the_service() -> None:

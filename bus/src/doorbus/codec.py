@@ -47,6 +47,8 @@ class Refusal(StrEnum):
     """Nobody asked for this reply, or the service reads no such topic."""
     UNSEALED = "unsealed"
     """Not sealed with this site's key."""
+    UNAUTHORIZED = "unauthorized"
+    """Came another way than over the broker, and without the secret that this way asks for."""
 
 
 class Refused(Exception):  # noqa: N818  # an outcome that is counted, not an error of the program

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from doorbus.channels import Channel, Retain
+from doorbus.codec import Refused
 from doorbus.wire import Filter, Packet
 
 M = TypeVar("M")
@@ -60,6 +61,19 @@ def reply_to(root: str, channel: Channel[Any], packet: Packet, message: object) 
         return ()
     ids = channel.reply.ids(root, packet.response_topic)
     return () if ids is None else (Outbound(channel.reply, message, ids, correlation=packet.correlation),)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Where a service puts what reaches it another way than over the broker, such as by HTTP.
+
+    It is treated as if it had come over the broker: the subscription whose channel covers the packet's topic handles
+    it, by the same rules and counts. Topics of the broker itself are none of these.
+    """
+
+    deliver: Callable[[Packet], None]
+    refuse: Callable[[Packet, Refused], None]
+    """Counts a packet that was turned away before it could be delivered."""
 
 
 @dataclass(frozen=True)

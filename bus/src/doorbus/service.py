@@ -5,7 +5,7 @@ import secrets
 import signal
 import sys
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
@@ -18,7 +18,7 @@ from doorbus.channels import Channel, Retain, Role
 from doorbus.clock import Clock, SystemClock
 from doorbus.codec import Arrival, Refusal, Refused
 from doorbus.echo import Echo
-from doorbus.exchange import Inbound, Outbound, Subscription, reply_to
+from doorbus.exchange import Inbound, Intake, Outbound, Subscription, reply_to
 from doorbus.heartbeat import BEAT_SECONDS, Heartbeat, Status
 from doorbus.homeassistant import Device, Site
 from doorbus.inbox import Delivery, Inbox
@@ -29,7 +29,7 @@ from doorbus.session import NeverConnected, Session
 from doorbus.settings import ServiceSettings
 from doorbus.wire import Filter, Packet, Transport
 
-__all__ = ["Inbound", "Outbound", "Producer", "Service", "Subscription", "reply_to", "run"]
+__all__ = ["Inbound", "Inlet", "Intake", "Outbound", "Producer", "Service", "Subscription", "reply_to", "run"]
 
 _log = structlog.get_logger("doorbus.service")
 
@@ -42,6 +42,7 @@ nothing behind for ever."""
 _NO_RETAINED = frozenset({Retain.REFUSED, Retain.REPLAY_REFUSED})
 
 Producer = Callable[[], AsyncIterator[Outbound]]
+Inlet = Callable[[Intake], Coroutine[Any, Any, None]]
 
 
 class Service:
@@ -72,6 +73,13 @@ class Service:
 
     def producers(self) -> Sequence[Producer]:
         """Sources of messages that no message asks for, such as a camera; cancelled at the end."""
+        return ()
+
+    def inlets(self) -> Sequence[Inlet]:
+        """Ways by which packets come besides the broker: each is given where to put them, and runs until cancelled.
+
+        One that cannot work as it was set up raises `SetupError`.
+        """
         return ()
 
     def device(self, site: Site) -> Device | None:  # noqa: ARG002  # for those who override it
@@ -155,8 +163,9 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self._root = settings.root
-        device = service.device(Site(settings.root, service.role, settings.instance))
-        self._announcer = None if device is None else Announcer(settings.homeassistant, device)
+        told = settings.homeassistant
+        device = service.device(Site(settings.root, service.role, settings.instance, told.portraits))
+        self._announcer = None if device is None else Announcer(told, device)
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
         self._on_demand = any(s.on_demand is not None for s in self._subscriptions)
@@ -192,6 +201,8 @@ class Runner:
             await self._service.start()
             loops = [self._session.run(), self._report(), *(self._handle_all() for _ in range(self._service.lanes))]
             loops += [self._produce(producer) for producer in self._service.producers()]
+            intake = Intake(self._inbox.put, self._refuse_at_inlet)
+            loops += [inlet(intake) for inlet in self._service.inlets()]
             tasks = [asyncio.create_task(loop) for loop in loops]
             waiting = asyncio.create_task(_told(stop))
             ends: list[asyncio.Future[None]] = [waiting, self._yielded, *tasks]
@@ -257,6 +268,10 @@ class Runner:
             self._refusals.add(channel.name, packet, refused)
             ids = channel.ids(self._root, packet.topic) or {}
             self._send(self._service.refused(channel, ids, packet, refused))
+
+    def _refuse_at_inlet(self, packet: Packet, refused: Refused) -> None:
+        subscription = self._subscription(packet)
+        self._refusals.add("none" if subscription is None else subscription.channel.name, packet, refused)
 
     def _overhear(self, packet: Packet) -> None:
         """Health under our own name: see `doorbus.presence`."""

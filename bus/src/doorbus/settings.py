@@ -232,6 +232,7 @@ def _sentence(mistake: ErrorDetails) -> str:
     if mistake["type"] == "extra_forbidden":  # its value may be a secret whose name was mistyped
         return f"{name}: there is no such setting; --help lists them"
     value = f"={mistake['input']}"
-    if any(word in name for word in ("PASSWORD", "SECRET", "KEY")) or "@" in value:  # a URL with a password
+    secret = any(word in name for word in ("PASSWORD", "SECRET", "KEY", "TOKEN"))
+    if secret or name.endswith("__SOURCE") or "@" in value:  # an address may hold a password or a token
         value = ""
     return f"{name}{value}: {mistake['msg']}"

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG, Role
-
-_LONGEST = 512
+from doorbus.channels import CHANNELS, SLUG, Role
+from doorbus.foreign import why_not_foreign
 
 IDS = frozenset({"door", "camera", "instance"})
 """What a named user's rights can be narrowed to."""
@@ -58,25 +57,6 @@ def named(name: str, role: Role | None, ids: Mapping[str, str], topics: Iterable
     if name in {one.value for one in Role}:
         raise UserError(f"{name}: this is the name of a role; choose another, such as {role or 'my'}-{name}")
     return User(name, role, ids, tuple(topics))
-
-
-def why_not_foreign(topic: str, root: str = DEFAULT_ROOT, homeassistant: str = HOMEASSISTANT_PREFIX) -> str | None:
-    """Why `topic` cannot be another program's: what begins with a wildcard, or as ours do, may cover what is ours.
-
-    None when it can.
-    """
-    first, *_ = levels = topic.split("/")
-    if not topic or len(topic.encode()) > _LONGEST or any(sign in topic for sign in "\0\n\r"):
-        return "is no topic"
-    if (
-        first in {"", "+", "#"}
-        or first.startswith("$")
-        or first in {one.partition("/")[0] for one in (root, homeassistant)}
-    ):
-        return "must begin with a name of another program, such as frigate/"
-    if any(set(level) & {"+", "#"} and len(level) > 1 for level in levels) or "#" in levels[:-1]:
-        return "is no filter: + and # stand for whole levels, # for the last"
-    return None
 
 
 def everybody(extra: Iterable[User] = ()) -> tuple[User, ...]:

@@ -1,4 +1,4 @@
-"""Another program's topic as a source: its JPEGs become frames. Pure."""
+"""Another program's pictures as a source: its JPEGs become frames. Pure."""
 
 from dataclasses import dataclass
 
@@ -22,6 +22,10 @@ class ForeignTopic(Channel[Frame]):
     def covers(self, root: str, topic: str) -> bool:  # noqa: ARG002
         """Whether it is this topic."""
         return topic == self.template
+
+
+WEBHOOK = "webhook"
+"""What stands for a topic where pictures come by HTTP."""
 
 
 def foreign(topic: str) -> Channel[Frame]:

@@ -1,19 +1,20 @@
 """The capture service: pictures in, frames out."""
 
 import asyncio
+import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Any, ClassVar
 
 import structlog
 
 from doorbus import homeassistant
-from doorbus.channels import FRAME, Role
+from doorbus.channels import FRAME, Channel, Role
 from doorbus.clock import Clock
 from doorbus.codec import Refusal, Refused
 from doorbus.messages import Frame
-from doorbus.service import Inbound, Outbound, Producer, Service, Subscription
+from doorbus.service import Inbound, Inlet, Intake, Outbound, Producer, Service, SetupError, Subscription
 from doorbus_capture import bridge, imaging, sampling
 from doorbus_capture.picture import fitted
 from doorbus_capture.reader import Reader
@@ -21,6 +22,7 @@ from doorbus_capture.settings import Capture
 from doorbus_capture.sources.address import Kind
 from doorbus_capture.sources.source import Shot
 from doorbus_capture.stillness import Stillness
+from doorbus_capture.webhook import Webhook
 
 _log = structlog.get_logger("doorbus.capture")
 
@@ -31,17 +33,16 @@ _FPS_SECONDS = 5.0
 class CaptureService(Service):
     """Sends what one camera sees, as far as it is worth sending.
 
-    `reader` is None when there is nothing to read: the camera is `none`, or another program's topic. `run` tells this
-    run's frame ids from those of every other run. With `portraits` Home Assistant is told where recognizers send those.
+    `reader` is None when there is nothing to read: the camera is `none`, or others send their pictures, on a topic of
+    theirs or to the `webhook`. `run` tells this run's frame ids from those of every other run.
     """
 
     role: ClassVar[Role] = Role.CAPTURE
 
     def __init__(
-        self, settings: Capture, reader: Reader | None, clock: Clock, run: str, *, portraits: bool = False
+        self, settings: Capture, reader: Reader | None, clock: Clock, run: str, webhook: Webhook | None = None
     ) -> None:
         self._settings = settings
-        self._portraits = portraits
         self._reader = reader
         self._clock = clock
         self._run = run
@@ -49,7 +50,8 @@ class CaptureService(Service):
         self._view = settings.view
         self._rules = settings.rules
         self._ids = {"door": settings.door, "camera": settings.camera}
-        self._bridge = bridge.foreign(self._address.topic) if self._address.kind is Kind.MQTT else None
+        self._webhook = webhook
+        self._bridge = self._foreign()
         self._began_at = clock.monotonic()
         self._gate = sampling.State()
         self._stillness = Stillness()
@@ -60,11 +62,19 @@ class CaptureService(Service):
 
     def device(self, site: homeassistant.Site) -> homeassistant.Device:
         """The camera, as a part of its door."""
-        return homeassistant.camera(site, self._settings.door, self._settings.camera, portraits=self._portraits)
+        return homeassistant.camera(site, self._settings.door, self._settings.camera)
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """Another program's pictures, if they are the camera."""
-        return () if self._bridge is None else (Subscription(self._bridge, self._on_foreign, newest_only=True),)
+        if self._bridge is None:
+            return ()
+        # The broker has nothing to do with what comes to the webhook.
+        wanted = tuple if self._webhook is not None else None
+        return (Subscription(self._bridge, self._on_foreign, newest_only=True, on_demand=wanted),)
+
+    def inlets(self) -> Sequence[Inlet]:
+        """The webhook, if pictures come to it."""
+        return () if self._webhook is None else (self._posted,)
 
     def producers(self) -> Sequence[Producer]:
         """The camera, if there is one."""
@@ -96,8 +106,16 @@ class CaptureService(Service):
         """Whether a thread still hangs in the camera's driver."""
         return self._reader is not None and self._reader.hung > 0
 
+    async def start(self) -> None:
+        """Have the webhook's port, if there is one, before anybody is told that this works."""
+        if self._webhook is not None:
+            with self._having_the_port():
+                await self._webhook.open()
+
     async def stop(self) -> Sequence[Outbound]:
-        """Let go of the camera."""
+        """Let go of the camera, or of the webhook's port."""
+        if self._webhook is not None:
+            await self._webhook.close()
         if self._reader is not None:
             await self._reader.close()
         return ()
@@ -130,6 +148,21 @@ class CaptureService(Service):
             return ()
         return (Outbound(FRAME, self._frame(shot, jpeg, dict(inbound.packet.user).get("frame_id")), self._ids),)
 
+    async def _posted(self, intake: Intake) -> None:
+        if self._webhook is not None:
+            with self._having_the_port():
+                await self._webhook.run(intake)
+
+    @contextmanager
+    def _having_the_port(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SetupError(
+                f"DOORBUS_CAPTURE__SOURCE={self._address.shown}: {os.strerror(error.errno or 0)}; "
+                "give an address of this machine and a port above 1023 that no other program has"
+            ) from None
+
     def _look(self, shot: Shot) -> bytes | None:
         """The JPEG of a picture that is worth sending. Takes milliseconds, so it runs beside the event loop."""
         if self._address.kind.live:
@@ -157,11 +190,22 @@ class CaptureService(Service):
         return frame
 
     def _never_heard(self) -> str | None:
-        """A topic that was never heard; one that falls silent later may have nothing to say."""
+        """A topic or webhook never heard from; one that falls silent later may have nothing to say."""
         waited = self._clock.monotonic() - self._began_at
         if self._bridge is None or self._last_at is not None or waited < self._settings.timeout_seconds:
             return None
+        if self._webhook is not None:
+            return "no picture yet; can the camera reach it, and does it send the token?"
         return "no picture yet; is it sent, not only kept by the broker, and may this user read it?"
+
+    def _foreign(self) -> Channel[Frame] | None:
+        match self._address.kind:
+            case Kind.MQTT:
+                return bridge.foreign(self._address.topic)
+            case Kind.WEBHOOK:
+                return bridge.foreign(bridge.WEBHOOK)
+            case _:
+                return None
 
     def _frozen(self) -> str | None:
         limit = self._settings.frozen_seconds

@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from doorbus.messages import Slug
 from doorbus.settings import Section, ServiceSettings
+from doorbus_capture import posting
 from doorbus_capture.picture import QUARTER, Region, View
 from doorbus_capture.reader import Patience
 from doorbus_capture.sampling import Rules
-from doorbus_capture.sources.address import Address, parse
+from doorbus_capture.sources.address import Address, Kind, parse
 from doorbus_capture.sources.factory import Options
+
+_HOW_TO_MAKE_ONE = "openssl rand -hex 24"
 
 
 class Capture(Section):
@@ -21,8 +24,13 @@ class Capture(Section):
         default="sample",
         repr=False,
         description="`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...), a "
-        "snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg) or another program's topic on the "
-        "broker (mqtt:TOPIC).",
+        "snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg), another program's topic on the "
+        "broker (mqtt:TOPIC), or a port that takes pictures by HTTP (webhook:PORT, webhook:ADDRESS:PORT).",
+    )
+    webhook_token: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="Secret of those who send pictures to the webhook: 16 to 256 letters, digits and . _ ~ -",
     )
     door: Slug = Field(default="front", description="Id of the door.")
     camera: Slug = Field(default="porch", description="Id of the camera at that door.")
@@ -63,7 +71,11 @@ class Capture(Section):
         default=None, ge=1, description="Height to ask of a device, in pixels; its own choice when not given."
     )
     timeout_seconds: float = Field(
-        default=10.0, gt=0, le=600, description="A source without a picture for so many seconds is opened again."
+        default=10.0,
+        gt=0,
+        le=600,
+        description="A source without a picture for so many seconds is opened again, and who takes "
+        "longer to send one to the webhook is cut off.",
     )
     frozen_seconds: float = Field(
         default=60.0,
@@ -81,6 +93,16 @@ class Capture(Section):
         parse(text)
         return text
 
+    @field_validator("webhook_token")
+    @classmethod
+    def _webhook_has_a_token(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        listens = parse(info.data.get("source", Kind.NONE)).kind is Kind.WEBHOOK
+        if listens and token is None:
+            raise ValueError(f"a webhook asks for a secret; make one with: {_HOW_TO_MAKE_ONE}")
+        if token is not None and not posting.good_token(token.get_secret_value()):
+            raise ValueError(f"give 16 to 256 letters, digits and . _ ~ - such as: {_HOW_TO_MAKE_ONE}")
+        return token
+
     @field_validator("crop")
     @classmethod
     def _crop_is_a_region(cls, text: str) -> str:
@@ -91,6 +113,14 @@ class Capture(Section):
     def address(self) -> Address:
         """Where the pictures come from."""
         return parse(self.source)
+
+    @property
+    def listening(self) -> posting.Listening | None:
+        """Where pictures come by HTTP, if they do."""
+        if self.address.kind is not Kind.WEBHOOK or self.webhook_token is None:
+            return None
+        host, port = self.address.listen
+        return posting.Listening(host, port, self.webhook_token.get_secret_value(), self.timeout_seconds)
 
     @property
     def view(self) -> View:

@@ -1,20 +1,25 @@
 """What DOORBUS_CAPTURE__SOURCE says: which kind of camera, and where. Pure."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from doorbus.users import why_not_foreign
+from doorbus.foreign import why_not_foreign
 
 SNAPSHOT_PREFIX = "snapshot+"
 MQTT_PREFIX = "mqtt:"
+WEBHOOK_PREFIX = "webhook:"
 _VIDEO_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "srt")
 _WEB_SCHEMES = ("http", "https")
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 _SECRET = re.compile(r"(?i)((?:user|login|pass|pwd|token|key|auth)[^=/]*=)[^/]*")
 _HIDDEN = r"\1..."
 _HIGHEST_PORT = 65535
+_LOOPBACK = "127.0.0.1"
+_LISTEN = re.compile(r"(?:([0-9.]+|\[[0-9A-Fa-f:.]+\]):)?([0-9]{1,5})")
 
 
 class Kind(StrEnum):
@@ -27,6 +32,8 @@ class Kind(StrEnum):
     SNAPSHOT = "snapshot"
     MQTT = "mqtt"
     """Another program's topic on our own broker."""
+    WEBHOOK = "webhook"
+    """Pictures that others send us by HTTP."""
     PATH = "path"
     """A file or a directory; which of them is looked up when it is opened."""
 
@@ -42,12 +49,18 @@ class Address:
 
     kind: Kind
     location: str = field(repr=False)
-    """Device number or path, URL, topic, or path; may hold credentials."""
+    """Device number or path, URL, topic, where to listen, or path; may hold credentials."""
 
     @property
     def topic(self) -> str:
         """The topic of an `mqtt` source."""
         return self.location.removeprefix(MQTT_PREFIX)
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        """Address and port of a `webhook` source; the loopback when it names no address."""
+        host, _, port = self.location.removeprefix(WEBHOOK_PREFIX).rpartition(":")
+        return host.strip("[]") or _LOOPBACK, int(port)
 
     @property
     def shown(self) -> str:
@@ -77,14 +90,17 @@ def parse(text: str) -> Address:
         raise ValueError(f"is no source; give one of {_KINDS}")
     if text.startswith(MQTT_PREFIX):
         return _topic(text)
+    if text.startswith(WEBHOOK_PREFIX):
+        return _webhook(text)
     if "://" not in text:
         return Address(Kind.PATH, text)
     return _url(text)
 
 
 _KINDS = (
-    "`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...), a topic (mqtt:TOPIC) "
-    "or a snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg)"
+    "`sample`, `none`, a device number, a file, a directory, a stream (rtsp://, http://...), a topic (mqtt:TOPIC), "
+    "a port for pictures by HTTP (webhook:PORT) or a snapshot URL (snapshot+http://..., or http:// and a name that "
+    "ends in .jpg)"
 )
 
 
@@ -96,6 +112,16 @@ def _topic(text: str) -> Address:
             f"{text}: give one topic of another program on our own broker, such as mqtt:frigate/porch/person/snapshot"
         )
     return address
+
+
+def _webhook(text: str) -> Address:
+    match = _LISTEN.fullmatch(text.removeprefix(WEBHOOK_PREFIX))
+    if match is not None and 0 < int(match[2]) <= _HIGHEST_PORT:
+        with suppress(ValueError):
+            ip_address((match[1] or _LOOPBACK).strip("[]"))
+            return Address(Kind.WEBHOOK, text)
+    # What was given is not repeated: somebody may have put the token there, as in the URL.
+    raise ValueError("give webhook:PORT or webhook:ADDRESS:PORT, such as webhook:8090, webhook:0.0.0.0:8090")
 
 
 def _url(text: str) -> Address:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from doorbus.clock import Clock
+from doorbus_capture import bridge
+from doorbus_capture.posting import Listening
 from doorbus_capture.sources.address import Address, Kind
 from doorbus_capture.sources.directory import DirectorySource, is_picture
 from doorbus_capture.sources.sample import SampleSource
 from doorbus_capture.sources.snapshot import SnapshotSource
 from doorbus_capture.sources.source import Source
 from doorbus_capture.sources.video import CameraSource, FileSource
+from doorbus_capture.webhook import Webhook
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,17 @@ class Options:
 def maker(address: Address, options: Options, clock: Clock) -> Callable[[], Source] | None:
     """What makes a new, unopened source of this address for each try.
 
-    None when there is nothing to read: pictures come from elsewhere (`none`), or over the bus (`mqtt`).
+    None when there is nothing to read: pictures come from elsewhere (`none`), over the bus (`mqtt`), or by HTTP
+    (`webhook`).
     """
-    if address.kind in {Kind.NONE, Kind.MQTT}:
+    if address.kind in {Kind.NONE, Kind.MQTT, Kind.WEBHOOK}:
         return None
     return lambda: _make(address, options, clock)
+
+
+def listener(listening: Listening | None, clock: Clock) -> Webhook | None:
+    """What takes pictures that come by HTTP; None when none do."""
+    return None if listening is None else Webhook(listening, bridge.WEBHOOK, clock)
 
 
 def _make(address: Address, options: Options, clock: Clock) -> Source:

@@ -1,0 +1,24 @@
+"""Topics of other programs on the same broker. Pure."""
+
+from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
+
+_LONGEST = 512
+
+
+def why_not_foreign(topic: str, root: str = DEFAULT_ROOT, homeassistant: str = HOMEASSISTANT_PREFIX) -> str | None:
+    """Why `topic` cannot be another program's: what begins with a wildcard, or as ours do, may cover what is ours.
+
+    None when it can.
+    """
+    first, *_ = levels = topic.split("/")
+    if not topic or len(topic.encode()) > _LONGEST or any(sign in topic for sign in "\0\n\r"):
+        return "is no topic"
+    if (
+        first in {"", "+", "#"}
+        or first.startswith("$")
+        or first in {one.partition("/")[0] for one in (root, homeassistant)}
+    ):
+        return "must begin with a name of another program, such as frigate/"
+    if any(set(level) & {"+", "#"} and len(level) > 1 for level in levels) or "#" in levels[:-1]:
+        return "is no filter: + and # stand for whole levels, # for the last"
+    return None
