@@ -27,6 +27,8 @@ ACTUATOR = {
     "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
 }
 CAPTURE = {"DOORBUS_CAPTURE__SOURCE": "none"}
+# What Home Assistant says when a broker goes away, and must say.
+BROKER_GONE = ("Disconnected from MQTT server", "Failed to connect to MQTT server", "The connection was lost")
 
 
 class Hass:

@@ -17,7 +17,7 @@ from doorbus.client import connect
 from doorbus.homeassistant import Style
 from doorbus.local import Stack
 from doorbus.messages import Outcome, Reason, Trigger
-from hass import ACTUATOR, CAPTURE, Hass, State
+from hass import ACTUATOR, BROKER_GONE, CAPTURE, Hass, State
 from support import Door, at_the_door
 
 pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
@@ -53,8 +53,6 @@ ENTITIES = {
 HEALING_SECONDS = 10
 # Home Assistant tries a broker that has gone after 1, 2, 4 and more seconds (2024.3), or every 10 s (2026.2).
 RECONNECTING_SECONDS = 12
-# What Home Assistant says when a broker goes away, and must say.
-BROKER_GONE = ("Disconnected from MQTT server", "Failed to connect to MQTT server", "The connection was lost")
 
 
 async def _unlocks_until(hass: Hass, **attributes: str) -> State:

@@ -27,7 +27,7 @@ LONG = "a" * 64
 def _devices(root: str = DEFAULT_ROOT, door: str = "front", camera: str = "porch") -> list[Device]:
     return [
         homeassistant.door(Site(root, Role.ACTUATOR, "pi"), door, codes=True),
-        homeassistant.camera(Site(root, Role.CAPTURE, "pi"), door, camera, portraits=True),
+        homeassistant.camera(Site(root, Role.CAPTURE, "pi", portraits=True), door, camera),
         homeassistant.people(Site(root, Role.ENROLLER, "pi")),
     ]
 
@@ -152,12 +152,11 @@ def test_nothing_is_said_of_whole_devices_to_a_home_assistant_that_does_not_know
 class _Camera(Service):
     role: ClassVar[Role] = Role.CAPTURE
 
-    def __init__(self, camera: str = "porch", *, portraits: bool = False) -> None:
+    def __init__(self, camera: str = "porch") -> None:
         self._camera = camera
-        self._portraits = portraits
 
     def device(self, site: Site) -> Device:
-        return homeassistant.camera(site, "front", self._camera, portraits=self._portraits)
+        return homeassistant.camera(site, "front", self._camera)
 
 
 def _settings(instance: str = "pi", **home_assistant: Any) -> ServiceSettings:
@@ -258,7 +257,7 @@ async def test_portraits_are_announced_only_where_they_are_on_and_taken_back_wit
     bus = MemoryBus()
     told = []
     for portraits in (False, True, False):
-        async with running(_Camera(portraits=portraits), bus, FakeClock(), _settings(style=style)):
+        async with running(_Camera(), bus, FakeClock(), _settings(style=style, portraits=portraits)):
             await _until_still(bus)
         told.append("door/front/portrait/porch" in json.dumps(_retained(bus)))
 

@@ -38,11 +38,12 @@ class Style(StrEnum):
 
 @dataclass(frozen=True)
 class Site:
-    """Who speaks: the service, its instance, and the root of its topics."""
+    """Who speaks: the service, its instance, and the root of its topics; and whether recognizers send portraits."""
 
     root: str
     service: Role
     instance: str
+    portraits: bool = False
 
     @property
     def id(self) -> str:
@@ -181,11 +182,11 @@ def door(site: Site, name: str, *, codes: bool) -> Device:
     return _door(site, name, name, (*(_seen(site, *one) for one in entities), *own, _recognizers(site)))
 
 
-def camera(site: Site, door_name: str, name: str, *, portraits: bool = False) -> Device:
+def camera(site: Site, door_name: str, name: str) -> Device:
     """A camera of a door: its frames as they are, and a way to enrol who stands there.
 
-    With `portraits` also the face that was recognised last. Recognizers send it, but there are many of them, and none
-    knows which cameras there are.
+    Where there are portraits, also the last one. Recognizers send them, but there are many of them, and none knows
+    which cameras there are.
     """
     frames = site.topic(channels.FRAME, door=door_name, camera=name)
     picture = {"name": _spoken(name), "icon": "mdi:cctv", "topic": frames}
@@ -200,12 +201,12 @@ def camera(site: Site, door_name: str, name: str, *, portraits: bool = False) ->
     image = _seen(site, "image", f"{key}_face", _word(f"last face at {name}"), face)
     entities = (
         _seen(site, "camera", key, _word(name), picture),
-        *((image,) if portraits else ()),
+        *((image,) if site.portraits else ()),
         *_newcomers(site, key, door_name, name),
         *_own(site, key, f"{_spoken(name)} capture"),
     )
     device = _door(site, door_name, f"{door_name}_{name}", entities)
-    return device if portraits else replace(device, without=((image.component, image.key),))
+    return device if site.portraits else replace(device, without=((image.component, image.key),))
 
 
 def people(site: Site) -> Device:

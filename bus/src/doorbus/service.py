@@ -163,8 +163,9 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self._root = settings.root
-        device = service.device(Site(settings.root, service.role, settings.instance))
-        self._announcer = None if device is None else Announcer(settings.homeassistant, device)
+        told = settings.homeassistant
+        device = service.device(Site(settings.root, service.role, settings.instance, told.portraits))
+        self._announcer = None if device is None else Announcer(told, device)
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
         self._on_demand = any(s.on_demand is not None for s in self._subscriptions)

@@ -18,8 +18,7 @@ def main() -> int:
     settings, clock = load(CaptureSettings), SystemClock()
     make = maker(settings.capture.address, settings.capture.options(settings.var), clock)
     reader = Reader(make, clock, settings.capture.patience) if make else None
-    webhook, portraits = listener(settings.capture.listening, clock), settings.homeassistant.portraits
-    service = CaptureService(settings.capture, reader, clock, token_hex(4), webhook, portraits=portraits)
+    service = CaptureService(settings.capture, reader, clock, token_hex(4), listener(settings.capture.listening, clock))
     status = run(service, settings)
     if service.hung:  # a thread that returns from the driver into an interpreter shutting down would crash it
         sys.stderr.flush()

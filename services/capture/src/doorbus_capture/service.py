@@ -34,24 +34,15 @@ class CaptureService(Service):
     """Sends what one camera sees, as far as it is worth sending.
 
     `reader` is None when there is nothing to read: the camera is `none`, or others send their pictures, on a topic of
-    theirs or to the `webhook`. `run` tells this run's frame ids from those of every other run. With `portraits` Home
-    Assistant is told where recognizers send those.
+    theirs or to the `webhook`. `run` tells this run's frame ids from those of every other run.
     """
 
     role: ClassVar[Role] = Role.CAPTURE
 
     def __init__(
-        self,
-        settings: Capture,
-        reader: Reader | None,
-        clock: Clock,
-        run: str,
-        webhook: Webhook | None = None,
-        *,
-        portraits: bool = False,
+        self, settings: Capture, reader: Reader | None, clock: Clock, run: str, webhook: Webhook | None = None
     ) -> None:
         self._settings = settings
-        self._portraits = portraits
         self._reader = reader
         self._clock = clock
         self._run = run
@@ -71,7 +62,7 @@ class CaptureService(Service):
 
     def device(self, site: homeassistant.Site) -> homeassistant.Device:
         """The camera, as a part of its door."""
-        return homeassistant.camera(site, self._settings.door, self._settings.camera, portraits=self._portraits)
+        return homeassistant.camera(site, self._settings.door, self._settings.camera)
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """Another program's pictures, if they are the camera."""
