@@ -122,7 +122,7 @@ class Recognition(Message):
 class Portrait(Picture):
     """The face of somebody who was recognised, cut out of the frame; let in or not, the decision says.
 
-    mosquitto_sub -C 1 -t doorbus/v1/door/front/portrait/porch > face.jpg
+    mosquitto_sub -t doorbus/v1/door/front/portrait/porch
     """
 
     properties: ClassVar[tuple[str, ...]] = ("frame_id", "captured_at", "person")
