@@ -157,7 +157,7 @@ async def test_what_waits_in_the_connection_of_a_suspended_service_is_never_acte
     for service in (Role.ACTUATOR, Role.RECOGNIZER):
         stack.process(service).send_signal(signal.SIGCONT)
     for service, refusal in ((Role.ACTUATOR, "lock_command.stale"), (Role.RECOGNIZER, "frame.stale")):
-        health = await own_door.health_until(service, State.ONLINE)
-        assert health.refused.get(refusal), f"{service} counted {health.refused}"
+        health = await own_door.health_until(service, State.ONLINE, refused=refusal)
+        assert health.refused[refusal] > 0
     assert own_door.openings == before
     assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"
