@@ -142,12 +142,12 @@ class Doorstep:
                 if health.refused.get(refusal, 0) >= wanted:
                     return
 
-    async def health_until(self, service: Role, wanted: State, *, refused: str | None = None) -> Health:
-        """Wait until an instance of `service` says `wanted`, and that it has refused something for this reason."""
+    async def health_until(self, service: Role, wanted: State) -> Health:
+        """Wait until an instance of `service` says `wanted`."""
         async with asyncio.timeout(15), connect(self._site.transport(Role.VIEWER), LISTEN[3:]) as viewer:
             while True:
                 health: Health = (await viewer.expect(channels.HEALTH, service=service.value)).message
-                if health.state is wanted and (refused is None or refused in health.refused):
+                if health.state is wanted:
                     return health
 
 
