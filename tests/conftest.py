@@ -8,7 +8,9 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from doorbus.channels import Role
 from doorbus.local import Broker, Stack, free_port, stack
+from support import QUICK_ACTUATOR, Door, at_the_door
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -43,6 +45,12 @@ def samples() -> Path:
 
 
 @pytest.fixture(scope="session")
+def jpeg(samples: Path) -> dict[str, bytes]:
+    """The sample pictures by name; only JPEGs."""
+    return {path.stem: path.read_bytes() for path in samples.glob("*.jpg")}
+
+
+@pytest.fixture(scope="session")
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
     """A running broker that many tests share; each uses topics of its own."""
     one = Broker(tmp_path_factory.mktemp("broker"), free_port(), REPOSITORY / "mosquitto")
@@ -64,4 +72,25 @@ async def fresh_broker(tmp_path: Path) -> AsyncIterator[Broker]:
 async def fresh_stack(tmp_path: Path) -> AsyncIterator[Stack]:
     """A broker and services of one's own; nothing is started yet."""
     async with stack(tmp_path, REPOSITORY / "var", REPOSITORY / "mosquitto") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+async def living(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, jpeg: dict[str, bytes]
+) -> AsyncIterator[Stack]:
+    """Broker, enroller, recognizer and actuator as processes; obama is enrolled; no camera."""
+    async with stack(tmp_path_factory.mktemp("living"), repository / "var", repository / "mosquitto") as one:
+        await one.start_all({Role.ACTUATOR: QUICK_ACTUATOR, Role.CAPTURE: {"DOORBUS_CAPTURE__SOURCE": "none"}})
+        async with at_the_door(one) as door:
+            result = await door.enrol("obama", jpeg["obama"])
+            assert result.error is None
+        yield one
+
+
+@pytest.fixture
+async def door(living: Stack) -> AsyncIterator[Door]:
+    """The door of the shared system, locked and out of its cooldown as far as the test before is concerned."""
+    async with at_the_door(living) as one:
+        await one.until_locked()
         yield one

@@ -210,7 +210,6 @@ async def test_a_stolen_viewer_password_can_send_nothing_and_read_no_gallery(tmp
     sealed = Packet(channels.GALLERY_SHARD.topic(ROOT, shard="7"), b"sealed", qos=1, retain=True)
     own = Packet(channels.HOMEASSISTANT_STATUS.topic(ROOT), b"online", qos=1)
     async with _running(tmp_path, repository) as one, AsyncExitStack() as stack:
-        one.hand_over()
         await one.start()
         honest = {}
         for role in Role:

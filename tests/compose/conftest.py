@@ -1,19 +1,12 @@
 """One compose project that the tests share: obama is enrolled, no camera; each test leaves it well."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from compose.project import Project
 from doorbus.site import Site
 from support import doorstep
-
-
-@pytest.fixture(scope="session")
-def jpeg(samples: Path) -> dict[str, bytes]:
-    """The sample pictures by name."""
-    return {path.stem: path.read_bytes() for path in samples.glob("*.jpg")}
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.channels import Role
-from doorbus.local import Stack, stack
+from doorbus.local import Stack
 from nodered_support import NodeRed, Receiver
-from support import QUICK_ACTUATOR, Door, at_the_door
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,32 +25,6 @@ def program(repository: Path) -> Path:
     if not path.exists() or shutil.which("node") is None:
         pytest.fail(f"{path}: not there; run scripts/setup-nodered")
     return path
-
-
-@pytest.fixture(scope="session")
-def jpeg(samples: Path) -> dict[str, bytes]:
-    """The sample pictures by name."""
-    return {path.stem: path.read_bytes() for path in samples.glob("*.jpg")}
-
-
-@pytest.fixture(scope="session")
-async def living(
-    tmp_path_factory: pytest.TempPathFactory, repository: Path, jpeg: dict[str, bytes]
-) -> AsyncIterator[Stack]:
-    """Broker, enroller, recognizer and actuator as processes; obama is enrolled; no camera."""
-    async with stack(tmp_path_factory.mktemp("living"), repository / "var", repository / "mosquitto") as one:
-        await one.start_all({Role.ACTUATOR: QUICK_ACTUATOR, Role.CAPTURE: {"DOORBUS_CAPTURE__SOURCE": "none"}})
-        async with at_the_door(one) as door:
-            assert (await door.enrol("obama", jpeg["obama"])).error is None
-        yield one
-
-
-@pytest.fixture
-async def door(living: Stack) -> AsyncIterator[Door]:
-    """The door of that system, locked."""
-    async with at_the_door(living) as one:
-        await one.until_locked()
-        yield one
 
 
 @pytest.fixture(scope="session")

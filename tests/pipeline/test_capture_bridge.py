@@ -7,47 +7,25 @@ from dataclasses import replace
 
 import pytest
 
-from doorbus import channels
+from capture_support import Listener, picture
 from doorbus.channels import DEFAULT_ROOT
-from doorbus.codec import Arrival
-from doorbus.messages import Frame, Health
+from doorbus.messages import Health
 from doorbus.testing import FakeClock, MemoryBus, matches, running
 from doorbus.wire import Filter, Packet
-from doorbus_capture.imaging import decode, encode_jpeg
+from doorbus_capture.imaging import decode
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture
-from doorbus_capture.sources.fake import plain
 
 TOPIC = "frigate/porch/person/snapshot"
 SOURCE = f"mqtt:{TOPIC}"
 
 
-def picture(level: int) -> bytes:
-    image = plain(level, 320, 240)
-    image[50:150, level : level + 60] = 255 - level
-    return encode_jpeg(image, 90)
-
-
-class Watcher:
+class Watcher(Listener):
     """Somebody who hears frames and health, and what the bridge was sent."""
 
     def __init__(self, bus: MemoryBus, clock: FakeClock) -> None:
         self.bus = bus
-        self.clock = clock
-        self.frames: asyncio.Queue[Packet] = asyncio.Queue()
-        self.healths: asyncio.Queue[Health] = asyncio.Queue()
-
-    def deliver(self, packet: Packet) -> None:
-        if "/frame/" in packet.topic:
-            self.frames.put_nowait(packet)
-        elif "/health/" in packet.topic:
-            self.healths.put_nowait(Health.model_validate_json(packet.payload))
-
-    async def frame(self) -> Frame:
-        packet = await self.frames.get()
-        assert (packet.topic, packet.retain) == (f"{DEFAULT_ROOT}/door/front/frame/porch", False)
-        frame: Frame = channels.FRAME.codec.decode(packet, {}, Arrival(self.clock.now(), "none"))
-        return frame
+        super().__init__(clock)
 
     async def refused(self, reason: str) -> Health:
         """The health that tells of one such refusal."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pytest
 from structlog.testing import capture_logs
 
+from capture_support import Listener, picture
 from doorbus import channels
 from doorbus.channels import DEFAULT_ROOT
-from doorbus.codec import Arrival
 from doorbus.local import free_port
-from doorbus.messages import Frame, Health
+from doorbus.messages import Health
 from doorbus.service import SetupError
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import Filter, Packet
@@ -21,7 +21,6 @@ from doorbus_capture.imaging import decode, encode_jpeg
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture
 from doorbus_capture.sources.factory import listener
-from doorbus_capture.sources.fake import plain
 from doorbus_capture.webhook import MOST_SENDERS
 
 TOKEN = "5f1c-a_secret.for~tests"
@@ -29,12 +28,6 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LIMIT = channels.FRAME.max_bytes
 PATIENCE = 10.0
 HEAD = f"POST /{TOKEN} HTTP/1.1\r\nHost: door\r\n".encode()
-
-
-def picture(level: int) -> bytes:
-    image = plain(level, 320, 240)
-    image[50:150, level : level + 60] = 255 - level
-    return encode_jpeg(image, 90)
 
 
 def posted(jpeg: bytes, *, head: bytes = HEAD) -> bytes:
@@ -76,27 +69,13 @@ class Line:
         return bytes(heard)
 
 
-class Porch:
+class Porch(Listener):
     """Somebody who posts pictures, and hears frames and health."""
 
     def __init__(self, port: int, clock: FakeClock) -> None:
         self.port = port
-        self.clock = clock
-        self.frames: asyncio.Queue[Packet] = asyncio.Queue()
-        self.healths: asyncio.Queue[Health] = asyncio.Queue()
+        super().__init__(clock)
         self._lines: list[Line] = []
-
-    def deliver(self, packet: Packet) -> None:
-        if "/frame/" in packet.topic:
-            self.frames.put_nowait(packet)
-        elif "/health/" in packet.topic:
-            self.healths.put_nowait(Health.model_validate_json(packet.payload))
-
-    async def frame(self) -> Frame:
-        packet = await self.frames.get()
-        assert (packet.topic, packet.retain) == (f"{DEFAULT_ROOT}/door/front/frame/porch", False)
-        frame: Frame = channels.FRAME.codec.decode(packet, {}, Arrival(self.clock.now(), "none"))
-        return frame
 
     async def refused(self, reason: str, count: int = 1) -> Health:
         """The health that tells of so many such refusals."""
