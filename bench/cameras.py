@@ -14,14 +14,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from doorbus import channels, messages
-from doorbus.channels import Role
-from doorbus.clock import SystemClock
-from doorbus.codec import JPEG_START
-from doorbus.mqtt import MqttTransport
-from doorbus.service import Outbound, Producer, Runner, Service
-from doorbus.settings import ServiceSettings, load
-from doorbus.wire import Connection, Packet
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.runtime.runner import Runner
+from doorbus.runtime.service import Producer, Service
+from doorbus.runtime.settings import ServiceSettings, load
+from doorbus.wire import channels, messages
+from doorbus.wire.channels import Role
+from doorbus.wire.codec import JPEG_START
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.packet import Connection, Packet
 
 DRAIN_SECONDS = 3.0
 """How long the cameras stay connected after their last frame, so that all that waits reaches the readers."""

@@ -15,12 +15,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from doorbus import channels, messages
-from doorbus.channels import Role
-from doorbus.client import Client
-from doorbus.local import Stack
-from doorbus.service import Outbound
+from doorbus.local.stack import Stack
+from doorbus.runtime.client import Client
 from doorbus.testing import FakeClock
+from doorbus.wire import channels, messages
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
 from doorbus_capture.imaging import encode_jpeg
 from doorbus_capture.sources.sample import SampleSource
 

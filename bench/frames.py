@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from common import enrol, sample, scene
-from doorbus import channels, messages
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import Stack
-from doorbus.service import Outbound
+from doorbus.local.stack import Stack
+from doorbus.runtime.client import connect
+from doorbus.wire import channels, messages
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
 
 CAMERAS = 4
 WARM_UP = 1.0

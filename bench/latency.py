@@ -14,11 +14,11 @@ from pathlib import Path
 from rich.progress import track
 
 from common import VAR, console, enrol, keep, run, sample, scene, show, spread, start
-from doorbus import channels, messages
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import stack
-from doorbus.service import Outbound
+from doorbus.local.stack import stack
+from doorbus.runtime.client import connect
+from doorbus.wire import channels, messages
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
 
 ACTUATOR = {
     "DOORBUS_ACTUATOR__VOTES": "1/1",

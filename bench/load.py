@@ -31,10 +31,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cameras import DRAIN_SECONDS
 from common import VAR, console, keep
-from doorbus import channels, messages
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import Broker, LocalError, Process, free_port
+from doorbus.local.prepare import LocalError
+from doorbus.local.stack import Broker, Process, free_port
+from doorbus.runtime.client import connect
+from doorbus.wire import channels, messages
+from doorbus.wire.channels import Role
 from outcome import SAMPLE_SECONDS, Load, Outcome, Sample, report
 from proc import machine_seconds, usage
 

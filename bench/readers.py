@@ -17,14 +17,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from doorbus import channels, messages
-from doorbus.channels import Role
-from doorbus.clock import SystemClock
-from doorbus.codec import Refusal, Refused
-from doorbus.mqtt import MqttTransport
-from doorbus.service import Inbound, Outbound, Runner, Service, Subscription
-from doorbus.settings import ServiceSettings, load
-from doorbus.wire import Connection, Filter, Packet
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.runtime.runner import Runner
+from doorbus.runtime.service import Service
+from doorbus.runtime.settings import ServiceSettings, load
+from doorbus.wire import channels, messages
+from doorbus.wire.channels import Role
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.packet import Connection, Filter, Packet
 
 REPLICAS = "recognizers"
 MAX_AGE = timedelta(seconds=2)

@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from common import VAR, console, keep, run, show, spread
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import SITE_KEY, Broker, free_port, stack
-from doorbus.messages import GalleryEntry
-from doorbus.seal import Seal
-from doorbus.service import Outbound
-from doorbus.snapshot import Reader, Snapshot, pack, shard_number, unpack
+from doorbus.local.prepare import SITE_KEY
+from doorbus.local.stack import Broker, free_port, stack
+from doorbus.runtime.client import connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import GalleryEntry
+from doorbus.wire.seal import Seal
+from doorbus.wire.snapshot import Reader, Snapshot, pack, shard_number, unpack
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.matching import Gallery
 from frames import CAMERAS, enrol_one, offer

@@ -27,11 +27,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from common import VAR, console, enrol, keep, sample
-from doorbus import channels, messages
-from doorbus.channels import Role
-from doorbus.client import Client, connect
-from doorbus.local import LocalError, Stack, stack
-from doorbus.service import Outbound
+from doorbus.local.prepare import LocalError
+from doorbus.local.stack import Stack, stack
+from doorbus.runtime.client import Client, connect
+from doorbus.wire import channels, messages
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
 from growth import MINUTE, Growth, growth
 from plot import plot
 from proc import usage

@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 from common import VAR, keep, run, show, spread
-from doorbus.channels import Role
-from doorbus.local import stack
+from doorbus.local.stack import stack
+from doorbus.wire.channels import Role
 from frames import CAMERAS, enrol_one, offer
 
 

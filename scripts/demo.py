@@ -23,13 +23,14 @@ from dotenv import dotenv_values
 from rich.console import Console
 from rich.table import Table
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import Client, Event, connect
-from doorbus.local import LocalError, Stack, stack
-from doorbus.messages import Decision, Frame, LockState, Outcome, Recognition, Result, Status, Trigger
-from doorbus.mqtt import MqttTransport
-from doorbus.settings import Broker
+from doorbus.local.prepare import LocalError
+from doorbus.local.stack import Stack, stack
+from doorbus.runtime.client import Client, Event, connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.runtime.settings import Broker
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import Decision, Frame, LockState, Outcome, Recognition, Result, Status, Trigger
 
 DOOR, CAMERA, PERSON = "front", "porch", "obama"
 STRANGERS = ("astronaut", "biden")

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from doorbus import channels
-from doorbus.channels import DEFAULT_ROOT
-from doorbus.codec import Arrival
-from doorbus.messages import Frame, Health
 from doorbus.testing import FakeClock
-from doorbus.wire import Packet
+from doorbus.wire import channels
+from doorbus.wire.channels import DEFAULT_ROOT
+from doorbus.wire.codec import Arrival
+from doorbus.wire.messages import Frame, Health
+from doorbus.wire.packet import Packet
 from doorbus_capture.imaging import encode_jpeg
 from doorbus_capture.sources.fake import plain
 

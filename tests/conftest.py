@@ -8,8 +8,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from doorbus.channels import Role
-from doorbus.local import Broker, Stack, free_port, stack
+from doorbus.local.stack import Broker, Stack, free_port, stack
+from doorbus.wire.channels import Role
 from support import QUICK_ACTUATOR, Door, at_the_door
 
 REPOSITORY = Path(__file__).parent.parent

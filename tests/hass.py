@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from doorbus.local import LocalError, Process, free_port
+from doorbus.local.prepare import LocalError
+from doorbus.local.stack import Process, free_port
 
 State = Mapping[str, Any]
 PATIENCE = 30.0

@@ -11,8 +11,8 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from doorbus.channels import Role
-from doorbus.local import Broker, Process, free_port
+from doorbus.local.stack import Broker, Process, free_port
+from doorbus.wire.channels import Role
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "node-red"
 CONNECTED = "Connected to broker"

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Protocol
 from uuid import uuid4
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import Client, connect
-from doorbus.local import Stack
-from doorbus.messages import Decision, Enrol, Frame, Health, LockState, Outcome, Reason, Result, State
-from doorbus.service import Outbound
-from doorbus.wire import Packet, Transport
+from doorbus.local.stack import Stack
+from doorbus.runtime.client import Client, connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Decision, Enrol, Frame, Health, LockState, Outcome, Reason, Result, State
+from doorbus.wire.packet import Packet, Transport
 
 DOOR, CAMERA = "front", "porch"
 ROOT = channels.DEFAULT_ROOT

@@ -7,12 +7,13 @@ import shutil
 import signal
 from pathlib import Path
 
-from doorbus.client import connect
-from doorbus.local import LocalError, Process, broker_command, free_port
-from doorbus.mqtt import MqttTransport
-from doorbus.settings import CommonSettings
-from doorbus.site import Site
-from doorbus.wire import ConnectionLost
+from doorbus.local.prepare import LocalError, broker_command
+from doorbus.local.stack import Process, free_port
+from doorbus.runtime.client import connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.runtime.settings import CommonSettings
+from doorbus.site.secrets import Site
+from doorbus.wire.packet import ConnectionLost
 
 HOST = "127.0.0.1"
 

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from doorbus import acl
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Channel, Role
-from doorbus.local import Broker, prepare
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
+from doorbus.local.prepare import prepare
+from doorbus.local.stack import Broker
+from doorbus.site import acl
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Channel, Role
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
 from tls import TlsSite
 
 ROOT = DEFAULT_ROOT

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import Broker, Process, free_port
-from doorbus.messages import State
+from doorbus.local.stack import Broker, Process, free_port
+from doorbus.runtime.client import connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import State
 
 Start = Callable[[Role, Mapping[str, str], str], Awaitable[Process]]
 

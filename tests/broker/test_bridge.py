@@ -12,11 +12,17 @@ from uuid import uuid4
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Channel, Role
-from doorbus.client import Client, connect
-from doorbus.local import Process, Stack, broker_command, free_port, prepare, stack
-from doorbus.messages import (
+from doorbus.local.prepare import broker_command, prepare
+from doorbus.local.stack import Process, Stack, free_port, stack
+from doorbus.runtime.client import Client, connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.runtime.settings import CommonSettings
+from doorbus.site.secrets import Site
+from doorbus.site.users import named
+from doorbus.wire import channels
+from doorbus.wire.channels import Channel, Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import (
     Action,
     Decision,
     Face,
@@ -27,14 +33,9 @@ from doorbus.messages import (
     RosterEntry,
     Verdict,
 )
-from doorbus.mqtt import MqttTransport
-from doorbus.seal import Seal
-from doorbus.service import Outbound
-from doorbus.settings import CommonSettings
-from doorbus.site import Site
-from doorbus.snapshot import Reader, pack, shard_number, unpack
-from doorbus.users import named
-from doorbus.wire import ConnectionLost, Packet
+from doorbus.wire.packet import ConnectionLost, Packet
+from doorbus.wire.seal import Seal
+from doorbus.wire.snapshot import Reader, pack, shard_number, unpack
 from support import QUICK_ACTUATOR, OfStack
 
 ROOT = channels.DEFAULT_ROOT

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.clock import SystemClock
-from doorbus.local import Broker, free_port
-from doorbus.messages import Decision, LockCommand, LockState, Outcome, Reason, Result, RosterEntry, State, Trigger
-from doorbus.messages import Status as ResultStatus
-from doorbus.service import Inbound, Outbound, Runner, Service, Subscription
-from doorbus.settings import ServiceSettings
-from doorbus.snapshot import pack
+from doorbus.local.stack import Broker, free_port
+from doorbus.runtime.client import connect
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.runner import Runner
+from doorbus.runtime.service import Service
+from doorbus.runtime.settings import ServiceSettings
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.messages import Decision, LockCommand, LockState, Outcome, Reason, Result, RosterEntry, State, Trigger
+from doorbus.wire.messages import Status as ResultStatus
+from doorbus.wire.snapshot import pack
 
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import Broker
-from doorbus.mqtt import MqttTransport
-from doorbus.wire import ConnectionLost
+from doorbus.local.stack import Broker
+from doorbus.runtime.client import connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.wire.channels import Role
+from doorbus.wire.packet import ConnectionLost
 
 
 async def _refusal(broker: Broker, username: str | None, password: str | None) -> str:

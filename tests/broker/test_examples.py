@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, Channel, Retain, Role, channel_of
-from doorbus.client import connect
-from doorbus.local import Broker
+from doorbus.local.stack import Broker
+from doorbus.runtime.client import connect
 from doorbus.testing import matches
-from doorbus.wire import Packet
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, Channel, Retain, Role, channel_of
+from doorbus.wire.packet import Packet
 
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 IDS = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "capture", "instance": "one"}

@@ -11,15 +11,15 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import Client, connect
-from doorbus.local import Stack, free_port
-from doorbus.messages import Frame
-from doorbus.mqtt import MqttTransport
-from doorbus.site import Site
-from doorbus.users import named
-from doorbus.wire import ConnectionLost, Packet
+from doorbus.local.stack import Stack, free_port
+from doorbus.runtime.client import Client, connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.site.secrets import Site
+from doorbus.site.users import named
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import Frame
+from doorbus.wire.packet import ConnectionLost, Packet
 from doorbus_capture.imaging import decode
 
 SNAPSHOT = "frigate/porch/person/snapshot"

@@ -11,15 +11,17 @@ from uuid import uuid4
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import Client, connect
-from doorbus.clock import SystemClock
-from doorbus.local import Broker, Process
-from doorbus.messages import Decision, Frame, Health, LockCommand, LockState, Outcome, Reason, State, Trigger
-from doorbus.service import Inbound, Outbound, Runner, Service, Subscription
-from doorbus.settings import ServiceSettings
-from doorbus.wire import Packet
+from doorbus.local.stack import Broker, Process
+from doorbus.runtime.client import Client, connect
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.runner import Runner
+from doorbus.runtime.service import Service
+from doorbus.runtime.settings import ServiceSettings
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.messages import Decision, Frame, Health, LockCommand, LockState, Outcome, Reason, State, Trigger
+from doorbus.wire.packet import Packet
 
 ROOT = channels.DEFAULT_ROOT
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
@@ -263,9 +265,10 @@ async def test_a_frame_of_nine_megabytes_is_refused_and_the_next_frame_is_looked
 
 PROGRAM = """
 import sys
-from doorbus.channels import Role
-from doorbus.service import Service, run
-from doorbus.settings import ServiceSettings, load
+from doorbus.wire.channels import Role
+from doorbus.runtime.service import Service
+from doorbus.runtime.process import run
+from doorbus.runtime.settings import ServiceSettings, load
 
 class Idle(Service):
     role = Role.CAPTURE

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import Broker, free_port
-from doorbus.mqtt import MqttTransport
-from doorbus.wire import ConnectionLost
+from doorbus.local.stack import Broker, free_port
+from doorbus.runtime.client import connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.wire.channels import Role
+from doorbus.wire.packet import ConnectionLost
 
 
 async def test_a_service_that_started_before_its_password_was_made_gets_in_with_the_next_try(

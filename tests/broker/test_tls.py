@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from doorbus import channels
-from doorbus.certificates import Authority, Pair, about, new_authority
-from doorbus.channels import DEFAULT_ROOT, Role
-from doorbus.client import connect
-from doorbus.local import Broker, Process, Stack
-from doorbus.mqtt import MqttTransport
-from doorbus.users import User
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet
+from doorbus.local.stack import Broker, Process, Stack
+from doorbus.runtime.client import connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.site.certificates import Authority, Pair, about, new_authority
+from doorbus.site.users import User
+from doorbus.wire import channels
+from doorbus.wire.channels import DEFAULT_ROOT, Role
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet
 from tls import HOST, TlsSite, is_let_in
 
 # paho leaves the socket of a handshake that failed to the garbage collector.

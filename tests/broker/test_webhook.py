@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import Stack, free_port
-from doorbus.messages import Frame
+from doorbus.local.stack import Stack, free_port
+from doorbus.runtime.client import connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import Frame
 from doorbus_capture.imaging import decode, encode_jpeg
 from doorbus_capture.settings import Capture
 

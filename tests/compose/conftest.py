@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from compose.project import Project
-from doorbus.site import Site
+from doorbus.site.secrets import Site
 from support import doorstep
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.local import free_port
-from doorbus.mqtt import MqttTransport
-from doorbus.settings import CommonSettings
+from doorbus.local.stack import free_port
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.runtime.settings import CommonSettings
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
 
 REPOSITORY = Path(__file__).parent.parent.parent
 HOST = "127.0.0.1"

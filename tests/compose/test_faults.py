@@ -7,8 +7,8 @@ import pytest
 
 from compose.project import SERVICES, Project
 from compose.watch import opens_again, opens_twice, showing, watched
-from doorbus.messages import State
-from doorbus.wire import Packet
+from doorbus.wire.messages import State
+from doorbus.wire.packet import Packet
 from support import CAMERA, DOOR, ROOT, doorstep
 
 pytestmark = pytest.mark.timeout(240)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from compose.project import SERVICES, Project
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import Event, connect
-from doorbus.messages import Decision, Health, Outcome, State
-from doorbus.wire import ConnectionLost
+from doorbus.runtime.client import Event, connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import Decision, Health, Outcome, State
+from doorbus.wire.packet import ConnectionLost
 from support import doorstep
 
 RECOVERY_SECONDS = 10.0

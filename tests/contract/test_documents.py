@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from doorbus import acl, asyncapi
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, HEALTH, HOMEASSISTANT_CONFIG, SERVICES, Channel, Role
-from doorbus.messages import Message, Reason
+from doorbus.site import acl, asyncapi
+from doorbus.site.users import User
 from doorbus.testing import matches
-from doorbus.users import User
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, HEALTH, HOMEASSISTANT_CONFIG, SERVICES, Channel, Role
+from doorbus.wire.messages import Message, Reason
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.channels import CHANNELS, SERVICES, Role
 from doorbus.cli import env
-from doorbus.messages import ErrorCode, Reason
+from doorbus.wire.channels import CHANNELS, SERVICES, Role
+from doorbus.wire.messages import ErrorCode, Reason
 
 REPOSITORY = Path(__file__).parents[2]
 GUIDES = sorted(

@@ -13,13 +13,14 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from doorbus import acl_emqx, healthcheck
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, Channel, Retain, Role
+from doorbus import healthcheck
 from doorbus.cli import env
 from doorbus.cli.exposition import RECOGNIZERS_BUSY
-from doorbus.settings import CommonSettings
-from doorbus.site import Site
+from doorbus.runtime.settings import CommonSettings
+from doorbus.site import acl_emqx
+from doorbus.site.secrets import Site
 from doorbus.testing import matches
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, Channel, Retain, Role
 
 Resource = dict[str, Any]
 OVERLAYS = ("centre", "door-front")

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from doorbus import messages
-from doorbus.asyncapi import examples
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, Channel, Role, channel_of
-from doorbus.codec import Arrival, Codec, Jpeg, Json, Patch, Word
-from doorbus.messages import (
+from doorbus.site.asyncapi import examples
+from doorbus.testing import matches
+from doorbus.wire import messages
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, Channel, Role, channel_of
+from doorbus.wire.codec import Arrival, Codec, Jpeg, Json, Patch, Word
+from doorbus.wire.messages import (
     Action,
     Ask,
     Capture,
@@ -49,8 +50,7 @@ from doorbus.messages import (
     Update,
     Verdict,
 )
-from doorbus.testing import matches
-from doorbus.wire import Packet
+from doorbus.wire.packet import Packet
 
 AT = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ARRIVAL = Arrival(AT + timedelta(seconds=1), "given-on-arrival")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.channels import SERVICES
 from doorbus.cli import env
-from doorbus.settings import CommonSettings
+from doorbus.runtime.settings import CommonSettings
+from doorbus.wire.channels import SERVICES
 
 KINDS = env.installed()
 

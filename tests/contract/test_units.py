@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.channels import SERVICES, Role
 from doorbus.cli import env
-from doorbus.heartbeat import BEAT_SECONDS
+from doorbus.runtime.heartbeat import BEAT_SECONDS
+from doorbus.wire.channels import SERVICES, Role
 
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "deploy/systemd"

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from doorbus.channels import Role
-from doorbus.local import Stack
+from doorbus.local.stack import Stack
+from doorbus.wire.channels import Role
 from support import QUICK_ACTUATOR, Door, at_the_door
 
 

@@ -13,10 +13,10 @@ from uuid import uuid4
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.messages import Decision, Outcome, Reason, Trigger, utc
-from doorbus.wire import Packet
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import Decision, Outcome, Reason, Trigger, utc
+from doorbus.wire.packet import Packet
 from support import DOOR, ROOT, Door
 
 SOON = timedelta(hours=1)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import free_port
-from doorbus.messages import Decision, LockState, Outcome, Reason, State
-from doorbus.mqtt import MqttTransport
-from doorbus.wire import ConnectionLost
+from doorbus.local.stack import free_port
+from doorbus.runtime.client import connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import Decision, LockState, Outcome, Reason, State
+from doorbus.wire.packet import ConnectionLost
 
 TOPIC = "doorbus/v1"
 

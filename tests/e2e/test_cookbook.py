@@ -18,13 +18,13 @@ from typing import Any
 import pyotp
 import pytest
 
-from doorbus import channels
-from doorbus.channels import DEFAULT_ROOT, Role
-from doorbus.client import Event, connect
-from doorbus.local import Stack
-from doorbus.messages import Decision, Frame, Outcome, Reason, Result, Status, Trigger
-from doorbus.service import Outbound
-from doorbus.wire import Packet
+from doorbus.local.stack import Stack
+from doorbus.runtime.client import Event, connect
+from doorbus.wire import channels
+from doorbus.wire.channels import DEFAULT_ROOT, Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Decision, Frame, Outcome, Reason, Result, Status, Trigger
+from doorbus.wire.packet import Packet
 from doorbus_capture.imaging import decode, encode_jpeg
 from support import CAMERA, DOOR, QUICK_ACTUATOR, Door, at_the_door
 

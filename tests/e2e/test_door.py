@@ -2,12 +2,12 @@
 
 import asyncio
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.local import Stack
-from doorbus.messages import Decision, Outcome, Reason, Recognition, Remove, Trigger, Verdict
-from doorbus.service import Outbound
+from doorbus.local.stack import Stack
+from doorbus.runtime.client import connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Decision, Outcome, Reason, Recognition, Remove, Trigger, Verdict
 from support import CAMERA, DOOR, ROOT, Door
 
 

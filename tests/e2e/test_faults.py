@@ -4,11 +4,11 @@ import asyncio
 import json
 import signal
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import connect
-from doorbus.messages import LockState, Outcome, Reason, State, Trigger
-from doorbus.wire import Packet
+from doorbus.runtime.client import connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import LockState, Outcome, Reason, State, Trigger
+from doorbus.wire.packet import Packet
 from support import CAMERA, LISTEN, ROOT, Door, at_the_door
 
 TOPIC = f"{ROOT}/door/front/lock/set"

@@ -8,8 +8,8 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from doorbus.channels import Role
-from doorbus.local import Process, Stack, free_port
+from doorbus.local.stack import Process, Stack, free_port
+from doorbus.wire.channels import Role
 
 
 def _ask(url: str) -> tuple[int, str]:

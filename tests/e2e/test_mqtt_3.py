@@ -9,9 +9,9 @@ from typing import Any
 import aiomqtt
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Channel, Role
-from doorbus.messages import Decision, LockState, Outcome, Reason, Recognition, Result, RosterEntry, Trigger
+from doorbus.wire import channels
+from doorbus.wire.channels import Channel, Role
+from doorbus.wire.messages import Decision, LockState, Outcome, Reason, Recognition, Result, RosterEntry, Trigger
 from support import CAMERA, DOOR, ROOT, Door
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.channels import Role
-from doorbus.local import Stack, stack
+from doorbus.local.stack import Stack, stack
+from doorbus.wire.channels import Role
 from doorbus_capture.imaging import decode, encode_jpeg
 from hass import ACTUATOR, CAPTURE, Hass
 from support import Door, at_the_door

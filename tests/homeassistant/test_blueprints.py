@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from doorbus.messages import LockState
+from doorbus.wire.messages import LockState
 from hass import Hass, State
 from support import Door
 

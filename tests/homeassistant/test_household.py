@@ -11,12 +11,12 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.client import connect
 from doorbus.homeassistant import Style
-from doorbus.local import Stack
-from doorbus.messages import Outcome, Reason, Trigger
+from doorbus.local.stack import Stack
+from doorbus.runtime.client import connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import Outcome, Reason, Trigger
 from hass import ACTUATOR, BROKER_GONE, CAPTURE, Hass, State
 from support import Door, at_the_door
 

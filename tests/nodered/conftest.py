@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.local import Stack
+from doorbus.local.stack import Stack
 from nodered_support import NodeRed, Receiver
 
 

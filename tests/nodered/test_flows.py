@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import DEFAULT_ROOT, Role, channel_of
-from doorbus.client import Client, connect
-from doorbus.messages import Decision, LockCommand, Outcome, Reason, Remove, Result, Trigger
-from doorbus.service import Outbound
+from doorbus.runtime.client import Client, connect
 from doorbus.testing import matches
-from doorbus.wire import Packet
+from doorbus.wire import channels
+from doorbus.wire.channels import DEFAULT_ROOT, Role, channel_of
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Decision, LockCommand, Outcome, Reason, Remove, Result, Trigger
+from doorbus.wire.packet import Packet
 from nodered_support import EXAMPLES, Answer, NodeRed, Receiver, flow
 from support import CAMERA, DOOR, Door
 

@@ -11,10 +11,12 @@ from typing import Any
 import pyotp
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Channel
-from doorbus.codec import Arrival, Refusal
-from doorbus.messages import (
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
+from doorbus.wire.channels import Channel
+from doorbus.wire.codec import Arrival, Refusal
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import (
     Ask,
     Challenge,
     Decision,
@@ -28,10 +30,8 @@ from doorbus.messages import (
     Trigger,
     Verdict,
 )
-from doorbus.service import Outbound
-from doorbus.snapshot import pack
-from doorbus.testing import FakeClock, MemoryBus, running
-from doorbus.wire import Connection, Packet
+from doorbus.wire.packet import Connection, Packet
+from doorbus.wire.snapshot import pack
 from doorbus_actuator.fakes import RecordingRelay
 from doorbus_actuator.policy import Liveness
 from doorbus_actuator.service import ActuatorService

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from capture_support import Listener, picture
-from doorbus.channels import DEFAULT_ROOT
-from doorbus.messages import Health
 from doorbus.testing import FakeClock, MemoryBus, matches, running
-from doorbus.wire import Filter, Packet
+from doorbus.wire.channels import DEFAULT_ROOT
+from doorbus.wire.messages import Health
+from doorbus.wire.packet import Filter, Packet
 from doorbus_capture.imaging import decode
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture

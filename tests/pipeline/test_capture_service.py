@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from doorbus import channels
-from doorbus.clock import SystemClock
-from doorbus.codec import Arrival
-from doorbus.local import free_port
-from doorbus.messages import Frame, Health
-from doorbus.session import Backoff
+from doorbus.local.stack import free_port
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.session import Backoff
 from doorbus.testing import FakeClock, MemoryBus, running
-from doorbus.wire import Filter, Packet
+from doorbus.wire import channels
+from doorbus.wire.codec import Arrival
+from doorbus.wire.messages import Frame, Health
+from doorbus.wire.packet import Filter, Packet
 from doorbus_capture.imaging import decode
 from doorbus_capture.reader import Patience, Reader
 from doorbus_capture.service import CaptureService

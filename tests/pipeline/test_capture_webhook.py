@@ -10,13 +10,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from capture_support import Listener, picture
-from doorbus import channels
-from doorbus.channels import DEFAULT_ROOT
-from doorbus.local import free_port
-from doorbus.messages import Health
-from doorbus.service import SetupError
+from doorbus.local.stack import free_port
+from doorbus.runtime.errors import SetupError
 from doorbus.testing import FakeClock, MemoryBus, running
-from doorbus.wire import Filter, Packet
+from doorbus.wire import channels
+from doorbus.wire.channels import DEFAULT_ROOT
+from doorbus.wire.messages import Health
+from doorbus.wire.packet import Filter, Packet
 from doorbus_capture.imaging import decode, encode_jpeg
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture

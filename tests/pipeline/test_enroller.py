@@ -13,9 +13,12 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import pytest
 
-from doorbus import channels
-from doorbus.channels import DEFAULT_ROOT, Channel, Role
-from doorbus.messages import (
+from doorbus.runtime.service import Service
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
+from doorbus.wire.channels import DEFAULT_ROOT, Channel, Role
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.messages import (
     Embedded,
     EmbeddedFace,
     EmbedRequest,
@@ -31,11 +34,9 @@ from doorbus.messages import (
     Status,
     utc,
 )
-from doorbus.seal import Seal
-from doorbus.service import Inbound, Outbound, Service, Subscription
-from doorbus.snapshot import MAX_SHARDS, Reader, unpack
-from doorbus.testing import FakeClock, MemoryBus, running
-from doorbus.wire import Filter, Packet
+from doorbus.wire.packet import Filter, Packet
+from doorbus.wire.seal import Seal
+from doorbus.wire.snapshot import MAX_SHARDS, Reader, unpack
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.store import MemoryStore, SqliteStore, Store

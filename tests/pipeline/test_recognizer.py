@@ -11,9 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from doorbus import channels
-from doorbus.client import Client, connect
-from doorbus.messages import (
+from doorbus.runtime.client import Client, connect
+from doorbus.runtime.settings import ServiceSettings
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import (
     Box,
     Embedded,
     EmbedRequest,
@@ -25,11 +28,8 @@ from doorbus.messages import (
     Recognition,
     Verdict,
 )
-from doorbus.seal import Seal
-from doorbus.service import Outbound
-from doorbus.settings import ServiceSettings
-from doorbus.snapshot import pack
-from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire.seal import Seal
+from doorbus.wire.snapshot import pack
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import Image, Template
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait

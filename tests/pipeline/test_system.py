@@ -7,12 +7,12 @@ from pathlib import Path
 
 import cv2
 
-from doorbus import channels
-from doorbus.client import Client, connect
-from doorbus.messages import Decision, Enrol, Frame, LockState, Outcome, Reason, Remove, Result
-from doorbus.seal import Seal
-from doorbus.service import Outbound
+from doorbus.runtime.client import Client, connect
 from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Decision, Enrol, Frame, LockState, Outcome, Reason, Remove, Result
+from doorbus.wire.seal import Seal
 from doorbus_actuator.fakes import RecordingRelay
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator

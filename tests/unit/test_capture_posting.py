@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.codec import Refusal
+from doorbus.wire.codec import Refusal
 from doorbus_capture.posting import MAX_BYTES, Head, Listening, Rejected, admit, good_token, picture
 
 TOKEN = "5f1c-a_secret.for~tests"

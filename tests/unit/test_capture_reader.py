@@ -9,8 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from doorbus.clock import SystemClock
-from doorbus.session import Backoff
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.session import Backoff
 from doorbus_capture.reader import Patience, Reader
 from doorbus_capture.sources.fake import Event, FakeSource, plain
 from doorbus_capture.sources.source import Image, Shot

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from doorbus.settings import load
+from doorbus.runtime.errors import SetupError
+from doorbus.runtime.settings import load
 from doorbus_capture.posting import Listening
 from doorbus_capture.settings import Capture, CaptureSettings
 from doorbus_capture.sources.address import Kind, parse
@@ -108,14 +109,13 @@ def test_a_webhook_needs_a_token_and_nothing_else_does() -> None:
     ],
 )
 def test_a_mistake_about_the_webhook_is_told_without_its_token(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SetupError) as end:
         load(CaptureSettings, [])
-    told = capsys.readouterr().err
-    assert end.value.code == 2
+    told = str(end.value)
     assert told.startswith("DOORBUS_CAPTURE__")
     assert "hunter2" not in told
 

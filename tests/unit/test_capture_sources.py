@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from doorbus.clock import SystemClock
+from doorbus.runtime.clock import SystemClock
 from doorbus.testing import FakeClock
 from doorbus_capture.imaging import encode_jpeg, thumbnail
 from doorbus_capture.sampling import Rules, motion

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.certificates import (
+from doorbus.site.certificates import (
     AUTHORITY_DAYS,
     LEAF_DAYS,
     Authority,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.channels import CHANNELS, FRAME, LOCK_COMMAND, SLUG, channel_of
+from doorbus.wire.channels import CHANNELS, FRAME, LOCK_COMMAND, SLUG, channel_of
 
 SLUGS = st.from_regex(f"^{SLUG}$", fullmatch=True).map(lambda text: text.strip("\n"))
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import SERVICES, Role
 from doorbus.cli.checks import Finding, Heard, Level, Observed, findings
 from doorbus.cli.common import Status
 from doorbus.cli.doctor import observe, report
-from doorbus.client import connect
-from doorbus.messages import Health, LockState, Manifest, RosterEntry, State
-from doorbus.service import Outbound
-from doorbus.site import RENEW
-from doorbus.snapshot import pack
+from doorbus.runtime.client import connect
+from doorbus.site.secrets import RENEW
 from doorbus.testing import MemoryBus
+from doorbus.wire import channels
+from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Health, LockState, Manifest, RosterEntry, State
+from doorbus.wire.snapshot import pack
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ROOT = channels.DEFAULT_ROOT

@@ -8,13 +8,13 @@ import structlog
 from pydantic import Field, SecretStr
 from typer.testing import CliRunner
 
-from doorbus import acl, acl_emqx
-from doorbus.channels import Role
 from doorbus.cli import env
-from doorbus.cli.__main__ import app
-from doorbus.settings import CommonSettings, Section
-from doorbus.site import Site
-from doorbus.users import named
+from doorbus.cli.app import app
+from doorbus.runtime.settings import CommonSettings, Section
+from doorbus.site import acl, acl_emqx
+from doorbus.site.secrets import Site
+from doorbus.site.users import named
+from doorbus.wire.channels import Role
 
 
 class Lamp(Section):

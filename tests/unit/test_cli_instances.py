@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from doorbus.cli.__main__ import app
+from doorbus.cli.app import app
 from doorbus.cli.exposition import serving
 from doorbus.cli.instances import SILENT_SECONDS, Instances
-from doorbus.messages import Health, State
+from doorbus.wire.messages import Health, State
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
 from doorbus.cli.common import Status
 from doorbus.cli.lock import command
-from doorbus.client import Client, connect
-from doorbus.messages import Action, Decision, LockCommand, LockState, Outcome, Reason, Trigger
-from doorbus.service import Inbound, Outbound, Service, Subscription
+from doorbus.runtime.client import Client, connect
+from doorbus.runtime.service import Service
 from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.messages import Action, Decision, LockCommand, LockState, Outcome, Reason, Trigger
 
 FRONT = {"door": "front"}
 

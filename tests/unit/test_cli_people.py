@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from doorbus import channels
-from doorbus.channels import Role
 from doorbus.cli.common import Status
 from doorbus.cli.people import enrol_pictures, list_people, request
-from doorbus.client import Client, connect
-from doorbus.messages import Enrol, ErrorCode, Fault, Remove, Result, RosterEntry, Update
-from doorbus.messages import Status as ResultStatus
-from doorbus.service import Inbound, Outbound, Service, Subscription
-from doorbus.snapshot import pack
+from doorbus.runtime.client import Client, connect
+from doorbus.runtime.service import Service
 from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.messages import Enrol, ErrorCode, Fault, Remove, Result, RosterEntry, Update
+from doorbus.wire.messages import Status as ResultStatus
+from doorbus.wire.snapshot import pack
 
 ROOT = channels.DEFAULT_ROOT
 JPEG = b"\xff\xd8\xff\xe0 "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from doorbus.cli.__main__ import app
+from doorbus.cli.app import app
 
 
 def _say(folder: Path, *words: str) -> Result:

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from doorbus import channels
-from doorbus.channels import Channel
 from doorbus.cli.scene import Scene, fold, is_news, render, sentence
 from doorbus.cli.watch import Watcher
-from doorbus.client import Event, connect
-from doorbus.messages import (
+from doorbus.runtime.client import Event, connect
+from doorbus.testing import MemoryBus
+from doorbus.wire import channels
+from doorbus.wire.channels import Channel
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import (
     Ask,
     Challenge,
     Decision,
@@ -32,9 +34,7 @@ from doorbus.messages import (
     Trigger,
     Verdict,
 )
-from doorbus.service import Outbound
-from doorbus.testing import MemoryBus
-from doorbus.wire import Packet
+from doorbus.wire.packet import Packet
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 FRONT = {"door": "front"}

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from doorbus import channels
-from doorbus.client import connect
-from doorbus.messages import Action, LockCommand, LockState
-from doorbus.service import Outbound
+from doorbus.runtime.client import connect
 from doorbus.testing import MemoryBus
-from doorbus.wire import ConnectionLost, Packet
+from doorbus.wire import channels
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Action, LockCommand, LockState
+from doorbus.wire.packet import ConnectionLost, Packet
 
 ROOT = channels.DEFAULT_ROOT
 STATE = f"{ROOT}/door/front/lock/state"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus import channels
-from doorbus.channels import CHANNELS, Channel
-from doorbus.codec import Arrival, Refusal, Refused
-from doorbus.messages import Action, Frame, LockCommand, LockState
-from doorbus.wire import Packet
+from doorbus.wire import channels
+from doorbus.wire.channels import CHANNELS, Channel
+from doorbus.wire.codec import Arrival, Refusal, Refused
+from doorbus.wire.messages import Action, Frame, LockCommand, LockState
+from doorbus.wire.packet import Packet
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ARRIVAL = Arrival(AT, "given-on-arrival")

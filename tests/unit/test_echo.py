@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.echo import Echo
+from doorbus.runtime.echo import Echo
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

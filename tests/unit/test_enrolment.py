@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.channels import SLUG
-from doorbus.codec import Refusal
-from doorbus.messages import ErrorCode, Fault, Rights, Update
+from doorbus.wire.channels import SLUG
+from doorbus.wire.codec import Refusal
+from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
 from doorbus_enroller.enrolment import (
     Answer,
     Candidate,

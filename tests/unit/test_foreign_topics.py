@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from doorbus import acl
-from doorbus.channels import Role
-from doorbus.site import Site
-from doorbus.users import User, UserError, named
+from doorbus.site import acl
+from doorbus.site.secrets import Site
+from doorbus.site.users import User, UserError, named
+from doorbus.wire.channels import Role
 from doorbus_capture.sources.address import Kind, parse
 
 FRIGATE = named("frigate", None, {}, ["frigate/#"])

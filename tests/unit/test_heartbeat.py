@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from doorbus.healthcheck import FRESH_SECONDS, judge
-from doorbus.heartbeat import Heartbeat, Status
+from doorbus.runtime.heartbeat import Heartbeat, Status
 
 WELL = Status(monotonic=1000.0, online=True, problem=None)
 AWAY = Status(monotonic=1000.0, online=False, problem=None)

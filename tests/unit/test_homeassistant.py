@@ -10,16 +10,18 @@ from typing import Any, ClassVar
 
 import pytest
 
-from doorbus import acl, channels, homeassistant
-from doorbus.channels import DEFAULT_ROOT, LOCK_COMMAND, Role
-from doorbus.codec import Arrival
+from doorbus import homeassistant
 from doorbus.homeassistant import Device, Document, Site, Style, announcement, documents
-from doorbus.messages import Action, Reason
-from doorbus.service import Service
-from doorbus.settings import HomeAssistant, ServiceSettings
+from doorbus.runtime.service import Service
+from doorbus.runtime.settings import HomeAssistant, ServiceSettings
+from doorbus.site import acl
+from doorbus.site.users import User
 from doorbus.testing import FakeClock, MemoryBus, matches, running
-from doorbus.users import User
-from doorbus.wire import Packet
+from doorbus.wire import channels
+from doorbus.wire.channels import DEFAULT_ROOT, LOCK_COMMAND, Role
+from doorbus.wire.codec import Arrival
+from doorbus.wire.messages import Action, Reason
+from doorbus.wire.packet import Packet
 
 LONG = "a" * 64
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.inbox import Inbox
+from doorbus.runtime.inbox import Inbox
 from doorbus.testing import FakeClock
-from doorbus.wire import Packet
+from doorbus.wire.packet import Packet
 
 
 def _frames_only(topic: str) -> bool:

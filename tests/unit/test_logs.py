@@ -5,7 +5,7 @@ import json
 import pytest
 import structlog
 
-from doorbus.logs import Format, Level, configure
+from doorbus.runtime.logs import Format, Level, configure
 
 
 @pytest.fixture(autouse=True)

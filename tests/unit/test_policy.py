@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doorbus.messages import (
+from doorbus.wire.messages import (
     Action,
     Ask,
     Decision,

@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorbus.messages import Action, Decision, Face, LockCommand, Reason, Recognition, RosterEntry, Trigger, Verdict
+from doorbus.wire.messages import (
+    Action,
+    Decision,
+    Face,
+    LockCommand,
+    Reason,
+    Recognition,
+    RosterEntry,
+    Trigger,
+    Verdict,
+)
 from doorbus_actuator import policy
 from doorbus_actuator.policy import (
     Command,

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.messages import Health, State
-from doorbus.presence import SETTLED_SECONDS, Answer, on_health
+from doorbus.runtime.presence import SETTLED_SECONDS, Answer, on_health
+from doorbus.wire.messages import Health, State
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

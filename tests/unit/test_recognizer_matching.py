@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorbus.messages import Verdict
+from doorbus.wire.messages import Verdict
 from doorbus_recognizer.calibration import MOBILEFACENET as SCALE
 from doorbus_recognizer.matching import BadTemplate, Gallery
 

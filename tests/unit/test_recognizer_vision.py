@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from doorbus.assets import AssetError
-from doorbus.messages import Verdict
+from doorbus.wire.messages import Verdict
 from doorbus_recognizer.calibration import MOBILEFACENET
 from doorbus_recognizer.decode import decode
 from doorbus_recognizer.faces import MIN_SHARPNESS, MIN_SIZE, Detection, Image, SeenFace

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from doorbus.testing import FakeClock
-from doorbus_actuator.choice import chosen_relay
+from doorbus_actuator.factory import chosen_relay
 from doorbus_actuator.relay import RelayError
 from doorbus_actuator.settings import ActuatorSettings, RelayKind
 from doorbus_actuator.simulated import SimulatedRelay

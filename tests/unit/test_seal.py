@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.codec import Refusal, Refused
-from doorbus.seal import Seal, open_seal, read_key
-from doorbus.settings import CommonSettings
+from doorbus.runtime.errors import SetupError
+from doorbus.runtime.settings import CommonSettings
+from doorbus.runtime.site_key import open_seal
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.seal import Seal, read_key
 
 KEY = bytes(range(32))
 SEAL = Seal(KEY)
@@ -69,27 +71,23 @@ def test_the_key_file_holds_64_hexadecimal_digits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "abc", "g" * 64, "00" * 33])
-def test_a_key_file_with_anything_else_ends_the_process_with_the_way_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
-) -> None:
+def test_a_key_file_with_anything_else_ends_the_process_with_the_way_out(tmp_path: Path, text: str) -> None:
     path = tmp_path / "site.key"
     path.write_text(text)
     chosen = CommonSettings(_env_file=None, site_key_file=path)
 
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SetupError) as end:
         open_seal(chosen)
 
-    assert end.value.code == 2
-    assert capsys.readouterr().err == (
-        f"DOORBUS_SITE_KEY_FILE={path}: not 64 hexadecimal digits; make one with: openssl rand -hex 32 > {path}\n"
+    assert str(end.value) == (
+        f"DOORBUS_SITE_KEY_FILE={path}: not 64 hexadecimal digits; make one with: openssl rand -hex 32 > {path}"
     )
 
 
-def test_a_missing_key_ends_the_process_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_key_ends_the_process_with_the_way_out(tmp_path: Path) -> None:
     chosen = CommonSettings(_env_file=None, var=tmp_path)
 
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SetupError) as end:
         open_seal(chosen)
 
-    assert end.value.code == 2
-    assert f"{tmp_path}/credentials/site.key: No such file or directory; make one with" in capsys.readouterr().err
+    assert f"{tmp_path}/credentials/site.key: No such file or directory; make one with" in str(end.value)

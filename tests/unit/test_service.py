@@ -11,14 +11,20 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from doorbus import channels
-from doorbus.channels import Channel, Role
-from doorbus.client import Client, connect
-from doorbus.clock import SystemClock
-from doorbus.codec import Refusal, Refused
 from doorbus.healthcheck import judge
-from doorbus.heartbeat import Heartbeat
-from doorbus.messages import (
+from doorbus.runtime.client import Client, connect
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.errors import SetupError
+from doorbus.runtime.heartbeat import Heartbeat
+from doorbus.runtime.runner import REMEMBERED_SECONDS, Runner
+from doorbus.runtime.service import Inlet, Producer, Service
+from doorbus.runtime.settings import ServiceSettings
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
+from doorbus.wire.channels import Channel, Role
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
+from doorbus.wire.messages import (
     Action,
     Decision,
     Frame,
@@ -34,21 +40,7 @@ from doorbus.messages import (
     Status,
     Trigger,
 )
-from doorbus.service import (
-    REMEMBERED_SECONDS,
-    Inbound,
-    Inlet,
-    Intake,
-    Outbound,
-    Producer,
-    Runner,
-    Service,
-    SetupError,
-    Subscription,
-)
-from doorbus.settings import ServiceSettings
-from doorbus.testing import FakeClock, MemoryBus, running
-from doorbus.wire import Packet
+from doorbus.wire.packet import Packet
 
 ROOT = channels.DEFAULT_ROOT
 SET = channels.LOCK_COMMAND.topic(ROOT, door="front")

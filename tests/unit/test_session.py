@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.clock import SystemClock
-from doorbus.session import Backoff, NeverConnected, Session
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.session import Backoff, NeverConnected, Session
 from doorbus.testing import MemoryBus
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
 
 FAST = Backoff(first=0.001, longest=0.01)
 WILL = Packet("health", b"offline", qos=1, retain=True)

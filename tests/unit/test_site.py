@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.certificates import Pair, about, belong_together
-from doorbus.channels import Role
-from doorbus.site import RENEW, Site, SiteError, own_names
-from doorbus.users import User
+from doorbus.site.certificates import Pair, about, belong_together
+from doorbus.site.secrets import RENEW, Site, SiteError, own_names
+from doorbus.site.users import User
+from doorbus.wire.channels import Role
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.codec import Refusal, Refused
-from doorbus.messages import GalleryEntry, Manifest, RosterEntry
-from doorbus.seal import Seal
-from doorbus.snapshot import MAX_SHARDS, Reader, Snapshot, pack, unpack
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
+from doorbus.wire.seal import Seal
+from doorbus.wire.snapshot import MAX_SHARDS, Reader, Snapshot, pack, unpack
 
 SEAL = Seal(bytes(range(32)))
 AT = datetime(2026, 6, 1, tzinfo=UTC)

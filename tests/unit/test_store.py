@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.messages import Rights
+from doorbus.wire.messages import Rights
 from doorbus_enroller.store import MemoryStore, Person, Sample, SqliteStore, StorageFailed, Store
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -223,7 +223,7 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from doorbus.messages import Rights
+from doorbus.wire.messages import Rights
 from doorbus_enroller.store import Sample, SqliteStore, StorageFailed
 
 now = datetime(2026, 6, 1, 12, tzinfo=UTC)

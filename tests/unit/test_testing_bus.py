@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.testing import FakeClock, MemoryBus, matches
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet
 
 
 def _join(

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus import acl
-from doorbus.channels import CHANNELS, DEFAULT_ROOT, Role
-from doorbus.passwords import hashed, new_password
+from doorbus.site import acl
+from doorbus.site.passwords import hashed, new_password
+from doorbus.site.users import User, UserError, everybody, named
 from doorbus.testing import matches
-from doorbus.users import User, UserError, everybody, named
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, Role
 
 slugs = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True).filter(lambda one: one not in set(Role))
 

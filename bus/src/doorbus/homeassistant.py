@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from doorbus import __version__, channels
-from doorbus.channels import DEFAULT_ROOT, Channel, Role
-from doorbus.messages import MAX_NAME, Action, LockState, Outcome, Reason, State
+from doorbus import __version__
+from doorbus.wire import channels
+from doorbus.wire.channels import DEFAULT_ROOT, Channel, Role
+from doorbus.wire.messages import MAX_NAME, Action, LockState, Outcome, Reason, State
 
 Document = Mapping[str, Any]
 Place = tuple[str, str]

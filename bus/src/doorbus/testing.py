@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from doorbus.channels import HEALTH
-from doorbus.service import Runner, Service
-from doorbus.settings import ServiceSettings
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet
+from doorbus.runtime.runner import Runner
+from doorbus.runtime.service import Service
+from doorbus.runtime.settings import ServiceSettings
+from doorbus.wire.channels import HEALTH
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet
 
 
 class FakeClock:

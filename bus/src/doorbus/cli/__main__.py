@@ -1,29 +1,14 @@
 """The `doorbus` command."""
 
-import typer
+import sys
 
-from doorbus.cli import documents, lock, metrics, people, secrets
-from doorbus.cli.doctor import doctor
-from doorbus.cli.watch import watch
-
-PANELS = {
-    "Doors": (lock.unlock, lock.lock),
-    "People": (people.enrol, people.people, people.update, people.remove),
-    "System": (watch, doctor, metrics.metrics),
-    "Documents": (documents.acl, documents.asyncapi, documents.env_example),
-}
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A door lock on an MQTT bus."
-)
-for panel, commands in PANELS.items():
-    for command in commands:
-        app.command(rich_help_panel=panel)(command)
-app.add_typer(secrets.app, name="secrets", rich_help_panel="System")
+from doorbus.cli.app import app
+from doorbus.runtime.process import ended
 
 
 def main() -> None:
     """Run the command of the command line."""
-    app(prog_name="doorbus")
+    sys.exit(ended(lambda: int(app(prog_name="doorbus") or 0)))
 
 
 if __name__ == "__main__":

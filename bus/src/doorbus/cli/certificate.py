@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from datetime import UTC, datetime
 
-from doorbus.settings import Broker
+from doorbus.runtime.settings import Broker
 
 PATIENCE_SECONDS = 5
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from doorbus.channels import SERVICES, Role
-from doorbus.codec import Refusal
-from doorbus.messages import Health, LockState, Manifest, State
+from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.codec import Refusal
+from doorbus.wire.messages import Health, LockState, Manifest, State
 
 CLOCK_WARN_SECONDS = 0.5
 CLOCK_FAIL_SECONDS = 1.5

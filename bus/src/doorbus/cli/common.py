@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from doorbus.channels import SLUG, Role
 from doorbus.cli import certificate
-from doorbus.client import Client, connect
-from doorbus.mqtt import MqttTransport
-from doorbus.settings import CommonSettings, load
-from doorbus.wire import ConnectionLost
+from doorbus.runtime.broker import transport
+from doorbus.runtime.client import Client, connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.runtime.settings import CommonSettings, load
+from doorbus.wire.channels import SLUG, Role
+from doorbus.wire.packet import ConnectionLost
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -73,7 +74,7 @@ class Access:
 
     @classmethod
     def of(cls, role: Role | None) -> "Access":
-        """As `role`; a wrong setting ends the process with one sentence."""
+        """As `role`; raises `SetupError` for a wrong setting."""
         settings = load(CommonSettings, [])
         if role is not None:
             broker = settings.broker.model_copy(update={"username": role.value})
@@ -86,16 +87,8 @@ class Access:
         return f"{self.settings.broker.host}:{self.settings.broker.port}"
 
     def transport(self) -> MqttTransport:
-        """The way to the broker; raises `OSError` when a TLS file is missing."""
-        broker = self.settings.broker
-        return MqttTransport(
-            broker.host,
-            broker.port,
-            username=self.role,
-            password=self.settings.password(self.role),
-            tls=broker.tls_context(),
-            keepalive=broker.keepalive_seconds,
-        )
+        """The way to the broker; raises `SetupError` when a TLS file is of no use."""
+        return transport(self.settings, self.role)
 
     async def reachable(self) -> str | None:
         """None when something listens at the broker's address, else why not."""
@@ -147,6 +140,4 @@ async def _connected(access: Access, work: Callable[[Client], Awaitable[int]]) -
             return await work(client)
     except ConnectionLost as lost:
         err.print(line((await access.why_not(lost), "red")))
-    except OSError as error:
-        err.print(line((f"DOORBUS_BROKER__TLS_*: {error}", "red")))
     return Status.NO_ANSWER

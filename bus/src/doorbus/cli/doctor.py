@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from doorbus.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
 from doorbus.cli import certificate
 from doorbus.cli.checks import Finding, Heard, Level, Observed, findings
 from doorbus.cli.common import Access, As, Status, line, out
-from doorbus.client import Client, Event, connect
-from doorbus.messages import LockState, Manifest, State
-from doorbus.snapshot import Reader
-from doorbus.wire import ConnectionLost
+from doorbus.runtime.client import Client, Event, connect
+from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
+from doorbus.wire.messages import LockState, Manifest, State
+from doorbus.wire.packet import ConnectionLost
+from doorbus.wire.snapshot import Reader
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 _SETTLE_SECONDS = 0.7

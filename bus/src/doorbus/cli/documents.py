@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from doorbus import acl as access_rules
-from doorbus import acl_emqx
-from doorbus import asyncapi as description
-from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
 from doorbus.cli import env
 from doorbus.cli.common import Status, err, line
-from doorbus.site import Site, SiteError
+from doorbus.site import acl as access_rules
+from doorbus.site import acl_emqx
+from doorbus.site import asyncapi as description
+from doorbus.site.secrets import Site, SiteError
+from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
 
 Check = Annotated[
     Path | None,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from doorbus.settings import PREFIX, CommonSettings
+from doorbus.runtime.settings import PREFIX, CommonSettings
 
 _HEADER = """\
 # Every setting, with its default. Copy to .env and uncomment what is to differ; the environment (DOORBUS_...), files in

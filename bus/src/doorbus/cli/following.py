@@ -5,8 +5,8 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from doorbus.cli.common import Access, Status, err, line
-from doorbus.client import Client, connect
-from doorbus.wire import ConnectionLost
+from doorbus.runtime.client import Client, connect
+from doorbus.wire.packet import ConnectionLost
 
 _RETRY_SECONDS = 2.0
 _GOODBYE_SECONDS = 2.0

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from doorbus.channels import Role
-from doorbus.messages import Health, State
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import Health, State
 
 SILENT_SECONDS = 15.0
 """An instance that calls itself online but has not been heard for so long is not taken to be up."""

@@ -9,11 +9,11 @@ from uuid import uuid4
 import typer
 from pydantic import ValidationError
 
-from doorbus.channels import DECISION, LOCK_COMMAND, LOCK_STATE
 from doorbus.cli.common import Access, As, Door, Status, Timeout, line, on_the_bus, out
-from doorbus.client import Client
-from doorbus.messages import Action, Decision, LockCommand, LockState, Outcome, Reason
-from doorbus.service import Outbound
+from doorbus.runtime.client import Client
+from doorbus.wire.channels import DECISION, LOCK_COMMAND, LOCK_STATE
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Action, Decision, LockCommand, LockState, Outcome, Reason
 
 _ADVICE = {
     Reason.COOLDOWN: "it was opened a moment ago; try again in some seconds",

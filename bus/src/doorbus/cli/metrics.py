@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from doorbus import channels
 from doorbus.cli.common import Access, As, Status, err, line, out
 from doorbus.cli.exposition import serving
 from doorbus.cli.following import until_told
 from doorbus.cli.instances import Instances
-from doorbus.client import Client
+from doorbus.runtime.client import Client
+from doorbus.wire import channels
 
 
 def address(value: str) -> str:

@@ -11,7 +11,9 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from doorbus.channels import (
+from doorbus.cli.common import Access, As, Person, Status, Timeout, clean, err, line, on_the_bus, out, slug
+from doorbus.runtime.client import Client
+from doorbus.wire.channels import (
     ENROL,
     MIB,
     REMOVE,
@@ -21,13 +23,11 @@ from doorbus.channels import (
     UPDATE,
     Channel,
 )
-from doorbus.cli.common import Access, As, Person, Status, Timeout, clean, err, line, on_the_bus, out, slug
-from doorbus.client import Client
-from doorbus.codec import Refused
-from doorbus.messages import Enrol, Message, Remove, Result, RosterEntry, Update
-from doorbus.messages import Status as ResultStatus
-from doorbus.service import Outbound
-from doorbus.snapshot import Reader, Snapshot, unpack
+from doorbus.wire.codec import Refused
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Enrol, Message, Remove, Result, RosterEntry, Update
+from doorbus.wire.messages import Status as ResultStatus
+from doorbus.wire.snapshot import Reader, Snapshot, unpack
 
 _SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
 

@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from doorbus.channels import CHALLENGE, DECISION, HEALTH, LOCK_STATE, RECOGNITION, RESULT, Channel
 from doorbus.cli.common import clean, line
-from doorbus.client import Event
-from doorbus.messages import (
+from doorbus.runtime.client import Event
+from doorbus.wire.channels import CHALLENGE, DECISION, HEALTH, LOCK_STATE, RECOGNITION, RESULT, Channel
+from doorbus.wire.messages import (
     Ask,
     Challenge,
     Decision,

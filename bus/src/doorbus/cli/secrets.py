@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from doorbus.channels import Role
 from doorbus.cli.common import Status, err, line, out
-from doorbus.settings import CommonSettings, load
-from doorbus.site import RENEW, Site, SiteError
-from doorbus.users import UserError, named
+from doorbus.runtime.settings import CommonSettings, load
+from doorbus.site.secrets import RENEW, Site, SiteError
+from doorbus.site.users import UserError, named
+from doorbus.wire.channels import Role
 
 app = typer.Typer(
     invoke_without_command=True,

@@ -11,7 +11,7 @@ from rich.live import Live
 from doorbus.cli.common import Access, As, out
 from doorbus.cli.following import until_told
 from doorbus.cli.scene import CHANNELS, Scene, fold, is_news, render, sentence
-from doorbus.client import Client, Event
+from doorbus.runtime.client import Client, Event
 
 
 def watch(

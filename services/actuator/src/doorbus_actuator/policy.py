@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from doorbus.messages import (
+from doorbus.wire.messages import (
     Action,
     Ask,
     Challenge,

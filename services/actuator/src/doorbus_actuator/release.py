@@ -7,25 +7,27 @@ a door which the actuator believes open.
 
 import sys
 
-from doorbus.clock import SystemClock
-from doorbus.settings import fail, load
-from doorbus_actuator.choice import chosen_relay
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.errors import SetupError
+from doorbus.runtime.process import ended
+from doorbus.runtime.settings import load
+from doorbus_actuator.factory import chosen_relay
 from doorbus_actuator.relay import RelayError
 from doorbus_actuator.settings import ActuatorSettings
 
 
-def main() -> int:
-    """De-energise; returns the exit status, 2 when the relay could not be driven."""
+def release() -> int:
+    """De-energise; the exit status. Raises `SetupError` when the relay cannot be driven."""
     settings = load(ActuatorSettings)
     try:
         relay = chosen_relay(settings, SystemClock())
         relay.setup()
         relay.close()
     except RelayError as error:
-        fail(f"the relay is as it was: {error}")
+        raise SetupError(f"the relay is as it was: {error}") from None
     print(f"door {settings.actuator.door}: the relay is de-energised", file=sys.stderr)  # noqa: T201  # a command
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(release))

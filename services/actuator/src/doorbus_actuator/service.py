@@ -9,11 +9,15 @@ from typing import Any, assert_never
 
 import structlog
 
-from doorbus import channels, homeassistant
-from doorbus.channels import Role
-from doorbus.clock import Clock, Timer
-from doorbus.codec import Refusal, Refused
-from doorbus.messages import (
+from doorbus import homeassistant
+from doorbus.runtime.clock import Clock, Timer
+from doorbus.runtime.punctuality import Punctuality
+from doorbus.runtime.service import Service
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.messages import (
     Ask,
     Challenge,
     Decision,
@@ -25,9 +29,7 @@ from doorbus.messages import (
     Recognition,
     RosterEntry,
 )
-from doorbus.punctuality import Punctuality
-from doorbus.service import Inbound, Outbound, Service, Subscription
-from doorbus.snapshot import Reader, Snapshot, shard_number, unpack
+from doorbus.wire.snapshot import Reader, Snapshot, shard_number, unpack
 from doorbus_actuator import policy
 from doorbus_actuator.codes import Totp
 from doorbus_actuator.hours import Calendar, Closed, HoursError

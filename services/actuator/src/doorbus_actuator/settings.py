@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from doorbus.channels import SLUG
-from doorbus.settings import Section, ServiceSettings
+from doorbus.runtime.settings import Section, ServiceSettings
+from doorbus.wire.channels import SLUG
 from doorbus_actuator.codes import Totp
 from doorbus_actuator.hours import Calendar, local_zone
 from doorbus_actuator.policy import Liveness

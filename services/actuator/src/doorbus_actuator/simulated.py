@@ -5,8 +5,8 @@ from pathlib import Path
 
 import structlog
 
-from doorbus.clock import Clock
-from doorbus.messages import utc
+from doorbus.runtime.clock import Clock
+from doorbus.wire.messages import utc
 from doorbus_actuator.relay import RelayError
 
 _log = structlog.get_logger("doorbus.actuator")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from doorbus.channels import FRAME, Channel, Retain, Role
-from doorbus.codec import Jpeg
-from doorbus.messages import Frame
+from doorbus.wire.channels import FRAME, Channel, Retain, Role
+from doorbus.wire.codec import Jpeg
+from doorbus.wire.messages import Frame
 
 
 @dataclass(frozen=True)

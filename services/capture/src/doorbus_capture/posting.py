@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from doorbus.channels import FRAME
-from doorbus.codec import JPEG_START, Refusal, Refused
+from doorbus.wire.channels import FRAME
+from doorbus.wire.codec import JPEG_START, Refusal, Refused
 from doorbus_capture.forms import parts
 
 METHODS = ("POST", "PUT")

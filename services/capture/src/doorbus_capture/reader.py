@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from doorbus.clock import Clock
-from doorbus.session import Backoff
+from doorbus.runtime.clock import Clock
+from doorbus.runtime.session import Backoff
 from doorbus_capture.sources.source import Shot, Source, SourceEnded, SourceError
 
 _log = structlog.get_logger("doorbus.capture")

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 import structlog
 
 from doorbus import homeassistant
-from doorbus.channels import FRAME, Channel, Role
-from doorbus.clock import Clock
-from doorbus.codec import Refusal, Refused
-from doorbus.messages import Frame
-from doorbus.service import Inbound, Inlet, Intake, Outbound, Producer, Service, SetupError, Subscription
+from doorbus.runtime.clock import Clock
+from doorbus.runtime.errors import SetupError
+from doorbus.runtime.service import Inlet, Producer, Service
+from doorbus.wire.channels import FRAME, Channel, Role
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
+from doorbus.wire.messages import Frame
 from doorbus_capture import bridge, imaging, sampling
 from doorbus_capture.picture import fitted
 from doorbus_capture.reader import Reader

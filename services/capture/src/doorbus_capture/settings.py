@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from doorbus.messages import Slug
-from doorbus.settings import Section, ServiceSettings
+from doorbus.runtime.settings import Section, ServiceSettings
+from doorbus.wire.messages import Slug
 from doorbus_capture import posting
 from doorbus_capture.picture import QUARTER, Region, View
 from doorbus_capture.reader import Patience

@@ -12,11 +12,11 @@ from http import HTTPStatus
 import h11
 import structlog
 
-from doorbus.clock import Clock, Timer
-from doorbus.codec import Refusal, Refused
-from doorbus.exchange import Intake
-from doorbus.messages import utc
-from doorbus.wire import Packet
+from doorbus.runtime.clock import Clock, Timer
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.exchange import Intake
+from doorbus.wire.messages import utc
+from doorbus.wire.packet import Packet
 from doorbus_capture.posting import MAX_BYTES, METHODS, Head, Listening, Rejected, admit, check_size, picture
 
 _log = structlog.get_logger("doorbus.capture")

@@ -1,20 +1,23 @@
-"""The enroller's process."""
+"""`python -m doorbus_enroller`: the people of a site as a process."""
 
 import sys
 
-from doorbus.clock import SystemClock
-from doorbus.seal import open_seal
-from doorbus.service import run
-from doorbus.settings import load
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.process import run
+from doorbus.runtime.site_key import open_seal
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.store import SqliteStore
 
 
+def build(settings: EnrollerSettings) -> EnrollerService:
+    """The service, its store not yet opened."""
+    return EnrollerService(settings, SqliteStore(settings.database), open_seal(settings), SystemClock())
+
+
 def main() -> int:
-    """Run until told to stop; returns the exit status."""
-    settings = load(EnrollerSettings)
-    return run(EnrollerService(settings, SqliteStore(settings.database), open_seal(settings), SystemClock()), settings)
+    """Run until told to stop; the exit status."""
+    return run(EnrollerSettings, build)
 
 
 if __name__ == "__main__":

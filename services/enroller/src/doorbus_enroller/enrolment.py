@@ -9,8 +9,8 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from doorbus.codec import Refusal
-from doorbus.messages import ErrorCode, Fault, Rights, Update
+from doorbus.wire.codec import Refusal
+from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
 
 Template = NDArray[np.float32]
 """Shape [d]; of unit length."""

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from doorbus import channels
-from doorbus.channels import Channel
-from doorbus.messages import GalleryEntry, Manifest, RosterEntry
-from doorbus.seal import Seal
-from doorbus.service import Outbound
-from doorbus.snapshot import MAX_SHARDS, pack
+from doorbus.wire import channels
+from doorbus.wire.channels import Channel
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
+from doorbus.wire.seal import Seal
+from doorbus.wire.snapshot import MAX_SHARDS, pack
 from doorbus_enroller.enrolment import Gallery
 from doorbus_enroller.store import People
 from doorbus_enroller.templates import to_bytes

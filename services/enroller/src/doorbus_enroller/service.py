@@ -11,11 +11,14 @@ from uuid import uuid4
 
 import structlog
 
-from doorbus import channels, homeassistant
-from doorbus.channels import SLUG, Channel, Role
-from doorbus.clock import Clock
-from doorbus.codec import Refusal, Refused
-from doorbus.messages import (
+from doorbus import homeassistant
+from doorbus.runtime.clock import Clock
+from doorbus.runtime.service import Service
+from doorbus.wire import channels
+from doorbus.wire.channels import SLUG, Channel, Role
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.exchange import Inbound, Outbound, Subscription, reply_to
+from doorbus.wire.messages import (
     Capture,
     Embedded,
     EmbedRequest,
@@ -29,9 +32,8 @@ from doorbus.messages import (
     Status,
     Update,
 )
-from doorbus.seal import Seal
-from doorbus.service import Inbound, Outbound, Service, Subscription, reply_to
-from doorbus.wire import Packet
+from doorbus.wire.packet import Packet
+from doorbus.wire.seal import Seal
 from doorbus_enroller.enrolment import Candidate, Gallery, decide, fault_of, id_of, revise
 from doorbus_enroller.maps import Map, gallery_map, roster_map
 from doorbus_enroller.settings import EnrollerSettings

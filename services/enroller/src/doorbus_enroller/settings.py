@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from doorbus.settings import Section, ServiceSettings
+from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus_enroller.enrolment import Rules
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from doorbus.messages import ErrorCode, Fault
+from doorbus.wire.messages import ErrorCode, Fault
 
 SPREAD_SECONDS = 1.0
 """Least time between two samples: frames of one moment show one pose, and a template of it thrice is no better."""

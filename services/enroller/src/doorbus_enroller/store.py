@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from doorbus.messages import Rights, utc
+from doorbus.wire.messages import Rights, utc
 
 
 class StorageFailed(Exception):  # noqa: N818  # an outcome that is told to the requester

@@ -5,9 +5,9 @@ import binascii
 
 import numpy as np
 
-from doorbus.codec import Refusal, Refused
-from doorbus.messages import Embedded
-from doorbus.seal import Seal
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.messages import Embedded
+from doorbus.wire.seal import Seal
 from doorbus_enroller.enrolment import Answer, Candidate, Enrolled, Gallery, Template
 from doorbus_enroller.store import People, StorageFailed
 

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from doorbus.messages import Verdict
+from doorbus.wire.messages import Verdict
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import Template
 

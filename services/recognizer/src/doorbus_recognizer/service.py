@@ -10,11 +10,14 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from doorbus import channels
-from doorbus.channels import Role
-from doorbus.clock import Clock
-from doorbus.codec import Refusal, Refused
-from doorbus.messages import (
+from doorbus.runtime.clock import Clock
+from doorbus.runtime.punctuality import Punctuality
+from doorbus.runtime.service import Service
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.messages import (
     Embedded,
     EmbeddedFace,
     EmbedRequest,
@@ -27,9 +30,7 @@ from doorbus.messages import (
     Recognition,
     Verdict,
 )
-from doorbus.punctuality import Punctuality
-from doorbus.service import Inbound, Outbound, Service, Subscription
-from doorbus.snapshot import Reader, Sealing, Snapshot, shard_number, unpack
+from doorbus.wire.snapshot import Reader, Sealing, Snapshot, shard_number, unpack
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, Undecodable, decode

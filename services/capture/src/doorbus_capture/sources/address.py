@@ -7,7 +7,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from doorbus.foreign import why_not_foreign
+from doorbus.wire.foreign import why_not_foreign
 
 SNAPSHOT_PREFIX = "snapshot+"
 MQTT_PREFIX = "mqtt:"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from doorbus.clock import Clock
+from doorbus.runtime.clock import Clock
 from doorbus_capture.imaging import decode
 from doorbus_capture.sources.source import Image, Shot, SourceEnded, SourceError
 

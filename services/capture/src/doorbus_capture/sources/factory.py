@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from doorbus.clock import Clock
+from doorbus.runtime.clock import Clock
 from doorbus_capture import bridge
 from doorbus_capture.posting import Listening
 from doorbus_capture.sources.address import Address, Kind

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from doorbus.clock import Clock
+from doorbus.runtime.clock import Clock
 from doorbus_capture.sources.source import Image, Shot, SourceEnded, SourceError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorbus import assets
-from doorbus.clock import Clock
+from doorbus.runtime.clock import Clock
 from doorbus_capture.imaging import Matrix, decode, warp
 from doorbus_capture.sources.source import Image, Shot, SourceError
 

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from doorbus.clock import Clock
+from doorbus.runtime.clock import Clock
 from doorbus_capture.imaging import decode
 from doorbus_capture.sources.source import Shot, SourceError
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import cv2
 
-from doorbus.clock import Clock
+from doorbus.runtime.clock import Clock
 from doorbus_capture.sources.source import Image, Shot, SourceEnded, SourceError
 
 _DEFAULT_FILE_FPS = 25.0

@@ -1,6 +1,6 @@
 """Topics of other programs on the same broker. Pure."""
 
-from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
+from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
 
 _LONGEST = 512
 

@@ -1,37 +1,35 @@
-"""Runs a service: one message in, messages out. All I/O, all counting and the one broad `except` are here."""
+"""Runs a service: one message in, messages out. All I/O and the one broad `except` of the loop are here."""
 
 import asyncio
 import secrets
-import signal
-import sys
-from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
 
-from doorbus import __version__, channels
-from doorbus.announcer import Announcer
-from doorbus.channels import Channel, Retain, Role
-from doorbus.clock import Clock, SystemClock
-from doorbus.codec import Arrival, Refusal, Refused
-from doorbus.echo import Echo
-from doorbus.exchange import Inbound, Intake, Outbound, Subscription, reply_to
-from doorbus.heartbeat import BEAT_SECONDS, Heartbeat, Status
-from doorbus.homeassistant import Device, Site
-from doorbus.inbox import Delivery, Inbox
-from doorbus.messages import Health, State
-from doorbus.mqtt import MqttTransport
-from doorbus.presence import Answer, on_health
-from doorbus.session import NeverConnected, Session
-from doorbus.settings import ServiceSettings
-from doorbus.wire import Filter, Packet, Transport
+from doorbus import __version__
+from doorbus.homeassistant import Site
+from doorbus.runtime.announcer import Announcer
+from doorbus.runtime.clock import Clock
+from doorbus.runtime.echo import Echo
+from doorbus.runtime.errors import SetupError
+from doorbus.runtime.heartbeat import BEAT_SECONDS, Heartbeat, Status
+from doorbus.runtime.inbox import Delivery, Inbox
+from doorbus.runtime.presence import Answer, on_health
+from doorbus.runtime.refusals import Refusals
+from doorbus.runtime.service import Producer, Service
+from doorbus.runtime.session import NeverConnected, Session
+from doorbus.runtime.settings import ServiceSettings
+from doorbus.wire import channels
+from doorbus.wire.channels import Channel, Retain
+from doorbus.wire.codec import Arrival, Refusal, Refused
+from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription, reply_to
+from doorbus.wire.messages import Health, State
+from doorbus.wire.packet import Filter, Packet, Transport
 
-__all__ = ["Inbound", "Inlet", "Intake", "Outbound", "Producer", "Service", "Subscription", "reply_to", "run"]
-
-_log = structlog.get_logger("doorbus.service")
+_log = structlog.get_logger("doorbus.runtime.runner")
 
 M = TypeVar("M")
 
@@ -40,111 +38,6 @@ REMEMBERED_SECONDS = 7 * 24 * 3600
 nothing behind for ever."""
 
 _NO_RETAINED = frozenset({Retain.REFUSED, Retain.REPLAY_REFUSED})
-
-Producer = Callable[[], AsyncIterator[Outbound]]
-Inlet = Callable[[Intake], Coroutine[Any, Any, None]]
-
-
-class Service:
-    """What a service offers the runner. Handlers run one at a time, in order of arrival, unless it has more lanes."""
-
-    role: ClassVar[Role]
-    lanes: int = 1
-    """How many handlers may be under way at once; more than one only where they leave the event loop for long."""
-
-    def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """What to listen to."""
-        return ()
-
-    async def start(self) -> None:
-        """Bring hardware into its safe state; the network is not touched before this returns."""
-
-    def connected(self) -> Iterable[Outbound]:
-        """What to send after every connect: the retained states."""
-        return ()
-
-    def wake_at(self) -> float | None:
-        """The monotonic time at which `tick` is due, if any; asked again after every handler and tick."""
-        return None
-
-    async def tick(self) -> Iterable[Outbound]:
-        """Do what is due. Runs also while the broker is away."""
-        return ()
-
-    def producers(self) -> Sequence[Producer]:
-        """Sources of messages that no message asks for, such as a camera; cancelled at the end."""
-        return ()
-
-    def inlets(self) -> Sequence[Inlet]:
-        """Ways by which packets come besides the broker: each is given where to put them, and runs until cancelled.
-
-        One that cannot work as it was set up raises `SetupError`.
-        """
-        return ()
-
-    def device(self, site: Site) -> Device | None:  # noqa: ARG002  # for those who override it
-        """What Home Assistant is to show of the service, if anything."""
-        return None
-
-    def refused(
-        self,
-        channel: Channel[Any],  # noqa: ARG002  # for those who override it
-        ids: Mapping[str, str],  # noqa: ARG002
-        packet: Packet,  # noqa: ARG002
-        refused: Refused,  # noqa: ARG002
-    ) -> Iterable[Outbound]:
-        """Answer a packet that was refused before any handler saw it; it is counted and logged already."""
-        return ()
-
-    def figures(self) -> Mapping[str, float]:
-        """Numbers for health."""
-        return {}
-
-    def problem(self) -> str | None:
-        """What keeps the service from its work, in words for people."""
-        return None
-
-    async def stop(self) -> Iterable[Outbound]:
-        """Bring hardware into its safe state, and say so; always called, also after a failed start."""
-        return ()
-
-
-class SetupError(Exception):
-    """The service cannot work as it was set up; the text names the setting and the way out."""
-
-
-class Refusals:
-    """Counts what was refused, and logs it once a minute for each topic and reason."""
-
-    def __init__(self, clock: Clock, quiet_seconds: float = 60.0, remember: int = 1024) -> None:
-        self._clock = clock
-        self._quiet = quiet_seconds
-        self._remember = remember
-        self._logged: OrderedDict[tuple[str, Refusal], tuple[float, int]] = OrderedDict()
-        self.counts: Counter[str] = Counter()
-
-    def add(self, channel: str, packet: Packet, refused: Refused) -> None:
-        """Count one, and log it if its like was not logged lately."""
-        self.counts[f"{channel}.{refused.reason}"] += 1
-        key = (packet.topic, refused.reason)
-        now = self._clock.monotonic()
-        last, unsaid = self._logged.get(key, (-self._quiet, 0))
-        if now - last < self._quiet:
-            self._logged[key] = (last, unsaid + 1)
-            return
-        self._logged[key] = (now, 0)
-        self._logged.move_to_end(key)
-        if len(self._logged) > self._remember:
-            self._logged.popitem(last=False)
-        _log.warning(
-            "refused",
-            topic=packet.topic,
-            reason=str(refused.reason),
-            detail=refused.detail or None,
-            bytes=len(packet.payload),
-            frame_id=dict(packet.user).get("frame_id"),
-            like_it_since=unsaid or None,
-        )
 
 
 class Runner:
@@ -274,7 +167,7 @@ class Runner:
         self._refusals.add("none" if subscription is None else subscription.channel.name, packet, refused)
 
     def _overhear(self, packet: Packet) -> None:
-        """Health under our own name: see `doorbus.presence`."""
+        """Health under our own name: see `doorbus.runtime.presence`."""
         try:
             heard = channels.HEALTH.codec.decode(packet, self._own_health, Arrival(self._clock.now(), "health"))
         except Refused:  # deleted by hand, or nonsense
@@ -413,39 +306,3 @@ class Runner:
 
 async def _told(stop: asyncio.Event) -> None:
     await stop.wait()
-
-
-def run(service: Service, settings: ServiceSettings) -> int:
-    """Run `service` as this process until SIGTERM or SIGINT; return the exit status."""
-    return asyncio.run(_serve(service, settings, SystemClock()))
-
-
-async def _serve(service: Service, settings: ServiceSettings, clock: Clock) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    _log.info("started", service=service.role, instance=settings.instance, version=__version__)
-    try:
-        heartbeat = Heartbeat.of_process(settings.status_file)
-        await Runner(service, _transport(service.role, settings), settings, clock, heartbeat).run(stop)
-    except SetupError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # for who starts the process, as for a wrong setting
-        return 2
-    except Exception:  # noqa: BLE001  # the last word of a process that cannot go on
-        _log.exception("failed", service=service.role)
-        return 1
-    _log.info("stopped", service=service.role)
-    return 0
-
-
-def _transport(role: Role, settings: ServiceSettings) -> MqttTransport:
-    broker = settings.broker
-    return MqttTransport(
-        broker.host,
-        broker.port,
-        username=broker.username or role,
-        password=lambda: settings.password(role),
-        tls=broker.tls_context(),
-        keepalive=broker.keepalive_seconds,
-    )

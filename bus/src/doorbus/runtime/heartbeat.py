@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-_log = structlog.get_logger("doorbus.heartbeat")
+_log = structlog.get_logger("doorbus.runtime.heartbeat")
 
 BEAT_SECONDS = 1.0
 

@@ -9,8 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from doorbus.messages import Action, LockCommand, Message, Picture, utc
-from doorbus.wire import Packet
+from doorbus.wire.messages import Action, LockCommand, Message, Picture, utc
+from doorbus.wire.packet import Packet
 
 M = TypeVar("M")
 B = TypeVar("B", bound=Message)

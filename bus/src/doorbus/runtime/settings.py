@@ -5,7 +5,7 @@ import socket
 import ssl
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,19 +17,14 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG
 from doorbus.homeassistant import Style
-from doorbus.logs import Format, Level, configure
+from doorbus.runtime.errors import SetupError
+from doorbus.runtime.logs import Format, Level, configure
+from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG
 
 SECRETS = Path("/run/secrets")
 PREFIX = "DOORBUS_"
 _LEVELS = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"
-
-
-def fail(sentence: str) -> NoReturn:
-    """End the process because of how it was set up: one sentence on standard error, exit status 2."""
-    print(sentence, file=sys.stderr)  # noqa: T201  # logging may not be set up yet
-    sys.exit(2)
 
 
 def _why(error: OSError) -> str:
@@ -70,22 +65,24 @@ class Broker(Section):
     tls_key: Path | None = Field(default=None, description="Key of the client certificate (PEM).")
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """How to speak TLS, or None; host names are always checked. A file that cannot be used ends the process."""
+        """How to speak TLS, or None; host names are always checked; raises `SetupError`."""
         if not self.tls:
             return None
         try:
             context = ssl.create_default_context(cafile=self.tls_ca)
         except OSError as error:  # ssl.SSLError is one
-            fail(f"{PREFIX}BROKER__TLS_CA={self.tls_ca}: {_why(error)}; it must hold PEM certificates")
+            raise SetupError(
+                f"{PREFIX}BROKER__TLS_CA={self.tls_ca}: {_why(error)}; it must hold PEM certificates"
+            ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.tls_cert is not None:
             try:
                 context.load_cert_chain(self.tls_cert, self.tls_key)
             except OSError as error:
-                fail(
+                raise SetupError(
                     f"{PREFIX}BROKER__TLS_CERT={self.tls_cert}, {PREFIX}BROKER__TLS_KEY={self.tls_key}: {_why(error)}; "
                     "they must hold a PEM certificate and its key"
-                )
+                ) from None
         return context
 
 
@@ -173,7 +170,10 @@ class CommonSettings(BaseSettings):
         return self.site_key_file or self.var / "credentials" / "site.key"
 
     def password(self, role: str) -> str | None:
-        """Password of the broker's user: as set, or from its file; None when there is neither."""
+        """Password of the broker's user: as set, or from its file; None when there is neither.
+
+        Raises `SetupError` for a file that cannot be read.
+        """
         if self.broker.password is not None:
             return self.broker.password.get_secret_value()
         path = self.broker.password_file or self.var / "credentials" / (self.broker.username or role)
@@ -182,7 +182,9 @@ class CommonSettings(BaseSettings):
         try:
             return path.read_text().strip()
         except OSError as error:
-            fail(f"DOORBUS_BROKER__PASSWORD_FILE={path}: {error.strerror}; may this user read it?")
+            raise SetupError(
+                f"DOORBUS_BROKER__PASSWORD_FILE={path}: {error.strerror}; may this user read it?"
+            ) from None
 
 
 class ServiceSettings(CommonSettings):
@@ -208,21 +210,19 @@ S = TypeVar("S", bound=CommonSettings)
 
 
 def load(kind: type[S], arguments: list[str] | None = None) -> S:
-    """The settings of this process; a wrong one ends it with status 2 and one sentence for each mistake.
+    """The settings of this process; raises `SetupError` with a sentence for each mistake.
 
     `arguments` are the command line's (`--help` lists them all); None takes those of the process.
     """
     try:
         settings = kind(_cli_parse_args=sys.argv[1:] if arguments is None else arguments)
     except ValidationError as error:
-        for mistake in error.errors(include_url=False, include_context=False):
-            print(_sentence(mistake), file=sys.stderr)  # noqa: T201  # logging is not set up yet
-        sys.exit(2)
+        mistakes = error.errors(include_url=False, include_context=False)
+        raise SetupError("\n".join(_sentence(mistake) for mistake in mistakes)) from None
     except SettingsError as error:
-        print(f"settings: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        raise SetupError(f"settings: {error}") from None
     except OSError as error:  # .env, or a file in /run/secrets
-        fail(f"{error.filename}: {_why(error)}; may this user read it?")
+        raise SetupError(f"{error.filename}: {_why(error)}; may this user read it?") from None
     configure(settings.log.level, settings.log.format)
     return settings
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from doorbus.channels import CHANNELS, SLUG, Role
-from doorbus.foreign import why_not_foreign
+from doorbus.wire.channels import CHANNELS, SLUG, Role
+from doorbus.wire.foreign import why_not_foreign
 
 IDS = frozenset({"door", "camera", "instance"})
 """What a named user's rights can be narrowed to."""

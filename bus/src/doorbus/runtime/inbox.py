@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from doorbus.clock import Clock
-from doorbus.wire import Packet
+from doorbus.runtime.clock import Clock
+from doorbus.wire.packet import Packet
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from doorbus import acl
-from doorbus.certificates import (
+from doorbus.site import acl
+from doorbus.site.certificates import (
     About,
     Authority,
     CertificateError,
@@ -36,9 +36,9 @@ from doorbus.certificates import (
     new_authority,
     signed_by,
 )
-from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
-from doorbus.passwords import new_password, password_file
-from doorbus.users import User, UserError, everybody, named
+from doorbus.site.passwords import new_password, password_file
+from doorbus.site.users import User, UserError, everybody, named
+from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
 
 RENEW = timedelta(days=30)
 """A certificate with less time left is made anew."""

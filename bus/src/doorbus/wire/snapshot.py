@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from doorbus.codec import Refusal, Refused
-from doorbus.messages import Manifest, Message
+from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.messages import Manifest, Message
 
 SHARD_BYTES = 256 * 1024
 MAX_SHARDS = 64
@@ -21,7 +21,7 @@ E = TypeVar("E", bound=Message)
 
 
 class Sealing(Protocol):
-    """What `doorbus.seal.Seal` offers; named here so that a reader of the roster needs no cryptography."""
+    """What `doorbus.wire.seal.Seal` offers; named here so that a reader of the roster needs no cryptography."""
 
     def seal(self, data: bytes, purpose: str) -> bytes:
         """Data that only `unseal` with the same purpose can read."""

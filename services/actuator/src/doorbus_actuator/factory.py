@@ -1,6 +1,6 @@
 """The relay that the settings ask for."""
 
-from doorbus.clock import Clock
+from doorbus.runtime.clock import Clock
 from doorbus_actuator.relay import Relay
 from doorbus_actuator.rpi import RpiRelay, load_gpio
 from doorbus_actuator.settings import ActuatorSettings, RelayKind

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from doorbus.channels import DEFAULT_ROOT, Channel, Retain, channel_of
-from doorbus.codec import Arrival, Refused
-from doorbus.service import Outbound
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
+from doorbus.wire.channels import DEFAULT_ROOT, Channel, Retain, channel_of
+from doorbus.wire.codec import Arrival, Refused
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
 
 M = TypeVar("M")
 

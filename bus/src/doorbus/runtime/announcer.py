@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from doorbus import channels
-from doorbus.exchange import Inbound, Outbound, Subscription
 from doorbus.homeassistant import Device, Document, Place, Style, announcement, documents, is_of, withdrawal
-from doorbus.messages import HomeAssistant
-from doorbus.settings import HomeAssistant as Settings
+from doorbus.runtime.settings import HomeAssistant as Settings
+from doorbus.wire import channels
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.messages import HomeAssistant
 
 
 class Announcer:

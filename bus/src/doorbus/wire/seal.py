@@ -7,8 +7,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from doorbus.codec import Refusal, Refused
-from doorbus.settings import CommonSettings, fail
+from doorbus.wire.codec import Refusal, Refused
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -44,13 +43,3 @@ def read_key(path: Path) -> bytes:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
         raise ValueError("not 64 hexadecimal digits")
     return bytes.fromhex(text)
-
-
-def open_seal(settings: CommonSettings) -> Seal:
-    """The seal of this site; a key that is missing or wrong ends the process with one sentence."""
-    path = settings.site_key_path
-    try:
-        return Seal(read_key(path))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        fail(f"DOORBUS_SITE_KEY_FILE={path}: {reason}; make one with: openssl rand -hex 32 > {path}")

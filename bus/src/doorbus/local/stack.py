@@ -1,13 +1,8 @@
-"""A whole doorbus on this machine: credentials and broker files under var/, and the processes.
-
-`python -m doorbus.local prepare` writes the files, `python -m doorbus.local broker` does so and becomes the broker; the
-Procfile uses it. Tests, benches and the demo start the same processes through `Stack`.
-"""
+"""A whole doorbus on this machine as processes of its own, for the demo, the tests and the benches."""
 
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,24 +11,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from secrets import token_hex
 
-from doorbus import acl, channels
-from doorbus.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SERVICES, Role
-from doorbus.client import connect
-from doorbus.messages import State
-from doorbus.mqtt import MqttTransport
-from doorbus.passwords import new_password, password_file
-from doorbus.settings import CommonSettings, load
-from doorbus.wire import ConnectionLost
-
-REPOSITORY_CONFIG = Path("mosquitto")
-_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not on an ordinary user's PATH in Debian
-SITE_KEY = "site.key"
-
-
-class LocalError(Exception):
-    """This machine lacks something, or a process did not come up; the text says the way out."""
+from doorbus.local.prepare import REPOSITORY_CONFIG, LocalError, broker_command, prepare
+from doorbus.runtime.client import connect
+from doorbus.runtime.mqtt import MqttTransport
+from doorbus.wire import channels
+from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.messages import State
+from doorbus.wire.packet import ConnectionLost
 
 
 def free_port() -> int:
@@ -42,67 +27,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def prepare(
-    var: Path,
-    port: int,
-    config: Path = REPOSITORY_CONFIG,
-    root: str = DEFAULT_ROOT,
-    homeassistant: str = HOMEASSISTANT_PREFIX,
-) -> Path:
-    """Write what the broker needs under `var`; return the directory to start mosquitto in.
-
-    The access rules are those of topics under `root`, and of announcements under `homeassistant`. Credentials that
-    exist are kept. Raises `LocalError`.
-    """
-    credentials = var / "credentials"
-    credentials.mkdir(parents=True, exist_ok=True)
-    credentials.chmod(0o700)
-    for role in Role:
-        _secret(credentials / role, new_password())
-    _secret(credentials / SITE_KEY, token_hex(32))
-
-    home = var / "broker"
-    inside = home / "mosquitto"
-    for name in ("data", "listeners", "secrets"):
-        (inside / name).mkdir(parents=True, exist_ok=True)
-    link = inside / "config"
-    link.unlink(missing_ok=True)
-    link.symlink_to(config.resolve(strict=True))
-    # Started as root, mosquitto would become the user `mosquitto`, who cannot read a var/ that only root may enter.
-    user = "user root\n" if os.geteuid() == 0 else ""
-    (inside / "listeners" / "local.conf").write_text(f"listener {port} 127.0.0.1\n{user}")
-
-    passwords = {role.value: (credentials / role).read_text().strip() for role in Role}
-    for name, text in (("passwords", password_file(passwords)), ("acl", acl.text(root, homeassistant=homeassistant))):
-        fresh = inside / "secrets" / f"{name}.new"
-        _write_private(fresh, text)
-        fresh.replace(fresh.with_suffix(""))
-    return home
-
-
-def _secret(path: Path, value: str) -> None:
-    if not path.exists():
-        _write_private(path, value + "\n")
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-
-
-def _find(program: str) -> str:
-    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SBIN}")
-    if found is None:
-        raise LocalError(f"{program}: not found; install it with: apt-get install mosquitto mosquitto-clients")
-    return found
-
-
-def broker_command() -> list[str]:
-    """How mosquitto is started in the directory that `prepare` returns."""
-    return [_find("mosquitto"), "-c", "mosquitto/config/mosquitto.conf"]
 
 
 class Broker:
@@ -304,42 +228,3 @@ async def stack(var: Path, assets: Path, config: Path = REPOSITORY_CONFIG) -> As
         yield one
     finally:
         await one.stop()
-
-
-def _become_broker(settings: CommonSettings) -> None:
-    port = settings.broker.port
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise LocalError(
-                f"DOORBUS_BROKER__PORT={port}: {error.strerror}; another broker runs (systemctl stop mosquitto?), "
-                "or choose another port"
-            ) from None
-    home = prepare(settings.var, port, root=settings.root, homeassistant=settings.homeassistant.prefix)
-    command = broker_command()
-    os.chdir(home)
-    os.execv(command[0], command)  # noqa: S606  # no shell is wanted
-
-
-def main() -> int:
-    """`python -m doorbus.local prepare` and `broker`."""
-    if sys.argv[1:2] not in (["prepare"], ["broker"]):
-        print("usage: python -m doorbus.local prepare|broker [--broker.port PORT]", file=sys.stderr)  # noqa: T201
-        return 2
-    try:
-        settings = load(CommonSettings, sys.argv[2:])
-        if sys.argv[1] == "broker":
-            _become_broker(settings)
-        else:
-            prefix = settings.homeassistant.prefix
-            prepare(settings.var, settings.broker.port, root=settings.root, homeassistant=prefix)
-    except LocalError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from doorbus.channels import Channel, Retain
-from doorbus.codec import Refused
-from doorbus.wire import Filter, Packet
+from doorbus.wire.channels import Channel, Retain
+from doorbus.wire.codec import Refused
+from doorbus.wire.packet import Filter, Packet
 
 M = TypeVar("M")
 

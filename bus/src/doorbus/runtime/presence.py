@@ -7,7 +7,7 @@ that it did not send, it knows of a namesake, or of a predecessor whose last wil
 from datetime import datetime
 from enum import StrEnum
 
-from doorbus.messages import Health, State
+from doorbus.wire.messages import Health, State
 
 SETTLED_SECONDS = 10.0
 """How long a process must have been connected to be the rightful holder of its name: long enough for the health of two

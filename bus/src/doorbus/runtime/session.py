@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from doorbus.clock import Clock
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet, Transport
+from doorbus.runtime.clock import Clock
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
 
-_log = structlog.get_logger("doorbus.session")
+_log = structlog.get_logger("doorbus.runtime.session")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from doorbus import codec, messages
-from doorbus.codec import Codec
+from doorbus.wire import codec, messages
+from doorbus.wire.codec import Codec
 
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"

@@ -13,9 +13,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from doorbus.wire import Connection, ConnectionLost, Filter, Packet
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet
 
-_QUIET = logging.getLogger("doorbus.mqtt")
+_QUIET = logging.getLogger("doorbus.runtime.mqtt")
 _QUIET.setLevel(logging.CRITICAL)  # what matters comes back as ConnectionLost and is logged once, with the address
 _RETAIN_NOT_ON_SUBSCRIBE = 2
 _FAILURE = 0x80
@@ -50,7 +50,7 @@ class MqttTransport:
     async def connect(
         self, *, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]
     ) -> AsyncIterator[Connection]:
-        """Open a connection; see `doorbus.wire.Transport`."""
+        """Open a connection; see `doorbus.wire.packet.Transport`."""
         client = aiomqtt.Client(
             self._host,
             self._port,

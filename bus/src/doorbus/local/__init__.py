@@ -1,0 +1,1 @@
+"""A whole doorbus on one machine."""

@@ -1,0 +1,81 @@
+"""What a service offers whoever runs it: the hooks, and nothing that runs."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from doorbus.homeassistant import Device, Site
+from doorbus.wire.channels import Channel, Role
+from doorbus.wire.codec import Refused
+from doorbus.wire.exchange import Intake, Outbound, Subscription
+from doorbus.wire.packet import Packet
+
+Producer = Callable[[], AsyncIterator[Outbound]]
+Inlet = Callable[[Intake], Coroutine[Any, Any, None]]
+
+
+class Service:
+    """What a service offers the runner. Handlers run one at a time, in order of arrival, unless it has more lanes."""
+
+    role: ClassVar[Role]
+    lanes: int = 1
+    """How many handlers may be under way at once; more than one only where they leave the event loop for long."""
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        """What to listen to."""
+        return ()
+
+    async def start(self) -> None:
+        """Bring hardware into its safe state; the network is not touched before this returns."""
+
+    def connected(self) -> Iterable[Outbound]:
+        """What to send after every connect: the retained states."""
+        return ()
+
+    def wake_at(self) -> float | None:
+        """The monotonic time at which `tick` is due, if any; asked again after every handler and tick."""
+        return None
+
+    async def tick(self) -> Iterable[Outbound]:
+        """Do what is due. Runs also while the broker is away."""
+        return ()
+
+    def producers(self) -> Sequence[Producer]:
+        """Sources of messages that no message asks for, such as a camera; cancelled at the end."""
+        return ()
+
+    def inlets(self) -> Sequence[Inlet]:
+        """Ways by which packets come besides the broker: each is given where to put them, and runs until cancelled.
+
+        One that cannot work as it was set up raises `SetupError`.
+        """
+        return ()
+
+    def device(self, site: Site) -> Device | None:  # noqa: ARG002  # for those who override it
+        """What Home Assistant is to show of the service, if anything."""
+        return None
+
+    def refused(
+        self,
+        channel: Channel[Any],  # noqa: ARG002  # for those who override it
+        ids: Mapping[str, str],  # noqa: ARG002
+        packet: Packet,  # noqa: ARG002
+        refused: Refused,  # noqa: ARG002
+    ) -> Iterable[Outbound]:
+        """Answer a packet that was refused before any handler saw it; it is counted and logged already."""
+        return ()
+
+    def figures(self) -> Mapping[str, float]:
+        """Numbers for health."""
+        return {}
+
+    def problem(self) -> str | None:
+        """What keeps the service from its work, in words for people."""
+        return None
+
+    def stuck(self) -> bool:
+        """Whether a thread of it cannot be ended any more: its process then ends without waiting for it."""
+        return False
+
+    async def stop(self) -> Iterable[Outbound]:
+        """Bring hardware into its safe state, and say so; always called, also after a failed start."""
+        return ()

@@ -1,0 +1,1 @@
+"""Who may do what at a site, and what proves who somebody is."""
