@@ -17,7 +17,7 @@ from doorbus.wire.channels import SERVICES
 
 REPOSITORY = Path(__file__).parents[2]
 DOCKERFILES = sorted([*REPOSITORY.glob("services/*/Dockerfile"), REPOSITORY / "bus/Dockerfile"])
-PROJECTS = sorted(REPOSITORY.glob("compose*.yaml"))
+PROJECTS = [REPOSITORY / "compose.yaml", *sorted(REPOSITORY.glob("deploy/compose/*.yaml"))]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 LASTING = {name: one for name, one in CONTAINERS.items() if one.get("restart") != "no"}
@@ -83,10 +83,9 @@ def test_an_image_installs_nothing_in_its_last_stage(dockerfile: Path) -> None:
     "path",
     sorted(
         {
-            REPOSITORY / name.removeprefix("/")
+            REPOSITORY / name
             for file in DOCKERFILES
-            for name in re.findall(r"[\w./-]*requirements[\w-]*\.txt", file.read_text())
-            if not name.startswith("/")
+            for name in re.findall(r"requirements/[\w-]+\.txt", file.read_text())
         }
     ),
     ids=where,
@@ -109,8 +108,8 @@ def test_an_image_has_the_versions_that_the_workspace_is_tested_with(service: st
         names = re.findall(r"^([\w.-]+==\S+)", path.read_text(), re.MULTILINE)
         return {name.replace("opencv-contrib-python", "opencv-python") for name in names}
 
-    tested = pins(REPOSITORY / "requirements.txt")
-    files = (REPOSITORY / "services" / service).glob("requirements*.txt")
+    tested = pins(REPOSITORY / "requirements/workspace.txt")
+    files = [*(REPOSITORY / "requirements").glob(f"{service}*.txt")]
 
     assert {pin for file in files for pin in pins(file)} - tested == set()
 
@@ -140,7 +139,7 @@ def test_every_module_that_an_image_holds_can_be_imported_there(service: str, tm
 
 def test_the_actuators_image_can_drive_the_pins_of_a_raspberry_pi() -> None:
     project = tomllib.loads((REPOSITORY / "services/actuator/pyproject.toml").read_text())["project"]
-    pinned = (REPOSITORY / "services/actuator/requirements.txt").read_text().lower()
+    pinned = (REPOSITORY / "requirements/actuator.txt").read_text().lower()
 
     (wanted,) = (re.split(r"[><=]", one)[0] for one in project["optional-dependencies"]["rpi"])
     assert f"\n{wanted.lower().replace('.', '-')}==" in pinned

@@ -116,7 +116,7 @@ def test_a_unit_starts_the_module_that_the_services_command_starts(role: Role) -
 
     assert command == f"/opt/doorbus/current/{role}/bin/python -m doorbus_{role}"
     assert project["project"]["scripts"] == {f"doorbus-{role}": f"doorbus_{role}.__main__:main"}
-    assert (REPOSITORY / f"services/{role}/requirements.txt").exists(), "from which the installation makes bin/python"
+    assert (REPOSITORY / f"requirements/{role}.txt").exists(), "from which the installation makes bin/python"
 
 
 @pytest.mark.parametrize("role", SERVICES)
