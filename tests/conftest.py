@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from doorbus.local.stack import Broker, Stack, free_port, stack
 from doorbus.wire.channels import Role
-from support import QUICK_ACTUATOR, Door, at_the_door
+from support.door import QUICK_ACTUATOR, Door, at_the_door
 
 REPOSITORY = Path(__file__).parent.parent
 

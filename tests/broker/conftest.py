@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tls import TlsSite
+from support.tls import TlsSite
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from doorbus.local.stack import Broker
 from doorbus.site import acl
 from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Channel, Role
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
-from tls import TlsSite
+from support.tls import TlsSite
 
 ROOT = DEFAULT_ROOT
 Matrix = dict[tuple[Role, str], frozenset[Role]]

@@ -36,7 +36,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import ConnectionLost, Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Reader, pack, shard_number, unpack
-from support import QUICK_ACTUATOR, OfStack
+from support.door import QUICK_ACTUATOR, OfStack
 
 ROOT = channels.DEFAULT_ROOT
 SET = f"{ROOT}/door/front/lock/set"

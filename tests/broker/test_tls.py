@@ -23,7 +23,7 @@ from doorbus.site.users import User
 from doorbus.wire import channels
 from doorbus.wire.channels import DEFAULT_ROOT, Role
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet
-from tls import HOST, TlsSite, is_let_in
+from support.tls import HOST, TlsSite, is_let_in
 
 # paho leaves the socket of a handshake that failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")

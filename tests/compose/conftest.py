@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from compose.project import Project
 from doorbus.site.secrets import Site
-from support import doorstep
+from support.compose import Project
+from support.door import doorstep
 
 
 @pytest.fixture(scope="session")

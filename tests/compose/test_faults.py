@@ -5,11 +5,11 @@ import asyncio
 
 import pytest
 
-from compose.project import SERVICES, Project
-from compose.watch import opens_again, opens_twice, showing, watched
 from doorbus.wire.messages import State
 from doorbus.wire.packet import Packet
-from support import CAMERA, DOOR, ROOT, doorstep
+from support.compose import SERVICES, Project
+from support.door import CAMERA, DOOR, ROOT, doorstep
+from support.watch import opens_again, opens_twice, showing, watched
 
 pytestmark = pytest.mark.timeout(240)
 PARTITION_SECONDS = 20.0

@@ -6,7 +6,7 @@ import pytest
 
 from doorbus.local.stack import Stack
 from doorbus.wire.channels import Role
-from support import QUICK_ACTUATOR, Door, at_the_door
+from support.door import QUICK_ACTUATOR, Door, at_the_door
 
 
 @pytest.fixture

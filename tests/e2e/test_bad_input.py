@@ -17,7 +17,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Decision, Outcome, Reason, Trigger, utc
 from doorbus.wire.packet import Packet
-from support import DOOR, ROOT, Door
+from support.door import DOOR, ROOT, Door
 
 SOON = timedelta(hours=1)
 LONG_AGO = timedelta(days=400)

@@ -26,7 +26,7 @@ from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, Frame, Outcome, Reason, Result, Status, Trigger
 from doorbus.wire.packet import Packet
 from doorbus_capture.imaging import decode, encode_jpeg
-from support import CAMERA, DOOR, QUICK_ACTUATOR, Door, at_the_door
+from support.door import CAMERA, DOOR, QUICK_ACTUATOR, Door, at_the_door
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

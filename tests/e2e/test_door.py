@@ -8,7 +8,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, Outcome, Reason, Recognition, Remove, Trigger, Verdict
-from support import CAMERA, DOOR, ROOT, Door
+from support.door import CAMERA, DOOR, ROOT, Door
 
 
 async def test_the_door_opens_for_other_pictures_of_the_enrolled_person(door: Door, jpeg: dict[str, bytes]) -> None:

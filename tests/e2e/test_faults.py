@@ -9,7 +9,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import LockState, Outcome, Reason, State, Trigger
 from doorbus.wire.packet import Packet
-from support import CAMERA, LISTEN, ROOT, Door, at_the_door
+from support.door import CAMERA, LISTEN, ROOT, Door, at_the_door
 
 TOPIC = f"{ROOT}/door/front/lock/set"
 

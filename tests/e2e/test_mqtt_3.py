@@ -12,7 +12,7 @@ import pytest
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
 from doorbus.wire.messages import Decision, LockState, Outcome, Reason, Recognition, Result, RosterEntry, Trigger
-from support import CAMERA, DOOR, ROOT, Door
+from support.door import CAMERA, DOOR, ROOT, Door
 
 
 class Old:

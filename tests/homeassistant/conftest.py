@@ -10,8 +10,8 @@ import pytest
 from doorbus.local.stack import Stack, stack
 from doorbus.wire.channels import Role
 from doorbus_capture.imaging import decode, encode_jpeg
-from hass import ACTUATOR, CAPTURE, Hass
-from support import Door, at_the_door
+from support.door import Door, at_the_door
+from support.homeassistant import ACTUATOR, CAPTURE, Hass
 
 # Helpers that automations made of our blueprints leave their mark in.
 CONFIGURATION = """\

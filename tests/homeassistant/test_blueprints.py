@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from doorbus.wire.messages import LockState
-from hass import Hass, State
-from support import Door
+from support.door import Door
+from support.homeassistant import Hass, State
 
 pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
 

@@ -17,8 +17,8 @@ from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Outcome, Reason, Trigger
-from hass import ACTUATOR, BROKER_GONE, CAPTURE, Hass, State
-from support import Door, at_the_door
+from support.door import Door, at_the_door
+from support.homeassistant import ACTUATOR, BROKER_GONE, CAPTURE, Hass, State
 
 pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
 

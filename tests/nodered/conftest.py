@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from doorbus.local.stack import Stack
-from nodered_support import NodeRed, Receiver
+from support.nodered import NodeRed, Receiver
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

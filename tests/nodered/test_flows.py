@@ -16,8 +16,8 @@ from doorbus.wire.channels import DEFAULT_ROOT, Role, channel_of
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, LockCommand, Outcome, Reason, Remove, Result, Trigger
 from doorbus.wire.packet import Packet
-from nodered_support import EXAMPLES, Answer, NodeRed, Receiver, flow
-from support import CAMERA, DOOR, Door
+from support.door import CAMERA, DOOR, Door
+from support.nodered import EXAMPLES, Answer, NodeRed, Receiver, flow
 
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.json"))
 

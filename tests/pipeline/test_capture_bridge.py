@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from capture_support import Listener, picture
 from doorbus.testing import FakeClock, MemoryBus, matches, running
 from doorbus.wire.channels import DEFAULT_ROOT
 from doorbus.wire.messages import Health
@@ -15,6 +14,7 @@ from doorbus.wire.packet import Filter, Packet
 from doorbus_capture.imaging import decode
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture
+from support.capture import Listener, picture
 
 TOPIC = "frigate/porch/person/snapshot"
 SOURCE = f"mqtt:{TOPIC}"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pytest
 from structlog.testing import capture_logs
 
-from capture_support import Listener, picture
 from doorbus.local.stack import free_port
 from doorbus.runtime.errors import SetupError
 from doorbus.testing import FakeClock, MemoryBus, running
@@ -22,6 +21,7 @@ from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture
 from doorbus_capture.sources.factory import listener
 from doorbus_capture.webhook import MOST_SENDERS
+from support.capture import Listener, picture
 
 TOKEN = "5f1c-a_secret.for~tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

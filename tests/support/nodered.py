@@ -14,7 +14,7 @@ from typing import Any
 from doorbus.local.stack import Broker, Process, free_port
 from doorbus.wire.channels import Role
 
-EXAMPLES = Path(__file__).parent.parent / "examples" / "node-red"
+EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "node-red"
 CONNECTED = "Connected to broker"
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from compose.project import SERVICES, Project
 from doorbus.runtime.client import Event, connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Decision, Health, Outcome, State
 from doorbus.wire.packet import ConnectionLost
-from support import doorstep
+from support.compose import SERVICES, Project
+from support.door import doorstep
 
 RECOVERY_SECONDS = 10.0
 
