@@ -25,7 +25,7 @@ from doorbus_capture.reader import Patience, Reader
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture
 from doorbus_capture.sources.factory import maker
-from doorbus_capture.sources.fake import Event, FakeSource, plain
+from doorbus_capture.sources.fakes import Event, FakeSource, plain
 from doorbus_capture.sources.source import Image
 
 CLOCK = SystemClock()

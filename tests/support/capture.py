@@ -9,7 +9,7 @@ from doorbus.wire.codec import Arrival
 from doorbus.wire.messages import Frame, Health
 from doorbus.wire.packet import Packet
 from doorbus_capture.imaging import encode_jpeg
-from doorbus_capture.sources.fake import plain
+from doorbus_capture.sources.fakes import plain
 
 
 def picture(level: int) -> bytes:

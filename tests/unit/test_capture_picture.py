@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from doorbus_capture.imaging import decode, encode_jpeg, resize, thumbnail
 from doorbus_capture.picture import Region, View, fitted
 from doorbus_capture.sampling import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
-from doorbus_capture.sources.fake import plain
+from doorbus_capture.sources.fakes import plain
 from doorbus_capture.sources.source import Image
 from doorbus_capture.stillness import Stillness
 

@@ -12,7 +12,7 @@ import pytest
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.session import Backoff
 from doorbus_capture.reader import Patience, Reader
-from doorbus_capture.sources.fake import Event, FakeSource, plain
+from doorbus_capture.sources.fakes import Event, FakeSource, plain
 from doorbus_capture.sources.source import Image, Shot
 
 CLOCK = SystemClock()

@@ -21,7 +21,7 @@ from doorbus_capture.sampling import Rules, motion
 from doorbus_capture.sources.address import parse
 from doorbus_capture.sources.directory import DirectorySource
 from doorbus_capture.sources.factory import Options, maker
-from doorbus_capture.sources.fake import FakeSource, plain
+from doorbus_capture.sources.fakes import FakeSource, plain
 from doorbus_capture.sources.sample import SCENES, SampleSource, empty_room
 from doorbus_capture.sources.snapshot import SnapshotSource
 from doorbus_capture.sources.source import Source, SourceEnded, SourceError
