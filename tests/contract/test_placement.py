@@ -23,7 +23,7 @@ ADAPTERS = {
     "h11": {"services/capture/src/doorbus_capture/webhook.py"},
     "multipart": {"services/capture/src/doorbus_capture/forms.py"},
     "onnxruntime": {"services/recognizer/src/doorbus_recognizer/models/onnx.py"},
-    "opening_hours": {"services/actuator/src/doorbus_actuator/hours.py"},
+    "opening_hours": {"bus/src/doorbus/wire/hours.py"},
     "paho": {"bus/src/doorbus/runtime/mqtt.py"},
     "rich": {"bus/src/doorbus/cli/"},
     "sqlite3": {"services/enroller/src/doorbus_enroller/store.py"},

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from doorbus_actuator.hours import Calendar, Closed, HoursError, local_zone
+from doorbus.wire.hours import Calendar, Closed, HoursError, local_zone
 
 OFFICE = "Mo-Fr 07:00-19:00; PH off"
 BERLIN = Calendar("Europe/Berlin", "DE")
@@ -48,6 +50,78 @@ def test_hours_may_pass_midnight() -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "open_at", "closed_at"),
+    [
+        (
+            "Mo-Fr 22:00-16:45; Tu off",
+            ["2026-11-24T16:04"],
+            ["2026-11-24T22:30", "2026-11-25T16:04"],
+        ),
+        # Friday 2026-12-25 is Christmas
+        ("Mo-Fr 22:00-06:00; PH off", ["2026-12-25T02:00"], ["2026-12-25T23:00", "2026-12-26T02:00"]),
+        ("Mo-Fr 22:00-06:00, PH off", ["2026-12-25T02:00"], ["2026-12-25T23:00", "2026-12-26T02:00"]),
+        ("Mo 22:00-30:00; Tu off", ["2026-11-24T05:59"], ["2026-11-24T06:00", "2026-11-24T22:00"]),
+        ("Fr 22:00-02:00; Fr 10:00-12:00", ["2026-11-27T11:00"], ["2026-11-27T23:00", "2026-11-28T01:00"]),
+        ("Fr 22:00-02:00, Fr 10:00-12:00", ["2026-11-27T11:00", "2026-11-28T01:00"], ["2026-11-28T02:00"]),
+        ("Mo-Su 22:00-06:00; Tu 00:00-02:00 off", ["2026-11-24T02:00", "2026-11-25T01:00"], ["2026-11-24T01:00"]),
+        ("Mo-Su 22:00-06:00; We 23:00-23:30 unknown", ["2026-11-24T01:00"], ["2026-11-25T23:10", "2026-11-26T01:00"]),
+        (
+            "24/7; Tu 23:00-02:00 off",
+            ["2026-11-25T02:00"],
+            ["2026-11-24T23:00", "2026-11-25T01:59"],
+        ),
+        ("08:00-08:00; Dec 24 off", ["2026-12-24T07:00", "2026-12-25T08:00"], ["2026-12-24T08:00", "2026-12-25T07:00"]),
+        ('Mo 22:00-02:00 "; Tu off"', ["2026-11-24T01:00"], ["2026-11-24T03:00"]),
+    ],
+)
+def test_a_shift_belongs_to_the_day_on_which_it_begins(
+    expression: str, open_at: list[str], closed_at: list[str]
+) -> None:
+    hours = Calendar("UTC", "DE").hours(expression)
+
+    assert [one for one in open_at if not hours.open_at(utc(one))] == []
+    assert [one for one in closed_at if hours.open_at(utc(one))] == []
+
+
+def test_a_fallback_beside_hours_over_midnight_is_refused_with_the_spelling_that_works() -> None:
+    with pytest.raises(HoursError, match=r"\|\| beside hours over midnight.*write , instead"):
+        BERLIN.hours("Mo-Fr 22:00-06:00 || Sa 10:00-12:00")
+    assert BERLIN.hours("Mo-Fr 07:00-19:00 || Sa 10:00-12:00").open_at(utc("2026-11-28T10:00"))
+
+
+DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
+RULES = st.lists(
+    st.tuples(
+        st.sets(st.sampled_from(range(7)), min_size=1),
+        st.one_of(st.none(), st.tuples(st.integers(0, 23), st.integers(0, 23))),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(rules=RULES, later=st.integers(0, 7 * 24 - 1))
+def test_the_last_rule_that_names_a_day_says_what_begins_on_it(
+    rules: list[tuple[set[int], tuple[int, int] | None]], later: int
+) -> None:
+    """Each rule names days and either a span of whole hours, which may pass midnight, or `off`."""
+    texts = (
+        ",".join(DAYS[day] for day in sorted(days)) + (" off" if span is None else f" {span[0]:02}:00-{span[1]:02}:00")
+        for days, span in rules
+    )
+    hours = Calendar("UTC").hours("; ".join(texts))
+    begins = dict.fromkeys(range(7)) | {day: span for days, span in rules for day in days}
+    spans = [
+        (24 * day + span[0], 24 * day + span[1] + (24 if span[1] <= span[0] else 0))
+        for day, span in begins.items()
+        if span is not None
+    ]
+
+    expected = any(begin <= hour < end for begin, end in spans for hour in (later, later + 7 * 24))
+    assert hours.open_at(utc("2026-11-23T00:30") + timedelta(hours=later)) is expected
 
 
 def test_hours_that_may_be_open_are_not() -> None:
@@ -108,7 +182,7 @@ def test_without_hours_the_library_is_never_loaded() -> None:
 
 def test_without_the_library_hours_say_what_to_install() -> None:
     code = (
-        "import sys; sys.modules['opening_hours'] = None; from doorbus_actuator.hours import Calendar, HoursError\n"
+        "import sys; sys.modules['opening_hours'] = None; from doorbus.wire.hours import Calendar, HoursError\n"
         "try: Calendar('UTC').hours('24/7')\n"
         "except HoursError as error: print(error)"
     )

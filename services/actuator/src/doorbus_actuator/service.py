@@ -17,6 +17,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.hours import Calendar, Closed, HoursError
 from doorbus.wire.messages import (
     Ask,
     Challenge,
@@ -32,7 +33,6 @@ from doorbus.wire.messages import (
 from doorbus.wire.snapshot import Reader, Snapshot, shard_number, unpack
 from doorbus_actuator import policy
 from doorbus_actuator.codes import Totp
-from doorbus_actuator.hours import Calendar, Closed, HoursError
 from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Hours, Lock, Now, Person, Rules, State
 from doorbus_actuator.relay import Relay, RelayError
 from doorbus_actuator.settings import Actuator

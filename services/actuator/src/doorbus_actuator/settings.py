@@ -8,8 +8,8 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus.wire.channels import SLUG
+from doorbus.wire.hours import Calendar, local_zone
 from doorbus_actuator.codes import Totp
-from doorbus_actuator.hours import Calendar, local_zone
 from doorbus_actuator.policy import Liveness
 from doorbus_actuator.rpi import Active, Numbering
 

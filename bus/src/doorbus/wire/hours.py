@@ -6,11 +6,14 @@ without hours does not need it.
 
 import os
 import re
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from doorbus.wire.shifts import FallbackError, Shifts, split
 
 _LIBRARY_MISSING = "the library opening-hours-py is not installed; install doorbus-actuator[hours]"
 
@@ -51,8 +54,13 @@ class Calendar:
             raise HoursError(f"{expression!r}: public holidays (PH) need a country")
         if re.search(r"\b(sunrise|sunset|dawn|dusk)\b", selectors):
             raise HoursError(f"{expression!r}: times of the sun are not known here")
+
+        def parse(text: str) -> Any:
+            return library.OpeningHours(text, country=self._country)
+
         try:
-            parsed = library.OpeningHours(expression, timezone=self._zone, country=self._country)
+            parsed = parse(expression)
+            shifts = split(str(parsed))
         except library.UnknownCountryError:
             raise HoursError(f"no public holidays known of country {self._country!r}; codes look like DE") from None
         except library.ParserError as error:
@@ -61,20 +69,34 @@ class Calendar:
             raise HoursError(
                 f"{expression!r} is not opening hours{where}; they look like Mo-Fr 07:00-19:00; Sa 08:00-12:00; PH off"
             ) from None
-        return OpeningHours(parsed, self._zone)
+        except FallbackError:
+            raise HoursError(
+                f"{expression!r}: || beside hours over midnight is not understood; write , instead, as in "
+                "Mo-Fr 22:00-06:00, Sa 10:00-12:00"
+            ) from None
+        return OpeningHours(shifts, parse, self._zone)
 
 
 class OpeningHours:
-    """Hours of one expression."""
+    """Hours of one expression: what the clock on the wall shows counts, and a shift belongs to the day it begins on."""
 
-    def __init__(self, parsed: Any, zone: ZoneInfo) -> None:
-        self._parsed = parsed
+    def __init__(self, shifts: Shifts, parse: Callable[[str], Any], zone: ZoneInfo) -> None:
+        self._begun = parse(shifts.begun)
+        rest = (shifts.carried, shifts.cut, shifts.cut_carried)
+        self._carried, self._cut, self._cut_carried = (None if text is None else parse(text) for text in rest)
         self._zone = zone
 
     def open_at(self, moment: datetime) -> bool:
         """Whether it is open at `moment` (aware); what the expression calls unknown is not open."""
-        # The library takes no fixed offset such as UTC's, only named zones.
-        return bool(self._parsed.is_open(moment.astimezone(self._zone)))
+        local = moment.astimezone(self._zone).replace(tzinfo=None)
+        the_day_before = local - timedelta(days=1)
+        if _covers(self._begun, local):
+            return not _covers(self._cut_carried, the_day_before)
+        return _covers(self._carried, the_day_before) and not _covers(self._cut, local)
+
+
+def _covers(hours: Any, local: datetime) -> bool:
+    return hours is not None and hours.is_open(local)
 
 
 def local_zone() -> str:
