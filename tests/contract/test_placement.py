@@ -33,12 +33,13 @@ ADAPTERS = {
 }
 """Each foreign library, and the files (or the folder) that alone may import it."""
 
+POLICY = ("challenge", "clock", "commands", "deciding", "events", "rules", "state", "tables", "telling", "votes")
 PURE = (
     "bus/src/doorbus/site/acl.py",
     "bus/src/doorbus/cli/checks.py",
     "bus/src/doorbus/cli/scene.py",
     "bus/src/doorbus/homeassistant.py",
-    "services/actuator/src/doorbus_actuator/policy.py",
+    *(f"services/actuator/src/doorbus_actuator/policy/{name}.py" for name in POLICY),
     "services/capture/src/doorbus_capture/bridge.py",
     "services/capture/src/doorbus_capture/posting.py",
     "services/capture/src/doorbus_capture/sampling.py",

@@ -1,0 +1,75 @@
+"""Whether the door opens, and if not, why not. Pure: everything it depends on comes in, everything it changes goes out.
+
+Default is denied. `decide` tries the rules in the order of the tables, and the first that fails gives the reason:
+
+- a face: `FACE_TABLE`. A face that passes `VOTE_TABLE`, its first part, is a vote for its person; the frames of enough
+  votes open the door, if every other rule holds for the newest of them.
+- a command to open: `COMMAND_RULES`. A command to lock is always obeyed.
+
+=============  ===================================================================
+module         what it holds
+=============  ===================================================================
+`rules`        what the rules are measured by
+`events`       what happens at a door, and what follows
+`state`        what is remembered, and which rule each part of it serves
+`votes`        frames that were seen, and whom they name
+`clock`        whether the time of day can be trusted
+`commands`     commands and codes that were seen
+`tables`       the rules, in their order
+`telling`      when a denial is told, equal ones together
+`challenge`    what is asked of a person, and what was seen of it
+`deciding`     from an event to what follows from it
+=============  ===================================================================
+
+Each imports only those above it.
+"""
+
+from doorbus_actuator.policy.clock import clock_plausible
+from doorbus_actuator.policy.commands import CODE_MEMORY_SECONDS
+from doorbus_actuator.policy.deciding import decide, wake_at
+from doorbus_actuator.policy.events import (
+    AskFor,
+    Command,
+    Deny,
+    Effect,
+    Event,
+    Grant,
+    Lock,
+    Now,
+    Person,
+    RosterChanged,
+    Sighting,
+    Tick,
+)
+from doorbus_actuator.policy.rules import RELEASED_AT, Codes, Hours, Liveness, Rules
+from doorbus_actuator.policy.state import MAX_REMEMBERED, State
+from doorbus_actuator.policy.tables import COMMAND_RULES, FACE_TABLE, VOTE_TABLE
+
+__all__ = [
+    "CODE_MEMORY_SECONDS",
+    "COMMAND_RULES",
+    "FACE_TABLE",
+    "MAX_REMEMBERED",
+    "RELEASED_AT",
+    "VOTE_TABLE",
+    "AskFor",
+    "Codes",
+    "Command",
+    "Deny",
+    "Effect",
+    "Event",
+    "Grant",
+    "Hours",
+    "Liveness",
+    "Lock",
+    "Now",
+    "Person",
+    "RosterChanged",
+    "Rules",
+    "Sighting",
+    "State",
+    "Tick",
+    "clock_plausible",
+    "decide",
+    "wake_at",
+]

@@ -1,0 +1,143 @@
+"""From an event to what follows from it. Pure."""
+
+import math
+from dataclasses import replace
+
+from doorbus.wire.messages import Action, Decision, LockCommand, Outcome, Reason, Trigger
+from doorbus_actuator.policy import challenge, clock, commands, telling, votes
+from doorbus_actuator.policy.events import Command, Effect, Event, Grant, Lock, Now, RosterChanged, Sighting, Tick
+from doorbus_actuator.policy.rules import Rules
+from doorbus_actuator.policy.state import State, Step
+from doorbus_actuator.policy.tables import (
+    COMMAND_RULES,
+    FACE_TABLE,
+    FRAME_RULES,
+    VOTE_TABLE,
+    CommandCase,
+    FaceCase,
+    FrameCase,
+    first_failing,
+)
+
+
+def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
+    """What follows from `event` at `now`. Every event also does what a `Tick` does."""
+    state, effects = _let_time_pass(rules, state, now)
+    match event:
+        case Sighting():
+            state, more = _see(rules, state, event, now)
+        case Command(command):
+            state, more = _obey(rules, state, command, now)
+        case RosterChanged(people):
+            state, more = replace(state, people=people), ()
+        case Tick():
+            more = ()
+    return state, effects + more
+
+
+def wake_at(state: State) -> float:
+    """The monotonic time at which a `Tick` is due."""
+    dues = [tally.due for tally in state.tallies.values()]
+    if state.trial is not None:
+        dues.append(state.trial.expires)
+    if state.clock is not None:
+        dues.append(state.clock.monotonic + clock.CLOCK_CHECK_SECONDS)
+    return min(dues, default=-math.inf)
+
+
+def _let_time_pass(rules: Rules, state: State, now: Now) -> Step:
+    state = clock.watch(rules, state, now)
+    state = votes.forget(rules, state, now)
+    state = commands.forget(state, now)
+    state, told = telling.tell_due(state, now)
+    state, ended = challenge.end_due(rules, state, now)
+    return state, told + ended
+
+
+def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
+    recognition = event.recognition
+    seen_before = votes.seen(state, recognition)
+    state = votes.remember(state, recognition, now)
+    cases = [FaceCase(rules, state, now, recognition, seen_before, face) for face in recognition.faces]
+    if first_failing(FRAME_RULES, FrameCase(rules, state, now, recognition, seen_before)) is None:
+        voting = [case.face for case in cases if first_failing(VOTE_TABLE, case) is None]
+        state = votes.cast(rules, state, event, voting, now)
+        state = challenge.look(rules, state, event, voting)
+    cases = [
+        replace(
+            case,
+            votes=votes.votes_for(rules, state, event, case.face.person),
+            challenge_met=challenge.met(state.trial, event.camera, case.face.person),
+        )
+        for case in cases
+    ]
+    return _judge(rules, state, event, cases, now)
+
+
+def _judge(rules: Rules, state: State, event: Sighting, cases: list[FaceCase], now: Now) -> Step:
+    effects: tuple[Effect, ...] = ()
+    reasons = [first_failing(FACE_TABLE, case) for case in cases]
+    winners = [case for case, reason in zip(cases, reasons, strict=True) if reason is None]
+    if winners:
+        winner = max(winners, key=lambda case: case.face.confidence)
+        decision = _decision_of(winner, event.camera, Outcome.GRANTED, Reason.MATCHED)
+        state, effects = _grant(rules, state, decision, rules.unlock_seconds, now)
+    for case, reason in zip(cases, reasons, strict=True):
+        if len(case.votes) >= rules.votes_needed:
+            state = telling.withdraw(state, [(Reason.AWAITING_VOTES, case.face.person, Trigger.FACE)])
+        if reason is None:
+            continue
+        if reason is Reason.AWAITING_CHALLENGE and state.trial is None and not winners:
+            state, asked = challenge.begin(rules, state, event, case.rights.person, now)
+            effects += asked
+        if winners and reason in (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE):
+            continue
+        state, told = telling.deny(rules, state, _decision_of(case, event.camera, Outcome.DENIED, reason), now)
+        effects += told
+    return state, effects
+
+
+def _decision_of(case: FaceCase, camera: str, outcome: Outcome, reason: Reason) -> Decision:
+    return Decision(
+        outcome=outcome,
+        reason=reason,
+        trigger=Trigger.FACE,
+        at=case.now.wall,
+        person=case.face.person,
+        confidence=case.face.confidence,
+        camera=camera,
+        frame_ids=case.votes or (case.recognition.frame_id,),
+    )
+
+
+def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: Now) -> Step:
+    seconds = min(seconds, rules.max_hold)
+    waiting = (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE)
+    effects: tuple[Effect, ...] = (Grant(seconds, decision),)
+    if state.trial is not None:
+        effects += (challenge.NOTHING_ASKED,)
+    granted = replace(
+        state,
+        cooldown_until=now.monotonic + max(rules.cooldown, seconds),
+        ballots={},
+        trial=None,
+    )
+    return telling.withdraw(granted, [key for key in state.tallies if key[0] in waiting]), effects
+
+
+def _obey(rules: Rules, state: State, command: LockCommand, now: Now) -> Step:
+    if command.action is Action.LOCK:
+        return state, (Lock(),)
+    reason = first_failing(COMMAND_RULES, CommandCase(rules, state, now, command))
+    state = commands.remember(rules, state, command, reason, now)
+    decision = Decision(
+        outcome=Outcome.GRANTED if reason is None else Outcome.DENIED,
+        reason=reason or Reason.COMMANDED,
+        trigger=Trigger.COMMAND,
+        at=now.wall,
+        by=command.by,
+        command_id=command.id,
+    )
+    if reason is None:
+        return _grant(rules, state, decision, command.seconds or rules.unlock_seconds, now)
+    return telling.deny(rules, state, decision, now)

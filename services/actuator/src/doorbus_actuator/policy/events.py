@@ -1,0 +1,85 @@
+"""What happens at a door, and what follows from it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from doorbus.wire.messages import Challenge, Decision, LockCommand, Recognition, RosterEntry
+from doorbus_actuator.policy.rules import Hours
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The same moment on the wall clock (aware) and on the monotonic one (seconds)."""
+
+    wall: datetime
+    monotonic: float
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody on the roster, the hours ready to be asked."""
+
+    rights: RosterEntry
+    hours: Hours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A recognition of one of this door's cameras. `choice`, random from 0 to below 1, picks what a challenge asks."""
+
+    camera: str
+    recognition: Recognition
+    choice: float
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Somebody wants the door locked or unlocked by hand."""
+
+    command: LockCommand
+
+
+@dataclass(frozen=True, slots=True)
+class RosterChanged:
+    """A new whole roster, by person id; None when there is none any more."""
+
+    people: Mapping[str, Person] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+Event = Sighting | Command | RosterChanged | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Open the door for `seconds`."""
+
+    seconds: float
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Tell why the door stays shut."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class AskFor:
+    """Show a challenge, or that there is none any more."""
+
+    challenge: Challenge
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Lock the door at once."""
+
+
+Effect = Grant | Deny | AskFor | Lock

@@ -1,0 +1,107 @@
+"""What the policy remembers, and which rule each part of it serves. Pure.
+
+===================  ==================================================  ===================================
+field of `State`     serves the rules                                    written by
+===================  ==================================================  ===================================
+`people`             `PERSON_RULES`, and each person's own threshold     `deciding`: a new roster
+`clock`              `CLOCK_IMPLAUSIBLE`: steps are measured from here   `clock`
+`trusted_from`       `CLOCK_IMPLAUSIBLE`                                 `clock`
+`frames`             `REPLAYED` of a face                                `votes`; dated anew after a step
+`forgotten_until`    `REPLAYED` of a face, when too many were seen       `votes`; dated anew after a step
+`ballots`            `AWAITING_VOTES`                                    `votes`; none after a grant or step
+`cooldown_until`     `COOLDOWN` of faces and commands                    `deciding`: a grant
+`commands`           `REPLAYED` of a command by its id                   `commands`
+`codes`              `REPLAYED` of a command by its code                 `commands`
+`wrong_codes`        `CODE_WRONG`: too many and none is looked at        `commands`
+`trial`              `AWAITING_CHALLENGE`                                `challenge`; none after a grant
+`no_trial_until`     `CHALLENGE_FAILED`                                  `challenge`
+`tallies`            no rule: when a denial is told                      `telling`; fewer after votes or a grant
+===================  ==================================================  ===================================
+
+Two rules hold for every change of it. It is bounded, whatever arrives: beyond a bound the oldest is forgotten. And it
+runs on the monotonic clock; only captures have a date, and when the time of day steps, votes so dated are dropped and
+frames seen are dated anew.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from doorbus.wire.messages import Ask, Decision, Reason, Trigger
+from doorbus_actuator.policy.events import Effect, Now, Person
+
+MAX_REMEMBERED = 1024
+"""Frames, and commands, that are known to have been seen."""
+MAX_CAMERAS = 64
+MAX_TALLIES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFrame:
+    """A frame_id that must not count again."""
+
+    captured_at: datetime
+    received: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """Who was named by a recognition in a way that satisfies `VOTE_TABLE`."""
+
+    frame_id: str
+    captured_at: datetime
+    received: float
+    people: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A challenge under way. `done` counts the steps that the person has done; `looked_at` is the newest frame used."""
+
+    person: str
+    camera: str
+    ask: Ask
+    expires: float
+    looked_at: datetime
+    done: int = 0
+
+
+Key = tuple[Reason, str | None, Trigger]
+"""What makes denials equal; the text between is the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Equal denials that are not told yet: how many, the newest, and when they are due."""
+
+    count: int
+    newest: Decision
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the policy remembers: the table above says what for. Times are monotonic seconds unless they are dates."""
+
+    people: Mapping[str, Person] | None = None
+    clock: Now | None = None
+    trusted_from: float = -math.inf
+    frames: Mapping[str, SeenFrame] = field(default_factory=dict)
+    forgotten_until: datetime | None = None
+    """Frames captured up to here may have been seen and forgotten in a flood, and count as seen."""
+    ballots: Mapping[str, tuple[Ballot, ...]] = field(default_factory=dict)
+    """By camera; of each the last, oldest capture first."""
+    cooldown_until: float = -math.inf
+    commands: Mapping[str, float] = field(default_factory=dict)
+    """When each command id was seen."""
+    codes: Mapping[str, float] = field(default_factory=dict)
+    """When each one-time password was used."""
+    wrong_codes: tuple[float, ...] = ()
+    trial: Trial | None = None
+    no_trial_until: float = -math.inf
+    tallies: Mapping[Key, Tally] = field(default_factory=dict)
+
+
+Step = tuple[State, tuple[Effect, ...]]
+"""What is remembered from now on, and what follows."""

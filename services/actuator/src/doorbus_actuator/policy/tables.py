@@ -1,0 +1,154 @@
+"""The rules, in their order, and what each looks at. The table of reasons in the README says the same in words. Pure.
+
+Two rules hold for the tables. A rule says when it holds, never when it fails, so that what nobody thought of is denied.
+And a rule may rely on those before it: the rights of a person are asked after the rules that there is one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from doorbus.wire.messages import Face, LockCommand, Reason, Recognition, RosterEntry, Verdict
+from doorbus_actuator.policy.clock import clock_plausible
+from doorbus_actuator.policy.commands import tries_left
+from doorbus_actuator.policy.events import Now, Person
+from doorbus_actuator.policy.rules import Liveness, Rules
+from doorbus_actuator.policy.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCase:
+    """One recognition, and all that the rules for it look at."""
+
+    rules: Rules
+    state: State
+    now: Now
+    recognition: Recognition
+    seen_before: bool
+
+    @property
+    def age(self) -> float:
+        """Seconds since the capture."""
+        return (self.now.wall - self.recognition.captured_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCase(FrameCase):
+    """One face of a recognition, and all that the rules for it look at."""
+
+    face: Face
+    votes: tuple[str, ...] = ()
+    """frame_ids of the votes for the face's person, this frame's among them if it is one."""
+    challenge_met: bool = False
+
+    @property
+    def person(self) -> Person | None:
+        """Who the roster says it is."""
+        if self.state.people is None or self.face.person is None:
+            return None
+        return self.state.people.get(self.face.person)
+
+    @property
+    def threshold(self) -> float:
+        """The confidence asked of this person."""
+        own = self.person.rights.threshold if self.person else None
+        return self.rules.threshold if own is None else own
+
+    @property
+    def margin_holds(self) -> bool:
+        """Whether the second most similar person is far enough behind."""
+        similarity, runner_up = self.face.similarity, self.face.runner_up
+        if runner_up is None:
+            return True
+        # Rounded, so that 0.85 over 0.80 is a margin of 0.05 in binary, too.
+        return similarity is not None and round(similarity - runner_up, 6) >= self.rules.margin
+
+    @property
+    def rights(self) -> RosterEntry:
+        """The person's rights; asked only after the rules that say that there is such a person."""
+        if self.person is None:
+            raise LookupError("rights were asked of somebody who is not on the roster")
+        return self.person.rights
+
+    @property
+    def within_hours(self) -> bool:
+        """Whether the door's and the person's hours are open."""
+        hours = (self.rules.hours, self.person.hours if self.person else None)
+        return all(one is None or one.open_at(self.now.wall) for one in hours)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCase:
+    """A command to open, and all that the rules for it look at."""
+
+    rules: Rules
+    state: State
+    now: Now
+    command: LockCommand
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was issued; 0 when it does not say, because the broker keeps none for later."""
+        issued_at = self.command.issued_at
+        return 0.0 if issued_at is None else (self.now.wall - issued_at).total_seconds()
+
+    @property
+    def code_holds(self) -> bool:
+        """Whether the code is right, where one is asked."""
+        code, codes = self.command.code or "", self.rules.codes
+        return codes is None or (tries_left(self.state) and codes.valid(code, self.now.wall))
+
+
+C = TypeVar("C")
+Table = tuple[tuple[Reason, Callable[[C], bool]], ...]
+
+FRAME_RULES: Table[FrameCase] = (
+    (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
+    (Reason.CLOCK_IMPLAUSIBLE, lambda c: clock_plausible(c.rules, c.state, c.now)),
+    (Reason.STALE, lambda c: c.age <= c.rules.max_age),
+    (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance),
+    (Reason.REPLAYED, lambda c: not c.seen_before),
+)
+FACE_RULES: Table[FaceCase] = (
+    (Reason.UNKNOWN_FACE, lambda c: c.face.verdict is not Verdict.UNKNOWN),
+    (Reason.AMBIGUOUS_FACE, lambda c: c.face.verdict is not Verdict.AMBIGUOUS),
+    (Reason.LOW_CONFIDENCE, lambda c: c.face.confidence >= c.threshold),
+    (Reason.LOW_MARGIN, lambda c: c.margin_holds),
+    (Reason.LIVENESS_MISSING, lambda c: c.rules.liveness is Liveness.OFF or c.face.live is not None),
+    (Reason.NOT_LIVE, lambda c: c.rules.liveness is Liveness.OFF or (c.face.live or 0.0) >= c.rules.liveness_threshold),
+)
+PERSON_RULES: Table[FaceCase] = (
+    (Reason.ROSTER_INCOMPLETE, lambda c: c.state.people is not None),
+    (Reason.NOT_ON_ROSTER, lambda c: c.person is not None),
+    (Reason.DISABLED, lambda c: c.rights.enabled),
+    (Reason.NOT_YET_VALID, lambda c: c.rights.valid_from is None or c.now.wall >= c.rights.valid_from),
+    (Reason.NO_LONGER_VALID, lambda c: c.rights.valid_until is None or c.now.wall < c.rights.valid_until),
+    (Reason.NOT_ENTITLED, lambda c: c.rights.doors is None or c.rules.door in c.rights.doors),
+    (Reason.OUTSIDE_HOURS, lambda c: c.within_hours),
+)
+OPENING_RULES: Table[FaceCase] = (
+    (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.cooldown_until),
+    (Reason.AWAITING_VOTES, lambda c: len(c.votes) >= c.rules.votes_needed),
+    (
+        Reason.CHALLENGE_FAILED,
+        lambda c: c.rules.liveness is not Liveness.CHALLENGE or c.now.monotonic >= c.state.no_trial_until,
+    ),
+    (Reason.AWAITING_CHALLENGE, lambda c: c.rules.liveness is not Liveness.CHALLENGE or c.challenge_met),
+)
+VOTE_TABLE: Table[FaceCase] = (*FRAME_RULES, *FACE_RULES)
+FACE_TABLE: Table[FaceCase] = (*VOTE_TABLE, *PERSON_RULES, *OPENING_RULES)
+COMMAND_RULES: Table[CommandCase] = (
+    (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
+    (Reason.STALE, lambda c: c.age <= c.rules.command_max_age),
+    (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance),
+    (Reason.REPLAYED, lambda c: c.command.id is None or c.command.id not in c.state.commands),
+    (Reason.CODE_MISSING, lambda c: c.rules.codes is None or bool(c.command.code)),
+    (Reason.CODE_WRONG, lambda c: c.code_holds),
+    (Reason.REPLAYED, lambda c: c.rules.codes is None or c.command.code not in c.state.codes),
+    (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.cooldown_until),
+)
+
+
+def first_failing(table: Table[C], case: C) -> Reason | None:
+    """The reason of the first rule that does not hold; None when all do."""
+    return next((reason for reason, holds in table if not holds(case)), None)
