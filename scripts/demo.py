@@ -458,7 +458,7 @@ def arguments() -> tuple[Path, Containers | None]:
     parser = argparse.ArgumentParser(description="The story of a door, told on this machine.")
     parser.add_argument("--compose", action="store_true", help="play it with the containers that `make up` started")
     chosen = {**dotenv_values(".env"), **os.environ}
-    home = Path(chosen.get("DOORBUS_VAR") or "var").resolve()
+    home = Path(chosen.get("DOORBUS_VAR", "var") or ".").resolve()
     home.mkdir(exist_ok=True)
     if not parser.parse_args().compose:
         return home, None
