@@ -115,7 +115,7 @@ async def read(settings: ServiceSettings, role: Role, keepalive: int) -> Stopwat
         await Runner(Counter(), TimedTransport(transport, stopwatch), settings, SystemClock()).run(stop)
     else:
         async with transport.connect(client_id=settings.instance, will=None, deliver=stopwatch.note) as connection:
-            await connection.subscribe([Filter(channels.FRAME.filter(settings.root))])
+            await connection.subscribe([Filter(settings.topics.filter(channels.FRAME))])
             print("ready", flush=True)
             stopping, lost = asyncio.create_task(stop.wait()), asyncio.create_task(connection.lost())
             done, _ = await asyncio.wait([stopping, lost], return_when=asyncio.FIRST_COMPLETED)

@@ -14,6 +14,8 @@ from doorbus.local.stack import Broker
 from doorbus.site import acl
 from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Channel, Role
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus.wire.topics import Topics
 from support.tls import TlsSite
 
 ROOT = DEFAULT_ROOT
@@ -50,12 +52,13 @@ async def _listener(way: Way, role: Role, *filters: Filter, will: Packet | None 
 def _topic(channel: Channel[Any], role: Role) -> str:
     """The topic that `role` tries; each role has ids of its own, except where the id is a service's name."""
     ids = dict.fromkeys(channel.parameters, f"by-{role}") | ({channel.own: role.value} if channel.own else {})
-    return channel.topic(ROOT, **ids)
+    return TOPICS.topic(channel, **ids)
 
 
 def test_a_local_run_has_the_committed_rules_or_those_of_its_own_root(tmp_path: Path, repository: Path) -> None:
-    for root, rules in ((ROOT, (repository / "mosquitto" / "acl").read_text()), ("site/7", acl.text("site/7"))):
-        home = prepare(tmp_path, 1883, repository / "mosquitto", root)
+    own = Topics("site/7")
+    for topics, rules in ((TOPICS, (repository / "mosquitto" / "acl").read_text()), (own, acl.text(own))):
+        home = prepare(tmp_path, 1883, repository / "mosquitto", topics)
 
         assert (home / "mosquitto" / "secrets" / "acl").read_text() == rules
 
@@ -120,11 +123,11 @@ async def test_no_role_reads_or_writes_anything_outside_the_table(way: Way) -> N
 @pytest.mark.parametrize("pretender", SERVICES)
 async def test_no_service_speaks_for_the_health_of_another(way: Way, pretender: Role) -> None:
     async with (
-        _listener(way, Role.VIEWER, Filter(HEALTH.filter(ROOT))) as viewer,
+        _listener(way, Role.VIEWER, Filter(TOPICS.filter(HEALTH))) as viewer,
         _listener(way, pretender) as service,
     ):
         for claimed in Role:
-            topic = HEALTH.topic(ROOT, service=claimed.value, instance=f"claimed-by-{pretender}")
+            topic = TOPICS.topic(HEALTH, service=claimed.value, instance=f"claimed-by-{pretender}")
             await service.connection.publish(Packet(topic, claimed.value.encode(), qos=1))
         await viewer.caught_up()
 
@@ -132,7 +135,7 @@ async def test_no_service_speaks_for_the_health_of_another(way: Way, pretender: 
 
 
 async def test_retained_templates_are_replayed_to_recognizers_only(way: Way) -> None:
-    topic = GALLERY_SHARD.topic(ROOT, shard="replayed")
+    topic = TOPICS.topic(GALLERY_SHARD, shard="replayed")
     async with _listener(way, Role.ENROLLER) as enroller:
         await enroller.connection.publish(Packet(topic, b"sealed", qos=1, retain=True))
     readers = set()
@@ -147,8 +150,8 @@ async def test_retained_templates_are_replayed_to_recognizers_only(way: Way) -> 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in GALLERY_SHARD.receivers])
 async def test_a_shared_subscription_is_no_way_round_the_rules(way: Way, role: Role) -> None:
-    topic = GALLERY_SHARD.topic(ROOT, shard=f"shared-{role}")
-    share = f"$share/{role}/{GALLERY_SHARD.filter(ROOT)}"
+    topic = TOPICS.topic(GALLERY_SHARD, shard=f"shared-{role}")
+    share = f"$share/{role}/{TOPICS.filter(GALLERY_SHARD)}"
     async with _listener(way, role, Filter(share)) as thief, _listener(way, Role.ENROLLER) as enroller:
         await enroller.connection.publish(Packet(topic, b"sealed", qos=1))
         await thief.caught_up()
@@ -158,7 +161,7 @@ async def test_a_shared_subscription_is_no_way_round_the_rules(way: Way, role: R
 
 async def test_a_last_will_is_no_way_round_the_rules(way: Way) -> None:
     will = Packet(f"{ROOT}/door/willed/lock/set", b"UNLOCK", qos=1)
-    allowed = Packet(HEALTH.topic(ROOT, service="capture", instance="willed"), b"offline", qos=1)
+    allowed = Packet(TOPICS.topic(HEALTH, service="capture", instance="willed"), b"offline", qos=1)
     async with _listener(way, Role.OPERATOR, Filter(f"{ROOT}/#")) as operator:
         for one in (will, allowed):
             await _break_off(way, one)

@@ -36,6 +36,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import ConnectionLost, Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Reader, pack, shard_number, unpack
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.door import QUICK_ACTUATOR, OfStack
 
 ROOT = channels.DEFAULT_ROOT
@@ -407,5 +408,5 @@ async def test_frames_and_recognitions_stay_at_the_door_and_nothing_goes_round_i
                 if event.channel is channels.DECISION and event.message.outcome is Outcome.GRANTED:
                     break
 
-    assert not [topic for topic in heard if any(one.covers(ROOT, topic) for one in local)]
+    assert not [topic for topic in heard if any(TOPICS.covers(one, topic) for one in local)]
     assert len([topic for topic in heard if topic == f"{ROOT}/roster/manifest"]) == 1

@@ -20,7 +20,7 @@ async def _refusal(broker: Broker, username: str | None, password: str | None) -
 @pytest.mark.parametrize("role", Role)
 async def test_every_role_is_let_in_with_its_password(broker: Broker, role: Role) -> None:
     async with connect(broker.transport(role)) as client:
-        assert client.root
+        assert client.topics.root
 
 
 async def test_nobody_is_let_in_without_a_name(broker: Broker) -> None:

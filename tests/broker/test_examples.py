@@ -15,8 +15,9 @@ import pytest
 from doorbus.local.stack import Broker
 from doorbus.runtime.client import connect
 from doorbus.testing import matches
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, Channel, Retain, Role, channel_of
+from doorbus.wire.channels import CHANNELS, Channel, Retain, Role
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 IDS = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "capture", "instance": "one"}
@@ -35,7 +36,7 @@ def _one_of(roles: frozenset[Role]) -> Role:
 
 
 def _channel(pattern: str) -> Channel[Any]:
-    return next(one for one in CHANNELS if matches(pattern, one.topic(DEFAULT_ROOT, **IDS, shard="0")))
+    return next(one for one in CHANNELS if matches(pattern, TOPICS.topic(one, **IDS, shard="0")))
 
 
 @asynccontextmanager
@@ -59,7 +60,7 @@ async def _program(broker: Broker, role: Role, line: str, folder: Path, *more: s
 async def test_a_line_that_publishes_is_heard(fresh_broker: Broker, tmp_path: Path, line: str) -> None:
     (tmp_path / "alice.jpg").write_bytes(JPEG)
     topic = dict(pairwise(shlex.split(line)))["-t"]
-    found = channel_of(DEFAULT_ROOT, topic)
+    found = TOPICS.channel_of(topic)
     assert found is not None
     channel, ids = found
     async with connect(fresh_broker.transport(_one_of(channel.receivers)), [channel]) as reader:
@@ -77,7 +78,7 @@ async def test_a_line_that_publishes_is_heard(fresh_broker: Broker, tmp_path: Pa
 @pytest.mark.parametrize("line", _lines("mosquitto_sub"))
 async def test_a_line_that_subscribes_hears(fresh_broker: Broker, tmp_path: Path, line: str) -> None:
     channel = _channel(dict(pairwise(shlex.split(line)))["-t"])
-    packet = Packet(channel.topic(DEFAULT_ROOT, **IDS), b"heard", qos=1, retain=channel.retain is Retain.YES)
+    packet = Packet(TOPICS.topic(channel, **IDS), b"heard", qos=1, retain=channel.retain is Retain.YES)
     async with (
         connect(fresh_broker.transport(_one_of(channel.senders))) as sender,
         _program(fresh_broker, _one_of(channel.receivers), line, tmp_path, "-C", "1") as process,

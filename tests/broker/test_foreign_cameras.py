@@ -20,6 +20,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Frame
 from doorbus.wire.packet import ConnectionLost, Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_capture.imaging import decode
 
 SNAPSHOT = "frigate/porch/person/snapshot"
@@ -179,8 +180,8 @@ async def test_motioneyes_command_for_each_picture_is_forwarded(yard: Yard, samp
 
 async def test_an_esp32_cam_sends_plain_frames_of_its_own_camera_only(yard: Yard, samples: Path) -> None:
     jpeg = (samples / "obama2.jpg").read_bytes()
-    own = channels.FRAME.topic(channels.DEFAULT_ROOT, door="front", camera="gate")
-    other = channels.FRAME.topic(channels.DEFAULT_ROOT, door="front", camera="porch")
+    own = TOPICS.topic(channels.FRAME, door="front", camera="gate")
+    other = TOPICS.topic(channels.FRAME, door="front", camera="porch")
     async with (
         yard.client("esp-gate") as esp,
         connect(yard.stack.broker.transport(Role.VIEWER), [channels.FRAME]) as viewer,
@@ -195,8 +196,8 @@ async def test_an_esp32_cam_sends_plain_frames_of_its_own_camera_only(yard: Yard
 
 async def test_another_program_can_neither_open_the_door_nor_look_through_its_cameras(yard: Yard) -> None:
     transport = yard.stack.broker.transport(Role.OPERATOR)
-    command = channels.LOCK_COMMAND.topic(channels.DEFAULT_ROOT, door="front")
-    frame = channels.FRAME.topic(channels.DEFAULT_ROOT, door="front", camera="porch")
+    command = TOPICS.topic(channels.LOCK_COMMAND, door="front")
+    frame = TOPICS.topic(channels.FRAME, door="front", camera="porch")
     async with yard.client("frigate") as frigate, connect(transport, [channels.LOCK_COMMAND]) as operator:
         await frigate.subscribe("#")
         await frigate.publish(command, "UNLOCK", qos=1)

@@ -22,8 +22,8 @@ from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import Decision, Frame, Health, LockCommand, LockState, Outcome, Reason, State, Trigger
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
-ROOT = channels.DEFAULT_ROOT
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 HEARD = (channels.DECISION, channels.LOCK_STATE, channels.HEALTH)
 
@@ -112,7 +112,7 @@ def _name() -> str:
 
 
 def _set(door: str) -> str:
-    return channels.LOCK_COMMAND.topic(ROOT, door=door)
+    return TOPICS.topic(channels.LOCK_COMMAND, door=door)
 
 
 async def _confirmed(client: Client, door: str, command: str) -> None:
@@ -154,7 +154,7 @@ async def test_a_decision_made_while_the_broker_was_away_is_told_when_it_is_back
 async def _lasting_reader(broker: Broker, *options: str) -> bytes:
     """Read decisions by a session that the broker keeps while its reader and the broker itself are away."""
     access = ["-h", broker.host, "-p", str(broker.port), "-u", Role.VIEWER, "-P", broker.password(Role.VIEWER)]
-    session = ["-V", "5", "-c", "-i", "reader", "-x", "3600", "-q", "1", "-t", channels.DECISION.filter(ROOT)]
+    session = ["-V", "5", "-c", "-i", "reader", "-x", "3600", "-q", "1", "-t", TOPICS.filter(channels.DECISION)]
     reader = await asyncio.create_subprocess_exec("mosquitto_sub", *access, *session, *options, stdout=PIPE)
     told, _ = await reader.communicate()
     assert reader.returncode == 0
@@ -162,7 +162,7 @@ async def _lasting_reader(broker: Broker, *options: str) -> bytes:
 
 
 async def test_retained_states_and_the_roster_are_there_after_a_restart_of_the_broker(fresh_broker: Broker) -> None:
-    shard = channels.ROSTER_SHARD.topic(ROOT, shard="0")
+    shard = TOPICS.topic(channels.ROSTER_SHARD, shard="0")
     async with connect(fresh_broker.transport(Role.ENROLLER)) as enroller:
         await enroller.send_packet(Packet(shard, b"people", qos=1, retain=True))
     async with _running(fresh_broker, Keeper("front"), "front"):
@@ -246,7 +246,7 @@ async def test_replicas_share_the_frames_and_each_frame_goes_to_one(broker: Brok
 async def test_a_frame_of_nine_megabytes_is_refused_and_the_next_frame_is_looked_at(broker: Broker) -> None:
     door = _name()
     lookout = Lookout(door)
-    topic = channels.FRAME.topic(ROOT, door=door, camera="porch")
+    topic = TOPICS.topic(channels.FRAME, door=door, camera="porch")
     async with (
         _running(broker, lookout, door),
         connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer,

@@ -30,6 +30,6 @@ async def test_a_service_that_started_before_its_password_was_made_gets_in_with_
     await one.start()
     try:
         async with asyncio.timeout(5), connect(early) as client:
-            assert client.root == "doorbus/v1"
+            assert client.topics.root == "doorbus/v1"
     finally:
         await one.stop()

@@ -23,6 +23,7 @@ from doorbus.site.users import User
 from doorbus.wire import channels
 from doorbus.wire.channels import DEFAULT_ROOT, Role
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.tls import HOST, TlsSite, is_let_in
 
 # paho leaves the socket of a handshake that failed to the garbage collector.
@@ -192,23 +193,23 @@ async def _held(way: AbstractAsyncContextManager[Connection]) -> AsyncIterator[C
 
 
 STOLEN = {
-    channels.LOCK_COMMAND.topic(ROOT, door="front"): b"UNLOCK",
-    channels.RECOGNITION.topic(ROOT, door="front", camera="porch"): b"{}",
-    channels.FRAME.topic(ROOT, door="front", camera="porch"): b"\xff\xd8",
-    channels.GALLERY_MANIFEST.topic(ROOT): b"{}",
-    channels.ROSTER_MANIFEST.topic(ROOT): b"{}",
-    channels.ENROL.topic(ROOT, person="mallory"): b"\xff\xd8",
-    channels.HEALTH.topic(ROOT, service="actuator", instance="front"): b"{}",
-    channels.HOMEASSISTANT_CONFIG.topic(ROOT, component="lock", service="actuator", object="front"): b"{}",
-    channels.HOMEASSISTANT_STATUS.topic(ROOT): b"offline",
+    TOPICS.topic(channels.LOCK_COMMAND, door="front"): b"UNLOCK",
+    TOPICS.topic(channels.RECOGNITION, door="front", camera="porch"): b"{}",
+    TOPICS.topic(channels.FRAME, door="front", camera="porch"): b"\xff\xd8",
+    TOPICS.topic(channels.GALLERY_MANIFEST): b"{}",
+    TOPICS.topic(channels.ROSTER_MANIFEST): b"{}",
+    TOPICS.topic(channels.ENROL, person="mallory"): b"\xff\xd8",
+    TOPICS.topic(channels.HEALTH, service="actuator", instance="front"): b"{}",
+    TOPICS.topic(channels.HOMEASSISTANT_CONFIG, component="lock", service="actuator", object="front"): b"{}",
+    TOPICS.topic(channels.HOMEASSISTANT_STATUS): b"offline",
 }
 
 
 async def test_a_stolen_viewer_password_can_send_nothing_and_read_no_gallery(tmp_path: Path, repository: Path) -> None:
     heard: dict[Role, list[Packet]] = {role: [] for role in Role}
     stolen: list[Packet] = []
-    sealed = Packet(channels.GALLERY_SHARD.topic(ROOT, shard="7"), b"sealed", qos=1, retain=True)
-    own = Packet(channels.HOMEASSISTANT_STATUS.topic(ROOT), b"online", qos=1)
+    sealed = Packet(TOPICS.topic(channels.GALLERY_SHARD, shard="7"), b"sealed", qos=1, retain=True)
+    own = Packet(TOPICS.topic(channels.HOMEASSISTANT_STATUS), b"online", qos=1)
     async with _running(tmp_path, repository) as one, AsyncExitStack() as stack:
         await one.start()
         honest = {}
@@ -218,7 +219,7 @@ async def test_a_stolen_viewer_password_can_send_nothing_and_read_no_gallery(tmp
             await honest[role].subscribe([Filter("#", qos=1)])
         way = one.transport(Role.VIEWER).connect(client_id="thief", will=None, deliver=stolen.append)
         thief = await stack.enter_async_context(way)
-        await thief.subscribe([Filter("#", qos=1, replay=True), Filter(channels.GALLERY_SHARD.filter(ROOT), qos=1)])
+        await thief.subscribe([Filter("#", qos=1, replay=True), Filter(TOPICS.filter(channels.GALLERY_SHARD), qos=1)])
         for topic, payload in STOLEN.items():
             await thief.publish(Packet(topic, payload, qos=1))
             await thief.publish(Packet(topic, payload, qos=1, retain=True))
@@ -246,11 +247,11 @@ async def test_a_named_user_has_the_rights_that_it_was_given_and_no_more(tmp_pat
             await viewer.subscribe([Filter(f"{ROOT}/#", qos=1)])
             tried = {
                 "capture-porch": [
-                    channels.FRAME.topic(ROOT, door=door, camera=camera)
+                    TOPICS.topic(channels.FRAME, door=door, camera=camera)
                     for door in ("front", "back")
                     for camera in ("porch", "yard")
                 ],
-                "actuator-back": [channels.LOCK_STATE.topic(ROOT, door=door) for door in ("front", "back")],
+                "actuator-back": [TOPICS.topic(channels.LOCK_STATE, door=door) for door in ("front", "back")],
             }
             for user, topics in tried.items():
                 async with one.transport(user).connect(client_id=user, will=None, deliver=heard.append) as client:
@@ -259,8 +260,8 @@ async def test_a_named_user_has_the_rights_that_it_was_given_and_no_more(tmp_pat
             await viewer.publish(Packet(f"{ROOT}/nobody/reads/this", qos=1))
 
         assert {packet.topic for packet in heard} == {
-            channels.FRAME.topic(ROOT, door="front", camera="porch"),
-            channels.LOCK_STATE.topic(ROOT, door="back"),
+            TOPICS.topic(channels.FRAME, door="front", camera="porch"),
+            TOPICS.topic(channels.LOCK_STATE, door="back"),
         }
 
 

@@ -10,8 +10,10 @@ import yaml
 from doorbus.site import acl, asyncapi
 from doorbus.site.users import User
 from doorbus.testing import matches
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, HEALTH, HOMEASSISTANT_CONFIG, SERVICES, Channel, Role
+from doorbus.wire.channels import CHANNELS, HEALTH, HOMEASSISTANT_CONFIG, SERVICES, Channel, Role
 from doorbus.wire.messages import Message, Reason
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus.wire.topics import Topics
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +50,14 @@ def test_the_committed_asyncapi_document_is_that_of_the_channel_table(repository
 
 
 def test_the_access_rules_follow_a_root_of_ones_own() -> None:
-    rules = [line for line in acl.text("site/7").splitlines() if line.startswith("topic ")]
+    rules = [line for line in acl.text(Topics("site/7")).splitlines() if line.startswith("topic ")]
 
     assert rules
     assert all(line.split()[2].startswith(("site/7/", "homeassistant/")) for line in rules)
 
 
 def test_the_access_rules_follow_the_prefix_that_home_assistant_looks_under() -> None:
-    others = [line for line in acl.text(homeassistant="ha").splitlines() if " doorbus/" not in line]
+    others = [line for line in acl.text(Topics(discovery="ha")).splitlines() if " doorbus/" not in line]
 
     assert "topic write ha/+/actuator/+/config" in others
     assert "topic read homeassistant/status" in others  # it says so there whatever the prefix is
@@ -75,12 +77,12 @@ def test_the_access_rules_have_one_section_for_each_role_and_nothing_for_anybody
 @pytest.mark.parametrize("role", Role)
 def test_the_access_rules_say_what_the_table_says(role: Role, channel: Channel[Any]) -> None:
     ids = dict.fromkeys(channel.parameters, "some") | ({channel.own: role.value} if channel.own else {})
-    topic = channel.topic(DEFAULT_ROOT, **ids)
+    topic = TOPICS.topic(channel, **ids)
 
-    assert any(matches(one, topic) for one in acl.filters(DEFAULT_ROOT, User(role.value, role), write=True)) == (
+    assert any(matches(one, topic) for one in acl.filters(TOPICS, User(role.value, role), write=True)) == (
         role in channel.senders
     )
-    assert any(matches(one, topic) for one in acl.filters(DEFAULT_ROOT, User(role.value, role), write=False)) == (
+    assert any(matches(one, topic) for one in acl.filters(TOPICS, User(role.value, role), write=False)) == (
         role in channel.receivers
     )
 
@@ -88,11 +90,11 @@ def test_the_access_rules_say_what_the_table_says(role: Role, channel: Channel[A
 @pytest.mark.parametrize("channel", [HEALTH, HOMEASSISTANT_CONFIG], ids=lambda one: one.name)
 @pytest.mark.parametrize("role", SERVICES)
 def test_a_service_speaks_for_itself_only(role: Role, channel: Channel[Any]) -> None:
-    writes = acl.filters(DEFAULT_ROOT, User(role.value, role), write=True)
+    writes = acl.filters(TOPICS, User(role.value, role), write=True)
 
     for other in SERVICES:
         ids = dict.fromkeys(channel.parameters, "some") | {"service": other.value}
-        reaches = any(matches(one, channel.topic(DEFAULT_ROOT, **ids)) for one in writes)
+        reaches = any(matches(one, TOPICS.topic(channel, **ids)) for one in writes)
         assert reaches == (other is role and role in channel.senders)
 
 
@@ -108,7 +110,7 @@ def test_the_asyncapi_document_has_every_channel_with_its_parameters(document: d
     assert list(document["channels"]) == [channel.name for channel in CHANNELS]
     for channel in CHANNELS:
         entry = document["channels"][channel.name]
-        assert entry["address"] == channel.address(DEFAULT_ROOT)
+        assert entry["address"] == TOPICS.address(channel)
         assert tuple(entry.get("parameters", {})) == channel.parameters
         assert (entry["x-qos"], entry["x-retain"], entry["x-max-bytes"]) == (
             channel.qos,

@@ -9,6 +9,7 @@ import pytest
 from doorbus.cli import env
 from doorbus.wire.channels import CHANNELS, SERVICES, Role
 from doorbus.wire.messages import ErrorCode, Reason
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 REPOSITORY = Path(__file__).parents[2]
 GUIDES = sorted(
@@ -54,7 +55,7 @@ def test_the_table_of_topics_is_the_channel_table() -> None:
     assert list(told) == [channel.name for channel in CHANNELS]
     for channel in CHANNELS:
         topic, _, qos, retained, expiry, sent_by, read_by = told[channel.name]
-        assert names_in(topic) == [f"{channel.prefix}/{channel.template}" if channel.prefix else channel.template]
+        assert names_in(topic) == [TOPICS.address(channel).removeprefix(f"{TOPICS.root}/")]
         assert (qos, retained) == (str(channel.qos), channel.retain.value)
         assert expiry == (f"{channel.expiry} s" if channel.expiry else "-")
         assert who(sent_by) == channel.senders

@@ -20,7 +20,8 @@ from doorbus.runtime.settings import CommonSettings
 from doorbus.site import acl_emqx
 from doorbus.site.secrets import Site
 from doorbus.testing import matches
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, Channel, Retain, Role
+from doorbus.wire.channels import CHANNELS, Channel, Retain, Role
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 Resource = dict[str, Any]
 OVERLAYS = ("centre", "door-front")
@@ -449,18 +450,18 @@ def _allowed(user: str, action: str, topic: str, *, retain: bool = False) -> boo
 @pytest.mark.parametrize("role", Role)
 def test_the_rules_of_emqx_say_what_the_table_says(role: Role, channel: Channel[Any]) -> None:
     ids = dict.fromkeys(channel.parameters, "some") | ({channel.own: role.value} if channel.own else {})
-    topic = channel.topic(DEFAULT_ROOT, **ids)
+    topic = TOPICS.topic(channel, **ids)
     may_send, may_read = role in channel.senders, role in channel.receivers
 
     assert _allowed(role, "publish", topic) == may_send
     assert _allowed(role, "publish", topic, retain=True) == (may_send and channel.retain is Retain.YES)
     assert _allowed(role, "subscribe", topic) == may_read
-    assert _allowed(role, "subscribe", channel.filter(DEFAULT_ROOT)) == may_read
+    assert _allowed(role, "subscribe", TOPICS.filter(channel)) == may_read
 
 
 @pytest.mark.parametrize("role", Role)
 def test_a_wider_filter_is_no_way_round_the_rules_of_emqx(role: Role) -> None:
-    topics = {one: one.topic(DEFAULT_ROOT, **dict.fromkeys(one.parameters, "some")) for one in CHANNELS}
+    topics = {one: TOPICS.topic(one, **dict.fromkeys(one.parameters, "some")) for one in CHANNELS}
     levels = [topic.split("/") for topic in topics.values()]
     wider = {"/".join([*parts[:depth], "#"]) for parts in levels for depth in range(len(parts))}
     wider |= {

@@ -13,7 +13,7 @@ import pytest
 from doorbus.site.asyncapi import examples
 from doorbus.testing import matches
 from doorbus.wire import messages
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, Channel, Role, channel_of
+from doorbus.wire.channels import CHANNELS, Channel, Role
 from doorbus.wire.codec import Arrival, Codec, Jpeg, Json, Patch, Word
 from doorbus.wire.messages import (
     Action,
@@ -51,6 +51,7 @@ from doorbus.wire.messages import (
     Verdict,
 )
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 AT = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ARRIVAL = Arrival(AT + timedelta(seconds=1), "given-on-arrival")
@@ -253,7 +254,7 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
         own = [channel for channel in CHANNELS if channel.codec.model is model]
         ids = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "x", "instance": "y"}
         ids |= {"component": "lock", "object": "front"}
-        reach = [one for one in own if matches(topic, one.topic(DEFAULT_ROOT, **ids, shard="0"))]
+        reach = [one for one in own if matches(topic, TOPICS.topic(one, **ids, shard="0"))]
 
         assert reach, " ".join(words)
         if words[0] != "mosquitto_sub":
@@ -263,7 +264,7 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
 @pytest.mark.parametrize("model", _on_the_wire(), ids=lambda one: one.__name__)
 def test_what_the_documentation_sends_is_accepted(model: type[Any]) -> None:
     for packet in examples(model.__doc__ or ""):
-        found = channel_of(DEFAULT_ROOT, packet.topic)
+        found = TOPICS.channel_of(packet.topic)
         assert found is not None
         channel, ids = found
         payload = JPEG if issubclass(model, Picture) else packet.payload
@@ -274,11 +275,11 @@ def test_what_the_documentation_sends_is_accepted(model: type[Any]) -> None:
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda one: one.name)
 def test_a_channel_tells_its_own_topics_from_all_others(channel: Channel[Any]) -> None:
     ids = dict.fromkeys(channel.parameters, "some-1")
-    topic = channel.topic(DEFAULT_ROOT, **ids)
+    topic = TOPICS.topic(channel, **ids)
 
-    assert channel_of(DEFAULT_ROOT, topic) == (channel, ids)
-    assert [other for other in CHANNELS if other.covers(DEFAULT_ROOT, topic)] == [channel]
-    assert matches(channel.filter(DEFAULT_ROOT), topic)
+    assert TOPICS.channel_of(topic) == (channel, ids)
+    assert [other for other in CHANNELS if TOPICS.covers(other, topic)] == [channel]
+    assert matches(TOPICS.filter(channel), topic)
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda one: one.name)

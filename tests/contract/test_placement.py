@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Under
 
 ADAPTERS = {
     "RPi": {"services/actuator/src/doorbus_actuator/rpi.py"},
@@ -113,9 +113,9 @@ def test_topics_stand_in_the_channel_table_only(path: Path) -> None:
         re.escape(piece) for one in CHANNELS for piece in re.split(r"{\w+}", one.template) if "/" in piece.strip("/")
     }
     starts = {
-        re.escape(f"{one.prefix}/" if one.prefix else one.template.split("{")[0])
+        re.escape(f"{HOMEASSISTANT_PREFIX}/" if one.under is not Under.ROOT else one.template.split("{")[0])
         for one in CHANNELS
-        if one.prefix or one.template.split("/")[1].startswith("{")
+        if one.under is not Under.ROOT or one.template.split("/")[1].startswith("{")
     }
     topic = re.compile("|".join([*pieces, *(f"^/?{start}" for start in starts), re.escape(DEFAULT_ROOT)]))
 

@@ -25,6 +25,7 @@ from doorbus.wire.channels import DEFAULT_ROOT, Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, Frame, Outcome, Reason, Result, Status, Trigger
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_capture.imaging import decode, encode_jpeg
 from support.door import CAMERA, DOOR, QUICK_ACTUATOR, Door, at_the_door
 
@@ -321,7 +322,7 @@ async def it_finds_broker_and_services(kitchen: Kitchen, line: str) -> None:
 @check("-v -t 'doorbus/v1/person/+/result'")
 async def it_prints_results(kitchen: Kitchen, line: str) -> None:
     async def ask() -> None:
-        topic = channels.REMOVE.topic(DEFAULT_ROOT, person="nobody")
+        topic = TOPICS.topic(channels.REMOVE, person="nobody")
         await kitchen.door.operator.send_packet(Packet(topic, qos=1))
 
     printed = await kitchen.says(line, lambda printed: "unknown_person" in printed, ask)

@@ -12,7 +12,8 @@ import pytest
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
 from doorbus.wire.messages import Decision, LockState, Outcome, Reason, Recognition, Result, RosterEntry, Trigger
-from support.door import CAMERA, DOOR, ROOT, Door
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from support.door import CAMERA, DOOR, Door
 
 
 class Old:
@@ -23,16 +24,16 @@ class Old:
 
     async def listen(self, *heard: Channel[Any], **ids: str) -> None:
         for channel in heard:
-            await self.client.subscribe(channel.filter(ROOT, **ids), qos=channel.qos)
+            await self.client.subscribe(TOPICS.filter(channel, **ids), qos=channel.qos)
 
     async def send(self, channel: Channel[Any], payload: bytes = b"", **ids: str) -> None:
-        await self.client.publish(channel.topic(ROOT, **ids), payload, qos=channel.qos)
+        await self.client.publish(TOPICS.topic(channel, **ids), payload, qos=channel.qos)
 
     async def next(self, channel: Channel[Any], **ids: str) -> aiomqtt.Message:
         """The next message of a channel."""
         async with asyncio.timeout(15):
             async for message in self.client.messages:
-                if message.topic.matches(channel.filter(ROOT, **ids)):
+                if message.topic.matches(TOPICS.filter(channel, **ids)):
                     return message
         raise AssertionError("the connection ended")
 
@@ -84,7 +85,7 @@ async def test_a_command_opens(door: Door, payload: bytes) -> None:
 async def test_a_retained_command_is_refused(door: Door) -> None:
     before, health = door.openings, await door.health(Role.ACTUATOR)
     async with old(door, Role.OPERATOR) as client:
-        topic = channels.LOCK_COMMAND.topic(ROOT, door=DOOR)
+        topic = TOPICS.topic(channels.LOCK_COMMAND, door=DOOR)
         await client.client.publish(topic, b"UNLOCK", qos=1, retain=True)
         await door.counted(Role.ACTUATOR, "lock_command.retained", health)
         await client.client.publish(topic, b"", qos=1, retain=True)

@@ -12,10 +12,11 @@ import pytest
 from doorbus.runtime.client import Client, connect
 from doorbus.testing import matches
 from doorbus.wire import channels
-from doorbus.wire.channels import DEFAULT_ROOT, Role, channel_of
+from doorbus.wire.channels import DEFAULT_ROOT, Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, LockCommand, Outcome, Reason, Remove, Result, Trigger
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.door import CAMERA, DOOR, Door
 from support.nodered import EXAMPLES, Answer, NodeRed, Receiver, flow
 
@@ -57,7 +58,7 @@ def test_a_flow_says_nothing_that_is_not_on_the_bus_or_that_is_not_its_to_say(na
             assert (node["topic"], node["retain"]) == ("", ""), "set where the message is made"
         for topic in re.findall(r"`doorbus/v1/([^`]+)`", node.get("func", "")):
             example = re.sub(r"[$]{\w+}", "one", topic)
-            found = channel_of(DEFAULT_ROOT, f"{DEFAULT_ROOT}/{example}")
+            found = TOPICS.channel_of(f"{DEFAULT_ROOT}/{example}")
             assert found is not None
             assert Role.NODERED in found[0].senders
     assert "credentials" not in json.dumps(flow(name))
@@ -65,7 +66,7 @@ def test_a_flow_says_nothing_that_is_not_on_the_bus_or_that_is_not_its_to_say(na
 
 def _sample(channel: channels.Channel[Any]) -> str:
     ids = dict.fromkeys(channel.parameters, "one") | {"token": "nodered"}
-    return channel.topic(DEFAULT_ROOT, **{name: ids[name] for name in channel.parameters})
+    return TOPICS.topic(channel, **{name: ids[name] for name in channel.parameters})
 
 
 async def test_the_page_shows_the_newest_frame_to_the_byte_and_the_decision_on_it(
@@ -118,7 +119,7 @@ async def _commands(listener: Client) -> list[LockCommand]:
 
 def _fence(fence: str) -> Packet:
     body = json.dumps({"action": "LOCK", "id": fence}).encode()
-    return Packet(channels.LOCK_COMMAND.topic(DEFAULT_ROOT, door="nowhere"), body, qos=1)
+    return Packet(TOPICS.topic(channels.LOCK_COMMAND, door="nowhere"), body, qos=1)
 
 
 @pytest.mark.timeout(120)
@@ -229,7 +230,7 @@ async def test_a_dropped_picture_enrols(nodered: NodeRed, door: Door, jpeg: dict
 
 
 def _removal(person: str) -> Packet:
-    return Outbound(channels.REMOVE, Remove(), {"person": person}).packet(DEFAULT_ROOT)
+    return Outbound(channels.REMOVE, Remove(), {"person": person}).packet(TOPICS)
 
 
 async def test_denials_are_kept_as_pictures_for_some_days_and_played(

@@ -32,6 +32,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import Connection, Packet
 from doorbus.wire.snapshot import pack
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_actuator.fakes import RecordingRelay
 from doorbus_actuator.policy import Liveness
 from doorbus_actuator.service import ActuatorService
@@ -116,7 +117,7 @@ class House:
         self._publish(Outbound(channels.ROSTER_MANIFEST, manifest))
 
     def _publish(self, outbound: Outbound) -> None:
-        self.bus.publish(outbound.packet(ROOT))
+        self.bus.publish(outbound.packet(TOPICS))
 
     async def sees(
         self,
@@ -146,7 +147,7 @@ class House:
         await self.settled()
 
     def said(self, channel: Channel[Any], door: str = "front") -> list[Any]:
-        topic = channel.topic(ROOT, **({"door": door} if channel.parameters else {}))
+        topic = TOPICS.topic(channel, **({"door": door} if channel.parameters else {}))
         arrival = Arrival(datetime.now(UTC), "none")
         return [channel.codec.decode(packet, {}, arrival) for packet in self.bus.log if packet.topic == topic]
 
@@ -449,8 +450,8 @@ async def _reason(house: House) -> Reason:
 async def test_a_roster_that_is_not_whole_is_not_used() -> None:
     async with House().runs() as house:
         manifest, shards = pack([ALICE], 1)
-        house.bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(ROOT))
-        house.bus.publish(Outbound(channels.ROSTER_SHARD, shards[0] + b"!", {"shard": "0"}).packet(ROOT))
+        house.bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(TOPICS))
+        house.bus.publish(Outbound(channels.ROSTER_SHARD, shards[0] + b"!", {"shard": "0"}).packet(TOPICS))
         assert await _reason(house) is Reason.ROSTER_INCOMPLETE
         assert (await house.health()).problem == (
             "no whole roster yet; faces cannot open the door; does the enroller run?"
@@ -459,7 +460,7 @@ async def test_a_roster_that_is_not_whole_is_not_used() -> None:
 
 async def test_a_shard_without_a_number_is_refused() -> None:
     async with House().runs() as house:
-        house.bus.publish(Outbound(channels.ROSTER_SHARD, b"x", {"shard": "zero"}).packet(ROOT))
+        house.bus.publish(Outbound(channels.ROSTER_SHARD, b"x", {"shard": "zero"}).packet(TOPICS))
         await house.settled()
         assert (await house.health()).refused == {"roster_shard.bad_id": 1}
 

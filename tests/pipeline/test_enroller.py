@@ -16,7 +16,7 @@ import pytest
 from doorbus.runtime.service import Service
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
-from doorbus.wire.channels import DEFAULT_ROOT, Channel, Role
+from doorbus.wire.channels import Channel, Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import (
     Embedded,
@@ -37,6 +37,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import MAX_SHARDS, Reader, unpack
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.store import MemoryStore, SqliteStore, Store
@@ -44,7 +45,7 @@ from doorbus_enroller.store import MemoryStore, SqliteStore, Store
 E = TypeVar("E", bound=Message)
 
 KEY = bytes(range(32))
-REPLY = channels.RESULT_REPLY.topic(DEFAULT_ROOT, token="admin")
+REPLY = TOPICS.topic(channels.RESULT_REPLY, token="admin")
 
 
 def picture(content: str) -> bytes:
@@ -150,7 +151,7 @@ class Site:
 
     def listened_to(self, camera: str = "porch") -> bool:
         """Whether the enroller listens to the frames of a camera."""
-        topic = channels.FRAME.topic(DEFAULT_ROOT, door="front", camera=camera)
+        topic = TOPICS.topic(channels.FRAME, door="front", camera=camera)
         return topic in self.bus.topics()
 
     async def until_listened_to(self, *, camera: str = "porch", listened_to: bool = True) -> None:
@@ -159,7 +160,7 @@ class Site:
 
     async def until_pictures_are_embedded(self) -> None:
         """Wait until a recognizer listens to requests."""
-        topic = channels.EMBED_REQUEST.topic(DEFAULT_ROOT)
+        topic = TOPICS.topic(channels.EMBED_REQUEST)
         await self._until(lambda: any(one.endswith(topic) for one in self.bus.topics()))
 
     async def _until(self, true: Callable[[], bool]) -> None:
@@ -169,7 +170,7 @@ class Site:
 
     def show(self, jpeg: bytes, camera: str = "porch", **packet: Any) -> None:
         """Publish a frame."""
-        self.bus.publish(Packet(channels.FRAME.topic(DEFAULT_ROOT, door="front", camera=camera), jpeg, **packet))
+        self.bus.publish(Packet(TOPICS.topic(channels.FRAME, door="front", camera=camera), jpeg, **packet))
 
     async def looked_at(self, jpeg: bytes) -> None:
         """Show a frame, and wait until a recognizer has answered what is on it."""
@@ -177,7 +178,7 @@ class Site:
         await self.hear(lambda packet: "/embed/reply/" in packet.topic)
 
     def send(self, channel: Channel[Any], person: str, payload: bytes = b"", **packet: Any) -> None:
-        topic = channel.topic(DEFAULT_ROOT, person="somebody").replace("somebody", person)
+        topic = TOPICS.topic(channel, person="somebody").replace("somebody", person)
         self.bus.publish(Packet(topic, payload, qos=1, **packet))
 
     async def hear(self, wanted: Callable[[Packet], bool]) -> Packet:
@@ -189,7 +190,7 @@ class Site:
 
     async def result(self, person: str) -> Result:
         """The next result about a person."""
-        topic = channels.RESULT.topic(DEFAULT_ROOT, person=person)
+        topic = TOPICS.topic(channels.RESULT, person=person)
         return Result.model_validate_json((await self.hear(lambda packet: packet.topic == topic)).payload)
 
     async def reply(self) -> Result:
@@ -203,7 +204,7 @@ class Site:
 
     async def health(self, wanted: Callable[[Health], bool]) -> Health:
         """The last report of the enroller if it is wanted, else the next that is."""
-        topic = channels.HEALTH.topic(DEFAULT_ROOT, service="enroller", instance="one")
+        topic = TOPICS.topic(channels.HEALTH, service="enroller", instance="one")
 
         def is_it(packet: Packet) -> bool:
             return packet.topic == topic and wanted(Health.model_validate_json(packet.payload))
@@ -223,7 +224,7 @@ class Site:
         return {entry.person: len(entry.templates) for entry in entries}
 
     def manifest(self, channel: Channel[Manifest]) -> Manifest:
-        return Manifest.model_validate_json(self.bus.retained[channel.topic(DEFAULT_ROOT)].payload)
+        return Manifest.model_validate_json(self.bus.retained[TOPICS.topic(channel)].payload)
 
     def _read(
         self, manifest: Channel[Manifest], shard: Channel[Any], entry: type[E], seal: Seal | None
@@ -231,7 +232,7 @@ class Site:
         reader = Reader()
         whole = reader.manifest(self.manifest(manifest))
         for topic, packet in self.bus.retained.items():
-            if ids := shard.ids(DEFAULT_ROOT, topic):
+            if ids := TOPICS.ids(shard, topic):
                 whole = reader.shard(int(ids["shard"]), packet.payload) or whole
         assert whole is not None
         return unpack(whole, entry, seal)
@@ -262,7 +263,7 @@ async def test_an_empty_gallery_and_roster_are_published_whole(site: Site) -> No
 async def test_shards_of_a_larger_past_are_deleted_from_the_broker(site: Site) -> None:
     for channel in (channels.ROSTER_SHARD, channels.GALLERY_SHARD):
         for shard in range(MAX_SHARDS):
-            topic = channel.topic(DEFAULT_ROOT, shard=str(shard))
+            topic = TOPICS.topic(channel, shard=str(shard))
             site.bus.publish(Packet(topic, b"of a lost database", qos=1, retain=True))
     await site.enroller()
     shards = [topic for topic in site.bus.retained if "/shard/" in topic]
@@ -287,8 +288,8 @@ async def test_the_maps_are_on_the_bus_before_the_result_says_so(site: Site) -> 
     await site.recognizer()
     await site.ask(channels.ENROL, "alice", ALICE)
     topics = [packet.topic for packet in site.bus.log]
-    result = topics.index(channels.RESULT.topic(DEFAULT_ROOT, person="alice"))
-    last = max(index for index, topic in enumerate(topics) if topic == channels.GALLERY_MANIFEST.topic(DEFAULT_ROOT))
+    result = topics.index(TOPICS.topic(channels.RESULT, person="alice"))
+    last = max(index for index, topic in enumerate(topics) if topic == TOPICS.topic(channels.GALLERY_MANIFEST))
     assert last < result
 
 
@@ -447,7 +448,7 @@ async def test_a_recognizer_that_comes_within_the_time_finishes_the_enrolment(si
 
 
 def _is_request(packet: Packet) -> bool:
-    return packet.topic == channels.EMBED_REQUEST.topic(DEFAULT_ROOT)
+    return packet.topic == TOPICS.topic(channels.EMBED_REQUEST)
 
 
 async def test_a_second_answer_to_one_question_is_refused(site: Site) -> None:

@@ -16,6 +16,7 @@ from doorbus.runtime.mqtt import MqttTransport
 from doorbus.runtime.settings import CommonSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 REPOSITORY = Path(__file__).parent.parent.parent
 HOST = "127.0.0.1"
@@ -192,7 +193,7 @@ class Project:
             "-P",
             self.password(Role.VIEWER),
             "-t",
-            channels.FRAME.filter(channels.DEFAULT_ROOT),
+            TOPICS.filter(channels.FRAME),
         ]
         process = await asyncio.create_subprocess_exec(*command, "-d", stdout=subprocess.PIPE)
         assert process.stdout is not None

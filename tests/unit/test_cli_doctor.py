@@ -18,9 +18,9 @@ from doorbus.wire.channels import SERVICES, Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Health, LockState, Manifest, RosterEntry, State
 from doorbus.wire.snapshot import pack
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-ROOT = channels.DEFAULT_ROOT
 
 
 def _health(role: Role, **changes: Any) -> Health:
@@ -162,15 +162,15 @@ def test_a_replica_that_has_gone_is_a_warning_while_another_works() -> None:
 
 def _publish(bus: MemoryBus, role: Role) -> None:
     ids = {"service": role.value, "instance": "one"}
-    bus.publish(Outbound(channels.HEALTH, _health(role, at=datetime.now(UTC)), ids).packet(ROOT))
+    bus.publish(Outbound(channels.HEALTH, _health(role, at=datetime.now(UTC)), ids).packet(TOPICS))
 
 
 async def test_it_listens_until_all_have_spoken_and_no_longer() -> None:
     bus = MemoryBus()
     manifest, shards = pack([RosterEntry(person="alice")], 3)
-    bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(ROOT))
-    bus.publish(Outbound(channels.ROSTER_SHARD, shards[0], {"shard": "0"}).packet(ROOT))
-    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "front"}).packet(ROOT))
+    bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(TOPICS))
+    bus.publish(Outbound(channels.ROSTER_SHARD, shards[0], {"shard": "0"}).packet(TOPICS))
+    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "front"}).packet(TOPICS))
     for role in SERVICES:
         _publish(bus, role)
 

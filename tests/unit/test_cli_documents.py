@@ -15,6 +15,7 @@ from doorbus.site import acl, acl_emqx
 from doorbus.site.secrets import Site
 from doorbus.site.users import named
 from doorbus.wire.channels import Role
+from doorbus.wire.topics import Topics
 
 
 class Lamp(Section):
@@ -55,7 +56,7 @@ def test_help_names_every_command() -> None:
 
 def test_a_document_is_printed_as_it_is_committed() -> None:
     assert _run("acl") == (0, acl.text())
-    assert _run("acl", "--root", "site/7") == (0, acl.text("site/7"))
+    assert _run("acl", "--root", "site/7") == (0, acl.text(Topics("site/7")))
 
 
 def test_a_check_is_silent_when_all_is_well_and_shows_the_difference_when_not(tmp_path: Path) -> None:

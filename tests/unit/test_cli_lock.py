@@ -16,6 +16,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import Action, Decision, LockCommand, LockState, Outcome, Reason, Trigger
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 FRONT = {"door": "front"}
 
@@ -116,7 +117,7 @@ async def test_lock_of_a_jammed_door_fails(capsys: pytest.CaptureFixture[str]) -
 
 async def test_a_retained_state_is_no_answer_to_lock() -> None:
     bus = MemoryBus()
-    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT).packet(channels.DEFAULT_ROOT))
+    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT).packet(TOPICS))
 
     async with connect(bus) as client:
         status = await command(client, "front", LockCommand(action=Action.LOCK), 0.1)

@@ -20,8 +20,8 @@ from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import Enrol, ErrorCode, Fault, Remove, Result, RosterEntry, Update
 from doorbus.wire.messages import Status as ResultStatus
 from doorbus.wire.snapshot import pack
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
-ROOT = channels.DEFAULT_ROOT
 JPEG = b"\xff\xd8\xff\xe0 "
 
 
@@ -147,9 +147,9 @@ async def test_a_request_is_answered(message: Remove | Update, told: str, capsys
 
 def _publish_roster(bus: MemoryBus, *people: RosterEntry, leave_out: int = 0) -> None:
     manifest, shards = pack(people, 1)
-    bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(ROOT))
+    bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(TOPICS))
     for index, shard in enumerate(shards[leave_out:]):
-        bus.publish(Outbound(channels.ROSTER_SHARD, shard, {"shard": str(index)}).packet(ROOT))
+        bus.publish(Outbound(channels.ROSTER_SHARD, shard, {"shard": str(index)}).packet(TOPICS))
 
 
 async def test_people_are_listed_with_their_rights(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,6 +35,7 @@ from doorbus.wire.messages import (
     Verdict,
 )
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 FRONT = {"door": "front"}
@@ -166,14 +167,14 @@ def test_the_view_says_that_the_broker_is_away() -> None:
 async def test_a_watcher_tells_what_is_there_and_what_comes() -> None:
     bus, told = MemoryBus(), asyncio.Queue[str]()
     root = channels.DEFAULT_ROOT
-    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT).packet(root))
+    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT).packet(TOPICS))
     watcher = Watcher(told.put_nowait)
 
     async with asyncio.timeout(10), connect(bus) as client:
         following = asyncio.create_task(watcher.follow(client))
         lines = [await told.get()]
         bus.publish(Packet(f"{root}/door/front/decision", b"not a decision"))
-        bus.publish(Outbound(channels.DECISION, GRANTED, FRONT).packet(root))
+        bus.publish(Outbound(channels.DECISION, GRANTED, FRONT).packet(TOPICS))
         lines.append(await told.get())
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -10,6 +10,7 @@ from doorbus.wire import channels
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Action, LockCommand, LockState
 from doorbus.wire.packet import ConnectionLost, Packet
+from doorbus.wire.topics import Topics
 
 ROOT = channels.DEFAULT_ROOT
 STATE = f"{ROOT}/door/front/lock/state"
@@ -60,7 +61,7 @@ async def test_it_listens_to_one_door_only_when_asked() -> None:
 async def test_what_is_sent_takes_its_properties_from_the_channel() -> None:
     bus = MemoryBus()
 
-    async with connect(bus, root="site/7") as client:
+    async with connect(bus, topics=Topics("site/7")) as client:
         await client.send(Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.UNLOCK), {"door": "front"}))
 
     assert bus.log == [

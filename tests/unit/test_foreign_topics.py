@@ -8,6 +8,7 @@ from doorbus.site import acl
 from doorbus.site.secrets import Site
 from doorbus.site.users import User, UserError, named
 from doorbus.wire.channels import Role
+from doorbus.wire.topics import Topics
 from doorbus_capture.sources.address import Kind, parse
 
 FRIGATE = named("frigate", None, {}, ["frigate/#"])
@@ -56,7 +57,7 @@ def test_a_topic_that_is_ours_or_covers_ours_or_is_none_is_given_to_nobody(topic
 
 
 def test_a_topic_below_a_root_of_ones_own_is_given_to_nobody(tmp_path: Path) -> None:
-    site = Site(tmp_path / "site", root="home/7")
+    site = Site(tmp_path / "site", topics=Topics("home/7"))
     site.make()
     with pytest.raises(UserError, match="home"):
         site.add(named("home", None, {}, ["home/#"]))

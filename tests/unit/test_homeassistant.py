@@ -18,19 +18,21 @@ from doorbus.site import acl
 from doorbus.site.users import User
 from doorbus.testing import FakeClock, MemoryBus, matches, running
 from doorbus.wire import channels
-from doorbus.wire.channels import DEFAULT_ROOT, LOCK_COMMAND, Role
+from doorbus.wire.channels import LOCK_COMMAND, Role
 from doorbus.wire.codec import Arrival
 from doorbus.wire.messages import Action, Reason
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus.wire.topics import Topics
 
 LONG = "a" * 64
 
 
-def _devices(root: str = DEFAULT_ROOT, door: str = "front", camera: str = "porch") -> list[Device]:
+def _devices(topics: Topics = TOPICS, door: str = "front", camera: str = "porch") -> list[Device]:
     return [
-        homeassistant.door(Site(root, Role.ACTUATOR, "pi"), door, codes=True),
-        homeassistant.camera(Site(root, Role.CAPTURE, "pi", portraits=True), door, camera),
-        homeassistant.people(Site(root, Role.ENROLLER, "pi")),
+        homeassistant.door(Site(topics, Role.ACTUATOR, "pi"), door, codes=True),
+        homeassistant.camera(Site(topics, Role.CAPTURE, "pi", portraits=True), door, camera),
+        homeassistant.people(Site(topics, Role.ENROLLER, "pi")),
     ]
 
 
@@ -51,7 +53,7 @@ def _topics(document: Document) -> Iterator[tuple[str, str]]:
 def test_ids_are_there_once(style: Style) -> None:
     every = [
         one
-        for devices in (_devices(), _devices(door="back")[:2], _devices(camera="yard")[1:2], _devices("site/7"))
+        for devices in (_devices(), _devices(door="back")[:2], _devices(camera="yard")[1:2], _devices(Topics("site/7")))
         for device in devices
         for one in _entities(device, style)
     ]
@@ -85,7 +87,7 @@ def test_ids_of_any_length_make_topics(style: Style) -> None:
     places = [place for device in _devices(door=LONG, camera=LONG) for place in documents(device, style)]
 
     for component, object_id in places:
-        channels.HOMEASSISTANT_CONFIG.topic(DEFAULT_ROOT, component=component, service="capture", object=object_id)
+        TOPICS.topic(channels.HOMEASSISTANT_CONFIG, component=component, service="capture", object=object_id)
     assert len(places) == len(set(places))
 
 
@@ -95,13 +97,13 @@ def test_home_assistant_may_read_what_it_is_told_to_and_write_the_commands() -> 
 
     assert {key for key, _ in told} > {"topic", "state_topic", "command_topic", "availability"}
     for key, topic in told:
-        rights = acl.filters(DEFAULT_ROOT, user, write=key == "command_topic")
+        rights = acl.filters(TOPICS, user, write=key == "command_topic")
         assert any(right == topic or matches(right, topic) for right in rights), topic
 
 
 @pytest.mark.parametrize("codes", [True, False])
 def test_what_the_lock_sends_is_a_command(codes: bool) -> None:  # noqa: FBT001  # a case of the test
-    device = homeassistant.door(Site(DEFAULT_ROOT, Role.ACTUATOR, "pi"), "front", codes=codes)
+    device = homeassistant.door(Site(TOPICS, Role.ACTUATOR, "pi"), "front", codes=codes)
     lock = next(one for one in _entities(device, Style.COMPONENT) if "command_template" in one)
     sent = re.sub(
         r"{{ ([\w.()]+) }}",
@@ -242,12 +244,12 @@ async def test_a_change_of_style_leaves_nothing_of_the_old_one(styles: tuple[Sty
         async with running(_Camera(), bus, FakeClock(), _settings(style=style)):
             await _until_still(bus)
 
-    expected = documents(_Camera().device(Site(DEFAULT_ROOT, Role.CAPTURE, "pi")), styles[1])
+    expected = documents(_Camera().device(Site(TOPICS, Role.CAPTURE, "pi")), styles[1])
     assert list(_retained(bus).values()) == list(map(dict, expected.values()))
 
 
 def test_a_device_says_of_an_image_that_was_switched_off_that_it_is_gone() -> None:
-    device = homeassistant.camera(Site(DEFAULT_ROOT, Role.CAPTURE, "pi"), "front", "porch")
+    device = homeassistant.camera(Site(TOPICS, Role.CAPTURE, "pi"), "front", "porch")
     (whole,) = documents(device, Style.DEVICE).values()
 
     assert [one for one in whole["cmps"].values() if one["p"] == "image"] == [{"p": "image"}]

@@ -41,11 +41,12 @@ from doorbus.wire.messages import (
     Trigger,
 )
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 ROOT = channels.DEFAULT_ROOT
-SET = channels.LOCK_COMMAND.topic(ROOT, door="front")
-FRAME = channels.FRAME.topic(ROOT, door="front", camera="porch")
-REMOVE = channels.REMOVE.topic(ROOT, person="alice")
+SET = TOPICS.topic(channels.LOCK_COMMAND, door="front")
+FRAME = TOPICS.topic(channels.FRAME, door="front", camera="porch")
+REMOVE = TOPICS.topic(channels.REMOVE, person="alice")
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 FRONT = {"door": "front"}
 
@@ -94,7 +95,7 @@ class Notary(Service):
         self, channel: Channel[Any], ids: Mapping[str, str], packet: Packet, refused: Refused
     ) -> Iterable[Outbound]:
         assert channel in (channels.LOCK_COMMAND, channels.FRAME, channels.REMOVE)
-        assert channel.covers(ROOT, packet.topic)
+        assert TOPICS.covers(channel, packet.topic)
         assert set(ids) <= set(channel.parameters)
         self.refusals.append(refused.reason)
         return ()
@@ -164,7 +165,7 @@ async def _confirmed(client: Client, id: str = "good") -> Decision:  # noqa: A00
 
 async def _health(bus: MemoryBus, wanted: Callable[[Health], bool]) -> Health:
     """What the service says of itself, once that is as `wanted`."""
-    topic = channels.HEALTH.topic(ROOT, service="actuator", instance="test")
+    topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")
     await _until(lambda: wanted(Health.model_validate_json(bus.retained[topic].payload)))
     return Health.model_validate_json(bus.retained[topic].payload)
 
@@ -261,7 +262,7 @@ async def test_a_handler_that_fails_is_counted_and_the_next_command_works() -> N
 
 async def test_an_answer_goes_to_the_usual_place_and_to_the_response_topic_with_its_correlation() -> None:
     bus = MemoryBus()
-    response = channels.RESULT_REPLY.topic(ROOT, token="me")
+    response = TOPICS.topic(channels.RESULT_REPLY, token="me")
 
     async with _at_work(Notary(), bus) as client:
         await client.send_packet(Packet(REMOVE, response_topic=response, correlation=b"c-1"))
@@ -341,14 +342,14 @@ async def test_decisions_outlive_an_outage_while_frames_and_commands_do_not() ->
         await _until(lambda: [packet for packet in bus.log[back:] if b"while away" in packet.payload])
 
     topics = {packet.topic for packet in bus.log[back:]}
-    assert channels.DECISION.topic(ROOT, **FRONT) in topics
-    assert not topics & {FRAME, channels.RECOGNITION.topic(ROOT, **place)}
+    assert TOPICS.topic(channels.DECISION, **FRONT) in topics
+    assert not topics & {FRAME, TOPICS.topic(channels.RECOGNITION, **place)}
     assert service.commands == []
 
 
 async def test_states_are_published_again_after_every_connect() -> None:
     service, bus = Notary(), MemoryBus()
-    state = channels.LOCK_STATE.topic(ROOT, **FRONT)
+    state = TOPICS.topic(channels.LOCK_STATE, **FRONT)
 
     async with running(service, bus, service.clock):
         assert bus.retained[state].payload == b"LOCKED"
@@ -457,7 +458,7 @@ async def test_a_service_whose_end_fails_still_says_that_it_is_offline() -> None
 
 
 def _on_duty(bus: MemoryBus) -> Health:
-    topic = channels.HEALTH.topic(ROOT, service="actuator", instance="test")
+    topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")
     health: Health = channels.HEALTH.codec.decode(bus.retained[topic], {}, None)  # type: ignore[arg-type]
     return health
 
@@ -480,7 +481,7 @@ async def test_a_second_process_under_the_same_name_ends_and_the_first_works_on(
 
 async def test_the_late_last_will_of_a_predecessor_is_contradicted() -> None:
     bus, service = MemoryBus(), Notary()
-    topic = channels.HEALTH.topic(ROOT, service="actuator", instance="test")
+    topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")
     async with running(service, bus, service.clock):
         dead = _on_duty(bus).model_copy(update={"state": State.OFFLINE, "started_at": datetime(2020, 1, 1, tzinfo=UTC)})
         bus.publish(Packet(topic, channels.HEALTH.codec.encode(dead).payload, qos=1, retain=True))
@@ -491,7 +492,7 @@ async def test_the_late_last_will_of_a_predecessor_is_contradicted() -> None:
 
 async def test_health_that_was_deleted_is_told_again() -> None:
     bus, service = MemoryBus(), Notary()
-    topic = channels.HEALTH.topic(ROOT, service="actuator", instance="test")
+    topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")
     async with running(service, bus, service.clock):
         bus.publish(Packet(topic, b"", qos=1, retain=True))
 
@@ -653,16 +654,16 @@ def test_a_subscription_asks_for_retained_messages_only_where_they_are_meant(sha
     async def handler(_: Inbound[Any]) -> Iterable[Outbound]:
         return ()
 
-    (command,) = Subscription(channels.LOCK_COMMAND, handler, FRONT, share).filters(ROOT)
-    (roster,) = Subscription(channels.ROSTER_MANIFEST, handler, share=share).filters(ROOT)
+    (command,) = Subscription(channels.LOCK_COMMAND, handler, FRONT, share).filters(TOPICS)
+    (roster,) = Subscription(channels.ROSTER_MANIFEST, handler, share=share).filters(TOPICS)
 
     assert (command.topic, command.replay) == (f"$share/{share}/{SET}" if share else SET, False)
     assert roster.replay
 
 
 def test_a_message_takes_quality_expiry_and_retention_from_its_channel() -> None:
-    packet = Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT).packet(ROOT)
-    command = Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.OPEN), FRONT).packet(ROOT)
+    packet = Outbound(channels.LOCK_STATE, LockState.LOCKED, FRONT).packet(TOPICS)
+    command = Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.OPEN), FRONT).packet(TOPICS)
 
     assert packet == Packet(f"{ROOT}/door/front/lock/state", b"LOCKED", qos=1, retain=True, content_type="text/plain")
     assert replace(command, content_type=None) == Packet(SET, b"OPEN", qos=1, expiry=5)

@@ -11,7 +11,8 @@ from doorbus.site import acl
 from doorbus.site.passwords import hashed, new_password
 from doorbus.site.users import User, UserError, everybody, named
 from doorbus.testing import matches
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, Role
+from doorbus.wire.channels import CHANNELS, Role
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 slugs = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True).filter(lambda one: one not in set(Role))
 
@@ -23,8 +24,8 @@ def test_a_named_user_may_nothing_that_its_role_may_not(name: str, role: Role, i
     except UserError:
         return
     for write in (True, False):
-        wide = acl.filters(DEFAULT_ROOT, User(role.value, role), write=write)
-        for narrow in acl.filters(DEFAULT_ROOT, user, write=write):
+        wide = acl.filters(TOPICS, User(role.value, role), write=write)
+        for narrow in acl.filters(TOPICS, user, write=write):
             assert any(matches(one, narrow.replace("+", "x")) for one in wide)
 
 
@@ -32,14 +33,14 @@ def test_a_named_user_may_nothing_that_its_role_may_not(name: str, role: Role, i
 def test_a_camera_of_its_own_sends_its_own_frames_only(door: str, camera: str, other: str) -> None:
     user = named("x-camera", Role.CAPTURE, {"door": door, "camera": camera})
     frames = next(channel for channel in CHANNELS if channel.name == "frame")
-    writes = acl.filters(DEFAULT_ROOT, user, write=True)
+    writes = acl.filters(TOPICS, user, write=True)
 
     def may(topic: str) -> bool:
         return any(matches(one, topic) for one in writes)
 
-    assert may(frames.topic(DEFAULT_ROOT, door=door, camera=camera))
-    assert may(frames.topic(DEFAULT_ROOT, door=door, camera=other)) is (camera == other)
-    assert may(frames.topic(DEFAULT_ROOT, door=other, camera=camera)) is (door == other)
+    assert may(TOPICS.topic(frames, door=door, camera=camera))
+    assert may(TOPICS.topic(frames, door=door, camera=other)) is (camera == other)
+    assert may(TOPICS.topic(frames, door=other, camera=camera)) is (door == other)
 
 
 @pytest.mark.parametrize(

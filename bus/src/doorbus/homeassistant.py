@@ -15,6 +15,7 @@ from doorbus import __version__
 from doorbus.wire import channels
 from doorbus.wire.channels import DEFAULT_ROOT, Channel, Role
 from doorbus.wire.messages import MAX_NAME, Action, LockState, Outcome, Reason, State
+from doorbus.wire.topics import Topics
 
 Document = Mapping[str, Any]
 Place = tuple[str, str]
@@ -39,9 +40,9 @@ class Style(StrEnum):
 
 @dataclass(frozen=True)
 class Site:
-    """Who speaks: the service, its instance, and the root of its topics; and whether recognizers send portraits."""
+    """Who speaks: the service, its instance, and where its topics are; and whether recognizers send portraits."""
 
-    root: str
+    topics: Topics
     service: Role
     instance: str
     portraits: bool = False
@@ -49,16 +50,16 @@ class Site:
     @property
     def id(self) -> str:
         """Tells the entities of this root from those of another on the same broker."""
-        return "doorbus" if self.root == DEFAULT_ROOT else f"doorbus_{_word(self.root)}"
+        return "doorbus" if self.topics.root == DEFAULT_ROOT else f"doorbus_{_word(self.topics.root)}"
 
     @property
     def health(self) -> str:
         """The topic of the speaker's health."""
-        return channels.HEALTH.topic(self.root, service=self.service.value, instance=self.instance)
+        return self.topic(channels.HEALTH, service=self.service.value, instance=self.instance)
 
     def topic(self, channel: Channel[Any], **ids: str) -> str:
         """A topic of this site."""
-        return channel.topic(self.root, **ids)
+        return self.topics.topic(channel, **ids)
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ def people(site: Site) -> Device:
         "state_class": "measurement",
         "value_template": "{{ value_json.count }}",
     }
-    results = channels.RESULT.filter(site.root)
+    results = site.topics.filter(channels.RESULT)
     result = {
         "name": "Last enrolment",
         "icon": "mdi:account-clock",
@@ -366,7 +367,7 @@ def _newcomers(site: Site, key: str, door_name: str, name: str) -> Iterator[Enti
         "max": MAX_NAME,
         "command_template": json.dumps(request)[:-1] + ', "name": {{ value | to_json }}}',
         # The field is empty again when a request has ended, ready for the next name.
-        "state_topic": channels.RESULT.filter(site.root),
+        "state_topic": site.topics.filter(channels.RESULT),
         "value_template": "{{ '' }}",
         **asked,
     }
@@ -386,7 +387,7 @@ def _recognizers(site: Site) -> Entity:
         "name": "Recognizers",
         "device_class": "connectivity",
         "entity_category": "diagnostic",
-        "state_topic": channels.HEALTH.filter(site.root, service=Role.RECOGNIZER.value),
+        "state_topic": site.topics.filter(channels.HEALTH, service=Role.RECOGNIZER.value),
         "qos": 1,
         "value_template": "{{ 'ON' if value_json.state == '" + State.ONLINE + "' }}",
         "off_delay": RECOGNIZERS_SILENT_SECONDS,

@@ -232,7 +232,7 @@ async def running(
     runner = Runner(service, bus, settings, clock)
     stop = asyncio.Event()
     online = asyncio.Event()
-    health = HEALTH.topic(settings.root, service=service.role.value, instance=settings.instance)
+    health = settings.topics.topic(HEALTH, service=service.role.value, instance=settings.instance)
     watcher = _Client("watcher", lambda packet: online.set() if packet.topic == health else None, None)
     watcher.filters.append(Filter("#"))
     bus._clients.append(watcher)  # noqa: SLF001  # same module

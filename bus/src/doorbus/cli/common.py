@@ -136,7 +136,7 @@ def on_the_bus(access: Access, work: Callable[[Client], Awaitable[int]]) -> NoRe
 
 async def _connected(access: Access, work: Callable[[Client], Awaitable[int]]) -> int:
     try:
-        async with connect(access.transport(), root=access.settings.root, name=f"doorbus-{access.role}") as client:
+        async with connect(access.transport(), topics=access.settings.topics, name=f"doorbus-{access.role}") as client:
             return await work(client)
     except ConnectionLost as lost:
         err.print(line((await access.why_not(lost), "red")))

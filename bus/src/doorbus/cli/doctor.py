@@ -38,7 +38,7 @@ async def _doctor(access: Access, seconds: float) -> int:
         tell(Finding(Level.FAIL, "user", state, "use --as operator or --as viewer"))
         return Status.NO_ANSWER
     try:
-        async with connect(access.transport(), root=access.settings.root, name="doorbus-doctor") as client:
+        async with connect(access.transport(), topics=access.settings.topics, name="doorbus-doctor") as client:
             tell(Finding(Level.OK, "broker", access.address))
             tell(Finding(Level.OK, "user", access.role))
             with out.status("listening to the services"):

@@ -14,6 +14,7 @@ from doorbus.site import acl_emqx
 from doorbus.site import asyncapi as description
 from doorbus.site.secrets import Site, SiteError
 from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
+from doorbus.wire.topics import Topics
 
 Check = Annotated[
     Path | None,
@@ -47,18 +48,19 @@ def acl(
     ] = None,
 ) -> None:
     """Print the broker's access rules, from the channel table."""
+    topics = Topics(root, homeassistant)
     try:
-        named = Site(secrets, root).named() if secrets else ()
+        named = Site(secrets, topics).named() if secrets else ()
     except SiteError as error:
         err.print(line((str(error), "red")))
         raise typer.Exit(Status.NO_ANSWER) from None
     rules = acl_emqx if form is Format.EMQX else access_rules
-    _give(rules.text(root, named, homeassistant=homeassistant), check)
+    _give(rules.text(topics, named), check)
 
 
 def asyncapi(root: Root = DEFAULT_ROOT, check: Check = None) -> None:
     """Print the AsyncAPI 3 document, from the channel table."""
-    _give(description.text(root), check)
+    _give(description.text(Topics(root)), check)
 
 
 def env_example(check: Check = None) -> None:

@@ -43,7 +43,7 @@ async def _for_ever(access: Access, name: str, follow: Follow, lost: Callable[[s
     been_there = False
     while True:
         try:
-            async with connect(access.transport(), root=access.settings.root, name=name) as client:
+            async with connect(access.transport(), topics=access.settings.topics, name=name) as client:
                 been_there = True
                 await follow(client)
         except ConnectionLost as error:

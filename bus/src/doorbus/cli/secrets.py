@@ -134,7 +134,7 @@ def _tell_ends(site: Site) -> None:
 def _site(into: Path | None) -> Iterator[Site]:
     settings = load(CommonSettings, [])
     with _said():
-        yield Site(into or settings.var / "secrets", settings.root, settings.homeassistant.prefix)
+        yield Site(into or settings.var / "secrets", settings.topics)
 
 
 @contextmanager

@@ -16,8 +16,7 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments[0] == "broker":
             become_broker(settings)
-        prefix = settings.homeassistant.prefix
-        prepare(settings.var, settings.broker.port, root=settings.root, homeassistant=prefix)
+        prepare(settings.var, settings.broker.port, topics=settings.topics)
     except LocalError as error:
         raise SetupError(str(error)) from None
     return 0

@@ -10,7 +10,8 @@ from typing import NoReturn
 from doorbus.runtime.settings import CommonSettings
 from doorbus.site import acl
 from doorbus.site.passwords import new_password, password_file
-from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
+from doorbus.wire.channels import Role
+from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 REPOSITORY_CONFIG = Path("mosquitto")
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not on an ordinary user's PATH in Debian
@@ -21,17 +22,10 @@ class LocalError(Exception):
     """This machine lacks something, or a process did not come up; the text says the way out."""
 
 
-def prepare(
-    var: Path,
-    port: int,
-    config: Path = REPOSITORY_CONFIG,
-    root: str = DEFAULT_ROOT,
-    homeassistant: str = HOMEASSISTANT_PREFIX,
-) -> Path:
+def prepare(var: Path, port: int, config: Path = REPOSITORY_CONFIG, topics: Topics = DEFAULT_TOPICS) -> Path:
     """Write what the broker needs under `var`; return the directory to start mosquitto in.
 
-    The access rules are those of topics under `root`, and of announcements under `homeassistant`. Credentials that
-    exist are kept. Raises `LocalError`.
+    The access rules are those of `topics`. Credentials that exist are kept. Raises `LocalError`.
     """
     credentials = var / "credentials"
     credentials.mkdir(parents=True, exist_ok=True)
@@ -52,7 +46,7 @@ def prepare(
     (inside / "listeners" / "local.conf").write_text(f"listener {port} 127.0.0.1\n{user}")
 
     passwords = {role.value: (credentials / role).read_text().strip() for role in Role}
-    for name, text in (("passwords", password_file(passwords)), ("acl", acl.text(root, homeassistant=homeassistant))):
+    for name, text in (("passwords", password_file(passwords)), ("acl", acl.text(topics))):
         fresh = inside / "secrets" / f"{name}.new"
         _write_private(fresh, text)
         fresh.replace(fresh.with_suffix(""))
@@ -94,7 +88,7 @@ def become_broker(settings: CommonSettings) -> NoReturn:
                 f"DOORBUS_BROKER__PORT={port}: {error.strerror}; another broker runs (systemctl stop mosquitto?), "
                 "or choose another port"
             ) from None
-    home = prepare(settings.var, port, root=settings.root, homeassistant=settings.homeassistant.prefix)
+    home = prepare(settings.var, port, topics=settings.topics)
     command = broker_command()
     os.chdir(home)
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted

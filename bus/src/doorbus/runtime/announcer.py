@@ -16,7 +16,6 @@ class Announcer:
     def __init__(self, settings: Settings, device: Device) -> None:
         self._device = device
         self._service = {"service": device.site.service.value}
-        self._channel = channels.HOMEASSISTANT_CONFIG.under(settings.prefix)
         self._announcement = announcement(device, settings.style if settings.enabled else None)
 
     def connected(self) -> Iterable[Outbound]:
@@ -27,7 +26,7 @@ class Announcer:
         """Home Assistant's signs of life, and the documents of this kind of service."""
         return (
             Subscription(channels.HOMEASSISTANT_STATUS, self._on_status),
-            Subscription(self._channel, self._on_document, self._service),
+            Subscription(channels.HOMEASSISTANT_CONFIG, self._on_document, self._service),
         )
 
     async def _on_status(self, inbound: Inbound[HomeAssistant]) -> Iterable[Outbound]:
@@ -47,6 +46,6 @@ class Announcer:
 
     def _outbounds(self, told: Mapping[Place, Document]) -> list[Outbound]:
         return [
-            Outbound(self._channel, document, {"component": component, "object": object_id, **self._service})
-            for (component, object_id), document in told.items()
+            Outbound(channels.HOMEASSISTANT_CONFIG, document, {"component": kind, "object": object_id, **self._service})
+            for (kind, object_id), document in told.items()
         ]

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from doorbus.wire.channels import DEFAULT_ROOT, Channel, Retain, channel_of
+from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Arrival, Refused
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
+from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 M = TypeVar("M")
 
@@ -29,14 +30,16 @@ class Event(Generic[M]):
 class Client:
     """An open connection; `events` yields what was subscribed to. Raises `ConnectionLost` when it breaks."""
 
-    def __init__(self, connection: Connection, root: str, packets: "asyncio.Queue[Packet | ConnectionLost]") -> None:
+    def __init__(
+        self, connection: Connection, topics: Topics, packets: "asyncio.Queue[Packet | ConnectionLost]"
+    ) -> None:
         self._connection = connection
         self._packets = packets
-        self.root = root
+        self.topics = topics
 
     async def send(self, outbound: Outbound) -> None:
         """Send one message; for QoS 1 returns when the broker has acknowledged it."""
-        await self._connection.publish(outbound.packet(self.root))
+        await self._connection.publish(outbound.packet(self.topics))
 
     async def send_packet(self, packet: Packet) -> None:
         """Send exactly this, right or wrong."""
@@ -44,7 +47,7 @@ class Client:
 
     async def listen(self, *channels: Channel[Any], **ids: str) -> None:
         """Subscribe to `channels`, narrowed to `ids`; retained messages are replayed."""
-        filters = [Filter(c.filter(self.root, **ids), c.qos, replay=c.retain is Retain.YES) for c in channels]
+        filters = [Filter(self.topics.filter(c, **ids), c.qos, replay=c.retain is Retain.YES) for c in channels]
         await self._connection.subscribe(filters)
 
     async def events(self) -> AsyncIterator[Event[Any]]:
@@ -53,7 +56,7 @@ class Client:
             packet = await self._packets.get()
             if isinstance(packet, ConnectionLost):
                 raise packet
-            found = channel_of(self.root, packet.topic)
+            found = self.topics.channel_of(packet.topic)
             event = _event(*found, packet) if found else None
             if event is not None:
                 yield event
@@ -68,13 +71,16 @@ class Client:
 
 @asynccontextmanager
 async def connect(
-    transport: Transport, listen_to: Sequence[Channel[Any]] = (), root: str = DEFAULT_ROOT, name: str = "client"
+    transport: Transport,
+    listen_to: Sequence[Channel[Any]] = (),
+    topics: Topics = DEFAULT_TOPICS,
+    name: str = "client",
 ) -> AsyncIterator[Client]:
     """A client that hears `listen_to` from its first moment on."""
     packets: asyncio.Queue[Packet | ConnectionLost] = asyncio.Queue()
     client_id = f"{name}-{uuid4().hex[:12]}"
     async with transport.connect(client_id=client_id, will=None, deliver=packets.put_nowait) as connection:
-        client = Client(connection, root, packets)
+        client = Client(connection, topics, packets)
         if listen_to:
             await client.listen(*listen_to)
         watching = asyncio.create_task(_tell_loss(connection, packets))

@@ -55,9 +55,9 @@ class Runner:
         self._heartbeat = heartbeat
         self._settings = settings
         self._clock = clock
-        self._root = settings.root
+        self._topics = settings.topics
         told = settings.homeassistant
-        device = service.device(Site(settings.root, service.role, settings.instance, told.portraits))
+        device = service.device(Site(settings.topics, service.role, settings.instance, told.portraits))
         self._announcer = None if device is None else Announcer(told, device)
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
@@ -65,12 +65,12 @@ class Runner:
         self._newest = tuple(s.channel for s in self._subscriptions if s.newest_only)
         expiries = (s.channel.expiry for s in self._subscriptions)
         self._shortest_life = min((expiry for expiry in expiries if expiry is not None), default=float("inf"))
-        self._inbox = Inbox(clock, lambda topic: any(c.covers(self._root, topic) for c in self._newest))
+        self._inbox = Inbox(clock, lambda topic: any(self._topics.covers(c, topic) for c in self._newest))
         self._refusals = Refusals(clock)
         self._errors = 0
         self._started_at = clock.now()
         self._own_health = {"service": service.role.value, "instance": settings.instance}
-        self._health_topic = channels.HEALTH.topic(self._root, **self._own_health)
+        self._health_topic = self._topics.topic(channels.HEALTH, **self._own_health)
         self._speak = False
         self._echo = Echo()
         self._has_yielded = False
@@ -159,7 +159,7 @@ class Runner:
             channel = subscription.channel
             refused = Refused(Refusal.STALE, f"the connection stood still: it may have been under way for {late:.1f} s")
             self._refusals.add(channel.name, packet, refused)
-            ids = channel.ids(self._root, packet.topic) or {}
+            ids = self._topics.ids(channel, packet.topic) or {}
             self._send(self._service.refused(channel, ids, packet, refused))
 
     def _refuse_at_inlet(self, packet: Packet, refused: Refused) -> None:
@@ -188,7 +188,7 @@ class Runner:
             )
 
     def _filters(self) -> tuple[Filter, ...]:
-        wanted = (one for subscription in self._subscriptions for one in subscription.filters(self._root))
+        wanted = (one for subscription in self._subscriptions for one in subscription.filters(self._topics))
         return (*wanted, Filter(self._health_topic, qos=1))
 
     async def _handle_all(self) -> None:
@@ -217,7 +217,7 @@ class Runner:
             self._refusals.add("none", packet, Refused(Refusal.UNEXPECTED))
             return ()
         channel = subscription.channel
-        ids = channel.ids(self._root, packet.topic)
+        ids = self._topics.ids(channel, packet.topic)
         try:
             inbound = self._decode(channel, ids, delivery)
             return await subscription.handler(inbound)
@@ -226,7 +226,7 @@ class Runner:
             return self._service.refused(channel, ids or {}, packet, refused)
 
     def _subscription(self, packet: Packet) -> Subscription[Any] | None:
-        return next((s for s in self._subscriptions if s.channel.covers(self._root, packet.topic)), None)
+        return next((s for s in self._subscriptions if self._topics.covers(s.channel, packet.topic)), None)
 
     def _decode(self, channel: Channel[M], ids: Mapping[str, str] | None, delivery: Delivery) -> Inbound[M]:
         packet = delivery.packet
@@ -236,14 +236,14 @@ class Runner:
             raise Refused(Refusal.RETAINED, "sent with the retain flag; send it without")
         if len(packet.payload) > channel.max_bytes:
             raise Refused(Refusal.TOO_LARGE, f"{len(packet.payload)} bytes, at most {channel.max_bytes} are taken")
-        if packet.response_topic is not None and not reply_to(self._root, channel, packet, None):
+        if packet.response_topic is not None and not reply_to(self._topics, channel, packet, None):
             self._refusals.add(
                 channel.name, packet, Refused(Refusal.FOREIGN_REPLY_TOPIC, "answered in the usual place")
             )
             packet = replace(packet, response_topic=None)
         arrival = Arrival(delivery.at, f"{channel.name}-{uuid4().hex}")
         message = channel.codec.decode(packet, ids, arrival)
-        return Inbound(channel, ids, message, delivery.at, delivery.monotonic, packet, self._root)
+        return Inbound(channel, ids, message, delivery.at, delivery.monotonic, packet, self._topics)
 
     async def _produce(self, producer: Producer) -> None:
         async for outbound in producer():
@@ -252,12 +252,12 @@ class Runner:
 
     def _send(self, outbounds: Iterable[Outbound]) -> None:
         for outbound in outbounds:
-            self._session.send(outbound.packet(self._root))
+            self._session.send(outbound.packet(self._topics))
 
     def _connected(self) -> Iterable[Packet]:
         self._echo.connected()
         announced = () if self._announcer is None else self._announcer.connected()
-        yield from (outbound.packet(self._root) for outbound in (*self._service.connected(), *announced))
+        yield from (outbound.packet(self._topics) for outbound in (*self._service.connected(), *announced))
         yield self._health(State.ONLINE)
 
     async def _report(self) -> None:
@@ -300,7 +300,7 @@ class Runner:
             },
             refused=dict(self._refusals.counts),
         )
-        packet = Outbound(channels.HEALTH, health, self._own_health).packet(self._root)
+        packet = Outbound(channels.HEALTH, health, self._own_health).packet(self._topics)
         return packet if state is State.ONLINE else replace(packet, expiry=REMEMBERED_SECONDS)
 
 

@@ -21,6 +21,7 @@ from doorbus.homeassistant import Style
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.logs import Format, Level, configure
 from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG
+from doorbus.wire.topics import Topics
 
 SECRETS = Path("/run/secrets")
 PREFIX = "DOORBUS_"
@@ -163,6 +164,11 @@ class CommonSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         secrets = NestedSecretsSettingsSource(file_secret_settings)
         return init_settings, env_settings, dotenv_settings, secrets
+
+    @property
+    def topics(self) -> Topics:
+        """Where the channels stand on the broker."""
+        return Topics(self.root, self.homeassistant.prefix)
 
     @property
     def site_key_path(self) -> Path:

@@ -38,7 +38,8 @@ from doorbus.site.certificates import (
 )
 from doorbus.site.passwords import new_password, password_file
 from doorbus.site.users import User, UserError, everybody, named
-from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
+from doorbus.wire.channels import Role
+from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 RENEW = timedelta(days=30)
 """A certificate with less time left is made anew."""
@@ -61,8 +62,7 @@ class Site:
     """The secrets in `directory`. Every method raises `SiteError`."""
 
     directory: Path
-    root: str = DEFAULT_ROOT
-    homeassistant: str = HOMEASSISTANT_PREFIX
+    topics: Topics = DEFAULT_TOPICS
     news: list[str] = field(default_factory=list)
     """What was made or changed, for people."""
 
@@ -88,7 +88,7 @@ class Site:
     def add(self, user: User, *, now: datetime | None = None) -> None:
         """Give a user a name and a password of their own."""
         with _told(self.directory):
-            acl.text(self.root, (user,), homeassistant=self.homeassistant)  # raises before anything is written
+            acl.text(self.topics, (user,))  # raises before anything is written
             known = {one.name: one for one in self.named()}
             if user.name in known:
                 raise SiteError(f"{user.name}: there is such a user; revoke it first, or choose another name")
@@ -260,7 +260,7 @@ class Site:
         names = [user.name for user in everybody(self.named())]
         passwords = {name: self._password(name).read_text().strip() for name in names}
         _write(self._broker / "passwords", password_file(passwords))
-        _write(self._broker / "acl", acl.text(self.root, self.named(), homeassistant=self.homeassistant))
+        _write(self._broker / "acl", acl.text(self.topics, self.named()))
 
 
 def _read(entry: dict[str, Any]) -> User:

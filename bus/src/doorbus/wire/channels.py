@@ -1,10 +1,10 @@
 """The one table of what crosses the bus. Topics, access rules and the AsyncAPI document all come from here."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from string import Formatter
 from typing import Any, Generic, TypeVar
 
 from doorbus.wire import codec, messages
@@ -49,14 +49,24 @@ class Retain(StrEnum):
     """The broker keeps the last message and replays it to whoever subscribes."""
 
 
+class Under(StrEnum):
+    """What the topics of a channel stand under."""
+
+    ROOT = "root"
+    """The root of the site's own topics."""
+    DISCOVERY = "discovery"
+    """The prefix under which Home Assistant finds devices."""
+    NOTHING = "nothing"
+    """Nothing: another program has laid the whole topic down."""
+
+
 @dataclass(frozen=True)
 class Channel(Generic[M]):
     """One row of the table.
 
-    `template` names the topic under the root, ids in braces. `expiry` is in seconds and bounds how long a broker may
-    hold the message for somebody. `max_bytes` bounds the payload. `senders` and `receivers` become the access rules.
-    `own` names the id under which a service sends as itself only. `prefix` is what the topic stands under instead of
-    the root, where another program has laid down its topics.
+    `template` names the topic beneath what it stands `under`, ids in braces. `expiry` is in seconds and bounds how long
+    a broker may hold the message for somebody. `max_bytes` bounds the payload. `senders` and `receivers` become the
+    access rules. `own` names the id under which a service sends as itself only.
     """
 
     name: str
@@ -71,46 +81,23 @@ class Channel(Generic[M]):
     max_bytes: int = 64 * KIB
     reply: "Channel[Any] | None" = field(default=None, repr=False)
     own: str | None = None
-    prefix: str | None = None
+    under: Under = Under.ROOT
+
+    @cached_property
+    def parts(self) -> tuple[tuple[str, str | None], ...]:
+        """The template cut up: a text and the name of the id that follows it, which the last part may lack."""
+        return tuple((text, name) for text, name, _, _ in Formatter().parse(self.template))
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the ids in the topic."""
-        return tuple(re.findall(r"{(\w+)}", self.template))
+        return tuple(name for _, name in self.parts if name is not None)
 
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"{(\w+)}", rf"(?P<\1>{SLUG})", self.template))
-
-    def address(self, root: str) -> str:
-        """The whole topic, ids in braces."""
-        return f"{self.prefix or root}/{self.template}"
-
-    def under(self, prefix: str) -> "Channel[M]":
-        """This channel with its topics under another prefix."""
-        return replace(self, prefix=prefix)
-
-    def topic(self, root: str, **ids: str) -> str:
-        """Topic of this channel for the given ids; `ValueError` when one is missing or no slug."""
-        topic = self.template.format_map(ids)
-        if not self._pattern.fullmatch(topic):
-            raise ValueError(f"{self.name}: {ids} is not {self.template} (ids match {SLUG})")
-        return f"{self.prefix or root}/{topic}"
-
-    def filter(self, root: str, **ids: str) -> str:
-        """Topic filter of this channel, with `+` for each id that is not given."""
-        return self.address(root).format_map({name: ids.get(name, "+") for name in self.parameters})
-
-    def ids(self, root: str, topic: str) -> dict[str, str] | None:
-        """The ids in `topic`, or None when it is no topic of this channel (a wrong id included)."""
-        before, _, rest = topic.partition(f"{self.prefix or root}/")
-        match = None if before or not rest else self._pattern.fullmatch(rest)
-        return match.groupdict() if match else None
-
-    def covers(self, root: str, topic: str) -> bool:
-        """Whether `topic` has this channel's shape, with ids that may be wrong."""
-        shape = re.sub(r"\\{\w+\\}", "[^/]*", re.escape(self.address(root)))
-        return re.fullmatch(shape, topic) is not None
+    def pattern(self, value: str) -> str:
+        """The template as a regular expression, with a group for each id, which is `value`."""
+        return "".join(
+            re.escape(text) + (f"(?P<{name}>{value})" if name is not None else "") for text, name in self.parts
+        )
 
 
 _PEOPLE = frozenset({Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED})
@@ -351,14 +338,14 @@ HEALTH = Channel(
 _ANNOUNCERS = frozenset({Role.CAPTURE, Role.ACTUATOR, Role.ENROLLER})
 HOMEASSISTANT_STATUS = Channel(
     name="homeassistant_status",
-    template="status",
+    template=f"{HOMEASSISTANT_PREFIX}/status",
     codec=codec.Word(messages.HomeAssistant),
     summary="Home Assistant has started, or is gone. It says so here whatever its discovery prefix is.",
     qos=0,
     max_bytes=KIB,
     senders=frozenset({Role.HOMEASSISTANT}),
     receivers=_ANNOUNCERS,
-    prefix=HOMEASSISTANT_PREFIX,
+    under=Under.NOTHING,
 )
 HOMEASSISTANT_CONFIG = Channel(
     name="homeassistant_config",
@@ -370,7 +357,7 @@ HOMEASSISTANT_CONFIG = Channel(
     senders=_ANNOUNCERS | {Role.HOMEASSISTANT},  # it empties them when a person deletes the device there
     receivers=_ANNOUNCERS | {Role.HOMEASSISTANT},
     own="service",
-    prefix=HOMEASSISTANT_PREFIX,
+    under=Under.DISCOVERY,
 )
 
 CHANNELS: tuple[Channel[Any], ...] = (
@@ -398,12 +385,3 @@ CHANNELS: tuple[Channel[Any], ...] = (
     HOMEASSISTANT_STATUS,
     HOMEASSISTANT_CONFIG,
 )
-
-
-def channel_of(root: str, topic: str) -> tuple[Channel[Any], Mapping[str, str]] | None:
-    """The channel and ids of `topic`, or None when it is no topic of the table."""
-    for channel in CHANNELS:
-        ids = channel.ids(root, topic)
-        if ids is not None:
-            return channel, ids
-    return None

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Refused
 from doorbus.wire.packet import Filter, Packet
+from doorbus.wire.topics import Topics
 
 M = TypeVar("M")
 
@@ -22,17 +23,17 @@ class Outbound:
     correlation: bytes | None = None
     response: tuple[Channel[Any], Mapping[str, str]] | None = None
 
-    def packet(self, root: str) -> Packet:
+    def packet(self, topics: Topics) -> Packet:
         """What goes over the wire; `ValueError` when an id is wrong."""
         body = self.channel.codec.encode(self.message)
         return Packet(
-            topic=self.channel.topic(root, **self.ids),
+            topic=topics.topic(self.channel, **self.ids),
             payload=body.payload,
             qos=self.channel.qos,
             retain=self.channel.retain is Retain.YES,
             expiry=self.channel.expiry,
             content_type=self.channel.codec.content_type if body.payload else None,
-            response_topic=self.response[0].topic(root, **self.response[1]) if self.response else None,
+            response_topic=topics.topic(self.response[0], **self.response[1]) if self.response else None,
             correlation=self.correlation,
             user=body.user,
         )
@@ -48,18 +49,18 @@ class Inbound(Generic[M]):
     at: datetime
     at_monotonic: float
     packet: Packet
-    root: str
+    topics: Topics
 
     def reply(self, message: object) -> tuple[Outbound, ...]:
         """The answer to the response topic that the sender named; nothing when it named none."""
-        return reply_to(self.root, self.channel, self.packet, message)
+        return reply_to(self.topics, self.channel, self.packet, message)
 
 
-def reply_to(root: str, channel: Channel[Any], packet: Packet, message: object) -> tuple[Outbound, ...]:
+def reply_to(topics: Topics, channel: Channel[Any], packet: Packet, message: object) -> tuple[Outbound, ...]:
     """An answer to `packet`, if it names a response topic that answers of `channel` may go to."""
     if channel.reply is None or packet.response_topic is None:
         return ()
-    ids = channel.reply.ids(root, packet.response_topic)
+    ids = topics.ids(channel.reply, packet.response_topic)
     return () if ids is None else (Outbound(channel.reply, message, ids, correlation=packet.correlation),)
 
 
@@ -92,10 +93,10 @@ class Subscription(Generic[M]):
     newest_only: bool = False
     on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
 
-    def filters(self, root: str) -> tuple[Filter, ...]:
+    def filters(self, topics: Topics) -> tuple[Filter, ...]:
         """The subscription as the broker sees it now."""
         wanted = (self.ids,) if self.on_demand is None else tuple(self.on_demand())
-        return tuple(self._filter(self.channel.filter(root, **ids)) for ids in wanted)
+        return tuple(self._filter(topics.filter(self.channel, **ids)) for ids in wanted)
 
     def _filter(self, topic: str) -> Filter:
         shared = f"$share/{self.share}/{topic}" if self.share else topic

@@ -1,11 +1,11 @@
 """Topics of other programs on the same broker. Pure."""
 
-from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
+from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 _LONGEST = 512
 
 
-def why_not_foreign(topic: str, root: str = DEFAULT_ROOT, homeassistant: str = HOMEASSISTANT_PREFIX) -> str | None:
+def why_not_foreign(topic: str, topics: Topics = DEFAULT_TOPICS) -> str | None:
     """Why `topic` cannot be another program's: what begins with a wildcard, or as ours do, may cover what is ours.
 
     None when it can.
@@ -16,7 +16,7 @@ def why_not_foreign(topic: str, root: str = DEFAULT_ROOT, homeassistant: str = H
     if (
         first in {"", "+", "#"}
         or first.startswith("$")
-        or first in {one.partition("/")[0] for one in (root, homeassistant)}
+        or first in {one.partition("/")[0] for one in (topics.root, topics.discovery)}
     ):
         return "must begin with a name of another program, such as frigate/"
     if any(set(level) & {"+", "#"} and len(level) > 1 for level in levels) or "#" in levels[:-1]:

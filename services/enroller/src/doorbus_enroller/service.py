@@ -86,7 +86,7 @@ class EnrollerService(Service):
         clock: Clock,
         new_id: Callable[[], bytes] = lambda: uuid4().bytes,
     ) -> None:
-        self._root = settings.root
+        self._topics = settings.topics
         self._reply_ids = {"token": settings.instance}
         self._settings = settings.enroller
         self._rules = settings.enroller.rules()
@@ -159,7 +159,7 @@ class EnrollerService(Service):
         person = ids.get("person", _level(channel, packet.topic, "{person}"))
         fault = fault_of(refused.reason, refused.detail, picture=channel is channels.ENROL)
         result = self._result(channel, person, fault)
-        reply = reply_to(self._root, channel, packet, result)
+        reply = reply_to(self._topics, channel, packet, result)
         if not re.fullmatch(SLUG, person):
             return reply
         return (Outbound(channels.RESULT, result, {"person": person}), *reply)
