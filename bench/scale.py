@@ -9,7 +9,6 @@ unseals and builds; after that every face is compared with everybody.
 
 import argparse
 import asyncio
-import base64
 import os
 import time
 from collections.abc import Sequence
@@ -26,7 +25,8 @@ from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import GalleryEntry
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Reader, Snapshot, pack, shard_number, unpack
+from doorbus.wire.snapshot import Reader, Snapshot, pack, shard_number
+from doorbus.wire.templates import to_gallery, unit
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.matching import Gallery
 from frames import CAMERAS, enrol_one, offer
@@ -84,8 +84,7 @@ def entries(people: int) -> list[GalleryEntry]:
 
 
 def _template(random: np.random.Generator) -> str:
-    vector = random.standard_normal(LENGTH).astype("<f4")
-    return base64.b64encode((vector / np.linalg.norm(vector)).astype("<f4").tobytes()).decode()
+    return to_gallery(unit(random.standard_normal(LENGTH)))
 
 
 async def gallery(people: int, broker: Broker, version: int) -> dict[str, float]:
@@ -102,7 +101,7 @@ async def gallery(people: int, broker: Broker, version: int) -> dict[str, float]
     published = time.perf_counter()
     snapshot = await _fetched(broker, version)
     fetched = time.perf_counter()
-    whole = _built(snapshot, seal)
+    whole = Gallery.read(snapshot, seal)
     built = time.perf_counter()
     return {
         "MB": sum(map(len, shards)) / 1e6,
@@ -128,14 +127,6 @@ async def _fetched(broker: Broker, version: int) -> Snapshot:
             if snapshot is not None and snapshot.manifest.version == version:
                 return snapshot
     raise AssertionError("events ends only by an exception")
-
-
-def _built(snapshot: Snapshot, seal: Seal) -> Gallery:
-    people = {
-        entry.person: [np.frombuffer(base64.b64decode(one), "<f4") for one in entry.templates]
-        for entry in unpack(snapshot, GalleryEntry, seal)
-    }
-    return Gallery.build(people, snapshot.manifest.model, snapshot.manifest.version)
 
 
 def _matching(whole: Gallery) -> float:

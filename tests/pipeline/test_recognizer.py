@@ -30,10 +30,11 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import pack
+from doorbus.wire.templates import Template
 from doorbus_recognizer.calibration import Scale
-from doorbus_recognizer.faces import Image, Template
+from doorbus_recognizer.faces import Image
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
-from doorbus_recognizer.service import EMBEDDING, RecognizerService
+from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
 
@@ -284,7 +285,7 @@ async def test_an_embed_request_is_answered_with_sealed_templates() -> None:
     assert event.packet.correlation == b"42"
     assert (embedded.model, embedded.error, embedded.same_person_similarity) == (MODEL, None, 0.5)
     (face,) = embedded.faces
-    opened = Seal(KEY).unseal(base64.b64decode(face.template), EMBEDDING)
+    opened = Seal(KEY).unseal(base64.b64decode(face.template), "embedding")
     assert np.allclose(np.frombuffer(opened, "<f4"), template("alice"), atol=1e-6)
 
 

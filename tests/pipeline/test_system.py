@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import cv2
+import pytest
 
 from doorbus.runtime.client import Client, connect
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Decision, Enrol, Frame, LockState, Outcome, Reason, Remove, Result
+from doorbus.wire.messages import Decision, Enrol, Frame, LockState, Outcome, Reason, Recognition, Remove, Result
 from doorbus.wire.seal import Seal
 from doorbus_actuator.fakes import RecordingRelay
 from doorbus_actuator.service import ActuatorService
@@ -118,6 +119,18 @@ async def test_from_an_empty_gallery_to_an_open_door_and_back() -> None:
         again = await one.show("alice")
         assert (again.outcome, again.reason) == (Outcome.DENIED, Reason.UNKNOWN_FACE)
         assert one.relay.history.count(True) == 1
+
+
+async def test_the_picture_that_somebody_was_enrolled_from_is_recognised_as_the_very_same() -> None:
+    async with house() as one:
+        assert (await one.enrol("alice")).error is None
+        frame = Frame(jpeg=_picture("alice"), frame_id="same", captured_at=one.clock.now())
+        await one.client.send(Outbound(channels.FRAME, frame, PORCH))
+        async with asyncio.timeout(10):
+            seen: Recognition = (await one.client.expect(channels.RECOGNITION)).message
+    (face,) = seen.faces
+    assert face.person == "alice"
+    assert face.similarity == pytest.approx(1.0, abs=1e-5)
 
 
 async def test_enrolling_somebody_lets_nobody_else_in() -> None:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from doorbus.wire.channels import SLUG
 from doorbus.wire.codec import Refusal
 from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
+from doorbus.wire.templates import Template
 from doorbus_enroller.enrolment import (
     Answer,
     Candidate,
     Enrolled,
     Gallery,
     Known,
-    Template,
     decide,
     fault_of,
     id_of,
@@ -48,9 +48,7 @@ def seen(*faces: Candidate, model: str = "MobileFaceNet", error: ErrorCode | Non
 
 def gallery_of(**people: list[float]) -> Gallery:
     enrolled = {
-        person: Enrolled(
-            np.stack([at_angle(each) for each in angles]), frozenset(f"{person} {each}" for each in angles)
-        )
+        person: Enrolled.of(map(at_angle, angles), (f"{person} {each}" for each in angles))
         for person, angles in people.items()
     }
     return Gallery("MobileFaceNet" if people else None, enrolled)

@@ -2,18 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from doorbus.wire.codec import Refusal
 from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
-
-Template = NDArray[np.float32]
-"""Shape [d]; of unit length."""
+from doorbus.wire.templates import Template, mean
 
 _MAX_ID = 64
 
@@ -63,10 +61,17 @@ class Answer:
 class Enrolled:
     """What the gallery holds of one person."""
 
-    templates: NDArray[np.float32] = field(repr=False)
-    """Shape [samples, d]; rows of unit length."""
+    templates: tuple[Template, ...] = field(repr=False)
+    mean: Template = field(repr=False)
+    """What recognizers compare a face with."""
     pictures: frozenset[str]
     """SHA-256 of each picture that became a sample."""
+
+    @classmethod
+    def of(cls, templates: Iterable[Template], pictures: Iterable[str]) -> Self:
+        """What the gallery holds of somebody with these samples; raises `Refused` when they have no mean."""
+        kept = tuple(templates)
+        return cls(kept, mean(kept), frozenset(pictures))
 
 
 @dataclass(frozen=True)
@@ -132,9 +137,8 @@ def similarities(template: Template, gallery: Gallery) -> dict[str, float]:
     """Cosine similarity of `template` to the mean template of each person, as recognizers match."""
     if not gallery.people:
         return {}
-    means = np.stack([known.templates.mean(axis=0) for known in gallery.people.values()])
-    lengths = np.maximum(np.linalg.norm(means, axis=1), np.finfo(np.float32).tiny)
-    return dict(zip(gallery.people, (means @ template / lengths).tolist(), strict=True))
+    means = np.stack([known.mean for known in gallery.people.values()])
+    return dict(zip(gallery.people, (means @ template).tolist(), strict=True))
 
 
 def _objection(person: str, face: Candidate, answer: Answer, gallery: Gallery, rules: Rules) -> Fault | None:
@@ -146,7 +150,7 @@ def _objection(person: str, face: Candidate, answer: Answer, gallery: Gallery, r
             message=f"{person} has {len(enrolled.templates)} samples, the most that are kept; "
             f"remove {person} to begin anew",
         )
-    if any(known.templates.shape[1:] != face.template.shape for known in gallery.people.values()):
+    if any(known.mean.shape != face.template.shape for known in gallery.people.values()):
         return _other_model(gallery.model, f"{answer.model} of {len(face.template)} dimensions")
     same_person = answer.same_person_similarity
     similar = similarities(face.template, gallery)

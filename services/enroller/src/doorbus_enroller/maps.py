@@ -1,6 +1,5 @@
 """The roster and the gallery as the messages that publish them."""
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,9 @@ from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import MAX_SHARDS, pack
+from doorbus.wire.templates import to_gallery
 from doorbus_enroller.enrolment import Gallery
 from doorbus_enroller.store import People
-from doorbus_enroller.templates import to_bytes
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,7 @@ def roster_map(people: People) -> Map:
 def gallery_map(version: int, gallery: Gallery, seal: Seal) -> Map:
     """Everybody's templates, sealed."""
     entries = (
-        GalleryEntry(
-            person=person,
-            templates=tuple(base64.b64encode(to_bytes(row)).decode() for row in enrolled.templates),
-        )
+        GalleryEntry(person=person, templates=tuple(map(to_gallery, enrolled.templates)))
         for person, enrolled in gallery.people.items()
     )
     manifest, shards = pack(entries, version, gallery.model, seal)

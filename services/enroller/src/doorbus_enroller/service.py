@@ -34,12 +34,13 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import Packet
 from doorbus.wire.seal import Seal
+from doorbus.wire.templates import to_store
 from doorbus_enroller.enrolment import Candidate, Gallery, decide, fault_of, id_of, revise
 from doorbus_enroller.maps import Map, gallery_map, roster_map
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
 from doorbus_enroller.store import People, Sample, StorageFailed, Store
-from doorbus_enroller.templates import read_answer, seal_sample, unseal_people
+from doorbus_enroller.templates import read_answer, unseal_people
 
 _log = structlog.get_logger("doorbus.enroller")
 
@@ -232,7 +233,7 @@ class EnrollerService(Service):
                 return decision
             if isinstance(decision, Candidate):
                 sample = Sample(
-                    template=seal_sample(person, decision.template, self._seal),
+                    template=to_store(decision.template, person, self._seal),
                     model=answer.model,
                     quality=decision.quality,
                     picture=pending.picture,

@@ -11,13 +11,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from doorbus.wire.templates import Template
 from doorbus_recognizer.models.geometry import Points
 
 Box = tuple[float, float, float, float]
 """Left edge, upper edge, width and height in pixels."""
 Point = tuple[float, float]
-Template = NDArray[np.float32]
-"""Unit vector that stands for a face; comparable only within one model."""
 Image = NDArray[np.uint8]
 """Shape (height, width, 3), in blue, green, red."""
 

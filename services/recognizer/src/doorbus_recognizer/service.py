@@ -1,14 +1,11 @@
 """Frames in, recognitions out. Recognises each frame for itself, so that any frame may go to any replica."""
 
 import asyncio
-from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol, TypeVar
-
-import numpy as np
 
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.punctuality import Punctuality
@@ -24,18 +21,18 @@ from doorbus.wire.messages import (
     ErrorCode,
     Face,
     Frame,
-    GalleryEntry,
     Manifest,
     Portrait,
     Recognition,
     Verdict,
 )
-from doorbus.wire.snapshot import Reader, Sealing, Snapshot, shard_number, unpack
+from doorbus.wire.snapshot import Reader, Sealing, Snapshot, shard_number
+from doorbus.wire.templates import to_reply
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, Undecodable, decode
-from doorbus_recognizer.faces import Image, SeenFace, Template
-from doorbus_recognizer.matching import MATCH_CONFIDENCE, BadTemplate, Gallery
+from doorbus_recognizer.faces import Image, SeenFace
+from doorbus_recognizer.matching import MATCH_CONFIDENCE, Gallery
 from doorbus_recognizer.models import imaging
 from doorbus_recognizer.portraits import Crop, Pace, around
 from doorbus_recognizer.settings import Recognizer
@@ -43,8 +40,6 @@ from doorbus_recognizer.settings import Recognizer
 REPLICAS = "recognizers"
 """Name of the shared subscription: each frame goes to one of the replicas."""
 T = TypeVar("T")
-EMBEDDING = "embedding"
-"""What a template in an embed reply is sealed for."""
 
 
 class Eyes(Protocol):
@@ -225,7 +220,7 @@ class RecognizerService(Service):
                     sharpness=face.sharpness,
                     quality=face.quality,
                     live=face.live,
-                    template=b64encode(self._seal.seal(face.template.astype("<f4").tobytes(), EMBEDDING)).decode(),
+                    template=to_reply(face.template, self._seal),
                 )
                 for face in seen
             ),
@@ -255,11 +250,9 @@ class RecognizerService(Service):
         gallery: Gallery | None = None
         wrong: Refused | None = None
         try:
-            gallery = await asyncio.to_thread(self._build, snapshot)
+            gallery = await asyncio.to_thread(Gallery.read, snapshot, self._seal)
         except Refused as error:
             wrong = error
-        except BadTemplate as error:
-            wrong = Refused(Refusal.WRONG_SHAPE, str(error))
         if self._newest is snapshot:  # a newer one may have come while this one was built in another lane
             self._gallery = gallery
             way_out = "is VAR/credentials/site.key the enroller's?"
@@ -267,11 +260,6 @@ class RecognizerService(Service):
         if wrong is not None:
             raise wrong
         return ()
-
-    def _build(self, snapshot: Snapshot) -> Gallery:
-        entries = unpack(snapshot, GalleryEntry, self._seal)
-        people = {entry.person: tuple(map(_template, entry.templates)) for entry in entries if entry.templates}
-        return Gallery.build(people, snapshot.manifest.model, snapshot.manifest.version)
 
 
 def _decode(jpeg: bytes, limits: Limits) -> Decoded:
@@ -288,10 +276,3 @@ def _confidence(face: Face) -> float:
 def _cut_out(image: Image, crop: Crop) -> bytes:
     part = imaging.crop(image, crop.left, crop.upper, crop.right, crop.lower)
     return imaging.encode_jpeg(imaging.resize(part, crop.size))
-
-
-def _template(text: str) -> Template:
-    try:
-        return np.frombuffer(b64decode(text, validate=True), dtype="<f4").astype(np.float32)
-    except ValueError as error:
-        raise BadTemplate(f"no base64 of float32 values: {error}") from None

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from doorbus.assets import Manifest, verify
+from doorbus.wire.templates import Template
 from doorbus_recognizer.calibration import MOBILEFACENET, Scale, scale_from_distance
 from doorbus_recognizer.faces import (
     Box,
@@ -21,7 +22,6 @@ from doorbus_recognizer.faces import (
     Landmarks,
     Located,
     SeenFace,
-    Template,
     eyes_open_of,
     five_points,
     pose_of,

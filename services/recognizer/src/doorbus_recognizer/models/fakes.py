@@ -9,7 +9,8 @@ import hashlib
 
 import numpy as np
 
-from doorbus_recognizer.faces import Box, Detection, Image, Landmarks, Located, Template
+from doorbus.wire.templates import Template
+from doorbus_recognizer.faces import Box, Detection, Image, Landmarks, Located
 from doorbus_recognizer.models.geometry import ARCFACE_POINTS, ARCFACE_SIZE, Points, apply, invert, square_crop
 
 BACKGROUND = 127

@@ -25,7 +25,8 @@ from deepface.modules import modeling
 from deepface.modules.exceptions import UnimplementedError
 from numpy.typing import NDArray
 
-from doorbus_recognizer.faces import Detection, Image, Located, Point, Template, five_points
+from doorbus.wire.templates import Template
+from doorbus_recognizer.faces import Detection, Image, Located, Point, five_points
 from doorbus_recognizer.models import blazeface, mobilefacenet
 from doorbus_recognizer.models.imaging import warp
 
