@@ -140,7 +140,7 @@ def test_a_secret_may_be_written_in_groups() -> None:
     assert Totp(grouped).valid(pyotp.TOTP(SECRET).at(policy.RELEASED_AT), policy.RELEASED_AT)
 
 
-def test_the_readme_lists_every_setting_and_every_reason_in_order(repository: Path) -> None:
+def test_the_readme_lists_every_setting_in_order_with_its_default(repository: Path) -> None:
     readme = (repository / "services" / "actuator" / "README.md").read_text()
     rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", readme, re.MULTILINE)
     assert [name.lower() for name, _ in rows] == list(Actuator.model_fields)
@@ -149,10 +149,14 @@ def test_the_readme_lists_every_setting_and_every_reason_in_order(repository: Pa
         if isinstance(default, bool | str | int | float) and default != "":
             said = str(default).lower() if isinstance(default, bool) else str(default)
             assert shown.strip().strip("`") in (said, said.removesuffix(".0"))
-    sections = {part.partition("\n")[0]: part for part in readme.split("\n## ")}
-    told = [
-        re.findall(r"^\| `([a-z_]+)` \|", sections[f"Why a {trigger} does not open the door"], re.MULTILINE)
-        for trigger in ("face", "command")
-    ]
-    assert told[0] == [reason.value for reason, _ in policy.FACE_TABLE]
-    assert told[1] == [reason.value for reason, _ in policy.COMMAND_RULES]
+
+
+def test_the_rules_are_told_in_the_order_in_which_they_are_tried(repository: Path) -> None:
+    text = (repository / "docs" / "troubleshooting.md").read_text()
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")}
+    told = {
+        trigger: re.findall(r"^\| `([a-z_]+)` \|", sections[trigger], re.MULTILINE)
+        for trigger in ("A face", "A command")
+    }
+    assert told["A face"] == [reason.value for reason, _ in policy.FACE_TABLE]
+    assert told["A command"] == [reason.value for reason, _ in policy.COMMAND_RULES]
