@@ -23,6 +23,7 @@ from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import Decision, Frame, Health, LockCommand, LockState, Outcome, Reason, State, Trigger
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from support import idle
 
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 HEARD = (channels.DECISION, channels.LOCK_STATE, channels.HEALTH)
@@ -263,20 +264,6 @@ async def test_a_frame_of_nine_megabytes_is_refused_and_the_next_frame_is_looked
     assert lookout.seen == ["good"]
 
 
-PROGRAM = """
-import sys
-from doorbus.wire.channels import Role
-from doorbus.runtime.service import Service
-from doorbus.runtime.process import run
-from doorbus.runtime.settings import ServiceSettings, load
-
-class Idle(Service):
-    role = Role.CAPTURE
-
-sys.exit(run(Idle(), load(ServiceSettings)))
-"""
-
-
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0), (signal.SIGINT, 0)]
 )
@@ -286,7 +273,7 @@ async def test_everybody_learns_when_a_process_ends_however_it_ends(
     instance = _name()
     arguments = ["--broker.port", str(broker.port), "--var", str(broker.var), "--instance", instance]
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
-        process = await Process.start(instance, [sys.executable, "-c", PROGRAM, *arguments], broker.var / "logs")
+        process = await Process.start(instance, [sys.executable, idle.__file__, *arguments], broker.var / "logs")
         await _health(viewer, instance, lambda one: one.state is State.ONLINE)
         ended = await process.stop(number)
         await _health(viewer, instance, lambda one: one.state is State.OFFLINE)
