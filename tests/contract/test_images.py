@@ -74,9 +74,20 @@ def test_an_image_of_a_service_says_whether_it_is_at_work(dockerfile: Path) -> N
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=where)
 def test_an_image_installs_nothing_in_its_last_stage(dockerfile: Path) -> None:
-    runs = " ".join(one for one in last_stage(dockerfile) if one.startswith("RUN "))
+    (run,) = (one for one in last_stage(dockerfile) if one.startswith("RUN "))
+    script = REPOSITORY / "scripts/image" / run.rpartition("/")[2]
 
-    assert not re.search(r"apt-get|pip +install|python -m pip|npm|curl|wget", runs)
+    assert not re.search(r"apt-get|pip +install|python -m pip|npm|curl|wget", run + script.read_text())
+
+
+def test_the_images_of_the_services_end_alike() -> None:
+    alike = ("RUN ", "ENV PATH=", "USER ", "WORKDIR ", "HEALTHCHECK ")
+    endings = {
+        tuple(one for one in last_stage(path) if one.startswith(alike))
+        for path in REPOSITORY.glob("services/*/Dockerfile")
+    }
+
+    assert len(endings) == 1
 
 
 @pytest.mark.parametrize(
