@@ -147,4 +147,4 @@ def test_settings_come_as_text() -> None:
     assert chosen.view.rotate == 270
     assert chosen.view.mirror
     assert chosen.view.region.width == 0.5
-    assert chosen.rules.fps == 5.0
+    assert chosen.fps == 5.0

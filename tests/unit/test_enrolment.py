@@ -27,7 +27,7 @@ from doorbus_enroller.enrolment import (
 )
 from doorbus_enroller.settings import Enroller
 
-RULES = Enroller().rules()
+RULES = Enroller()
 SAME = 0.5
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def test_a_poor_picture_is_refused_with_what_is_asked(changes: dict[str, float],
 
 @pytest.mark.parametrize("live", [None, 0.49])
 def test_where_liveness_is_asked_a_photo_of_a_photo_and_an_unmeasured_one_are_refused(live: float | None) -> None:
-    strict = replace(RULES, min_live=0.5)
+    strict = RULES.model_copy(update={"min_live": 0.5})
     assert code(decide("alice", "a", seen(face(live=live)), Gallery(), strict)) is ErrorCode.NOT_LIVE
     assert isinstance(decide("alice", "a", seen(face(live=0.5)), Gallery(), strict), Candidate)
 
@@ -211,7 +211,7 @@ PEOPLE = st.dictionaries(
 def test_whatever_is_taken_meets_every_rule(
     faces: list[Candidate], people: dict[str, list[float]], min_live: float
 ) -> None:
-    rules = replace(RULES, min_live=min_live)
+    rules = RULES.model_copy(update={"min_live": min_live})
     gallery = gallery_of(**people)
     taken = decide("alice", "new", seen(*faces), gallery, rules)
     if isinstance(taken, Candidate):

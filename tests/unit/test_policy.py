@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ from doorbus_actuator.policy import (
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-ONE_VOTE = Rules(door="front", votes_needed=1, votes_of=1)
+ONE_VOTE = Rules(door="front", votes="1/1")
 
 
 class Between:
@@ -293,7 +293,7 @@ def test_one_vote_of_one_opens_at_the_first_frame() -> None:
 
 
 def test_three_votes_of_three_need_the_third() -> None:
-    door = Door(Rules(door="front", votes_needed=3, votes_of=3))
+    door = Door(Rules(door="front", votes="3/3"))
     assert not opened(door.sees_in_turn((match(),), (match(),)))
     assert opened(door.sees(match()))
 
@@ -476,7 +476,7 @@ def test_a_replayed_recognition_opens_nothing() -> None:
 
 
 def test_a_recognition_that_opened_the_door_does_not_open_it_again_after_the_cooldown() -> None:
-    rules = Rules(door="front", cooldown=0.0, unlock_seconds=0.2)
+    rules = Rules(door="front", cooldown_seconds=0.0, unlock_seconds=0.2)
     door = Door(rules)
     first, second = door.frame(match()), door.frame(match())
     replay = [Sighting("porch", frame, 0.0) for frame in (first, second)]
@@ -542,7 +542,7 @@ def test_a_clock_before_the_release_opens_for_no_face_but_for_a_command() -> Non
 def test_a_clock_is_plausible_from_the_release_on() -> None:
     release = datetime(2026, 1, 1, tzinfo=UTC)
     assert opened(Door(ONE_VOTE, wall=release).sees(match()))
-    before = Door(replace(ONE_VOTE, clock_settle=0.0), wall=release - timedelta(seconds=1))
+    before = Door(ONE_VOTE.model_copy(update={"clock_settle_seconds": 0.0}), wall=release - timedelta(seconds=1))
     assert reasons(before.sees(match())) == [Reason.CLOCK_IMPLAUSIBLE]
 
 
@@ -606,7 +606,7 @@ def test_a_step_while_nobody_came_is_over_when_somebody_does() -> None:
 
 
 def test_votes_from_before_a_step_do_not_count_after_it() -> None:
-    door = Door(Rules(door="front", clock_settle=0.0))
+    door = Door(Rules(door="front", clock_settle_seconds=0.0))
     door.sees(match(), age=0.0)
     door.wall += timedelta(seconds=2.1)
     assert not opened(door.sees(match(), age=1.0))
@@ -643,7 +643,7 @@ def test_the_cooldown_ends_on_time() -> None:
 
 
 def test_a_grant_uses_up_the_votes() -> None:
-    door = Door(Rules(door="front", cooldown=0.0, unlock_seconds=0.2))
+    door = Door(Rules(door="front", cooldown_seconds=0.0, unlock_seconds=0.2))
     assert opened(try_twice(door, match()))
     door.wait(0.3)
     assert not opened(door.sees(match()))
@@ -698,7 +698,7 @@ def test_a_command_of_another_time_opens_nothing(age: float, reason: Reason | No
 
 
 def test_a_command_that_does_not_say_when_is_of_now() -> None:
-    assert opened(Door(Rules(door="front", command_max_age=0.5)).told_to())
+    assert opened(Door(Rules(door="front", command_max_age_seconds=0.5)).told_to())
 
 
 def test_a_command_that_comes_twice_opens_once() -> None:
@@ -737,7 +737,7 @@ def test_locking_is_always_obeyed() -> None:
 
 
 def test_with_codes_a_command_needs_one_and_each_opens_once() -> None:
-    door = Door(Rules(door="front", codes=OneCode("123456", "654321"), cooldown=0.0, unlock_seconds=1.0))
+    door = Door(Rules(door="front", codes=OneCode("123456", "654321"), cooldown_seconds=0.0, unlock_seconds=1.0))
     assert reasons(door.told_to()) == [Reason.CODE_MISSING]
     assert reasons(door.told_to(code="000000")) == [Reason.CODE_WRONG]
     assert opened(door.told_to(code="123456"))
@@ -787,7 +787,7 @@ def test_guessing_codes_is_stopped_and_does_not_lock_the_right_one_out_for_good(
 
 
 def test_without_codes_configured_a_code_is_ignored() -> None:
-    door = Door(Rules(door="front", cooldown=0.0, unlock_seconds=1.0))
+    door = Door(Rules(door="front", cooldown_seconds=0.0, unlock_seconds=1.0))
     assert opened(door.told_to(code="123456"))
     door.wait(1)
     assert opened(door.told_to(code="123456"))
@@ -819,7 +819,7 @@ def test_denials_of_different_reasons_people_and_triggers_are_told_apart() -> No
     door.sees(match("alice"))
     door.sees(match("bob"))
     door.sees(match("bob", confidence=0.1))
-    door.rules = replace(door.rules, lockdown=True)
+    door.rules = door.rules.model_copy(update={"lockdown": True})
     door.sees(stranger())
     door.told_to()
     assert [(one.reason, one.person, one.trigger) for one in door.told] == [

@@ -133,9 +133,8 @@ some_rules = st.builds(
     Rules,
     door=st.just("front"),
     liveness=st.sampled_from(Liveness),
-    votes_needed=st.just(2),
-    votes_of=st.sampled_from([2, 3, 5]),
-    cooldown=st.sampled_from([0.0, 1.0, 6.0]),
+    votes=st.sampled_from(["2/2", "2/3", "2/5"]),
+    cooldown_seconds=st.sampled_from([0.0, 1.0, 6.0]),
     codes=st.sampled_from([None, Digits()]),
 )
 
@@ -213,9 +212,9 @@ class History:
         return effects
 
     def _witness(self, grant: Grant, event: Event) -> None:
-        assert 0 < grant.seconds <= self.rules.max_hold
+        assert 0 < grant.seconds <= self.rules.max_hold_seconds
         for at, before in self.grants:
-            assert self.monotonic >= at + max(self.rules.cooldown, before.seconds), "opened in the cooldown"
+            assert self.monotonic >= at + max(self.rules.cooldown_seconds, before.seconds), "opened in the cooldown"
         if grant.decision.trigger is Trigger.COMMAND:
             assert isinstance(event, Command)
             self._witness_command(event.command)
@@ -240,7 +239,9 @@ class History:
         assert rights.enabled
         assert rights.doors is None or "front" in rights.doors
         assert rights.valid_until is None or self.wall < rights.valid_until
-        assert self.monotonic - self.last_jump >= self.rules.clock_settle, "opened while the clock was implausible"
+        assert self.monotonic - self.last_jump >= self.rules.clock_settle_seconds, (
+            "opened while the clock was implausible"
+        )
         assert len(set(decision.frame_ids)) >= self.rules.votes_needed, "opened without the votes"
         assert event.recognition.frame_id in decision.frame_ids
         used = {frame_id for _, grant in self.grants for frame_id in grant.decision.frame_ids}
@@ -253,7 +254,7 @@ class History:
             assert vote.clock_trusted
             assert any(self._convincing(face, decision.person, rights.threshold) for face in vote.faces)
         moments = [vote.captured_at for vote in votes]
-        assert max(moments) - min(moments) <= timedelta(seconds=self.rules.vote_window)
+        assert max(moments) - min(moments) <= timedelta(seconds=self.rules.vote_window_seconds)
         between = [
             one
             for _, one in self.seen[-200:]

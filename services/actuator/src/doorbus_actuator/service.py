@@ -32,46 +32,15 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.snapshot import Reader, Snapshot, shard_number, unpack
 from doorbus_actuator import policy
-from doorbus_actuator.codes import Totp
-from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Hours, Lock, Now, Person, Rules, State
+from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Hours, Lock, Now, Person, State
 from doorbus_actuator.relay import Relay, RelayError
-from doorbus_actuator.settings import Actuator
+from doorbus_actuator.settings import Actuator, rules_of
 
 _log = structlog.get_logger("doorbus.actuator")
 _RANDOM = random.SystemRandom()
 
 RETRY_SECONDS = 1.0
 """How often a relay that failed is told to de-energise."""
-
-
-def rules_of(settings: Actuator) -> Rules:
-    """The policy's rules as the settings have them."""
-    calendar = Calendar(settings.time_zone, settings.country)
-    return Rules(
-        door=settings.door,
-        threshold=settings.threshold,
-        margin=settings.margin,
-        liveness=settings.liveness,
-        liveness_threshold=settings.liveness_threshold,
-        votes_needed=settings.votes_needed,
-        votes_of=settings.votes_of,
-        vote_window=settings.vote_window_seconds,
-        max_age=settings.max_age_seconds,
-        future_tolerance=settings.future_tolerance_seconds,
-        command_max_age=settings.command_max_age_seconds,
-        cooldown=settings.cooldown_seconds,
-        unlock_seconds=settings.unlock_seconds,
-        max_hold=settings.max_hold_seconds,
-        clock_jump=settings.clock_jump_seconds,
-        clock_settle=settings.clock_settle_seconds,
-        challenge_seconds=settings.challenge_seconds,
-        turn_degrees=settings.turn_degrees,
-        eyes_closed_below=settings.eyes_closed_below,
-        eyes_open_above=settings.eyes_open_above,
-        lockdown=settings.lockdown,
-        hours=None if settings.hours is None else calendar.hours(settings.hours),
-        codes=None if settings.totp_secret is None else Totp(settings.totp_secret.get_secret_value()),
-    )
 
 
 class ActuatorService(Service):
@@ -88,7 +57,7 @@ class ActuatorService(Service):
     ) -> None:
         self._settings = settings
         self._rules = rules_of(settings)
-        self._calendar = Calendar(settings.time_zone, settings.country)
+        self._calendar = settings.calendar
         self._door = {"door": settings.door}
         self._relay = relay
         self._clock = clock
@@ -243,7 +212,7 @@ class ActuatorService(Service):
             self._secure(self._relay.de_energise)
             failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": Reason.RELAY_FAILED})
             return (self._outbound_state(LockState.JAMMED), self._say(failed))
-        hold = min(seconds, self._rules.max_hold)
+        hold = min(seconds, self._rules.max_hold_seconds)
         self._hold_until = self._clock.monotonic() + hold
         # Besides the tick: the relay drops on time while a handler waits for something.
         self._pulse = self._clock.call_at(self._hold_until, self._end_pulse)

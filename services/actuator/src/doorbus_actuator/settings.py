@@ -2,7 +2,6 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
@@ -10,10 +9,8 @@ from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus.wire.channels import SLUG
 from doorbus.wire.hours import Calendar, local_zone
 from doorbus_actuator.codes import Totp
-from doorbus_actuator.policy import Liveness
+from doorbus_actuator.policy import Measures, Rules
 from doorbus_actuator.rpi import Active, Numbering
-
-MAX_VOTES = 20
 
 
 class RelayKind(StrEnum):
@@ -23,78 +20,12 @@ class RelayKind(StrEnum):
     RPI = "rpi"
 
 
-class Actuator(Section):
-    """Settings of the actuator. Durations are in seconds on the monotonic clock unless they speak of age."""
+class Actuator(Section, Measures):
+    """Settings of the actuator."""
 
-    door: Annotated[str, Field(pattern=f"^{SLUG}$")] = Field(default="front", description="Door that it opens.")
     cameras: str = Field(
         default="", description="Cameras that count, as ids with commas between; every camera of the door when empty."
     )
-    threshold: float = Field(
-        default=0.8, ge=0, le=1, description="Least confidence, 0 to 1; a person's own on the roster takes its place."
-    )
-    margin: float = Field(
-        default=0.05, ge=0, le=2, description="Least lead of the similarity over the second most similar person's."
-    )
-    votes: str = Field(
-        default="2/3",
-        description="How many of how many recognitions in a row, of one camera, must name the person, such as 2/3.",
-    )
-    vote_window_seconds: float = Field(
-        default=1.5, gt=0, le=30, description="Greatest distance between the captures of the votes, in seconds."
-    )
-    max_age_seconds: float = Field(
-        default=2.0, gt=0, le=60, description="Greatest age of a frame at the decision, in seconds since its capture."
-    )
-    command_max_age_seconds: float = Field(
-        default=5.0, gt=0, le=60, description="Greatest age of a command that says when it was issued, in seconds."
-    )
-    future_tolerance_seconds: float = Field(
-        default=0.5,
-        ge=0,
-        le=10,
-        description="How far in the future a capture or command may be, in seconds: what clocks differ by.",
-    )
-    liveness: Liveness = Field(
-        default=Liveness.PASSIVE,
-        description="off; passive: every vote must look alive; challenge: the person must also blink or turn as asked.",
-    )
-    liveness_threshold: float = Field(default=0.5, ge=0, le=1, description="Least liveness of a vote, 0 to 1.")
-    challenge_seconds: float = Field(
-        default=8.0, gt=0, le=10, description="Time to do what a challenge asks, in seconds."
-    )
-    turn_degrees: float = Field(
-        default=20.0, gt=0, le=90, description="How far a challenge asks to turn the head, in degrees."
-    )
-    eyes_closed_below: float = Field(
-        default=0.35, ge=0, le=1, description="Eyes less open than this are closed, for a challenge; 0 to 1."
-    )
-    eyes_open_above: float = Field(
-        default=0.6,
-        ge=0,
-        le=1,
-        validate_default=True,
-        description="Eyes more open than this are open, for a challenge; 0 to 1.",
-    )
-    max_hold_seconds: float = Field(
-        default=30.0, gt=0, le=3600, description="Longest time the door stays unlocked, in seconds, whoever asks."
-    )
-    unlock_seconds: float = Field(
-        default=3.0, gt=0, le=3600, validate_default=True, description="How long the door stays unlocked, in seconds."
-    )
-    cooldown_seconds: float = Field(
-        default=6.0,
-        ge=0,
-        le=3600,
-        description="Time from an unlocking to the next, in seconds; never less than the door was unlocked for.",
-    )
-    clock_jump_seconds: float = Field(
-        default=2.0, gt=0, le=60, description="A step of the time of day that makes it implausible, in seconds."
-    )
-    clock_settle_seconds: float = Field(
-        default=5.0, ge=0, le=600, description="How long faces are denied after such a step, in seconds."
-    )
-    lockdown: bool = Field(default=False, description="Open for nobody, by face or by command.")
     time_zone: str = Field(
         default_factory=local_zone,
         description="IANA time zone of the opening hours, such as Europe/Berlin; the machine's when not given.",
@@ -128,28 +59,6 @@ class Actuator(Section):
             if not re.fullmatch(SLUG, camera):
                 raise ValueError(f"{camera!r} is no camera id ({SLUG})")
         return cameras
-
-    @field_validator("votes")
-    @classmethod
-    def _fraction(cls, votes: str) -> str:
-        match = re.fullmatch(r"([0-9]{1,2})/([0-9]{1,2})", votes)
-        if match is None or not 1 <= int(match[1]) <= int(match[2]) <= MAX_VOTES:
-            raise ValueError(f"must be votes/recognitions such as 2/3, from 1/1 to {MAX_VOTES}/{MAX_VOTES}")
-        return votes
-
-    @field_validator("eyes_open_above")
-    @classmethod
-    def _open_is_not_closed(cls, eyes_open_above: float, info: ValidationInfo) -> float:
-        if eyes_open_above < info.data.get("eyes_closed_below", 0):
-            raise ValueError("must not be below eyes_closed_below")
-        return eyes_open_above
-
-    @field_validator("unlock_seconds")
-    @classmethod
-    def _within_hold(cls, unlock_seconds: float, info: ValidationInfo) -> float:
-        if unlock_seconds > info.data.get("max_hold_seconds", unlock_seconds):
-            raise ValueError("must not exceed max_hold_seconds")
-        return unlock_seconds
 
     @field_validator("time_zone")
     @classmethod
@@ -187,14 +96,18 @@ class Actuator(Section):
         return frozenset(filter(None, map(str.strip, self.cameras.split(","))))
 
     @property
-    def votes_needed(self) -> int:
-        """How many recognitions must name the person."""
-        return int(self.votes.partition("/")[0])
+    def calendar(self) -> Calendar:
+        """By which opening hours are read."""
+        return Calendar(self.time_zone, self.country)
 
-    @property
-    def votes_of(self) -> int:
-        """Of how many recognitions."""
-        return int(self.votes.partition("/")[2])
+
+def rules_of(settings: Actuator) -> Rules:
+    """The policy's rules as the settings have them."""
+    return Rules(
+        **{name: getattr(settings, name) for name in Measures.model_fields},
+        hours=None if settings.hours is None else settings.calendar.hours(settings.hours),
+        codes=None if settings.totp_secret is None else Totp(settings.totp_secret.get_secret_value()),
+    )
 
 
 class ActuatorSettings(ServiceSettings):

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 Thumbnail = NDArray[np.uint8]
 """Grey picture of shape (THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH)."""
@@ -18,20 +19,30 @@ levels a pixel) down to 1.
 """
 
 
-@dataclass(frozen=True)
-class Rules:
-    """How often to look, and what to send."""
+class Rules(BaseModel):
+    """How often to look, and what to send: a part of the settings."""
 
-    fps: float = 10.0
-    """Pictures a second while something moves and during the hold-over; all of them are sent."""
-    idle_fps: float = 5.0
-    """Pictures a second that are looked at while nothing happens."""
-    keepalive_seconds: float = 2.0
-    """While nothing happens one picture is sent each so many seconds."""
-    motion_threshold: float = 0.005
-    """Share of the thumbnail's cells, 0..1, that must have changed to count as motion; 0 sends everything."""
-    motion_hold_seconds: float = 10.0
-    """How long after the last motion everything is still sent: a person waits for the door without moving."""
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fps: float = Field(default=10.0, gt=0, le=60, description="Frames a second while something moves.")
+    idle_fps: float = Field(
+        default=5.0, gt=0, le=60, description="Pictures a second that are looked at while nothing moves."
+    )
+    keepalive_seconds: float = Field(
+        default=2.0, gt=0, le=3600, description="While nothing moves one frame is sent each so many seconds."
+    )
+    motion_threshold: float = Field(
+        default=0.005,
+        ge=0,
+        le=1,
+        description="Share of the picture, 0 to 1, that must change to count as motion; 0 sends every picture.",
+    )
+    motion_hold_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="How long after the last motion every picture is still sent, in seconds.",
+    )
 
 
 class Why(StrEnum):

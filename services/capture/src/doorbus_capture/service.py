@@ -50,7 +50,6 @@ class CaptureService(Service):
         self._run = run
         self._address = settings.address
         self._view = settings.view
-        self._rules = settings.rules
         self._ids = {"door": settings.door, "camera": settings.camera}
         self._webhook = webhook
         self._bridge = self._foreign()
@@ -130,7 +129,7 @@ class CaptureService(Service):
         async with aclosing(self._reader.shots()) as shots:
             async for shot in shots:
                 jpeg = await asyncio.to_thread(self._look, shot)
-                self._reader.pace(sampling.looks_per_second(self._rules, self._gate, shot.at))
+                self._reader.pace(sampling.looks_per_second(self._settings, self._gate, shot.at))
                 self._last_at = shot.at
                 if jpeg is None:
                     self._suppressed += 1
@@ -170,7 +169,7 @@ class CaptureService(Service):
         if self._address.kind.live:
             self._stillness = self._stillness.after(shot.image, shot.at)
         image = self._view.apply(shot.image)
-        self._gate, why = sampling.sample(self._rules, self._gate, imaging.thumbnail(image), shot.at)
+        self._gate, why = sampling.sample(self._settings, self._gate, imaging.thumbnail(image), shot.at)
         if why is None:
             return None
         size = fitted(image.shape[1], image.shape[0], self._settings.width, self._settings.height)

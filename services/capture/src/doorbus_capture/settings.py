@@ -17,7 +17,7 @@ from doorbus_capture.sources.factory import Options
 _HOW_TO_MAKE_ONE = "openssl rand -hex 24"
 
 
-class Capture(Section):
+class Camera(Section):
     """One camera at one door. Several cameras are several processes, each with an instance name of its own."""
 
     source: str = Field(
@@ -34,25 +34,27 @@ class Capture(Section):
     )
     door: Slug = Field(default="front", description="Id of the door.")
     camera: Slug = Field(default="porch", description="Id of the camera at that door.")
-    fps: float = Field(default=10.0, gt=0, le=60, description="Frames a second while something moves.")
-    idle_fps: float = Field(
-        default=5.0, gt=0, le=60, description="Pictures a second that are looked at while nothing moves."
-    )
-    keepalive_seconds: float = Field(
-        default=2.0, gt=0, le=3600, description="While nothing moves one frame is sent each so many seconds."
-    )
-    motion_threshold: float = Field(
-        default=0.005,
-        ge=0,
-        le=1,
-        description="Share of the picture, 0 to 1, that must change to count as motion; 0 sends every picture.",
-    )
-    motion_hold_seconds: float = Field(
-        default=10.0,
-        ge=0,
-        le=3600,
-        description="How long after the last motion every picture is still sent, in seconds.",
-    )
+
+    @field_validator("source")
+    @classmethod
+    def _source_is_known(cls, text: str) -> str:
+        parse(text)
+        return text
+
+    @field_validator("webhook_token")
+    @classmethod
+    def _webhook_has_a_token(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        listens = parse(info.data.get("source", Kind.NONE)).kind is Kind.WEBHOOK
+        if listens and token is None:
+            raise ValueError(f"a webhook asks for a secret; make one with: {_HOW_TO_MAKE_ONE}")
+        if token is not None and not posting.good_token(token.get_secret_value()):
+            raise ValueError(f"give 16 to 256 letters, digits and . _ ~ - such as: {_HOW_TO_MAKE_ONE}")
+        return token
+
+
+class Capture(Rules, Camera):
+    """One camera at one door, and which of its pictures are sent."""
+
     width: int = Field(default=640, ge=64, le=7680, description="Frames are at most this wide, in pixels.")
     height: int = Field(default=480, ge=64, le=7680, description="Frames are at most this high, in pixels.")
     jpeg_quality: int = Field(default=88, ge=1, le=100, description="JPEG quality, 1 to 100.")
@@ -87,22 +89,6 @@ class Capture(Section):
         default=2.5, gt=0, le=3600, description="How long `sample` and a directory show each picture, in seconds."
     )
 
-    @field_validator("source")
-    @classmethod
-    def _source_is_known(cls, text: str) -> str:
-        parse(text)
-        return text
-
-    @field_validator("webhook_token")
-    @classmethod
-    def _webhook_has_a_token(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        listens = parse(info.data.get("source", Kind.NONE)).kind is Kind.WEBHOOK
-        if listens and token is None:
-            raise ValueError(f"a webhook asks for a secret; make one with: {_HOW_TO_MAKE_ONE}")
-        if token is not None and not posting.good_token(token.get_secret_value()):
-            raise ValueError(f"give 16 to 256 letters, digits and . _ ~ - such as: {_HOW_TO_MAKE_ONE}")
-        return token
-
     @field_validator("crop")
     @classmethod
     def _crop_is_a_region(cls, text: str) -> str:
@@ -126,17 +112,6 @@ class Capture(Section):
     def view(self) -> View:
         """What of the pictures counts."""
         return View(self.rotate, self.mirror, Region.parse(self.crop))
-
-    @property
-    def rules(self) -> Rules:
-        """Which pictures are sent."""
-        return Rules(
-            fps=self.fps,
-            idle_fps=self.idle_fps,
-            keepalive_seconds=self.keepalive_seconds,
-            motion_threshold=self.motion_threshold,
-            motion_hold_seconds=self.motion_hold_seconds,
-        )
 
     @property
     def patience(self) -> Patience:

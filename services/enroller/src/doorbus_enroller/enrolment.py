@@ -8,6 +8,7 @@ from itertools import count
 from typing import Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from doorbus.wire.codec import Refusal
 from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
@@ -16,24 +17,44 @@ from doorbus.wire.templates import Template, mean
 _MAX_ID = 64
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What is asked of a picture."""
+class Rules(BaseModel):
+    """What is asked of a picture: a part of the settings."""
 
-    min_size: float
-    """Least distance between the outer corners of the eyes, in pixels of the picture."""
-    min_sharpness: float
-    """Least variance of the Laplacian of the aligned face."""
-    min_live: float
-    """Least liveness; 0 asks for none."""
-    background: float
-    """A face smaller than this share of the largest one stands in the background and does not count."""
-    duplicate_margin: float
-    """How much more than the recognizer's same-person similarity, as a share of the way from there to 1, a face must
-    resemble somebody else to be refused as that person. The recognizer's value is that of 1 stranger in 1,000; among a
-    few hundred people it would turn many newcomers away."""
-    max_samples: int
-    """Most samples kept of one person."""
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_size: float = Field(
+        default=32.0,
+        ge=0,
+        description="Least distance between the outer corners of the eyes, in pixels of the picture.",
+    )
+    min_sharpness: float = Field(
+        default=20.0, ge=0, description="Least sharpness of the face: variance of the Laplacian of the aligned face."
+    )
+    min_live: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Least liveness, 0 to 1; 0 asks for none, as a picture file may be a photo of a photo.",
+    )
+    background: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Faces smaller than this share of the largest (0 to 1) stand in the background and do not count.",
+    )
+    # The same-person similarity is that of 1 stranger in 1,000: among a few hundred people it would turn many away.
+    duplicate_margin: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="How much more than the model's same-person similarity, as a share (0 to 1) of the way from there "
+        "to 1, a face must resemble somebody else to be refused as that person.",
+    )
+    max_samples: int = Field(default=10, ge=1, le=100, description="Most samples kept of one person.")
+
+    def of_frames(self) -> "Rules":
+        """The same for frames of a camera, on which nobody else may be, however far in the background."""
+        return self.model_copy(update={"background": 0.0})
 
 
 @dataclass(frozen=True)

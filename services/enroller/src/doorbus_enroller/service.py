@@ -90,7 +90,6 @@ class EnrollerService(Service):
         self._topics = settings.topics
         self._reply_ids = {"token": settings.instance}
         self._settings = settings.enroller
-        self._rules = settings.enroller.rules()
         self._store = store
         self._seal = seal
         self._clock = clock
@@ -227,7 +226,7 @@ class EnrollerService(Service):
 
         async def enrol() -> Fault | None:
             gallery = (await self._read()).gallery
-            rules = replace(self._rules, background=0.0) if from_camera else self._rules  # nobody else on a frame
+            rules = self._settings.of_frames() if from_camera else self._settings
             decision = decide(person, pending.picture, answer, gallery, rules)
             if isinstance(decision, Fault):
                 return decision

@@ -41,7 +41,7 @@ from doorbus_actuator.policy.events import (
     Sighting,
     Tick,
 )
-from doorbus_actuator.policy.rules import RELEASED_AT, Codes, Hours, Liveness, Rules
+from doorbus_actuator.policy.rules import RELEASED_AT, Codes, Hours, Liveness, Measures, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State
 from doorbus_actuator.policy.tables import COMMAND_RULES, FACE_TABLE, VOTE_TABLE
 
@@ -62,6 +62,7 @@ __all__ = [
     "Hours",
     "Liveness",
     "Lock",
+    "Measures",
     "Now",
     "Person",
     "RosterChanged",

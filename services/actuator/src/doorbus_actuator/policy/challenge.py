@@ -65,7 +65,7 @@ def end_due(rules: Rules, state: State, now: Now) -> Step:
     if trial is None or now.monotonic < trial.expires:
         return state, ()
     # The pause keeps somebody with a recording from asking again until the challenge fits it.
-    state = replace(state, trial=None, no_trial_until=now.monotonic + rules.cooldown)
+    state = replace(state, trial=None, no_trial_until=now.monotonic + rules.cooldown_seconds)
     decision = Decision(
         outcome=Outcome.DENIED,
         reason=Reason.CHALLENGE_FAILED,

@@ -21,8 +21,8 @@ def watch(rules: Rules, state: State, now: Now) -> State:
     before = state.clock or now
     passed = now.monotonic - before.monotonic
     step = (now.wall - before.wall).total_seconds() - passed
-    if abs(step) > rules.clock_jump:
-        return votes.redate(replace(state, clock=now, trusted_from=now.monotonic + rules.clock_settle), now)
+    if abs(step) > rules.clock_jump_seconds:
+        return votes.redate(replace(state, clock=now, trusted_from=now.monotonic + rules.clock_settle_seconds), now)
     if state.clock is None or passed >= CLOCK_CHECK_SECONDS:
         return replace(state, clock=now)
     return state

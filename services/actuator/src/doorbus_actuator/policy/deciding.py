@@ -111,14 +111,14 @@ def _decision_of(case: FaceCase, camera: str, outcome: Outcome, reason: Reason) 
 
 
 def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: Now) -> Step:
-    seconds = min(seconds, rules.max_hold)
+    seconds = min(seconds, rules.max_hold_seconds)
     waiting = (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE)
     effects: tuple[Effect, ...] = (Grant(seconds, decision),)
     if state.trial is not None:
         effects += (challenge.NOTHING_ASKED,)
     granted = replace(
         state,
-        cooldown_until=now.monotonic + max(rules.cooldown, seconds),
+        cooldown_until=now.monotonic + max(rules.cooldown_seconds, seconds),
         ballots={},
         trial=None,
     )

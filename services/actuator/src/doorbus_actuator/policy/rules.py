@@ -1,12 +1,17 @@
 """What the rules are measured by. Pure."""
 
-from dataclasses import dataclass
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from doorbus.wire.messages import Slug
 
 RELEASED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 """No working clock is before this: doorbus did not exist."""
+MAX_VOTES = 20
 
 
 class Liveness(StrEnum):
@@ -19,6 +24,7 @@ class Liveness(StrEnum):
     """Passive, and the person does what the challenge topic asks."""
 
 
+@runtime_checkable
 class Hours(Protocol):
     """Opening hours."""
 
@@ -27,6 +33,7 @@ class Hours(Protocol):
         ...
 
 
+@runtime_checkable
 class Codes(Protocol):
     """One-time passwords."""
 
@@ -35,31 +42,121 @@ class Codes(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the rules are measured by. Times are in seconds, angles in degrees."""
+class Measures(BaseModel):
+    """What the rules are measured by, as far as it can be written down: the settings begin with it.
 
-    door: str
-    threshold: float = 0.8
-    margin: float = 0.05
-    liveness: Liveness = Liveness.PASSIVE
-    liveness_threshold: float = 0.5
-    votes_needed: int = 2
-    votes_of: int = 3
-    vote_window: float = 1.5
-    max_age: float = 2.0
-    future_tolerance: float = 0.5
-    command_max_age: float = 5.0
-    cooldown: float = 6.0
-    unlock_seconds: float = 3.0
-    max_hold: float = 30.0
-    clock_jump: float = 2.0
-    clock_settle: float = 5.0
-    challenge_seconds: float = 8.0
-    turn_degrees: float = 20.0
-    eyes_closed_below: float = 0.35
-    eyes_open_above: float = 0.6
-    lockdown: bool = False
+    Durations are on the monotonic clock unless they speak of age.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    door: Slug = Field(default="front", description="Door that it opens.")
+    threshold: float = Field(
+        default=0.8, ge=0, le=1, description="Least confidence, 0 to 1; a person's own on the roster takes its place."
+    )
+    margin: float = Field(
+        default=0.05, ge=0, le=2, description="Least lead of the similarity over the second most similar person's."
+    )
+    votes: str = Field(
+        default="2/3",
+        description="How many of how many recognitions in a row, of one camera, must name the person, such as 2/3.",
+    )
+    vote_window_seconds: float = Field(
+        default=1.5, gt=0, le=30, description="Greatest distance between the captures of the votes, in seconds."
+    )
+    max_age_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="Greatest age of a frame at the decision, in seconds since its capture."
+    )
+    command_max_age_seconds: float = Field(
+        default=5.0, gt=0, le=60, description="Greatest age of a command that says when it was issued, in seconds."
+    )
+    future_tolerance_seconds: float = Field(
+        default=0.5,
+        ge=0,
+        le=10,
+        description="How far in the future a capture or command may be, in seconds: what clocks differ by.",
+    )
+    liveness: Liveness = Field(
+        default=Liveness.PASSIVE,
+        description="off; passive: every vote must look alive; challenge: the person must also blink or turn as asked.",
+    )
+    liveness_threshold: float = Field(default=0.5, ge=0, le=1, description="Least liveness of a vote, 0 to 1.")
+    challenge_seconds: float = Field(
+        default=8.0, gt=0, le=10, description="Time to do what a challenge asks, in seconds."
+    )
+    turn_degrees: float = Field(
+        default=20.0, gt=0, le=90, description="How far a challenge asks to turn the head, in degrees."
+    )
+    eyes_closed_below: float = Field(
+        default=0.35, ge=0, le=1, description="Eyes less open than this are closed, for a challenge; 0 to 1."
+    )
+    eyes_open_above: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        validate_default=True,
+        description="Eyes more open than this are open, for a challenge; 0 to 1.",
+    )
+    max_hold_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="Longest time the door stays unlocked, in seconds, whoever asks."
+    )
+    unlock_seconds: float = Field(
+        default=3.0, gt=0, le=3600, validate_default=True, description="How long the door stays unlocked, in seconds."
+    )
+    cooldown_seconds: float = Field(
+        default=6.0,
+        ge=0,
+        le=3600,
+        description="Time from an unlocking to the next, in seconds; never less than the door was unlocked for.",
+    )
+    clock_jump_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="A step of the time of day that makes it implausible, in seconds."
+    )
+    clock_settle_seconds: float = Field(
+        default=5.0, ge=0, le=600, description="How long faces are denied after such a step, in seconds."
+    )
+    lockdown: bool = Field(default=False, description="Open for nobody, by face or by command.")
+
+    @field_validator("votes")
+    @classmethod
+    def _fraction(cls, votes: str) -> str:
+        match = re.fullmatch(r"([0-9]{1,2})/([0-9]{1,2})", votes)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]) <= MAX_VOTES:
+            raise ValueError(f"must be votes/recognitions such as 2/3, from 1/1 to {MAX_VOTES}/{MAX_VOTES}")
+        return votes
+
+    @field_validator("eyes_open_above")
+    @classmethod
+    def _open_is_not_closed(cls, eyes_open_above: float, info: ValidationInfo) -> float:
+        if eyes_open_above < info.data.get("eyes_closed_below", 0):
+            raise ValueError("must not be below eyes_closed_below")
+        return eyes_open_above
+
+    @field_validator("unlock_seconds")
+    @classmethod
+    def _within_hold(cls, unlock_seconds: float, info: ValidationInfo) -> float:
+        if unlock_seconds > info.data.get("max_hold_seconds", unlock_seconds):
+            raise ValueError("must not exceed max_hold_seconds")
+        return unlock_seconds
+
+    @property
+    def votes_needed(self) -> int:
+        """How many recognitions must name the person."""
+        return int(self.votes.partition("/")[0])
+
+    @property
+    def votes_of(self) -> int:
+        """Of how many recognitions."""
+        return int(self.votes.partition("/")[2])
+
+
+class Rules(Measures):
+    """All that the rules are measured by."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     hours: Hours | None = None
+    """When faces may open the door; always if None."""
     codes: Codes | None = None
+    """The one-time passwords that commands need; none if None."""
     released_at: datetime = RELEASED_AT

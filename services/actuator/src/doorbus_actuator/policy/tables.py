@@ -105,8 +105,8 @@ Table = tuple[tuple[Reason, Callable[[C], bool]], ...]
 FRAME_RULES: Table[FrameCase] = (
     (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
     (Reason.CLOCK_IMPLAUSIBLE, lambda c: clock_plausible(c.rules, c.state, c.now)),
-    (Reason.STALE, lambda c: c.age <= c.rules.max_age),
-    (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance),
+    (Reason.STALE, lambda c: c.age <= c.rules.max_age_seconds),
+    (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance_seconds),
     (Reason.REPLAYED, lambda c: not c.seen_before),
 )
 FACE_RULES: Table[FaceCase] = (
@@ -139,8 +139,8 @@ VOTE_TABLE: Table[FaceCase] = (*FRAME_RULES, *FACE_RULES)
 FACE_TABLE: Table[FaceCase] = (*VOTE_TABLE, *PERSON_RULES, *OPENING_RULES)
 COMMAND_RULES: Table[CommandCase] = (
     (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
-    (Reason.STALE, lambda c: c.age <= c.rules.command_max_age),
-    (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance),
+    (Reason.STALE, lambda c: c.age <= c.rules.command_max_age_seconds),
+    (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance_seconds),
     (Reason.REPLAYED, lambda c: c.command.id is None or c.command.id not in c.state.commands),
     (Reason.CODE_MISSING, lambda c: c.rules.codes is None or bool(c.command.code)),
     (Reason.CODE_WRONG, lambda c: c.code_holds),

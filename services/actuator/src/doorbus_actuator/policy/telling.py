@@ -27,7 +27,7 @@ def deny(rules: Rules, state: State, decision: Decision, now: Now) -> Step:
     if tally is not None:
         tally = replace(tally, count=tally.count + 1, newest=decision)
     elif decision.reason is Reason.AWAITING_VOTES:
-        tally = Tally(1, decision, now.monotonic + rules.vote_window)
+        tally = Tally(1, decision, now.monotonic + rules.vote_window_seconds)
     else:
         tally = Tally(0, decision, now.monotonic + COALESCE_SECONDS)
         told = (Deny(decision),)

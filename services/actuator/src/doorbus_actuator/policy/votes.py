@@ -49,7 +49,7 @@ def votes_for(rules: Rules, state: State, event: Sighting, person: str | None) -
     ballots = state.ballots.get(event.camera, ())
     if not ballots:
         return ()
-    since = ballots[-1].captured_at - timedelta(seconds=rules.vote_window)
+    since = ballots[-1].captured_at - timedelta(seconds=rules.vote_window_seconds)
     votes = tuple(one.frame_id for one in ballots if person in one.people and one.captured_at >= since)
     return votes if event.recognition.frame_id in votes else ()
 
@@ -63,9 +63,9 @@ def redate(state: State, now: Now) -> State:
 
 def forget(rules: Rules, state: State, now: Now) -> State:
     """Drop what no frame that is still fresh could need."""
-    stale_after = rules.max_age + rules.future_tolerance
+    stale_after = rules.max_age_seconds + rules.future_tolerance_seconds
     oldest_frame = now.monotonic - (FRAME_MEMORY_SECONDS + stale_after)
-    oldest_ballot = now.monotonic - (rules.vote_window + stale_after)
+    oldest_ballot = now.monotonic - (rules.vote_window_seconds + stale_after)
     ballots = {
         camera: fresh
         for camera, theirs in state.ballots.items()
