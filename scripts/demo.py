@@ -25,11 +25,12 @@ from rich.table import Table
 
 from doorbus.local.prepare import LocalError
 from doorbus.local.stack import Stack, stack
-from doorbus.runtime.client import Client, Event, connect
+from doorbus.runtime.client import Client, connect
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.runtime.settings import Broker
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Event
 from doorbus.wire.messages import Decision, Frame, LockState, Outcome, Recognition, Result, Status, Trigger
 
 DOOR, CAMERA, PERSON = "front", "porch", "obama"

@@ -19,10 +19,10 @@ import pyotp
 import pytest
 
 from doorbus.local.stack import Stack
-from doorbus.runtime.client import Event, connect
+from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import DEFAULT_ROOT, Role
-from doorbus.wire.exchange import Outbound
+from doorbus.wire.exchange import Event, Outbound
 from doorbus.wire.messages import Decision, Frame, Outcome, Reason, Result, Status, Trigger
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS

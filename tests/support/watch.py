@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from doorbus.runtime.client import Event, connect
+from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Event
 from doorbus.wire.messages import Decision, Health, Outcome, State
 from doorbus.wire.packet import ConnectionLost
 from support.compose import SERVICES, Project

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from doorbus.cli.scene import Scene, fold, is_news, render, sentence
 from doorbus.cli.watch import Watcher
-from doorbus.runtime.client import Event, connect
+from doorbus.runtime.client import connect
 from doorbus.testing import MemoryBus
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel
-from doorbus.wire.exchange import Outbound
+from doorbus.wire.exchange import Event, Outbound
 from doorbus.wire.messages import (
     Ask,
     Challenge,

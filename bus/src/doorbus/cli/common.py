@@ -11,9 +11,9 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from doorbus.cli import certificate
+from doorbus.cli.lines import line
 from doorbus.runtime.broker import transport
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.mqtt import MqttTransport
@@ -52,17 +52,6 @@ As = Annotated[
 Door = Annotated[str, typer.Argument(metavar="DOOR", help="Id of the door, e.g. front.", callback=slug)]
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="Id of the person, e.g. alice.", callback=slug)]
 Timeout = Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to wait for an answer.")]
-
-
-def clean(text: str) -> str:
-    """Text from the bus without what a terminal would obey."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
-
-
-def line(*parts: str | tuple[str, str]) -> Text:
-    """One line of text, empty parts left out; a pair is a text and its style."""
-    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
-    return Text(" ").join(Text(clean(text), style) for text, style in pairs if text)
 
 
 @dataclass(frozen=True)

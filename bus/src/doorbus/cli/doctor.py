@@ -11,9 +11,11 @@ import typer
 
 from doorbus.cli import certificate
 from doorbus.cli.checks import Finding, Heard, Level, Observed, findings
-from doorbus.cli.common import Access, As, Status, line, out
-from doorbus.runtime.client import Client, Event, connect
+from doorbus.cli.common import Access, As, Status, out
+from doorbus.cli.lines import line
+from doorbus.runtime.client import Client, connect
 from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
+from doorbus.wire.exchange import Event
 from doorbus.wire.messages import LockState, Manifest, State
 from doorbus.wire.packet import ConnectionLost
 from doorbus.wire.snapshot import Reader

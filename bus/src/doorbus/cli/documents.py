@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from doorbus.cli import env
-from doorbus.cli.common import Status, err, line
+from doorbus.cli.common import Status, err
+from doorbus.cli.lines import line
 from doorbus.site import acl as access_rules
 from doorbus.site import acl_emqx
 from doorbus.site import asyncapi as description

@@ -1,4 +1,4 @@
-"""The text of .env.example: every setting, with its meaning, unit and default. Pure, but for finding the classes."""
+"""The text of .env.example: every setting, with its meaning, unit and default."""
 
 import importlib
 import inspect

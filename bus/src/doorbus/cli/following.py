@@ -4,7 +4,8 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
-from doorbus.cli.common import Access, Status, err, line
+from doorbus.cli.common import Access, Status, err
+from doorbus.cli.lines import line
 from doorbus.runtime.client import Client, connect
 from doorbus.wire.packet import ConnectionLost
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from doorbus.cli.common import Access, As, Status, err, line, out
+from doorbus.cli.common import Access, As, Status, err, out
 from doorbus.cli.exposition import serving
 from doorbus.cli.following import until_told
 from doorbus.cli.instances import Instances
+from doorbus.cli.lines import line
 from doorbus.runtime.client import Client
 from doorbus.wire import channels
 

@@ -11,7 +11,8 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from doorbus.cli.common import Access, As, Person, Status, Timeout, clean, err, line, on_the_bus, out, slug
+from doorbus.cli.common import Access, As, Person, Status, Timeout, err, on_the_bus, out, slug
+from doorbus.cli.lines import clean, line
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
     ENROL,

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from doorbus.cli.common import clean, line
-from doorbus.runtime.client import Event
+from doorbus.cli.lines import clean, line
 from doorbus.wire.channels import CHALLENGE, DECISION, HEALTH, LOCK_STATE, RECOGNITION, RESULT, Channel
+from doorbus.wire.exchange import Event
 from doorbus.wire.messages import (
     Ask,
     Challenge,

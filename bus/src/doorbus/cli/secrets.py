@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from doorbus.cli.common import Status, err, line, out
+from doorbus.cli.common import Status, err, out
+from doorbus.cli.lines import line
 from doorbus.runtime.settings import CommonSettings, load
 from doorbus.site.secrets import RENEW, Site, SiteError
 from doorbus.site.users import UserError, named

@@ -11,7 +11,8 @@ from rich.live import Live
 from doorbus.cli.common import Access, As, out
 from doorbus.cli.following import until_told
 from doorbus.cli.scene import CHANNELS, Scene, fold, is_news, render, sentence
-from doorbus.runtime.client import Client, Event
+from doorbus.runtime.client import Client
+from doorbus.wire.exchange import Event
 
 
 def watch(

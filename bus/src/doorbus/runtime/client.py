@@ -3,28 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Arrival, Refused
-from doorbus.wire.exchange import Outbound
+from doorbus.wire.exchange import Event, Outbound
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 M = TypeVar("M")
-
-
-@dataclass(frozen=True)
-class Event(Generic[M]):
-    """A message heard on the bus, and the packet that brought it."""
-
-    channel: Channel[M]
-    ids: Mapping[str, str]
-    message: M
-    packet: Packet
 
 
 class Client:

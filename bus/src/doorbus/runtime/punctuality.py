@@ -1,4 +1,4 @@
-"""Whether the times that arrive fit one's own clock. Clocks that disagree show here first, and open no door."""
+"""Whether the times that arrive fit one's own clock. Clocks that disagree show here first, and open no door. Pure."""
 
 from dataclasses import dataclass
 

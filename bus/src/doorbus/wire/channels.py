@@ -1,4 +1,4 @@
-"""The one table of what crosses the bus. Topics, access rules and the AsyncAPI document all come from here."""
+"""The one table of what crosses the bus. Topics, access rules and the AsyncAPI document all come from here. Pure."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Between messages and packets. Whatever is wrong with a packet comes out as `Refused`, never as another exception."""
+"""Between messages and packets. Whatever is wrong with a packet comes out as `Refused`, as no other exception. Pure."""
 
 import json
 from collections.abc import Mapping

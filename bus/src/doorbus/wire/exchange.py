@@ -1,4 +1,4 @@
-"""What a service sends, gets, and wants to hear."""
+"""What a service or a client sends, gets, and wants to hear."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -37,6 +37,16 @@ class Outbound:
             correlation=self.correlation,
             user=body.user,
         )
+
+
+@dataclass(frozen=True)
+class Event(Generic[M]):
+    """A message heard on the bus, and the packet that brought it."""
+
+    channel: Channel[M]
+    ids: Mapping[str, str]
+    message: M
+    packet: Packet
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every message that crosses the bus. Frozen, strict, and closed to unknown fields.
+"""Every message that crosses the bus. Frozen, strict, and closed to unknown fields. Pure.
 
 Times are RFC 3339 in UTC. The examples name the door `front`, the camera `porch` and the person `alice`, and leave out
 the options that name the broker and the user (`-h`, `-p`, `-u`, `-P`, `-V 5`).

@@ -1,4 +1,4 @@
-"""Maps that everybody needs whole: the roster and the gallery, as few retained shards and a manifest.
+"""Maps that everybody needs whole: the roster and the gallery, as few retained shards and a manifest. Pure.
 
 One retained message a person does not work: a broker replays at most its queue limit to a new subscriber and drops the
 rest without a word. A reader swaps a snapshot in only when every shard matches the manifest.

@@ -1,4 +1,4 @@
-"""What becomes of a request: a sample to keep, rights to write, or a fault that says what to do about it."""
+"""What becomes of a request: a sample to keep, rights to write, or a fault that says what to do. Pure."""
 
 import re
 import unicodedata
