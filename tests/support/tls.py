@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import re
 import shutil
-import signal
 from pathlib import Path
 
 from doorbus.local.prepare import LocalError, broker_command
@@ -54,18 +53,11 @@ class TlsSite:
             await asyncio.sleep(0.05)
         raise LocalError(self._process.log())
 
-    async def reload(self) -> None:
-        """Let the broker read its files anew, without a restart."""
-        assert self._process is not None
+    async def restart(self) -> None:
+        """Start the broker anew with the site's files of now."""
+        await self.stop()
         self.hand_over()
-        self._process.send_signal(signal.SIGHUP)
-        for _ in range(2):  # it says nothing, but reads its files before it deals with who comes after
-            reader, writer = await asyncio.open_connection(HOST, self.port)
-            writer.write(b"this is not TLS\n" * 8)
-            async with asyncio.timeout(10):
-                with contextlib.suppress(ConnectionResetError):
-                    await reader.read()
-            writer.close()
+        await self.start()
 
     async def stop(self) -> None:
         """Stop mosquitto."""

@@ -86,7 +86,7 @@ def _certificate(until: datetime, now: datetime) -> Finding:
     left = until - now
     state = f"valid until {until:%Y-%m-%d}, {left.days} days"
     if left < CERTIFICATE_WARN:
-        return Finding(Level.WARN, "certificate", state, "doorbus secrets renews it; the broker takes it on SIGHUP")
+        return Finding(Level.WARN, "certificate", state, "doorbus secrets renews it; then restart the broker")
     return Finding(Level.OK, "certificate", state)
 
 

@@ -25,9 +25,8 @@ Into = Annotated[
     typer.Option("--into", help="Directory of the secrets; VAR/secrets.", show_default=False, file_okay=False),
 ]
 Name = Annotated[str, typer.Argument(metavar="USER", help="Name of a user of the broker.")]
-RELOAD = (
-    "a broker that runs takes it on SIGHUP: kill -HUP of mosquitto, systemctl reload doorbus-broker; scripts/secrets "
-    "sends it by itself"
+RESTART = (
+    "a broker that runs takes it when it is started anew: systemctl restart doorbus-broker; scripts/secrets does so"
 )
 
 
@@ -52,7 +51,7 @@ def make(
         _tell(site)
         _tell_ends(site)
         if site.news:
-            out.print(line(RELOAD))
+            out.print(line(RESTART))
 
 
 @app.command()
@@ -94,7 +93,7 @@ def add(
     with _of(context) as site:
         site.add(named(name, role, _given(ids), topic or ()))
         _tell(site)
-        out.print(line(f"{site.directory}/users/{name} is the password; DOORBUS_BROKER__USERNAME={name}; {RELOAD}"))
+        out.print(line(f"{site.directory}/users/{name} is the password; DOORBUS_BROKER__USERNAME={name}; {RESTART}"))
 
 
 @app.command()
@@ -103,7 +102,7 @@ def revoke(context: typer.Context, name: Name) -> None:
     with _of(context) as site:
         site.revoke(name)
         _tell(site)
-        out.print(line(RELOAD))
+        out.print(line(RESTART))
 
 
 @app.command()
@@ -112,7 +111,7 @@ def rotate(context: typer.Context, name: Name) -> None:
     with _of(context) as site:
         site.rotate(name)
         _tell(site)
-        out.print(line(RELOAD))
+        out.print(line(RESTART))
 
 
 def _given(ids: Mapping[str, str | None]) -> dict[str, str]:

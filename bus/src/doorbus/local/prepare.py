@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 from secrets import token_hex
 from typing import NoReturn
@@ -76,6 +77,12 @@ def broker_command() -> list[str]:
     return [_find("mosquitto"), "-c", "mosquitto/config/mosquitto.conf"]
 
 
+def check_store(home: Path) -> None:
+    """Set aside a store of the broker in `home` that mosquitto cannot read; says so on standard error."""
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{_SBIN}"}
+    subprocess.run(["mosquitto/config/check-store", "mosquitto/data"], cwd=home, env=environment, check=False)  # noqa: S607  # our own
+
+
 def become_broker(settings: CommonSettings) -> NoReturn:
     """Write the broker's files and become mosquitto; raises `LocalError`, also for a port that is taken."""
     port = settings.broker.port
@@ -90,5 +97,6 @@ def become_broker(settings: CommonSettings) -> NoReturn:
             ) from None
     home = prepare(settings.var, port, topics=settings.topics)
     command = broker_command()
+    check_store(home)
     os.chdir(home)
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted

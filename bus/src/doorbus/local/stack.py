@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from doorbus.local.prepare import REPOSITORY_CONFIG, LocalError, broker_command, prepare
+from doorbus.local.prepare import REPOSITORY_CONFIG, LocalError, broker_command, check_store, prepare
 from doorbus.runtime.client import connect
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.wire import channels
@@ -58,6 +58,7 @@ class Broker:
     async def start(self) -> None:
         """Start mosquitto and wait until it answers. Raises `LocalError`."""
         home = prepare(self.var, self.port, self._config)
+        await asyncio.to_thread(check_store, home)
         self._process = await Process.start("broker", broker_command(), self.var / "logs", cwd=home)
         for _ in range(200):
             self._process.check_alive()
