@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -16,12 +17,14 @@ from doorbus.wire.messages import Verdict
 from doorbus_recognizer.calibration import MOBILEFACENET
 from doorbus_recognizer.decode import decode
 from doorbus_recognizer.faces import MIN_SHARPNESS, MIN_SIZE, Detection, Image, SeenFace
+from doorbus_recognizer.factory import build_vision
 from doorbus_recognizer.matching import Gallery
 from doorbus_recognizer.models.blazeface import anchors
 from doorbus_recognizer.models.blazeface import decode as decode_boxes
+from doorbus_recognizer.models.choice import ModelUnavailable
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
 from doorbus_recognizer.models.imaging import encode_jpeg
-from doorbus_recognizer.vision import STAGES, Vision, build_vision
+from doorbus_recognizer.vision import STAGES, Vision
 
 DLIB = ".deepface/weights/dlib_face_recognition_resnet_model_v1.dat"
 
@@ -114,6 +117,31 @@ def test_a_picture_without_a_face_is_an_empty_answer() -> None:
 
     assert faces == ()
     assert set(timings) == set(STAGES)
+
+
+def test_a_face_is_told_where_it_was_found_and_looked_at_in_whole_pixels() -> None:
+    class Between(FakeDetector):
+        def detect(self, image: Image) -> tuple[Detection, ...]:
+            return tuple(replace(face, box=(8.4, 159.6, 160.3, 160.3)) for face in super().detect(image))
+
+    liveness = FakeLiveness()
+    vision = Vision(Between(), FakeMesh(), FakeEmbedder(), liveness, MOBILEFACENET)
+
+    face = see(vision, portrait("alice"))
+
+    assert (face.box, liveness.asked) == ((8.4, 159.6, 160.3, 160.3), [(8, 160, 160, 160)])
+    assert face.points == pytest.approx(see(fake_vision(), portrait("alice")).points)
+
+
+@pytest.mark.parametrize("size", [(0.9, 80.0), (80.0, -3.0)])
+def test_a_detection_without_extent_is_dropped(size: tuple[float, float]) -> None:
+    class Thin(FakeDetector):
+        def detect(self, image: Image) -> tuple[Detection, ...]:
+            return tuple(replace(face, box=(*face.box[:2], *size)) for face in super().detect(image))
+
+    vision = Vision(Thin(), FakeMesh(), FakeEmbedder(), FakeLiveness(), MOBILEFACENET)
+
+    assert vision.see(portrait("alice"))[0] == ()
 
 
 def test_a_detection_on_which_the_mesh_finds_no_face_is_dropped() -> None:
@@ -272,14 +300,32 @@ def test_the_model_is_named_with_its_weights_and_alignment(vision: Vision) -> No
     assert vision.model_id == "MobileFaceNet@d8ba40c0/points.1"
 
 
-def test_the_default_models_need_neither_tensorflow_nor_pandas(
+@pytest.mark.parametrize(
+    ("name", "seen_from_six_sides"),
+    [
+        ("obama.jpg", [1.892, -2.168, -0.320, -1.643, 0.064, 0.318]),
+        ("biden.jpg", [0.951, -0.629, -0.301, -0.107, 0.083, 0.334]),
+    ],
+)
+def test_under_this_name_the_model_makes_these_templates(
+    vision: Vision, samples: Path, name: str, seen_from_six_sides: list[float]
+) -> None:
+    sides = np.random.default_rng(0).standard_normal((6, 192))
+
+    seen = sides @ see(vision, picture(samples, name)).template
+
+    assert seen == pytest.approx(seen_from_six_sides, abs=0.01), "galleries would mix: give the alignment a new version"
+
+
+def test_the_default_models_need_neither_deepface_nor_what_it_brings(
     weights: Path, fresh_environment: dict[str, str]
 ) -> None:
     program = f"""
 import json, pathlib, sys
-from doorbus_recognizer.vision import build_vision
+import doorbus_recognizer.__main__
+from doorbus_recognizer.factory import build_vision
 build_vision(weights_dir=pathlib.Path({str(weights)!r}))
-unwanted = {{"tensorflow", "torch", "pandas", "requests", "deepface.DeepFace"}}
+unwanted = {{"deepface", "tensorflow", "torch", "pandas", "requests"}}
 print(json.dumps(sorted(unwanted & set(sys.modules))))
 """
     done = subprocess.run(
@@ -297,8 +343,6 @@ def test_missing_weights_are_named_with_the_command_that_fetches_them(tmp_path: 
 
 
 def test_an_unknown_model_is_refused_with_those_that_there_are(weights: Path) -> None:
-    from doorbus_recognizer.models.registry import ModelUnavailable  # noqa: PLC0415
-
     with pytest.raises(
         ModelUnavailable, match=r"facial_recognition 'Mobilefacenet': no such model; there are ArcFace, .*Dlib"
     ):
@@ -333,15 +377,59 @@ def test_dlib_tells_the_samples_apart_at_the_threshold_that_deepface_publishes(w
     assert list(verdicts.values()) == [Verdict.MATCH, Verdict.MATCH, Verdict.UNKNOWN, Verdict.UNKNOWN]
 
 
+OUTSIDERS = """
+import json, pathlib, sys
+import cv2
+from deepface.models.Detector import Detector, FacialAreaRegion
+from deepface.models.FacialRecognition import FacialRecognition
+from deepface.modules import modeling
+from doorbus_recognizer.factory import build_vision
+
+class Somewhere(Detector):
+    def detect_faces(self, img):
+        return [FacialAreaRegion(x=175, y=65, w=100, h=130, confidence=0.75)]
+
+class Colours(FacialRecognition):
+    input_shape = (20, 20)
+
+    def forward(self, img):
+        return img.mean(axis=(0, 1, 2)).tolist()
+
+for task, client in (("face_detector", Somewhere), ("facial_recognition", Colours)):
+    modeling.AVAILABLE_MODELS[task][client.__name__] = {modeling.ANY: f"__main__.{client.__name__}"}
+
+vision = build_vision(weights_dir=pathlib.Path(sys.argv[1]), detector="Somewhere", model="Colours")
+(face,), _ = vision.see(cv2.imread(sys.argv[2]))
+print(json.dumps([vision.model_id, face.box, face.score, face.template.tolist()]))
+"""
+
+
+def test_a_model_that_somebody_else_put_into_deepfaces_registry_is_chosen_by_its_name(
+    weights: Path, samples: Path, fresh_environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OUTSIDERS, str(weights), str(samples / "astronaut.png")],
+        env=fresh_environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    model_id, box, score, template = json.loads(done.stdout.splitlines()[-1])
+    assert model_id.startswith("Colours@deepface-")
+    assert (box, score, len(template)) == ([175.0, 65.0, 100.0, 130.0], 0.75, 3)
+    assert np.linalg.norm(template) == pytest.approx(1)
+
+
 KERAS = """
 import json, pathlib, sys
 import cv2
-from doorbus_recognizer.models.registry import ModelUnavailable
-from doorbus_recognizer.vision import build_vision
+from doorbus_recognizer.factory import build_vision
+from doorbus_recognizer.models.choice import Engine, ModelUnavailable
 
 home, sample = map(pathlib.Path, sys.argv[1:])
 try:
-    build_vision(weights_dir=home, model="ArcFace", engine="tensorflow")
+    build_vision(weights_dir=home, model="ArcFace", engine=Engine.TENSORFLOW)
 except ModelUnavailable as missing:
     refusal = str(missing)
 
@@ -354,7 +442,7 @@ tail = layers.Dense(512)(layers.Flatten()(layers.Dropout(0.4)(tail)))
 tail = layers.BatchNormalization(momentum=0.9, epsilon=2e-5, name="embedding")(tail)
 models.Model(body.inputs[0], tail).save(home / ".deepface/weights/arcface_weights.h5")
 
-vision = build_vision(weights_dir=home, model="ArcFace", engine="tensorflow")
+vision = build_vision(weights_dir=home, model="ArcFace", engine=Engine.TENSORFLOW)
 templates = [vision.see(cv2.imread(str(sample)))[0][0].template for _ in range(2)]
 print(json.dumps([refusal, vision.model_id, len(templates[0]), float(templates[0] @ templates[1])]))
 """

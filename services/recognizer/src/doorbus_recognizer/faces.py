@@ -43,6 +43,17 @@ class Detection:
     right_eye: Point | None = None
     left_eye: Point | None = None
 
+    def in_whole_pixels(self) -> Self:
+        """The same face, rounded, as mesh and liveness look at it.
+
+        Fractions of a pixel would turn and move the mesh a little, and with it the alignment: on 83 faces of the
+        pictures that the calibration names, a template would differ from one that was enrolled before by a cosine of
+        0.002 in the median and 0.07 at most.
+        """
+        left, top, width, height = map(round, self.box)
+        eyes = (None if eye is None else (round(eye[0]), round(eye[1])) for eye in (self.right_eye, self.left_eye))
+        return type(self)((left, top, width, height), self.score, *eyes)
+
 
 @dataclass(frozen=True)
 class Landmarks:

@@ -5,14 +5,18 @@ from pathlib import Path
 from pydantic import Field
 
 from doorbus.runtime.settings import Section, ServiceSettings
-from doorbus_recognizer.models.registry import Engine
+from doorbus_recognizer.models.choice import BLAZEFACE, MOBILEFACENET, Engine
 
 
 class Recognizer(Section):
     """The recognizer's own settings."""
 
-    model: str = Field(default="MobileFaceNet", description="Embedding model, by its name in deepface's registry.")
-    detector: str = Field(default="blazeface", description="Face detector, by its name in deepface's registry.")
+    model: str = Field(
+        default=MOBILEFACENET, description=f"Embedding model: {MOBILEFACENET}, or a name of deepface's registry."
+    )
+    detector: str = Field(
+        default=BLAZEFACE, description=f"Face detector: {BLAZEFACE}, or a name of deepface's registry."
+    )
     engine: Engine = Field(
         default=Engine.ONNX,
         description="onnx, tensorflow or pytorch: what runs those of deepface's models that have a choice.",

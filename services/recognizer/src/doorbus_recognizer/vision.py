@@ -1,20 +1,20 @@
 """From a picture to the faces on it: detection, mesh, alignment, template, liveness.
 
-`Vision` chains four parts that it knows only as protocols. `build_vision` puts the chosen models behind them; for work
-without weights there are those of `doorbus_recognizer.models.fakes`.
+`Vision` chains four parts that it knows only as protocols. `doorbus_recognizer.factory` puts the chosen models behind
+them; for work without weights there are those of `doorbus_recognizer.models.fakes`.
 """
 
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
 
-from doorbus.assets import Manifest, verify
+from doorbus.wire.codec import Refused
 from doorbus.wire.templates import Template
-from doorbus_recognizer.calibration import MOBILEFACENET, Scale, scale_from_distance
+from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import (
     Box,
     Detection,
@@ -31,7 +31,6 @@ from doorbus_recognizer.faces import (
 from doorbus_recognizer.models import imaging
 from doorbus_recognizer.models.geometry import ARCFACE_POINTS, ARCFACE_SIZE, similarity_transform
 
-WEIGHTS_MANIFEST = Path(__file__).with_name("weights.toml")
 STAGES = ("detect", "mesh", "align", "embed", "liveness")
 _MIN_MESH_SCORE = 0.5
 _WARM_UP_ROUNDS = 4
@@ -62,7 +61,7 @@ class Embedder(Protocol):
         """Names model, weights and alignment; templates are comparable only where this is equal."""
 
     def embed(self, image: Image, face: Located) -> Template:
-        """Template of a face."""
+        """Template of a face; raises `Refused` when the model makes none of it."""
 
 
 class LivenessJudge(Protocol):
@@ -110,15 +109,15 @@ class Vision:
     def see(self, image: Image) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
         """The faces on a picture, largest first, and the milliseconds spent in each of `STAGES`, all faces together.
 
-        A detection on which the mesh finds no face is dropped. The stage `liveness` is the time that it was waited for.
+        A detection that is smaller than a pixel, or on which the mesh finds no face, is dropped. The stage `liveness`
+        is the time that it was waited for.
         """
         watch = _Stopwatch(self._clock)
-        found = sorted(self._detector.detect(image), key=lambda face: face.box[2] * face.box[3], reverse=True)
+        faces = [face for face in self._detector.detect(image) if min(face.box[2:]) >= 1]
+        found = sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
         watch.lap("detect")
-        faces = tuple(
-            face for detection in found[:_MAX_FACES] if (face := self._look(image, detection, watch)) is not None
-        )
-        return faces, watch.milliseconds
+        looked_at = (self._look(image, detection, watch) for detection in found[:_MAX_FACES])
+        return tuple(face for face in looked_at if face is not None), watch.milliseconds
 
     def warm_up(self) -> None:
         """Runs every part on an empty picture, in all lanes side by side.
@@ -134,11 +133,14 @@ class Vision:
         detection = Detection(box=(220.0, 140.0, 200.0, 200.0), score=1.0)
         self._detector.detect(image)
         landmarks = self._mesh.locate(image, detection)
-        self._describe(image, detection, landmarks, self._judge(image, detection), _Stopwatch(self._clock))
+        judging = self._judge(image, detection)
+        with suppress(Refused):  # where there is no face, an embedder may find no direction
+            self._describe(image, detection, landmarks, judging, _Stopwatch(self._clock))
 
     def _look(self, image: Image, detection: Detection, watch: "_Stopwatch") -> SeenFace | None:
-        judging = self._judge(image, detection)
-        landmarks = self._mesh.locate(image, detection)
+        place = detection.in_whole_pixels()
+        judging = self._judge(image, place)
+        landmarks = self._mesh.locate(image, place)
         watch.lap("mesh")
         if landmarks.score < _MIN_MESH_SCORE:
             return None
@@ -191,72 +193,3 @@ class _Stopwatch:
         now = self._clock()
         self.milliseconds[stage] += (now - self._last) * 1000
         self._last = now
-
-
-_PINNED = {
-    "blazeface": "face_detection_back.tflite",
-    "dlib": ".deepface/weights/shape_predictor_5_face_landmarks.dat",
-    "MobileFaceNet": "MobileFaceNet.tflite",
-    "Dlib": ".deepface/weights/dlib_face_recognition_resnet_model_v1.dat",
-}
-"""Models of the registry whose weights the manifest pins, by detector or embedder name."""
-
-
-def build_vision(
-    *,
-    weights_dir: Path,
-    model: str = "MobileFaceNet",
-    detector: str = "blazeface",
-    liveness: bool = True,
-    engine: str = "onnx",
-    threads: int = 2,
-    lanes: int = 1,
-) -> Vision:
-    """Builds the chain on the chosen models.
-
-    Two threads a model are fastest on two cores: 23 ms against 29 ms with one for a 640x480 frame with one face, one
-    after the other, on the machine where this was measured; two frames side by side gain a quarter in throughput.
-
-    Args:
-        weights_dir: directory of the weights; deepface's own go to `.deepface/weights` in it.
-        model: embedder, by its name in deepface's registry.
-        detector: detector, by its name there.
-        liveness: whether each face is judged live or not.
-        engine: `onnx`, `tensorflow` or `pytorch`: what runs those of deepface's models that have a choice.
-        threads: threads that one model may use.
-        lanes: how many callers at once the chain is made ready for.
-
-    Raises:
-        doorbus_recognizer.models.registry.ModelUnavailable: unknown model, detector or engine, or one whose library or
-            weights cannot be had.
-        doorbus.assets.AssetError: a pinned file is missing or corrupt; names it and the command that fetches it.
-    """
-    # The runtimes are loaded here and not above: whoever runs on the fakes needs none of them.
-    from doorbus_recognizer.models import facemesh, registry  # noqa: PLC0415
-    from doorbus_recognizer.models import liveness as passive  # noqa: PLC0415
-    from doorbus_recognizer.models.tflite import TfliteRunner  # noqa: PLC0415
-
-    names = [facemesh.WEIGHTS, *(_PINNED[name] for name in (detector, model) if name in _PINNED)]
-    if liveness:
-        names.append(passive.WEIGHTS)
-    verify(WEIGHTS_MANIFEST, weights_dir, only=names)
-    pinned = Manifest.load(WEIGHTS_MANIFEST)
-    published = registry.published_distance(model)
-
-    imaging.use_threads(1)
-    TfliteRunner.callers = lanes
-    registry.configure(weights_dir, registry.Engine(engine), threads)
-    vision = Vision(
-        detector=registry.build_detector(detector),
-        mesh=facemesh.FaceMesh(weights_dir / facemesh.WEIGHTS, threads),
-        embedder=registry.build_embedder(
-            model,
-            registry.Engine(engine),
-            pinned.asset(_PINNED[model]).sha256 if model in _PINNED else None,
-        ),
-        liveness=passive.Liveness(weights_dir / passive.WEIGHTS, threads) if liveness else None,
-        scale=MOBILEFACENET if published is None else scale_from_distance(published),
-        lanes=lanes,
-    )
-    vision.warm_up()
-    return vision

@@ -29,8 +29,8 @@ Rows = NDArray[np.float32]
 class BlazeFace:
     """Finds faces."""
 
-    def __init__(self, weights: Path, threads: int) -> None:
-        self._runner = TfliteRunner(weights, threads)
+    def __init__(self, weights: Path, threads: int, callers: int) -> None:
+        self._runner = TfliteRunner(weights, threads, callers)
         self._anchors = anchors()
 
     def detect(self, image: Image) -> tuple[Detection, ...]:

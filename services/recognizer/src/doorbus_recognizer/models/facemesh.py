@@ -21,8 +21,8 @@ _MARGIN = 1.5
 class FaceMesh:
     """Puts the mesh on a face."""
 
-    def __init__(self, weights: Path, threads: int) -> None:
-        self._runner = TfliteRunner(weights, threads)
+    def __init__(self, weights: Path, threads: int, callers: int) -> None:
+        self._runner = TfliteRunner(weights, threads, callers)
 
     def locate(self, image: Image, detection: Detection) -> Landmarks:
         """The mesh of a detected face; of an upright crop where the detector gives no eyes."""

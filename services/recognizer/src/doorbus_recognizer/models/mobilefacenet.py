@@ -1,4 +1,4 @@
-"""MobileFaceNet: turns an aligned face into a vector of 192 values.
+"""MobileFaceNet: turns an aligned face into a template of 192 values.
 
 Chen et al., "MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile Devices", 2018. The
 model takes two faces at once; it gets the face and its mirror image, and the sum of both vectors is the template: on
@@ -8,28 +8,28 @@ model takes two faces at once; it gets the face and its mirror image, and the su
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from doorbus.wire.templates import Template, unit
+from doorbus_recognizer.faces import Image, Located
+from doorbus_recognizer.models.choice import MOBILEFACENET
+from doorbus_recognizer.models.imaging import rgb
 from doorbus_recognizer.models.tflite import TfliteRunner
 
 WEIGHTS = "MobileFaceNet.tflite"
-SIDE = 112
-LENGTH = 192
+_ALIGNMENT = "points.1"
+"""Version of the alignment by five points of the mesh, part of the id: templates of two alignments do not compare."""
 _MEAN, _SPREAD = 127.5, 128.0
 
 
 class MobileFaceNet:
     """Embeds aligned faces."""
 
-    def __init__(self, weights: Path, threads: int) -> None:
-        self._runner = TfliteRunner(weights, threads)
+    def __init__(self, weights: Path, digest: str, threads: int, callers: int) -> None:
+        self._runner = TfliteRunner(weights, threads, callers)
+        self.model_id = f"{MOBILEFACENET}@{digest[:8]}/{_ALIGNMENT}"
 
-    def embed(self, face: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Vector of shape (192,), of any length.
-
-        Args:
-            face: shape (112, 112, 3), values 0..255 in red, green, blue, aligned to the ArcFace template.
-        """
-        scaled = (face - np.float32(_MEAN)) / np.float32(_SPREAD)
-        (vectors,) = self._runner.run(np.stack((scaled, scaled[:, ::-1])))
-        return np.asarray(vectors.sum(axis=0), dtype=np.float32)
+    def embed(self, image: Image, face: Located) -> Template:  # noqa: ARG002 (what other embedders cut from)
+        """Template of a face."""
+        aligned = rgb(face.aligned, 1 / _SPREAD, -_MEAN / _SPREAD)
+        (vectors,) = self._runner.run(np.concatenate((aligned, aligned[:, :, ::-1])))
+        return unit(vectors.sum(axis=0))

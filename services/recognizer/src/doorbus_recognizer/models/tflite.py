@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import ClassVar
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -16,23 +15,16 @@ class TfliteRunner:
     them from the start: what a process needs for them it takes before it works, and not some day in between.
     """
 
-    callers: ClassVar[int] = 1
-
-    def __init__(self, weights: Path, threads: int) -> None:
+    def __init__(self, weights: Path, threads: int, callers: int) -> None:
         self._weights = weights
         self._threads = threads
         self._idle: LifoQueue[Interpreter] = LifoQueue()  # the last one used is the one in the cache
         first = self._interpreter()
         (self._input,) = first.get_input_details()
         self._outputs = [output["index"] for output in first.get_output_details()]
-        for interpreter in (first, *(self._interpreter() for _ in range(1, self.callers))):
+        for interpreter in (first, *(self._interpreter() for _ in range(1, callers))):
             interpreter.invoke()  # takes the memory that it keeps
             self._idle.put(interpreter)
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape that `run` takes, batch first."""
-        return tuple(int(size) for size in self._input["shape"])
 
     def run(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs in the model's order, each a copy that stays valid."""
