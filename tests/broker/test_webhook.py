@@ -59,7 +59,6 @@ async def porch(fresh_stack: Stack) -> Porch:
 def folder(tmp_path: Path) -> Path:
     """Where alice.jpg lies, too large a picture for curl to send without asking first."""
     image = decode((Path(__file__).parents[2] / "var" / "samples" / "obama.jpg").read_bytes())
-    assert image is not None
     home = tmp_path / "home"
     home.mkdir()
     (home / "alice.jpg").write_bytes(encode_jpeg(image[:480, :640], 95) + bytes(2 * 1024 * 1024))
@@ -74,7 +73,6 @@ def test_the_document_shows_the_header_the_form_and_the_path() -> None:
 
 async def test_each_line_of_the_document_brings_a_frame_onto_the_bus(porch: Porch, folder: Path) -> None:
     image = decode((folder / "alice.jpg").read_bytes())
-    assert image is not None
     async with connect(porch.stack.broker.transport(Role.VIEWER), [channels.FRAME]) as viewer, asyncio.timeout(45):
         for seq, line in enumerate(LINES):
             status, said = await porch.run(line, folder)

@@ -162,8 +162,6 @@ async def kitchen(
     (home / "var").symlink_to(living.var)
     (home / ".venv").symlink_to(repository / ".venv")
     left, astronaut = decode(jpeg["biden"]), decode((samples / "astronaut.png").read_bytes())
-    assert left is not None
-    assert astronaut is not None
     people = {"carol": astronaut, "dave": left}
     pictures = {
         f"{name} {quality}": encode_jpeg(image, quality) for name, image in people.items() for quality in range(80, 100)

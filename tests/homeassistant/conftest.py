@@ -68,7 +68,6 @@ async def hass(
 def newcomer(samples: Path) -> tuple[bytes, ...]:
     """Frames of somebody who is not enrolled: the same face, and never the same picture."""
     image = decode((samples / "biden.jpg").read_bytes())
-    assert image is not None
     return tuple(encode_jpeg(image, quality) for quality in range(80, 100))
 
 

@@ -289,12 +289,13 @@ async def test_an_embed_request_is_answered_with_sealed_templates() -> None:
     assert np.allclose(np.frombuffer(opened, "<f4"), template("alice"), atol=1e-6)
 
 
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
 @pytest.mark.parametrize("cut", [20, 2000])
-async def test_an_embed_request_with_a_broken_picture_is_answered_with_an_error(cut: int) -> None:
+async def test_an_embed_request_with_a_broken_picture_is_answered_with_an_error(cut: int, end: bytes) -> None:
     async with recognizing() as bench:
         request = Outbound(
             channels.EMBED_REQUEST,
-            EmbedRequest(jpeg=picture("alice")[:cut]),
+            EmbedRequest(jpeg=picture("alice")[:cut] + end),
             response=(channels.EMBED_REPLY, {"token": "me"}),
         )
         await bench.client.send(request)

@@ -1,10 +1,12 @@
 """Turning, mirroring, cropping, scaling, encoding; and telling a frozen camera."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorbus.wire.codec import Refused
 from doorbus_capture.imaging import decode, encode_jpeg, resize, thumbnail
 from doorbus_capture.picture import Region, View, fitted
 from doorbus_capture.sampling import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
@@ -85,15 +87,28 @@ def test_views_of_any_kind_can_be_scaled_and_encoded() -> None:
     seen = View(rotate=90, mirror=True, region=Region(0.1, 0.2, 0.5, 0.5)).apply(plain(100, 640, 480))
     jpeg = encode_jpeg(resize(seen, (120, 160)), 88)
     decoded = decode(jpeg)
-    assert decoded is not None
     assert decoded.shape == (160, 120, 3)
     assert abs(int(decoded.mean()) - 100) <= 1
     assert thumbnail(seen).shape == (THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH)
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_picture_decodes_to_none(content: bytes) -> None:
-    assert decode(content) is None
+PNG = cv2.imencode(".png", plain(3))[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no picture", b"\xff\xd8\xff\xe0", PNG[:8], PNG[:60], PNG[:60] + bytes(20) + PNG[80:]],
+)
+def test_what_is_no_picture_or_has_lost_a_part_is_refused_and_nothing_is_printed(
+    content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Refused):
+        decode(content)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_png_is_a_picture() -> None:
+    assert np.array_equal(decode(PNG), plain(3))
 
 
 def test_a_better_quality_is_a_larger_jpeg() -> None:

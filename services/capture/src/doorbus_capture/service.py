@@ -14,7 +14,6 @@ from doorbus.runtime.clock import Clock
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.service import Inlet, Producer, Service
 from doorbus.wire.channels import FRAME, Channel, Role
-from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
 from doorbus.wire.messages import Frame
 from doorbus_capture import bridge, imaging, sampling
@@ -139,8 +138,6 @@ class CaptureService(Service):
     async def _on_foreign(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
         """A frame of another program's picture. One that brings an id and a time of its own keeps them."""
         image = await asyncio.to_thread(imaging.decode, inbound.message.jpeg)
-        if image is None:
-            raise Refused(Refusal.NOT_A_PICTURE, "cannot be decoded")
         shot = Shot(image, inbound.message.captured_at, inbound.at_monotonic, inbound.message.label)
         jpeg = await asyncio.to_thread(self._look, shot)
         self._last_at = shot.at

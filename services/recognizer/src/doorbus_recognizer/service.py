@@ -30,7 +30,7 @@ from doorbus.wire.snapshot import Reader, Sealing, Snapshot, shard_number
 from doorbus.wire.templates import to_reply
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
-from doorbus_recognizer.decode import Decoded, Limits, Undecodable, decode
+from doorbus_recognizer.decode import Decoded, Limits, decode
 from doorbus_recognizer.faces import Image, SeenFace
 from doorbus_recognizer.matching import MATCH_CONFIDENCE, Gallery
 from doorbus_recognizer.models import imaging
@@ -72,7 +72,8 @@ class RecognizerService(Service):
         self._settings = settings
         self._instance = instance
         self._clock = clock
-        self._limits = Limits(bytes=settings.max_picture_bytes, pixels=settings.max_picture_pixels)
+        most = settings.max_picture_pixels
+        self._limits = Limits(bytes=settings.max_picture_bytes, pixels=most, work=max(Limits.work, most))
         self._reader = Reader()
         self._newest: Snapshot | None = None
         self._gallery: Gallery | None = None
@@ -170,7 +171,7 @@ class RecognizerService(Service):
 
     def _recognise(self, jpeg: bytes) -> tuple[tuple[Face, ...], dict[str, float], Decoded]:
         began = self._clock.monotonic()
-        decoded = _decode(jpeg, self._limits)
+        decoded = decode(jpeg, self._limits)
         decoding = (self._clock.monotonic() - began) * 1000
         seen, timings = self._eyes.see(decoded.image)
         began = self._clock.monotonic()
@@ -207,7 +208,7 @@ class RecognizerService(Service):
         return inbound.reply(self._embedded(seen, None))
 
     def _see(self, jpeg: bytes) -> tuple[SeenFace, ...]:
-        decoded = _decode(jpeg, self._limits)
+        decoded = decode(jpeg, self._limits)
         return tuple(face.enlarged(decoded.reduction) for face in self._eyes.see(decoded.image)[0])
 
     def _embedded(self, seen: tuple[SeenFace, ...], error: ErrorCode | None) -> Embedded:
@@ -260,13 +261,6 @@ class RecognizerService(Service):
         if wrong is not None:
             raise wrong
         return ()
-
-
-def _decode(jpeg: bytes, limits: Limits) -> Decoded:
-    try:
-        return decode(jpeg, limits)
-    except Undecodable as error:
-        raise Refused(Refusal(error.reason.value), str(error)) from None
 
 
 def _confidence(face: Face) -> float:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from doorbus.runtime.clock import Clock
+from doorbus.wire.codec import Refused
 from doorbus_capture.imaging import decode
 from doorbus_capture.sources.source import Image, Shot, SourceEnded, SourceError
 
@@ -67,7 +68,7 @@ class DirectorySource:
                 image = decode(path.read_bytes())
             except OSError as error:
                 raise SourceError(f"{path.name} cannot be read: {error.strerror}") from error
-            if image is None:
-                raise SourceError(f"{path.name} is no picture; remove it")
+            except Refused as refused:
+                raise SourceError(f"{path.name} is no picture ({refused.detail}); remove it") from None
             self._shown = (path, image)
         return self._shown[1]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from doorbus import assets
 from doorbus.runtime.clock import Clock
+from doorbus.wire.codec import Refused
 from doorbus_capture.imaging import Matrix, decode, warp
 from doorbus_capture.sources.source import Image, Shot, SourceError
 
@@ -88,10 +89,10 @@ class SampleSource:
         if scene.file is None:
             return empty_room()
         path = self._pictures / scene.file
-        picture = decode(path.read_bytes())
-        if picture is None:
-            raise SourceError(f"{path}: is no picture")
-        return _part(picture, scene)
+        try:
+            return _part(decode(path.read_bytes()), scene)
+        except Refused as refused:
+            raise SourceError(f"{path}: is no picture ({refused.detail})") from None
 
 
 def empty_room() -> Image:

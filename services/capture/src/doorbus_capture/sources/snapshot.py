@@ -7,6 +7,7 @@ import urllib.request
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from doorbus.runtime.clock import Clock
+from doorbus.wire.codec import Refused
 from doorbus_capture.imaging import decode
 from doorbus_capture.sources.source import Shot, SourceError
 
@@ -48,9 +49,12 @@ class SnapshotSource:
         """
         content, kind = self._fetch()
         captured_at, at = self._clock.now(), self._clock.monotonic()
-        image = decode(content)
-        if image is None:
-            raise SourceError(f"answers with no picture, but {len(content)} bytes of {kind}")
+        try:
+            image = decode(content)
+        except Refused as refused:
+            raise SourceError(
+                f"answers with no picture, but {len(content)} bytes of {kind}: {refused.detail}"
+            ) from None
         return Shot(image, captured_at, at)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Pixels: decoding, cropping and warping. The only importer of cv2.
+"""Pixels: encoding, cropping and warping. The only importer of cv2.
 
 Images are uint8 arrays of shape (height, width, 3) in the order blue, green, red.
 """
@@ -13,32 +13,12 @@ Image = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 """2x3 affine matrix that takes source pixels to target pixels."""
 
-_REDUCED = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
 _INNER_ROWS, _INNER_COLUMNS = slice(32, 104), slice(24, 88)
 
 
 def use_threads(count: int) -> None:
     """How many threads OpenCV takes for one call, in the whole process."""
     cv2.setNumThreads(count)
-
-
-def decode_jpeg(content: bytes, reduction: int = 1) -> Image | None:
-    """Picture in a JPEG, turned as its EXIF orientation says; None when the decoder gives up.
-
-    Args:
-        content: the JPEG.
-        reduction: 1, 2, 4 or 8: divides width and height while decoding, which skips most of the work.
-    """
-    try:
-        decoded = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), _REDUCED[reduction])
-    except cv2.error:
-        return None
-    return None if decoded is None else cast("Image", decoded)
 
 
 def encode_jpeg(image: Image, quality: int = 90) -> bytes:
