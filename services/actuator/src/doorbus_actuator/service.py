@@ -1,4 +1,4 @@
-"""Messages in, decisions out; and the relay in between."""
+"""Messages in, decisions out; the bolt is moved in between."""
 
 import asyncio
 import random
@@ -10,14 +10,13 @@ from typing import Any, assert_never
 import structlog
 
 from doorbus import homeassistant
-from doorbus.runtime.clock import Clock, Timer
+from doorbus.runtime.clock import Clock
 from doorbus.runtime.punctuality import Punctuality
 from doorbus.runtime.service import Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
-from doorbus.wire.hours import Calendar, Closed, HoursError
 from doorbus.wire.messages import (
     Ask,
     Challenge,
@@ -28,19 +27,17 @@ from doorbus.wire.messages import (
     Outcome,
     Reason,
     Recognition,
-    RosterEntry,
 )
-from doorbus.wire.snapshot import Reader, Snapshot, shard_number, unpack
-from doorbus_actuator import policy
-from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Hours, Lock, Now, Person, State
-from doorbus_actuator.relay import Relay, RelayError
+from doorbus.wire.snapshot import Reader, Snapshot, shard_number
+from doorbus_actuator import policy, roster
+from doorbus_actuator.bolt import Bolt
+from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
+from doorbus_actuator.relay import Relay
+from doorbus_actuator.roster import Roster
 from doorbus_actuator.settings import Actuator, rules_of
 
 _log = structlog.get_logger("doorbus.actuator")
 _RANDOM = random.SystemRandom()
-
-RETRY_SECONDS = 1.0
-"""How often a relay that failed is told to de-energise."""
 
 
 class ActuatorService(Service):
@@ -59,19 +56,13 @@ class ActuatorService(Service):
         self._rules = rules_of(settings)
         self._calendar = settings.calendar
         self._door = {"door": settings.door}
-        self._relay = relay
+        self._bolt = Bolt(relay, clock, settings.max_hold_seconds)
         self._clock = clock
         self._chance = chance
         self._state = State()
         self._reader = Reader()
-        self._roster_version: int | None = None
-        self._unreadable_hours = 0
+        self._roster: Roster | None = None
         self._challenge = Challenge(ask=Ask.NONE)
-        self._lock_state = LockState.LOCKED
-        self._hold_until: float | None = None
-        self._pulse: Timer | None = None
-        self._fault: str | None = None
-        self._retry_at: float | None = None
         self._punctuality = Punctuality(
             "recognitions", max_age=settings.max_age_seconds, tolerance=settings.future_tolerance_seconds
         )
@@ -95,54 +86,49 @@ class ActuatorService(Service):
 
     async def start(self) -> None:
         """De-energise the relay."""
-        self._secure(self._relay.setup)
+        self._bolt.secure()
 
     def connected(self) -> Iterable[Outbound]:
         """The retained states."""
-        yield self._outbound_state(self._lock_state)
+        yield from self._lock_states((self._bolt.state,))
         yield Outbound(channels.CHALLENGE, self._challenge, self._door)
 
     def wake_at(self) -> float:
         """When the pulse ends, a broken relay is tried again, or the policy has something to do."""
-        dues = (policy.wake_at(self._state), self._hold_until, self._retry_at)
-        return min(due for due in dues if due is not None)
+        due, bolt_due = policy.wake_at(self._state), self._bolt.wake_at()
+        return due if bolt_due is None else min(due, bolt_due)
 
     async def tick(self) -> Iterable[Outbound]:
         """Lock at the end of the pulse; let the policy know that time has passed."""
-        return (*self._relock_if_due(), *self._decide(policy.Tick(), self._clock.monotonic()))
+        return self._handle(policy.Tick(), self._clock.monotonic())
 
     def figures(self) -> Mapping[str, float]:
         """What was decided, by outcome and reason, and the state of the relay."""
         return {
             **self._decided,
             "latency_ms": self._latency_ms,
-            "relay_energised": float(self._lock_state is LockState.UNLOCKED),
-            "roster_people": len(self._state.people or ()),
-            "roster_version": -1 if self._roster_version is None else self._roster_version,
+            "relay_energised": float(self._bolt.state is LockState.UNLOCKED),
+            "roster_people": 0 if self._roster is None else len(self._roster.people),
+            "roster_version": -1 if self._roster is None else self._roster.version,
         }
 
     def problem(self) -> str | None:
         """What keeps the door from opening, the gravest first."""
-        if self._fault is not None:
-            return f"relay: {self._fault}"
+        if self._bolt.fault is not None:
+            return f"relay: {self._bolt.fault}"
         if self._rules.lockdown:
             return "lockdown: the door opens for nobody"
         if not policy.clock_plausible(self._rules, self._state, self._now()):
             return "the clock is implausible; faces wait until it has been stable for a while"
-        if self._state.people is None:
+        if self._roster is None:
             return "no whole roster yet; faces cannot open the door; does the enroller run?"
-        if self._unreadable_hours:
-            return f"{self._unreadable_hours} people have hours that cannot be read; the door is closed to them"
+        if self._roster.unreadable_hours:
+            return f"{self._roster.unreadable_hours} people have hours that cannot be read; the door is closed to them"
         return self._punctuality.problem(self._clock.monotonic())
 
     async def stop(self) -> Iterable[Outbound]:
         """De-energise the relay and let go of it."""
-        was = self._lock_state
-        self._cancel_pulse()
-        self._secure(self._relay.close)
-        if was is LockState.UNLOCKED and self._lock_state is LockState.LOCKED:
-            return (self._outbound_state(LockState.LOCKING), self._outbound_state(LockState.LOCKED))
-        return (self._outbound_state(self._lock_state),)
+        return self._lock_states(self._bolt.close())
 
     # Handlers.
 
@@ -171,17 +157,14 @@ class ActuatorService(Service):
     async def _take(self, snapshot: Snapshot | None, at_monotonic: float) -> Iterable[Outbound]:
         if snapshot is None:
             return ()
-        # In a thread: on a Pi Zero ten thousand people take seconds, and the pulse must end meanwhile.
-        people, unreadable = await asyncio.to_thread(_people, snapshot, self._calendar)
-        self._roster_version = snapshot.manifest.version
-        self._unreadable_hours = unreadable
-        _log.info("roster", version=self._roster_version, people=len(people), unreadable_hours=unreadable or None)
-        return self._handle(policy.RosterChanged(people), at_monotonic)
+        # In a thread: the pulse must end meanwhile.
+        self._roster = await asyncio.to_thread(roster.read, snapshot, self._calendar)
+        return self._handle(policy.RosterChanged(self._roster.people), at_monotonic)
 
     # From event to effect.
 
     def _handle(self, event: Event, arrived: float) -> Iterable[Outbound]:
-        return (*self._relock_if_due(), *self._decide(event, arrived))
+        return (*self._lock_states(self._bolt.tick()), *self._decide(event, arrived))
 
     def _decide(self, event: Event, arrived: float) -> list[Outbound]:
         self._state, effects = policy.decide(self._rules, self._state, event, self._now())
@@ -200,31 +183,18 @@ class ActuatorService(Service):
                 self._challenge = challenge
                 return (Outbound(channels.CHALLENGE, challenge, self._door),)
             case Lock():
-                return self._relock()
+                return self._lock_states(self._bolt.lock())
             case _:
                 assert_never(effect)
 
     def _open(self, seconds: float, decision: Decision, event: Event, arrived: float) -> Iterable[Outbound]:
-        try:
-            self._relay.energise()
-        except RelayError as error:
-            self._fail(error)
-            self._secure(self._relay.de_energise)
+        states = self._bolt.open(seconds)
+        if LockState.UNLOCKED not in states:
             failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": Reason.RELAY_FAILED})
-            return (self._outbound_state(LockState.JAMMED), self._say(failed))
-        hold = min(seconds, self._rules.max_hold_seconds)
-        self._hold_until = self._clock.monotonic() + hold
-        # Besides the tick: the relay drops on time while a handler waits for something.
-        self._pulse = self._clock.call_at(self._hold_until, self._end_pulse)
-        self._lock_state = LockState.UNLOCKED
-        self._fault = self._retry_at = None
+            return (*self._lock_states(states), self._say(failed))
         self._latency_ms = self._latency(event, arrived)
         opened = decision.model_copy(update={"latency_ms": self._latency_ms})
-        return (
-            self._outbound_state(LockState.UNLOCKING),
-            self._outbound_state(LockState.UNLOCKED),
-            self._say(opened),
-        )
+        return (*self._lock_states(states), self._say(opened))
 
     def _latency(self, event: Event, arrived: float) -> float:
         if isinstance(event, policy.Sighting):
@@ -251,66 +221,5 @@ class ActuatorService(Service):
         )
         return Outbound(channels.DECISION, decision, self._door)
 
-    # The relay.
-
-    def _relock_if_due(self) -> Iterable[Outbound]:
-        now = self._clock.monotonic()
-        if self._hold_until is not None and now >= self._hold_until:
-            return self._relock()
-        if self._retry_at is not None and now >= self._retry_at:
-            self._secure(self._relay.setup)
-            return (self._outbound_state(LockState.LOCKED),) if self._fault is None else ()
-        return ()
-
-    def _relock(self) -> Iterable[Outbound]:
-        was = self._lock_state
-        self._cancel_pulse()
-        self._secure(self._relay.de_energise)
-        if self._lock_state is LockState.LOCKED and was is not LockState.LOCKED:
-            return (self._outbound_state(LockState.LOCKING), self._outbound_state(LockState.LOCKED))
-        return (self._outbound_state(self._lock_state),)
-
-    def _end_pulse(self) -> None:
-        try:
-            self._relay.de_energise()
-        except RelayError as error:
-            self._fail(error)  # the tick that is due now tries again, and says so
-
-    def _cancel_pulse(self) -> None:
-        if self._pulse is not None:
-            self._pulse.cancel()
-        self._pulse = self._hold_until = None
-
-    def _secure(self, act: Callable[[], None]) -> None:
-        """Bring the relay into its safe state by `act`; if that fails the door counts as jammed until it works."""
-        try:
-            act()
-        except RelayError as error:
-            self._fail(error)
-            return
-        self._lock_state = LockState.LOCKED
-        self._fault = self._retry_at = None
-
-    def _fail(self, error: RelayError) -> None:
-        if self._fault is None:
-            _log.error("relay_failed", why=str(error))
-        self._lock_state = LockState.JAMMED
-        self._fault = str(error)
-        self._retry_at = self._clock.monotonic() + RETRY_SECONDS
-
-    def _outbound_state(self, state: LockState) -> Outbound:
-        return Outbound(channels.LOCK_STATE, state, self._door)
-
-
-def _people(snapshot: Snapshot, calendar: Calendar) -> tuple[Mapping[str, Person], int]:
-    """The people of a roster, and how many of them have hours that cannot be read."""
-    entries = unpack(snapshot, RosterEntry)
-    hours: dict[str | None, Hours | None] = {None: None}
-    for expression in {entry.hours for entry in entries if entry.hours is not None}:
-        try:
-            hours[expression] = calendar.hours(expression)
-        except HoursError as error:
-            _log.warning("hours_unreadable", why=str(error))
-            hours[expression] = Closed()
-    people = {entry.person: Person(entry, hours[entry.hours]) for entry in entries}
-    return people, sum(isinstance(person.hours, Closed) for person in people.values())
+    def _lock_states(self, states: Iterable[LockState]) -> list[Outbound]:
+        return [Outbound(channels.LOCK_STATE, state, self._door) for state in states]
