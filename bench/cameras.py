@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from doorbus.runtime.broker import transport
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.runtime.runner import Runner
@@ -149,18 +150,11 @@ async def publish(settings: ServiceSettings, cameras: int, fps: float, seconds: 
     runs = []
     for number in range(cameras):
         name = f"camera{number:03}"
-        transport = CountingTransport(
-            MqttTransport(
-                settings.broker.host,
-                settings.broker.port,
-                username=Role.CAPTURE,
-                password=settings.password(Role.CAPTURE),
-            )
-        )
+        counting = CountingTransport(transport(settings, Role.CAPTURE))
         phase = number / cameras
-        camera = Camera(name, jpeg, transport, fps=fps, seconds=seconds, phase=phase, start=start)
+        camera = Camera(name, jpeg, counting, fps=fps, seconds=seconds, phase=phase, start=start)
         one = settings.model_copy(update={"instance": name})
-        runs.append(asyncio.create_task(Runner(camera, transport, one, SystemClock()).run(stop)))
+        runs.append(asyncio.create_task(Runner(camera, counting, one, SystemClock()).run(stop)))
     await start.given.wait()
     print(f"began {start.at}", flush=True)
     await asyncio.sleep(seconds + DRAIN_SECONDS)

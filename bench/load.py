@@ -77,7 +77,7 @@ async def reader(broker: Broker, role: Role, name: str, *options: str) -> AsyncI
 @asynccontextmanager
 async def stuck_reader(broker: Broker) -> AsyncIterator[Process]:
     """A viewer that has subscribed and then stopped reading."""
-    async with reader(broker, Role.VIEWER, "stuck", f"--keepalive={STUCK_KEEPALIVE}") as process:
+    async with reader(broker, Role.VIEWER, "stuck", f"--broker.keepalive_seconds={STUCK_KEEPALIVE}") as process:
         os.kill(process.pid, signal.SIGSTOP)
         try:
             yield process

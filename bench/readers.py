@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from doorbus.runtime.broker import transport
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.runtime.runner import Runner
@@ -99,22 +100,16 @@ class Counter(Service):
         return ()
 
 
-async def read(settings: ServiceSettings, role: Role, keepalive: int) -> Stopwatch:
+async def read(settings: ServiceSettings, role: Role) -> Stopwatch:
     """Read frames as `role` until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     stopwatch = Stopwatch()
-    transport = MqttTransport(
-        settings.broker.host,
-        settings.broker.port,
-        username=role,
-        password=settings.password(role),
-        keepalive=keepalive,
-    )
+    way = transport(settings, role)
     if role is Role.RECOGNIZER:
-        await Runner(Counter(), TimedTransport(transport, stopwatch), settings, SystemClock()).run(stop)
+        await Runner(Counter(), TimedTransport(way, stopwatch), settings, SystemClock()).run(stop)
     else:
-        async with transport.connect(client_id=settings.instance, will=None, deliver=stopwatch.note) as connection:
+        async with way.connect(client_id=settings.instance, will=None, deliver=stopwatch.note) as connection:
             await connection.subscribe([Filter(settings.topics.filter(channels.FRAME))])
             print("ready", flush=True)
             stopping, lost = asyncio.create_task(stop.wait()), asyncio.create_task(connection.lost())
@@ -126,13 +121,12 @@ async def read(settings: ServiceSettings, role: Role, keepalive: int) -> Stopwat
 
 
 def main() -> None:
-    """Parse the command line and read; the broker is the environment's, as for every service."""
+    """Parse the command line and read; what is not ours there are settings, as for every service."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", type=Role, choices=[Role.RECOGNIZER, Role.VIEWER])
     parser.add_argument("into", type=Path)
-    parser.add_argument("--keepalive", type=int, default=15)
-    given = parser.parse_args()
-    stopwatch = asyncio.run(read(load(ServiceSettings, []), given.role, given.keepalive))
+    given, settings = parser.parse_known_args()
+    stopwatch = asyncio.run(read(load(ServiceSettings, settings), given.role))
     given.into.write_text(json.dumps([round(ms, 3) for ms in stopwatch.milliseconds]))
 
 

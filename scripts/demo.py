@@ -25,9 +25,10 @@ from rich.table import Table
 
 from doorbus.local.prepare import LocalError
 from doorbus.local.stack import Stack, stack
+from doorbus.runtime.broker import transport
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.mqtt import MqttTransport
-from doorbus.runtime.settings import Broker
+from doorbus.runtime.settings import Broker, CommonSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Event
@@ -212,8 +213,9 @@ class Containers:
 
     def transport(self, role: Role) -> MqttTransport:
         """See `Stage`."""
-        tls = Broker(tls=True, tls_ca=self._secrets / "ca.crt").tls_context()
-        return MqttTransport("localhost", self._port, username=role, password=self._password(role), tls=tls)
+        where = {"host": "localhost", "port": self._port, "tls": True, "tls_ca": self._secrets / "ca.crt"}
+        broker = Broker(**where, username=role, password_file=self._secrets / "users" / role)
+        return transport(CommonSettings(_env_file=None, broker=broker), role)
 
     def options(self, role: Role) -> list[str]:
         """See `Stage`."""

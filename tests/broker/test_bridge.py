@@ -14,9 +14,10 @@ import pytest
 
 from doorbus.local.prepare import broker_command, prepare
 from doorbus.local.stack import Process, Stack, free_port, stack
+from doorbus.runtime.broker import transport
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.mqtt import MqttTransport
-from doorbus.runtime.settings import CommonSettings
+from doorbus.runtime.settings import Broker, CommonSettings
 from doorbus.site.secrets import Site
 from doorbus.site.users import named
 from doorbus.wire import channels
@@ -143,9 +144,10 @@ class Central:
         return (self.site.directory / "users" / user).read_text().strip()
 
     def transport(self, role: Role) -> MqttTransport:
-        broker = {"tls": True, "tls_ca": self.site.directory / "ca.crt"}
-        tls = CommonSettings(_env_file=None, broker=broker).broker.tls_context()
-        return MqttTransport("127.0.0.1", self.port, username=role, password=self.password(role), tls=tls)
+        secrets = self.site.directory
+        who = {"username": role, "password_file": secrets / "users" / role}
+        broker = Broker(host="127.0.0.1", port=self.port, tls=True, tls_ca=secrets / "ca.crt", **who)
+        return transport(CommonSettings(_env_file=None, broker=broker), role)
 
     async def _answers(self) -> bool:
         try:

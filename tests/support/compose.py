@@ -12,8 +12,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from doorbus.local.stack import free_port
+from doorbus.runtime.broker import transport
 from doorbus.runtime.mqtt import MqttTransport
-from doorbus.runtime.settings import CommonSettings
+from doorbus.runtime.settings import Broker, CommonSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
@@ -76,15 +77,9 @@ class Project:
 
     def transport(self, role: Role) -> MqttTransport:
         """A way onto the bus as `role`, over TLS, through the published port."""
-        settings = CommonSettings(_env_file=None, broker={"tls": True, "tls_ca": self.secrets / "ca.crt"})
-        return MqttTransport(
-            HOST,
-            self.port,
-            username=role,
-            password=self.password(role),
-            tls=settings.broker.tls_context(),
-            keepalive=settings.broker.keepalive_seconds,
-        )
+        tls = {"tls": True, "tls_ca": self.secrets / "ca.crt"}
+        broker = Broker(host=HOST, port=self.port, username=role, password_file=self.secrets / "users" / role, **tls)
+        return transport(CommonSettings(_env_file=None, broker=broker), role)
 
     def password(self, role: Role) -> str:
         """The password of the user `role`."""

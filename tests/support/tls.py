@@ -8,9 +8,10 @@ from pathlib import Path
 
 from doorbus.local.prepare import LocalError, broker_command
 from doorbus.local.stack import Process, free_port
+from doorbus.runtime.broker import transport
 from doorbus.runtime.client import connect
 from doorbus.runtime.mqtt import MqttTransport
-from doorbus.runtime.settings import CommonSettings
+from doorbus.runtime.settings import Broker, CommonSettings
 from doorbus.site.secrets import Site
 from doorbus.wire.packet import ConnectionLost
 
@@ -78,16 +79,11 @@ class TlsSite:
 
     def transport(self, user: str, *, password: str | None = None, **tls: object) -> MqttTransport:
         """A way in as `user`, as the settings of a service would make it; `tls` are settings of the broker section."""
-        chosen = {"host": HOST, "port": self.port, "tls": True, "tls_ca": self.ca, **tls}
-        broker = CommonSettings(_env_file=None, broker=chosen).broker
         known = self.site.directory / "users" / user
-        return MqttTransport(
-            broker.host,
-            broker.port,
-            username=user,
-            password=password or (known.read_text().strip() if known.exists() else None),
-            tls=broker.tls_context(),
-        )
+        known_now = known.read_text().strip() if known.exists() else None  # what is rotated later is not known to it
+        who = {"username": user, "password": password or known_now}
+        broker = Broker.model_validate({"host": HOST, "port": self.port, "tls": True, "tls_ca": self.ca, **who, **tls})
+        return transport(CommonSettings(_env_file=None, var=self._home, broker=broker), user)
 
 
 async def is_let_in(transport: MqttTransport) -> bool:
