@@ -69,7 +69,6 @@ class Landmarks:
 class Located:
     """A face with its landmarks, cut out and turned upright."""
 
-    detection: Detection
     landmarks: Landmarks
     aligned: Image = field(repr=False)
     """112x112, eyes, nose and mouth corners at the places that ArcFace-like models expect."""

@@ -163,7 +163,7 @@ class Vision:
         pose, size = pose_of(landmarks), size_of(landmarks)
         eyes_open, quality = eyes_open_of(landmarks), quality_of(size, sharpness, pose)
         watch.lap("align")
-        template = self._embedder.embed(image, Located(detection=detection, landmarks=landmarks, aligned=aligned))
+        template = self._embedder.embed(image, Located(landmarks=landmarks, aligned=aligned))
         watch.lap("embed")
         live = None if judging is None else judging.result()
         watch.lap("liveness")
