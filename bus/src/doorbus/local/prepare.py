@@ -8,9 +8,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import NoReturn
 
+from doorbus.files import private_folder, put
 from doorbus.runtime.settings import CommonSettings
 from doorbus.site import acl
-from doorbus.site.passwords import new_password, password_file
+from doorbus.site.passwords import holds, new_password, password_file
 from doorbus.wire.channels import Role
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
@@ -26,43 +27,50 @@ class LocalError(Exception):
 def prepare(var: Path, port: int, config: Path = REPOSITORY_CONFIG, topics: Topics = DEFAULT_TOPICS) -> Path:
     """Write what the broker needs under `var`; return the directory to start mosquitto in.
 
-    The access rules are those of `topics`. Credentials that exist are kept. Raises `LocalError`.
+    The access rules are those of `topics`. Credentials that exist are kept, and nothing is written that is right
+    already, so that a full or read-only disk keeps nobody from starting again. Raises `LocalError`.
     """
-    credentials = var / "credentials"
-    credentials.mkdir(parents=True, exist_ok=True)
-    credentials.chmod(0o700)
-    for role in Role:
-        _secret(credentials / role, new_password())
+    try:
+        return _prepare(var, port, config, topics)
+    except OSError as error:
+        raise LocalError(f"{error.filename or var}: {error.strerror}; is the disk full or read-only?") from None
+
+
+def _prepare(var: Path, port: int, config: Path, topics: Topics) -> Path:
+    credentials, home = var / "credentials", var / "broker"
+    inside = home / "mosquitto"
+    for folder in (credentials, *(inside / name for name in ("data", "listeners", "secrets"))):
+        private_folder(folder)
+    passwords = {role.value: _secret(credentials / role, new_password()) for role in Role}
     _secret(credentials / SITE_KEY, token_hex(32))
 
-    home = var / "broker"
-    inside = home / "mosquitto"
-    for name in ("data", "listeners", "secrets"):
-        (inside / name).mkdir(parents=True, exist_ok=True)
-    link = inside / "config"
-    link.unlink(missing_ok=True)
-    link.symlink_to(config.resolve(strict=True))
+    link, wanted = inside / "config", config.resolve(strict=True)
+    if not link.is_symlink() or link.readlink() != wanted:
+        link.unlink(missing_ok=True)
+        link.symlink_to(wanted)
     # Started as root, mosquitto would become the user `mosquitto`, who cannot read a var/ that only root may enter.
     user = "user root\n" if os.geteuid() == 0 else ""
-    (inside / "listeners" / "local.conf").write_text(f"listener {port} 127.0.0.1\n{user}")
-
-    passwords = {role.value: (credentials / role).read_text().strip() for role in Role}
-    for name, text in (("passwords", password_file(passwords)), ("acl", acl.text(topics))):
-        fresh = inside / "secrets" / f"{name}.new"
-        _write_private(fresh, text)
-        fresh.replace(fresh.with_suffix(""))
+    _keep(inside / "listeners" / "local.conf", f"listener {port} 127.0.0.1\n{user}")
+    _keep(inside / "secrets" / "acl", acl.text(topics))
+    hashes = inside / "secrets" / "passwords"
+    if not hashes.exists() or not holds(hashes.read_text(), passwords):
+        put(hashes, password_file(passwords))
     return home
 
 
-def _secret(path: Path, value: str) -> None:
+def _secret(path: Path, value: str) -> str:
+    """What stands in `path`; `value`, written there, when there is no such file."""
     if not path.exists():
-        _write_private(path, value + "\n")
+        put(path, value + "\n")
+    secret = path.read_text().strip()
+    if not secret:
+        raise LocalError(f"{path}: empty, perhaps since a disk was full; remove it, and it is made anew")
+    return secret
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+def _keep(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        put(path, text)
 
 
 def _find(program: str) -> str:

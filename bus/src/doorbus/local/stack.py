@@ -103,7 +103,7 @@ class Process:
         path = logs / f"{name}.log"
         with path.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=cwd
+                *command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=cwd, umask=0o077
             )
         return cls(name, process, path)
 

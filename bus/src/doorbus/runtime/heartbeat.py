@@ -9,6 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from doorbus.files import put
+
 _log = structlog.get_logger("doorbus.runtime.heartbeat")
 
 BEAT_SECONDS = 1.0
@@ -76,8 +78,5 @@ class Heartbeat:
             out.sendto(words.encode(), address)
 
     def _write(self, status: Status) -> None:
-        if self._path is None:
-            return
-        fresh = self._path.with_name(f".{self._path.name}.new")
-        fresh.write_text(json.dumps(asdict(status)))
-        fresh.replace(self._path)
+        if self._path is not None:
+            put(self._path, json.dumps(asdict(status)), lasting=False)

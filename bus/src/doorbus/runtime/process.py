@@ -32,7 +32,11 @@ def run(kind: type[S], build: Callable[[S], Service]) -> int:
 
 
 def ended(work: Callable[[], int]) -> int:
-    """The exit status of `work`: 2 after one sentence on standard error when it raised `SetupError`."""
+    """The exit status of `work`: 2 after one sentence on standard error when it raised `SetupError`.
+
+    Files that it makes are closed to others, unless it says otherwise for one.
+    """
+    os.umask(0o077)
     try:
         return work()
     except SetupError as error:

@@ -24,6 +24,19 @@ def hashed(password: str, salt: bytes | None = None) -> str:
     return f"$7${ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
+def holds(text: str, passwords: Mapping[str, str]) -> bool:
+    """Whether `text` is a password_file of exactly these users and their passwords."""
+    stored = dict(line.partition(":")[::2] for line in text.splitlines())
+    return stored.keys() == passwords.keys() and all(_is_of(stored[user], one) for user, one in passwords.items())
+
+
+def _is_of(stored: str, password: str) -> bool:
+    try:
+        return stored == hashed(password, base64.b64decode(stored.split("$")[3], validate=True))
+    except (IndexError, ValueError):
+        return False
+
+
 def password_file(passwords: Mapping[str, str]) -> str:
     """The text of mosquitto's password_file for these users and their passwords."""
     return "".join(f"{user}:{hashed(password)}\n" for user, password in passwords.items())

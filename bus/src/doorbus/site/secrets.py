@@ -13,10 +13,8 @@ and gets single files of it.
 """
 
 import json
-import os
 import secrets
 import socket
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -24,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from doorbus.files import put
 from doorbus.site import acl
 from doorbus.site.certificates import (
     About,
@@ -286,15 +285,7 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
     if not path.parent.exists():
         path.parent.mkdir(parents=True)
         path.parent.chmod(0o755)  # whatever the umask: the broker is another user
-    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            os.fchmod(file.fileno(), mode)
-        Path(fresh).replace(path)
-    except BaseException:
-        Path(fresh).unlink(missing_ok=True)
-        raise
+    put(path, text, mode)
 
 
 @contextmanager

@@ -1,0 +1,31 @@
+"""Files that are there whole or not at all, whatever happens while they are written."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def put(path: Path, text: str, mode: int = 0o600, *, lasting: bool = True) -> None:
+    """Write `text` beside `path` and rename it: a full disk or a power cut leaves what was there before.
+
+    `mode` holds whatever the umask. With `lasting` it is on the disk when this returns. Raises `OSError`.
+    """
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(handle, mode)
+            if lasting:
+                os.fsync(handle)
+        Path(fresh).replace(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+
+
+def private_folder(path: Path) -> None:
+    """Make `path`, and close it to others whatever the umask, unless it is there. Raises `OSError`."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o700)
