@@ -22,7 +22,7 @@ from doorbus.site.secrets import Site
 from doorbus.site.users import named
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
-from doorbus.wire.exchange import Outbound
+from doorbus.wire.exchange import Event, Outbound
 from doorbus.wire.messages import (
     Action,
     Decision,
@@ -37,7 +37,6 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import ConnectionLost, Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Reader, pack, shard_number, unpack
-from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.door import QUICK_ACTUATOR, OfStack
 
 ROOT = channels.DEFAULT_ROOT
@@ -400,15 +399,15 @@ async def test_frames_and_recognitions_stay_at_the_door_and_nothing_goes_round_i
     await branch.enrol(1, "alice")
     await branch.gallery_at_the_door(1)
     local = (channels.FRAME, channels.RECOGNITION, channels.CHALLENGE)
-    heard: list[str] = []
+    heard: list[Event[Any]] = []
     everything = [*channels.CHANNELS]
     async with connect(branch.central.transport(Role.VIEWER), everything) as viewer:
         await branch.opens_for("alice")
         async with asyncio.timeout(10):
             async for event in viewer.events():
-                heard.append(event.packet.topic)
+                heard.append(event)
                 if event.channel is channels.DECISION and event.message.outcome is Outcome.GRANTED:
                     break
 
-    assert not [topic for topic in heard if any(TOPICS.covers(one, topic) for one in local)]
-    assert len([topic for topic in heard if topic == f"{ROOT}/roster/manifest"]) == 1
+    assert not [event.packet.topic for event in heard if event.channel in local]
+    assert len([event for event in heard if event.channel is channels.ROSTER_MANIFEST]) == 1

@@ -60,9 +60,9 @@ async def _program(broker: Broker, role: Role, line: str, folder: Path, *more: s
 async def test_a_line_that_publishes_is_heard(fresh_broker: Broker, tmp_path: Path, line: str) -> None:
     (tmp_path / "alice.jpg").write_bytes(JPEG)
     topic = dict(pairwise(shlex.split(line)))["-t"]
-    found = TOPICS.channel_of(topic)
+    found = TOPICS.resolve(topic)
     assert found is not None
-    channel, ids = found
+    channel, ids = found.channel, found.ids
     async with connect(fresh_broker.transport(_one_of(channel.receivers)), [channel]) as reader:
         async with _program(fresh_broker, _one_of(channel.senders), line, tmp_path) as process:
             output, _ = await process.communicate()

@@ -52,6 +52,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus.wire.topics import Resolved
 
 AT = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 ARRIVAL = Arrival(AT + timedelta(seconds=1), "given-on-arrival")
@@ -264,12 +265,12 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
 @pytest.mark.parametrize("model", _on_the_wire(), ids=lambda one: one.__name__)
 def test_what_the_documentation_sends_is_accepted(model: type[Any]) -> None:
     for packet in examples(model.__doc__ or ""):
-        found = TOPICS.channel_of(packet.topic)
+        found = TOPICS.resolve(packet.topic)
         assert found is not None
-        channel, ids = found
+        assert found.valid
         payload = JPEG if issubclass(model, Picture) else packet.payload
 
-        assert isinstance(channel.codec.decode(Packet(packet.topic, payload), ids, ARRIVAL), model)
+        assert isinstance(found.channel.codec.decode(Packet(packet.topic, payload), found.ids, ARRIVAL), model)
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda one: one.name)
@@ -277,8 +278,8 @@ def test_a_channel_tells_its_own_topics_from_all_others(channel: Channel[Any]) -
     ids = dict.fromkeys(channel.parameters, "some-1")
     topic = TOPICS.topic(channel, **ids)
 
-    assert TOPICS.channel_of(topic) == (channel, ids)
-    assert [other for other in CHANNELS if TOPICS.covers(other, topic)] == [channel]
+    assert TOPICS.resolve(topic) == Resolved(channel, ids)
+    assert [other for other in CHANNELS if matches(TOPICS.filter(other), topic)] == [channel]
     assert matches(TOPICS.filter(channel), topic)
 
 

@@ -58,9 +58,9 @@ def test_a_flow_says_nothing_that_is_not_on_the_bus_or_that_is_not_its_to_say(na
             assert (node["topic"], node["retain"]) == ("", ""), "set where the message is made"
         for topic in re.findall(r"`doorbus/v1/([^`]+)`", node.get("func", "")):
             example = re.sub(r"[$]{\w+}", "one", topic)
-            found = TOPICS.channel_of(f"{DEFAULT_ROOT}/{example}")
+            found = TOPICS.resolve(f"{DEFAULT_ROOT}/{example}")
             assert found is not None
-            assert Role.NODERED in found[0].senders
+            assert Role.NODERED in found.channel.senders
     assert "credentials" not in json.dumps(flow(name))
 
 

@@ -232,8 +232,9 @@ class Site:
         reader = Reader()
         whole = reader.manifest(self.manifest(manifest))
         for topic, packet in self.bus.retained.items():
-            if ids := TOPICS.ids(shard, topic):
-                whole = reader.shard(int(ids["shard"]), packet.payload) or whole
+            found = TOPICS.resolve(topic)
+            if found is not None and found.channel is shard:
+                whole = reader.shard(int(found.ids["shard"]), packet.payload) or whole
         assert whole is not None
         return unpack(whole, entry, seal)
 

@@ -18,7 +18,7 @@ from doorbus.wire.channels import (
     Under,
 )
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
-from doorbus.wire.topics import Topics
+from doorbus.wire.topics import Directory, Resolved, Topics
 
 SLUGS = st.from_regex(f"^{SLUG}$", fullmatch=True).map(lambda text: text.strip("\n"))
 
@@ -27,7 +27,7 @@ def test_a_topic_names_its_ids() -> None:
     topic = TOPICS.topic(FRAME, door="front", camera="porch")
 
     assert topic == "doorbus/v1/door/front/frame/porch"
-    assert TOPICS.ids(FRAME, topic) == {"door": "front", "camera": "porch"}
+    assert TOPICS.resolve(topic) == Resolved(FRAME, {"door": "front", "camera": "porch"})
 
 
 @pytest.mark.parametrize(
@@ -56,20 +56,25 @@ def test_a_filter_leaves_open_what_is_not_given() -> None:
         "doorbus/v2/door/front/lock/set",
         "/doorbus/v1/door/front/lock/set",
         "x/doorbus/v1/door/front/lock/set",
-        "doorbus/v1/door//lock/set",
-        "doorbus/v1/door/Front/lock/set",
-        "doorbus/v1/door/front\n/lock/set",
+        "doorbus/v1/door/a/b/lock/set",
+        "doorbus/v1/door/front/lock/set\n",
+        "",
     ],
 )
 def test_a_topic_that_is_nearly_one_of_the_table_is_none(topic: str) -> None:
-    assert TOPICS.channel_of(topic) is None
+    assert TOPICS.resolve(topic) is None
 
 
-def test_a_channel_covers_topics_of_its_shape_with_ids_that_are_wrong() -> None:
-    assert TOPICS.covers(LOCK_COMMAND, "doorbus/v1/door/Front Door/lock/set")
-    assert TOPICS.covers(LOCK_COMMAND, "doorbus/v1/door//lock/set")
-    assert not TOPICS.covers(LOCK_COMMAND, "doorbus/v1/door/a/b/lock/set")
-    assert not Topics("doorbusXv1").covers(LOCK_COMMAND, "doorbus/v1/door/front/lock/set")
+@pytest.mark.parametrize("door", ["Front Door", "", "Front", "front\n", "..", "a" * 65, "för"])
+def test_a_topic_of_a_channels_shape_is_the_channels_also_when_its_ids_are_wrong(door: str) -> None:
+    found = TOPICS.resolve(f"doorbus/v1/door/{door}/lock/set")
+
+    assert found == Resolved(LOCK_COMMAND, {"door": door})
+    assert not found.valid
+
+
+def test_a_root_is_taken_letter_for_letter() -> None:
+    assert Topics("doorbus.v1").resolve("doorbusXv1/door/front/lock/set") is None
 
 
 @given(
@@ -80,7 +85,10 @@ def test_a_channel_covers_topics_of_its_shape_with_ids_that_are_wrong() -> None:
 def test_ids_put_into_a_topic_come_out_again(channel: Channel[Any], slugs: list[str], topics: Topics) -> None:
     ids = dict(zip(channel.parameters, slugs, strict=False))
 
-    assert topics.ids(channel, topics.topic(channel, **ids)) == ids
+    found = topics.resolve(topics.topic(channel, **ids))
+
+    assert found == Resolved(channel, ids)
+    assert found.valid
 
 
 def test_each_channel_stands_where_it_belongs() -> None:
@@ -95,5 +103,5 @@ def test_the_topic_of_another_program_is_taken_as_it_is_braces_included() -> Non
     theirs = replace(FRAME, template="frigate/{{porch}}/a.b", under=Under.NOTHING)
 
     assert TOPICS.filter(theirs) == "frigate/{porch}/a.b"
-    assert TOPICS.ids(theirs, "frigate/{porch}/a.b") == {}
-    assert TOPICS.ids(theirs, "frigate/{porch}/aXb") is None
+    assert Directory(TOPICS, [theirs]).resolve("frigate/{porch}/a.b") == Resolved(theirs, {})
+    assert Directory(TOPICS, [theirs]).resolve("frigate/{porch}/aXb") is None

@@ -21,9 +21,9 @@ from doorbus.runtime.service import Inlet, Producer, Service
 from doorbus.runtime.settings import ServiceSettings
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
-from doorbus.wire.channels import Channel, Role
+from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
-from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
+from doorbus.wire.exchange import Arrived, Inbound, Intake, Outbound, Subscription
 from doorbus.wire.messages import (
     Action,
     Decision,
@@ -91,12 +91,9 @@ class Notary(Service):
     def producers(self) -> Sequence[Producer]:
         return (self._produce, self._produce_one)
 
-    def refused(
-        self, channel: Channel[Any], ids: Mapping[str, str], packet: Packet, refused: Refused
-    ) -> Iterable[Outbound]:
-        assert channel in (channels.LOCK_COMMAND, channels.FRAME, channels.REMOVE)
-        assert TOPICS.covers(channel, packet.topic)
-        assert set(ids) <= set(channel.parameters)
+    def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
+        assert arrived.channel in (channels.LOCK_COMMAND, channels.FRAME, channels.REMOVE)
+        assert arrived.packet.topic == TOPICS.address(arrived.channel).format_map(arrived.ids)
         self.refusals.append(refused.reason)
         return ()
 
@@ -618,6 +615,35 @@ async def test_what_comes_another_way_than_over_the_broker_goes_the_way_of_all_p
     assert [command.action for command in service.commands] == [Action.LOCK, Action.UNLOCK]
     assert health.refused == {"lock_command.unknown_word": 1, "none.unexpected": 1}
     assert service.history_of_inlet == ["cancelled"]
+
+
+async def test_what_is_for_another_door_than_the_one_asked_for_reaches_no_handler() -> None:
+    back = Packet(TOPICS.topic(channels.LOCK_COMMAND, door="back"), b"UNLOCK")
+    service, bus = WithInlet([back, back]), MemoryBus()
+
+    async with _at_work(service, bus) as client:
+        await _confirmed(client)
+        health = await _health(bus, lambda one: bool(one.refused))
+
+    assert health.refused == {"lock_command.unexpected": 2}
+    assert service.refusals == [Refusal.UNEXPECTED] * 2
+    assert [command.id for command in service.commands] == ["good"]
+
+
+async def test_a_frame_that_is_refused_does_not_take_the_place_of_a_good_one_that_waits() -> None:
+    service, bus = Notary(), MemoryBus()
+
+    async with _at_work(service, bus) as client:
+        await client.send_packet(Packet(FRAME, JPEG + b"busy with this one"))
+        await asyncio.sleep(0)
+        await client.send_packet(Packet(FRAME, JPEG + b"good"))
+        await client.send_packet(Packet(FRAME, JPEG + bytes(channels.FRAME.max_bytes)))
+        service.look.set()
+        await _confirmed(client)
+        health = await _health(bus, lambda one: bool(one.refused))
+
+    assert service.frames[-1] == JPEG + b"good"
+    assert health.refused == {"frame.too_large": 1}
 
 
 async def test_what_is_turned_away_before_it_is_a_packet_is_counted_like_one() -> None:

@@ -1,7 +1,7 @@
 """A person's or a program's way onto the bus: connect once, send, listen."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Arrival, Refused
 from doorbus.wire.exchange import Event, Outbound
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
-from doorbus.wire.topics import DEFAULT_TOPICS, Topics
+from doorbus.wire.topics import DEFAULT_TOPICS, Resolved, Topics
 
 M = TypeVar("M")
 
@@ -45,8 +45,8 @@ class Client:
             packet = await self._packets.get()
             if isinstance(packet, ConnectionLost):
                 raise packet
-            found = self.topics.channel_of(packet.topic)
-            event = _event(*found, packet) if found else None
+            found = self.topics.resolve(packet.topic)
+            event = _event(found, packet) if found is not None and found.valid else None
             if event is not None:
                 yield event
 
@@ -87,9 +87,10 @@ async def _tell_loss(connection: Connection, packets: "asyncio.Queue[Packet | Co
         packets.put_nowait(lost)
 
 
-def _event(channel: Channel[M], ids: Mapping[str, str], packet: Packet) -> Event[M] | None:
+def _event(found: Resolved[M], packet: Packet) -> Event[M] | None:
     arrival = Arrival(datetime.now(UTC), "unnamed")
     try:
-        return Event(channel, ids, channel.codec.decode(packet, ids, arrival), packet)
+        message = found.channel.codec.decode(packet, found.ids, arrival)
     except Refused:
         return None
+    return Event(found.channel, found.ids, message, packet)

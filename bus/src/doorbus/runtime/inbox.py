@@ -1,58 +1,46 @@
-"""Packets that have arrived and wait to be handled."""
+"""What has arrived and waits to be handled."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 
 from doorbus.runtime.clock import Clock
-from doorbus.wire.packet import Packet
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A packet and when it arrived, on both clocks."""
+class Inbox(Generic[T]):
+    """First in, first out, except that what comes with a key takes the place of what waits with the same.
 
-    packet: Packet
-    at: datetime
-    monotonic: float
-
-
-class Inbox:
-    """First in, first out, except that a newer packet takes the place of an unread one of its topic.
-
-    That holds for the topics that `newest_only` names; the place in the row is kept, so that a fast camera cannot push
-    a slow one back. All else is kept up to `limit` packets; beyond that the oldest goes, because a late command or
-    recognition is worth less than a fresh one.
+    The place in the row is kept, so that a fast camera cannot push a slow one back. All else is kept up to `limit`
+    items; beyond that the oldest goes, because a late command or recognition is worth less than a fresh one.
     """
 
-    def __init__(self, clock: Clock, newest_only: Callable[[str], bool], limit: int = 1024) -> None:
+    def __init__(self, clock: Clock, limit: int = 1024) -> None:
         self._clock = clock
-        self._newest_only = newest_only
         self._limit = limit
-        self._deliveries: dict[object, Delivery] = {}
+        self._waiting: dict[Hashable, T] = {}
         self._wake = asyncio.Event()
         self.superseded = 0
-        """Packets replaced by a newer one before they were read."""
+        """Replaced by a newer one before they were read."""
         self.overflowed = 0
-        """Packets dropped because too many waited."""
+        """Dropped because too many waited."""
 
-    def put(self, packet: Packet) -> None:
-        """Add `packet`, in place of an older one where its topic keeps only the newest."""
-        delivery = Delivery(packet, self._clock.now(), self._clock.monotonic())
-        if self._newest_only(packet.topic):
-            self.superseded += packet.topic in self._deliveries
-            self._deliveries[packet.topic] = delivery
+    def put(self, item: T, key: Hashable = None) -> None:
+        """Add `item`, with a `key` in place of the one before."""
+        if key is not None:
+            self.superseded += key in self._waiting
+            self._waiting[key] = item
         else:
-            if len(self._deliveries) >= self._limit:
-                self._deliveries.pop(next(iter(self._deliveries)))
+            if len(self._waiting) >= self._limit:
+                self._waiting.pop(next(iter(self._waiting)))
                 self.overflowed += 1
-            self._deliveries[object()] = delivery
+            self._waiting[object()] = item
         self._wake.set()
 
-    async def get(self, until: float | None = None) -> Delivery | None:
-        """Remove and return the first packet; None when there was none until the monotonic time `until`."""
-        while not self._deliveries:
+    async def get(self, until: float | None = None) -> T | None:
+        """Remove and return the first; None when there was none until the monotonic time `until`."""
+        while not self._waiting:
             if until is not None and self._clock.monotonic() >= until:
                 return None
             self._wake.clear()
@@ -62,8 +50,4 @@ class Inbox:
             finally:
                 if timer is not None:
                     timer.cancel()
-        return self._deliveries.pop(next(iter(self._deliveries)))
-
-    def wake(self) -> None:
-        """Let `get` look at the time again."""
-        self._wake.set()
+        return self._waiting.pop(next(iter(self._waiting)))

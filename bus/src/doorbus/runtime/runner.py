@@ -2,9 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -12,32 +13,28 @@ import structlog
 from doorbus import __version__
 from doorbus.homeassistant import Site
 from doorbus.runtime.announcer import Announcer
+from doorbus.runtime.arrivals import Arrivals, Delivery
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.echo import Echo
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.heartbeat import BEAT_SECONDS, Heartbeat, Status
-from doorbus.runtime.inbox import Delivery, Inbox
+from doorbus.runtime.inbox import Inbox
 from doorbus.runtime.presence import Answer, on_health
 from doorbus.runtime.refusals import Refusals
 from doorbus.runtime.service import Producer, Service
 from doorbus.runtime.session import NeverConnected, Session
 from doorbus.runtime.settings import ServiceSettings
 from doorbus.wire import channels
-from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Arrival, Refusal, Refused
-from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription, reply_to
+from doorbus.wire.exchange import Arrived, Intake, Outbound
 from doorbus.wire.messages import Health, State
 from doorbus.wire.packet import Filter, Packet, Transport
 
 _log = structlog.get_logger("doorbus.runtime.runner")
 
-M = TypeVar("M")
-
 REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long the broker keeps the last health of an instance that is gone, so that replicas that come and go leave
 nothing behind for ever."""
-
-_NO_RETAINED = frozenset({Retain.REFUSED, Retain.REPLAY_REFUSED})
 
 
 class Runner:
@@ -62,10 +59,9 @@ class Runner:
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
         self._on_demand = any(s.on_demand is not None for s in self._subscriptions)
-        self._newest = tuple(s.channel for s in self._subscriptions if s.newest_only)
-        expiries = (s.channel.expiry for s in self._subscriptions)
-        self._shortest_life = min((expiry for expiry in expiries if expiry is not None), default=float("inf"))
-        self._inbox = Inbox(clock, lambda topic: any(self._topics.covers(c, topic) for c in self._newest))
+        # As little as `health_seconds` passes between two echoes, so that much doubt is let pass.
+        self._arrivals = Arrivals(self._topics, self._subscriptions, doubt=settings.health_seconds)
+        self._inbox: Inbox[Delivery] = Inbox(clock)
         self._refusals = Refusals(clock)
         self._errors = 0
         self._started_at = clock.now()
@@ -94,7 +90,7 @@ class Runner:
             await self._service.start()
             loops = [self._session.run(), self._report(), *(self._handle_all() for _ in range(self._service.lanes))]
             loops += [self._produce(producer) for producer in self._service.producers()]
-            intake = Intake(self._inbox.put, self._refuse_at_inlet)
+            intake = Intake(self._take, self._refuse_at_inlet)
             loops += [inlet(intake) for inlet in self._service.inlets()]
             tasks = [asyncio.create_task(loop) for loop in loops]
             waiting = asyncio.create_task(_told(stop))
@@ -136,35 +132,33 @@ class Runner:
     def _deliver(self, packet: Packet) -> None:
         if packet.topic == self._health_topic:
             self._overhear(packet)
-        elif (late := self._lateness(packet)) is not None:
-            self._refuse_late(packet, late)
         else:
-            self._inbox.put(packet)
+            self._take(packet, self._echo.longest_way(self._clock.monotonic()))
 
-    def _lateness(self, packet: Packet) -> float | None:
-        """How late a packet may be that would go stale on the way; None when it is in time, or time does not matter.
+    def _take(self, packet: Packet, way: float | None = None) -> None:
+        """Refuse what can be refused at once, so that nothing waits for it; the rest waits for its handler."""
+        delivery = self._arrivals.read(packet, self._clock.now(), self._clock.monotonic())
+        if delivery is None:
+            self._refusals.add("none", packet, Refused(Refusal.UNEXPECTED))
+            return
+        try:
+            self._arrivals.check(delivery, way)
+        except Refused as refused:
+            with self._going_on(packet.topic):
+                self._send(self._refuse(delivery.arrived, refused))
+            return
+        if packet.response_topic is not None and delivery.arrived.reply_ids is None:
+            elsewhere = Refused(Refusal.FOREIGN_REPLY_TOPIC, "answered in the usual place")
+            self._refusals.add(delivery.arrived.channel.name, packet, elsewhere)
+        self._inbox.put(delivery, packet.topic if delivery.subscription.newest_only else None)
 
-        As little as `health_seconds` passes between two echoes, so that much doubt is let pass.
-        """
-        way = self._echo.longest_way(self._clock.monotonic())
-        if way is None or way <= self._settings.health_seconds + self._shortest_life:
-            return None
-        subscription = self._subscription(packet)
-        expiry = None if subscription is None else subscription.channel.expiry
-        return None if expiry is None or way <= self._settings.health_seconds + expiry else way
-
-    def _refuse_late(self, packet: Packet, late: float) -> None:
-        subscription = self._subscription(packet)
-        if subscription is not None:
-            channel = subscription.channel
-            refused = Refused(Refusal.STALE, f"the connection stood still: it may have been under way for {late:.1f} s")
-            self._refusals.add(channel.name, packet, refused)
-            ids = self._topics.ids(channel, packet.topic) or {}
-            self._send(self._service.refused(channel, ids, packet, refused))
+    def _refuse(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
+        self._refusals.add(arrived.channel.name, arrived.packet, refused)
+        return self._service.refused(arrived, refused)
 
     def _refuse_at_inlet(self, packet: Packet, refused: Refused) -> None:
-        subscription = self._subscription(packet)
-        self._refusals.add("none" if subscription is None else subscription.channel.name, packet, refused)
+        delivery = self._arrivals.read(packet, self._clock.now(), self._clock.monotonic())
+        self._refusals.add("none" if delivery is None else delivery.arrived.channel.name, packet, refused)
 
     def _overhear(self, packet: Packet) -> None:
         """Health under our own name: see `doorbus.runtime.presence`."""
@@ -197,53 +191,34 @@ class Runner:
             if due is not None and self._clock.monotonic() >= due:
                 await self._guarded(self._service.tick(), "tick")
             elif (delivery := await self._inbox.get(due)) is not None:
-                await self._guarded(self._handle(delivery), delivery.packet.topic)
+                await self._guarded(self._handle(delivery), delivery.arrived.packet.topic)
             await asyncio.sleep(0)  # a flood of messages must not keep the connection from being served
 
     async def _guarded(self, work: Awaitable[Iterable[Outbound]], what: str) -> None:
-        try:
+        errors = self._errors
+        with self._going_on(what):
             self._send(await work)
-        except Exception:  # noqa: BLE001  # the one place where the loop goes on whatever happened
-            self._errors += 1
-            _log.exception("handler_failed", what=what)
+        if self._errors > errors:
             await asyncio.sleep(0.05)  # a tick that fails is due again at once
         if self._on_demand:
             self._session.listen(self._filters())
 
-    async def _handle(self, delivery: Delivery) -> Iterable[Outbound]:
-        packet = delivery.packet
-        subscription = self._subscription(packet)
-        if subscription is None:
-            self._refusals.add("none", packet, Refused(Refusal.UNEXPECTED))
-            return ()
-        channel = subscription.channel
-        ids = self._topics.ids(channel, packet.topic)
+    @contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
         try:
-            inbound = self._decode(channel, ids, delivery)
-            return await subscription.handler(inbound)
+            yield
+        except Exception:  # noqa: BLE001  # the one place where the loop goes on whatever happened
+            self._errors += 1
+            _log.exception("handler_failed", what=what)
+
+    async def _handle(self, delivery: Delivery) -> Iterable[Outbound]:
+        arrived = delivery.arrived
+        try:
+            arrival = Arrival(arrived.at, f"{arrived.channel.name}-{uuid4().hex}")
+            message = arrived.channel.codec.decode(arrived.packet, arrived.ids, arrival)
+            return await delivery.subscription.handler(arrived.bearing(message))
         except Refused as refused:
-            self._refusals.add(channel.name, packet, refused)
-            return self._service.refused(channel, ids or {}, packet, refused)
-
-    def _subscription(self, packet: Packet) -> Subscription[Any] | None:
-        return next((s for s in self._subscriptions if self._topics.covers(s.channel, packet.topic)), None)
-
-    def _decode(self, channel: Channel[M], ids: Mapping[str, str] | None, delivery: Delivery) -> Inbound[M]:
-        packet = delivery.packet
-        if ids is None:
-            raise Refused(Refusal.BAD_ID, "an id in the topic is no slug")
-        if packet.retain and channel.retain in _NO_RETAINED:
-            raise Refused(Refusal.RETAINED, "sent with the retain flag; send it without")
-        if len(packet.payload) > channel.max_bytes:
-            raise Refused(Refusal.TOO_LARGE, f"{len(packet.payload)} bytes, at most {channel.max_bytes} are taken")
-        if packet.response_topic is not None and not reply_to(self._topics, channel, packet, None):
-            self._refusals.add(
-                channel.name, packet, Refused(Refusal.FOREIGN_REPLY_TOPIC, "answered in the usual place")
-            )
-            packet = replace(packet, response_topic=None)
-        arrival = Arrival(delivery.at, f"{channel.name}-{uuid4().hex}")
-        message = channel.codec.decode(packet, ids, arrival)
-        return Inbound(channel, ids, message, delivery.at, delivery.monotonic, packet, self._topics)
+            return self._refuse(arrived, refused)
 
     async def _produce(self, producer: Producer) -> None:
         async for outbound in producer():

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from typing import Any, ClassVar
 
 from doorbus.homeassistant import Device, Site
-from doorbus.wire.channels import Channel, Role
+from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refused
-from doorbus.wire.exchange import Intake, Outbound, Subscription
-from doorbus.wire.packet import Packet
+from doorbus.wire.exchange import Arrived, Intake, Outbound, Subscription
 
 Producer = Callable[[], AsyncIterator[Outbound]]
 Inlet = Callable[[Intake], Coroutine[Any, Any, None]]
@@ -56,9 +55,7 @@ class Service:
 
     def refused(
         self,
-        channel: Channel[Any],  # noqa: ARG002  # for those who override it
-        ids: Mapping[str, str],  # noqa: ARG002
-        packet: Packet,  # noqa: ARG002
+        arrived: Arrived[Any],  # noqa: ARG002  # for those who override it
         refused: Refused,  # noqa: ARG002
     ) -> Iterable[Outbound]:
         """Answer a packet that was refused before any handler saw it; it is counted and logged already."""

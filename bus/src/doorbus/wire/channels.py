@@ -1,6 +1,5 @@
 """The one table of what crosses the bus. Topics, access rules and the AsyncAPI document all come from here. Pure."""
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -88,16 +87,10 @@ class Channel(Generic[M]):
         """The template cut up: a text and the name of the id that follows it, which the last part may lack."""
         return tuple((text, name) for text, name, _, _ in Formatter().parse(self.template))
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The names of the ids in the topic."""
         return tuple(name for _, name in self.parts if name is not None)
-
-    def pattern(self, value: str) -> str:
-        """The template as a regular expression, with a group for each id, which is `value`."""
-        return "".join(
-            re.escape(text) + (f"(?P<{name}>{value})" if name is not None else "") for text, name in self.parts
-        )
 
 
 _PEOPLE = frozenset({Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED})

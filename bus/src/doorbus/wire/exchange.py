@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Refused
 from doorbus.wire.packet import Filter, Packet
-from doorbus.wire.topics import Topics
+from doorbus.wire.topics import Resolved, Topics
 
 M = TypeVar("M")
 
@@ -49,37 +49,43 @@ class Event(Generic[M]):
     packet: Packet
 
 
-@dataclass(frozen=True)
-class Inbound(Generic[M]):
-    """A message that arrived at the time `at` (and the monotonic time `at_monotonic`)."""
+@dataclass(frozen=True, slots=True)
+class Arrived(Resolved[M]):
+    """A packet that arrived at the time `at` (and the monotonic time `at_monotonic`), its topics read.
 
-    channel: Channel[M]
-    ids: Mapping[str, str]
-    message: M
+    `ids` are as they stand in the topic: those of a packet that is refused may be no slugs. `reply_ids` are those of
+    the response topic; None when the sender named none that answers may go to.
+    """
+
+    packet: Packet
     at: datetime
     at_monotonic: float
-    packet: Packet
-    topics: Topics
+    reply_ids: Mapping[str, str] | None = None
 
     def reply(self, message: object) -> tuple[Outbound, ...]:
         """The answer to the response topic that the sender named; nothing when it named none."""
-        return reply_to(self.topics, self.channel, self.packet, message)
+        if self.channel.reply is None or self.reply_ids is None:
+            return ()
+        return (Outbound(self.channel.reply, message, self.reply_ids, correlation=self.packet.correlation),)
+
+    def bearing(self, message: M) -> "Inbound[M]":
+        """This with the message that the packet carries."""
+        return Inbound(self.channel, self.ids, self.packet, self.at, self.at_monotonic, self.reply_ids, message=message)
 
 
-def reply_to(topics: Topics, channel: Channel[Any], packet: Packet, message: object) -> tuple[Outbound, ...]:
-    """An answer to `packet`, if it names a response topic that answers of `channel` may go to."""
-    if channel.reply is None or packet.response_topic is None:
-        return ()
-    ids = topics.ids(channel.reply, packet.response_topic)
-    return () if ids is None else (Outbound(channel.reply, message, ids, correlation=packet.correlation),)
+@dataclass(frozen=True, slots=True)
+class Inbound(Arrived[M]):
+    """A message that arrived."""
+
+    message: M = field(kw_only=True)
 
 
 @dataclass(frozen=True)
 class Intake:
     """Where a service puts what reaches it another way than over the broker, such as by HTTP.
 
-    It is treated as if it had come over the broker: the subscription whose channel covers the packet's topic handles
-    it, by the same rules and counts. Topics of the broker itself are none of these.
+    It is treated as if it had come over the broker: the subscription that the packet's topic is for handles it, by the
+    same rules and counts. Topics of the broker itself are none of these.
     """
 
     deliver: Callable[[Packet], None]
@@ -91,9 +97,9 @@ class Intake:
 class Subscription(Generic[M]):
     """What a service wants to hear, and who handles it.
 
-    `ids` narrows the topic, `share` names the group of replicas that share the messages, `newest_only` keeps one unread
-    message for each topic. With `on_demand` it is subscribed to only for the ids that this gives at the time; asked
-    again after every handler and tick.
+    `ids` narrows the topic: what comes with others is refused. `share` names the group of replicas that share the
+    messages, `newest_only` keeps one unread message for each topic. With `on_demand` it is subscribed to only for the
+    ids that this gives at the time; asked again after every handler and tick.
     """
 
     channel: Channel[M]
@@ -102,6 +108,10 @@ class Subscription(Generic[M]):
     share: str | None = None
     newest_only: bool = False
     on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
+
+    def wants(self, ids: Mapping[str, str]) -> bool:
+        """Whether `ids` are those that it is narrowed to."""
+        return all(ids.get(name) == wanted for name, wanted in self.ids.items())
 
     def filters(self, topics: Topics) -> tuple[Filter, ...]:
         """The subscription as the broker sees it now."""

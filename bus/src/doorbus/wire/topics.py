@@ -1,12 +1,21 @@
 """Between channels and topics. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG, Channel, Under
+
+M = TypeVar("M")
+
+_SLUG = re.compile(SLUG)
+
+
+def is_slug(text: str) -> bool:
+    """Whether `text` can be an id in a topic."""
+    return _SLUG.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Topics:
 
     def topic(self, channel: Channel[Any], /, **ids: str) -> str:
         """The topic of `channel` for the given ids; `ValueError` when one is missing or no slug."""
-        if not all(re.fullmatch(SLUG, ids.get(name, "")) for name in channel.parameters):
+        if not all(is_slug(ids.get(name, "")) for name in channel.parameters):
             raise ValueError(f"{channel.name}: {ids} is not {channel.template} (ids match {SLUG})")
         return self._before(channel) + channel.template.format_map(ids)
 
@@ -31,22 +40,18 @@ class Topics:
         wanted = {name: ids.get(name, "+") for name in channel.parameters}
         return self._before(channel) + channel.template.format_map(wanted)
 
-    def ids(self, channel: Channel[Any], topic: str, /) -> dict[str, str] | None:
-        """The ids in `topic`, or None when it is no topic of `channel` (a wrong id included)."""
-        match = _pattern(self._before(channel), channel, SLUG).fullmatch(topic)
-        return match.groupdict() if match else None
+    def resolve(self, topic: str) -> "Resolved[Any] | None":
+        """The channel of the table and the ids that `topic` names; None when it is no topic of the table."""
+        return self._table.resolve(topic)
 
-    def covers(self, channel: Channel[Any], topic: str, /) -> bool:
-        """Whether `topic` has the shape of `channel`, with ids that may be wrong."""
-        return _pattern(self._before(channel), channel, "[^/]*").fullmatch(topic) is not None
+    @cached_property
+    def _table(self) -> "Directory":
+        return Directory(self, CHANNELS)
 
-    def channel_of(self, topic: str) -> tuple[Channel[Any], Mapping[str, str]] | None:
-        """The channel and ids of `topic`, or None when it is no topic of the table."""
-        for channel in CHANNELS:
-            ids = self.ids(channel, topic)
-            if ids is not None:
-                return channel, ids
-        return None
+    def shape(self, channel: Channel[Any], /) -> str:
+        """A regular expression for the topics of `channel`, with a group for each id, which may be no slug."""
+        named = (re.escape(text) + ("([^/]*)" if name else "") for text, name in channel.parts)
+        return re.escape(self._before(channel)) + "".join(named)
 
     def _before(self, channel: Channel[Any]) -> str:
         match channel.under:
@@ -61,6 +66,37 @@ class Topics:
 DEFAULT_TOPICS = Topics()
 
 
-@lru_cache
-def _pattern(before: str, channel: Channel[Any], value: str) -> re.Pattern[str]:
-    return re.compile(re.escape(before) + channel.pattern(value))
+@dataclass(frozen=True, slots=True)
+class Resolved(Generic[M]):
+    """What a topic names: a channel, and ids as they stand in the topic, which may be no slugs."""
+
+    channel: Channel[M]
+    ids: Mapping[str, str]
+
+    @property
+    def valid(self) -> bool:
+        """Whether the ids can be ids."""
+        return all(map(is_slug, self.ids.values()))
+
+
+class Directory:
+    """Finds the channel of a topic among `channels`, by one match of one expression, however many there are."""
+
+    def __init__(self, topics: Topics, channels: Iterable[Channel[Any]]) -> None:
+        shapes = []
+        self._channels: dict[int | None, Channel[Any]] = {}
+        group = 1  # one for each channel, and in it one for each of its ids
+        for channel in channels:
+            shapes.append(f"({topics.shape(channel)})")
+            self._channels[group] = channel
+            group += 1 + len(channel.parameters)
+        self._shapes = re.compile("|".join(shapes) if shapes else "(?!)")
+
+    def resolve(self, topic: str) -> Resolved[Any] | None:
+        """The channel and ids that `topic` names; None when it has the shape of none of them."""
+        match = self._shapes.fullmatch(topic)
+        if match is None:
+            return None
+        first = match.lastindex or 0  # the group that was closed last: that of the channel
+        channel = self._channels[first]
+        return Resolved(channel, {name: match[first + n] for n, name in enumerate(channel.parameters, 1)})

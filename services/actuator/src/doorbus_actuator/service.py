@@ -134,8 +134,6 @@ class ActuatorService(Service):
 
     async def _on_recognition(self, inbound: Inbound[Recognition]) -> Iterable[Outbound]:
         camera = inbound.ids["camera"]
-        if inbound.ids["door"] != self._settings.door:
-            raise Refused(Refusal.WRONG_TOPIC, "a recognition of another door")
         if self._settings.camera_ids and camera not in self._settings.camera_ids:
             raise Refused(Refusal.WRONG_TOPIC, f"camera {camera} is not one of DOORBUS_ACTUATOR__CAMERAS")
         age = self._clock.now() - inbound.message.captured_at
@@ -143,8 +141,6 @@ class ActuatorService(Service):
         return self._handle(policy.Sighting(camera, inbound.message, self._chance()), inbound.at_monotonic)
 
     async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
-        if inbound.ids["door"] != self._settings.door:
-            raise Refused(Refusal.WRONG_TOPIC, "a command to another door")
         return self._handle(policy.Command(inbound.message), inbound.at_monotonic)
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,9 +14,9 @@ from doorbus import homeassistant
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.service import Service
 from doorbus.wire import channels
-from doorbus.wire.channels import SLUG, Channel, Role
+from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refusal, Refused
-from doorbus.wire.exchange import Inbound, Outbound, Subscription, reply_to
+from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription
 from doorbus.wire.messages import (
     Capture,
     Embedded,
@@ -32,9 +31,9 @@ from doorbus.wire.messages import (
     Status,
     Update,
 )
-from doorbus.wire.packet import Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.templates import to_store
+from doorbus.wire.topics import is_slug
 from doorbus_enroller.enrolment import Candidate, Gallery, decide, fault_of, id_of, revise
 from doorbus_enroller.maps import Map, gallery_map, roster_map
 from doorbus_enroller.settings import EnrollerSettings
@@ -87,7 +86,6 @@ class EnrollerService(Service):
         clock: Clock,
         new_id: Callable[[], bytes] = lambda: uuid4().bytes,
     ) -> None:
-        self._topics = settings.topics
         self._reply_ids = {"token": settings.instance}
         self._settings = settings.enroller
         self._store = store
@@ -150,17 +148,16 @@ class EnrollerService(Service):
             outbounds += await self._try_store()
         return outbounds
 
-    def refused(
-        self, channel: Channel[Any], ids: Mapping[str, str], packet: Packet, refused: Refused
-    ) -> Iterable[Outbound]:
+    def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         """Tell the sender of a request that could not be read what was wrong with it."""
+        channel = arrived.channel
         if channel not in _REQUESTS:
             return ()
-        person = ids.get("person", _level(channel, packet.topic, "{person}"))
+        person = arrived.ids.get("person", "")
         fault = fault_of(refused.reason, refused.detail, picture=channel is channels.ENROL)
         result = self._result(channel, person, fault)
-        reply = reply_to(self._topics, channel, packet, result)
-        if not re.fullmatch(SLUG, person):
+        reply = arrived.reply(result)
+        if not is_slug(person):
             return reply
         return (Outbound(channels.RESULT, result, {"person": person}), *reply)
 
@@ -451,9 +448,3 @@ def _rights(request: Enrol | Capture) -> Rights:
 
 def _unknown(person: str) -> Fault:
     return Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"nobody is enrolled as {person}; enrol a picture first")
-
-
-def _level(channel: Channel[Any], topic: str, parameter: str) -> str:
-    """What stands in `topic` where the channel's template has `parameter`, valid or not; nothing where it has none."""
-    template = channel.template.split("/")
-    return topic.split("/")[template.index(parameter) - len(template)] if parameter in template else ""

@@ -197,7 +197,7 @@ class RecognizerService(Service):
         )
 
     async def _on_embed_request(self, inbound: Inbound[EmbedRequest]) -> Iterable[Outbound]:
-        if inbound.packet.response_topic is None:
+        if inbound.reply_ids is None:
             raise Refused(Refusal.NO_REPLY_TOPIC, "an embed request names the topic for its reply")
         try:
             seen = await self._at_work(partial(self._see, inbound.message.jpeg))
