@@ -1,7 +1,10 @@
 """All commands in one program."""
 
+from typing import Annotated
+
 import typer
 
+from doorbus import __version__
 from doorbus.cli import documents, lock, metrics, people, secrets
 from doorbus.cli.doctor import doctor
 from doorbus.cli.watch import watch
@@ -18,4 +21,20 @@ app = typer.Typer(
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  # typer's
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def doorbus(
+    *,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """A door lock on an MQTT bus."""
+
+
 app.add_typer(secrets.app, name="secrets", rich_help_panel="System")
