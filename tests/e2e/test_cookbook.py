@@ -435,8 +435,8 @@ async def it_opens_the_door_for_the_face_on_it(kitchen: Kitchen, line: str) -> N
 async def it_brings_its_metadata(kitchen: Kitchen, line: str) -> None:
     async with kitchen.hearing(channels.RECOGNITION, door=DOOR) as heard:
         await kitchen.run(line)
-        recognition = (await heard.get()).message
-    assert recognition.frame_id == "mycam-17"
+        while (recognition := (await heard.get()).message).frame_id != "mycam-17":
+            pass  # of a frame that was sent before
     assert abs((recognition.recognized_at - recognition.captured_at).total_seconds()) < 10
     assert recognition.faces[0].person == "obama"
 

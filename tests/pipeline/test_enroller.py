@@ -53,17 +53,21 @@ def picture(content: str) -> bytes:
     return b"\xff\xd8\xff" + content.encode()
 
 
+def sealed(template: bytes, seal: Seal | None = None) -> str:
+    """A template as a recognizer sends it, whatever is in it; of this site unless sealed for another."""
+    return base64.b64encode((seal or Seal(KEY)).seal(template, "embedding")).decode()
+
+
 def face(degrees: float, *, size: float = 80.0, sharpness: float = 200.0, seal: Seal | None = None) -> EmbeddedFace:
     """A face whose template lies at an angle in a plane; faces resemble each other by the cosine between them."""
     template = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), 0.0], "<f4").tobytes()
-    sealed = (seal or Seal(KEY)).seal(template, "embedding")
     return EmbeddedFace(
         box=(0.0, 0.0, 100.0, 100.0),
         size=size,
         sharpness=sharpness,
         quality=0.8,
         live=0.9,
-        template=base64.b64encode(sealed).decode(),
+        template=sealed(template, seal),
     )
 
 
@@ -467,12 +471,12 @@ async def test_a_second_answer_to_one_question_is_refused(site: Site) -> None:
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
-        (face(0, seal=Seal(bytes(32))).template, "unsealed"),
-        ("not base64", "wrong_shape"),
-        (base64.b64encode(Seal(KEY).seal(b"", "embedding")).decode(), "wrong_shape"),
-        (base64.b64encode(Seal(KEY).seal(b"12345", "embedding")).decode(), "wrong_shape"),
-        (base64.b64encode(Seal(KEY).seal(bytes(12), "embedding")).decode(), "wrong_shape"),
-        (base64.b64encode(Seal(KEY).seal(b"\xff" * 12, "embedding")).decode(), "wrong_shape"),
+        pytest.param(face(0, seal=Seal(bytes(32))).template, "unsealed", id="sealed for another site"),
+        pytest.param("not base64", "wrong_shape", id="not base64"),
+        pytest.param(sealed(b""), "wrong_shape", id="empty"),
+        pytest.param(sealed(b"12345"), "wrong_shape", id="no whole number of floats"),
+        pytest.param(sealed(bytes(12)), "wrong_shape", id="zeros"),
+        pytest.param(sealed(b"\xff" * 12), "wrong_shape", id="no numbers"),
     ],
 )
 async def test_templates_that_cannot_be_trusted_are_refused_and_the_next_answer_is_taken(

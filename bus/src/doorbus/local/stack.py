@@ -22,11 +22,15 @@ from doorbus.wire.packet import ConnectionLost
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback that nobody listens on, and that the system gives to nobody else for a minute.
+
+    A connection that was just closed on it stays behind, which a server that reuses its address, as all do, passes by.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            server.accept()[0].close()
+    return port
 
 
 class Broker:
