@@ -354,6 +354,28 @@ async def test_a_crowd_of_strangers_keeps_no_camera_out() -> None:
         assert [(await one.frame()).seq, (await one.frame()).seq] == [0, 1]
 
 
+async def test_stalled_senders_with_the_token_keep_no_camera_out() -> None:
+    async with porch() as one:
+        stalled = []
+        for count in range(3 * MOST_SENDERS):
+            stalled.append(line := await one.line())
+            await line.say(HEAD + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
+            assert await line.answer() == 100
+            assert await one.post(picture(count)) == 204, "the camera makes a connection for each picture"
+        assert await asyncio.gather(*(line.ended() for line in stalled[: 2 * MOST_SENDERS])) == [b""] * 16
+
+
+async def test_a_camera_that_keeps_its_connection_outlasts_those_who_stall() -> None:
+    async with porch() as one:
+        camera = await one.line()
+        for _ in range(2 * MOST_SENDERS):
+            await camera.say(posted(picture(50)))
+            assert await camera.answer() == 204
+            line = await one.line()
+            await line.say(HEAD + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
+            assert await line.answer() == 100
+
+
 async def test_two_cameras_at_once_are_both_heard() -> None:
     async with porch() as one:
         first, second = await one.line(), await one.line()

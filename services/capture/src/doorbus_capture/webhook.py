@@ -1,8 +1,8 @@
 """Listens for pictures that come by HTTP. The only user of h11, which knows the protocol.
 
 No sender can hold it up: each has a bounded time for a request, and a bounded number of them is listened to at a time.
-Who is one too many goes, but nobody who has shown the token goes for somebody who has not. Bodies are read only of
-those who have.
+The newest counts: when there is one too many, the one goes whose request began longest ago. Strangers go for strangers
+only, and those who have shown the token for others who have. Bodies are read only of those.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from doorbus_capture.posting import MAX_BYTES, METHODS, Head, Listening, Rejecte
 _log = structlog.get_logger("doorbus.capture")
 
 MOST_SENDERS = 8
-"""Connections at a time, each with a body of at most `MAX_BYTES`."""
+"""Connections at a time that have shown the token, each with at most `MAX_BYTES`, and as many that have not."""
 _PIECE = 64 * 1024
 _MOST_HEAD = 16 * 1024
 _HEADERS = {
@@ -39,6 +39,7 @@ class Webhook:
         self._topic = topic
         self._clock = clock
         self._senders: dict[_Sender, asyncio.Task[None]] = {}
+        """In the order in which they came, or began their last request with the token."""
         self._server: asyncio.Server | None = None
         self._intake: Intake | None = None
 
@@ -69,9 +70,7 @@ class Webhook:
         assert intake is not None
         sender = _Sender(reader, writer, self._clock, self._listening.patience_seconds)
         self._senders[sender] = task
-        there = [one for one in self._senders if not one.dropped]
-        if len(there) > MOST_SENDERS:
-            next(one for one in there if not one.proven).drop()
+        self._keep_the_newest(proven=False)
         try:
             await self._hear(sender, intake)
         except OSError:
@@ -79,6 +78,12 @@ class Webhook:
         finally:
             sender.drop()
             del self._senders[sender]
+
+    def _keep_the_newest(self, *, proven: bool) -> None:
+        """Drop the oldest of those who have shown the token, or have not, when there are too many."""
+        there = [one for one in self._senders if one.proven is proven and not one.dropped]
+        for one in there[:-MOST_SENDERS]:
+            one.drop()
 
     async def _hear(self, sender: "_Sender", intake: Intake) -> None:
         """Take what one sender posts, until it has no more to say or is rejected."""
@@ -104,6 +109,8 @@ class Webhook:
             return None
         admit(head, self._listening.token)
         sender.proven = True
+        self._senders[sender] = self._senders.pop(sender)
+        self._keep_the_newest(proven=True)
         try:
             body = await sender.body()
         except OSError:
