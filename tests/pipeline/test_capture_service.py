@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from doorbus.local.stack import free_port
@@ -18,8 +19,10 @@ from doorbus.runtime.session import Backoff
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.codec import Arrival
-from doorbus.wire.messages import Frame, Health
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Decision, Frame, Health, Outcome, Reason, Trigger
 from doorbus.wire.packet import Filter, Packet
+from doorbus.wire.topics import Topics
 from doorbus_capture.imaging import decode
 from doorbus_capture.reader import Patience, Reader
 from doorbus_capture.service import CaptureService
@@ -46,7 +49,10 @@ class Watcher:
         self.healths: asyncio.Queue[Packet] = asyncio.Queue()
 
     def deliver(self, packet: Packet) -> None:
-        (self.frames if "/frame/" in packet.topic else self.healths).put_nowait(packet)
+        if "/frame/" in packet.topic:
+            self.frames.put_nowait(packet)
+        elif "/health/" in packet.topic:
+            self.healths.put_nowait(packet)
 
     async def frame(self) -> Frame:
         """The next frame."""
@@ -147,6 +153,54 @@ async def test_a_scene_without_motion_is_suppressed_and_counted() -> None:
                 await asyncio.sleep(0.01)
         assert watcher.frames.empty()
     assert service.figures()["frames_sent"] == 1
+
+
+def statue() -> FakeSource:
+    """Somebody who stands before the camera and does not move; only the sensor's noise does."""
+    noise = np.random.default_rng(3)
+
+    def pictures() -> Iterator[Image | Event]:
+        while True:
+            time.sleep(0.005)
+            yield noise.integers(148, 152, (480, 640, 3)).astype(np.uint8)
+
+    return FakeSource(pictures(), CLOCK)
+
+
+def about(frame_id: str, reason: Reason = Reason.AWAITING_VOTES, door: str = "front") -> Packet:
+    told = Decision(outcome=Outcome.DENIED, reason=reason, trigger=Trigger.FACE, at=CLOCK.now(), frame_ids=(frame_id,))
+    return Outbound(channels.DECISION, told, {"door": door}).packet(Topics())
+
+
+CALM = Capture(fps=60, idle_fps=60, motion_hold_seconds=0, keepalive_seconds=3600)
+
+
+async def test_somebody_who_stands_still_is_sent_at_full_rate_while_the_door_cannot_decide() -> None:
+    async with watching(capture(statue(), settings=CALM)) as (watcher, bus), asyncio.timeout(20):
+        first = await watcher.frame()
+        bus.publish(about(first.frame_id))
+        assert [(await watcher.frame()).seq for _ in range(10)] == list(range(1, 11))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        about("yard-r1-0"),
+        about("porch-r0-0"),
+        about("porch-r1-0", door="back"),
+        about("porch-r1-0", Reason.OUTSIDE_HOURS),
+    ],
+    ids=["another camera", "another run", "another door", "decided"],
+)
+async def test_what_was_decided_about_others_or_for_good_wakes_no_camera(other: Packet) -> None:
+    service = capture(statue(), settings=CALM)
+    async with watching(service) as (watcher, bus), asyncio.timeout(20):
+        await watcher.frame()
+        bus.publish(other)
+        seen = service.figures()["frames_suppressed"]
+        while service.figures()["frames_suppressed"] < seen + 10:  # noqa: ASYNC110  # nothing is sent, so nothing tells
+            await asyncio.sleep(0.01)
+        assert watcher.frames.empty()
 
 
 async def test_a_camera_that_hangs_is_reported_in_health_and_opened_again() -> None:

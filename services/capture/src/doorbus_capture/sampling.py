@@ -1,4 +1,4 @@
-"""Which pictures are worth sending: a motion gate with a hold-over and a keep-alive. Pure."""
+"""Which pictures are worth sending: a motion gate with a hold-over, a keep-alive, and an eye for who waits. Pure."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,6 +6,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+
+from doorbus_capture.attention import NOBODY_WAITS, Attention
 
 Thumbnail = NDArray[np.uint8]
 """Grey picture of shape (THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH)."""
@@ -43,6 +45,13 @@ class Rules(BaseModel):
         le=3600,
         description="How long after the last motion every picture is still sent, in seconds.",
     )
+    attention_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        description="How long every picture is sent after the actuator has seen a face that it could not decide yet, "
+        "in seconds; 0 leaves it to motion.",
+    )
 
 
 class Why(StrEnum):
@@ -50,6 +59,7 @@ class Why(StrEnum):
 
     MOTION = "motion"
     HOLD = "hold"
+    ATTENTION = "attention"
     KEEPALIVE = "keepalive"
 
 
@@ -74,7 +84,9 @@ def motion(reference: Thumbnail | None, thumbnail: Thumbnail) -> float:
     return float(np.mean(np.abs(change - np.median(change)) > CELL_LEVELS))
 
 
-def sample(rules: Rules, state: State, thumbnail: Thumbnail, now: float) -> tuple[State, Why | None]:
+def sample(
+    rules: Rules, state: State, thumbnail: Thumbnail, now: float, attention: Attention = NOBODY_WAITS
+) -> tuple[State, Why | None]:
     """Whether to send a picture.
 
     Args:
@@ -82,6 +94,7 @@ def sample(rules: Rules, state: State, thumbnail: Thumbnail, now: float) -> tupl
         state: what the last call returned.
         thumbnail: of the picture in question.
         now: when it was taken, in monotonic seconds.
+        attention: who waits before the camera.
 
     Returns:
         The new state, and why to send the picture, or None to suppress it.
@@ -92,6 +105,8 @@ def sample(rules: Rules, state: State, thumbnail: Thumbnail, now: float) -> tupl
         why = Why.MOTION
     elif _holding(rules, moved_at, now):
         why = Why.HOLD
+    elif attention.waits(rules.attention_seconds, moved_at, now):
+        why = Why.ATTENTION
     elif state.sent_at is None or now - state.sent_at >= rules.keepalive_seconds:
         why = Why.KEEPALIVE
     else:
@@ -99,9 +114,10 @@ def sample(rules: Rules, state: State, thumbnail: Thumbnail, now: float) -> tupl
     return State(thumbnail, moved_at, now), why
 
 
-def looks_per_second(rules: Rules, state: State, now: float) -> float:
+def looks_per_second(rules: Rules, state: State, now: float, attention: Attention = NOBODY_WAITS) -> float:
     """How many pictures a second to look at from now on."""
-    return rules.fps if _holding(rules, state.moved_at, now) else rules.idle_fps
+    awake = _holding(rules, state.moved_at, now) or attention.waits(rules.attention_seconds, state.moved_at, now)
+    return rules.fps if awake else rules.idle_fps
 
 
 def _holding(rules: Rules, moved_at: float | None, now: float) -> bool:

@@ -13,10 +13,11 @@ from doorbus import homeassistant
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.service import Inlet, Producer, Service
-from doorbus.wire.channels import FRAME, Channel, Role
+from doorbus.wire.channels import DECISION, FRAME, Channel, Role
 from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
-from doorbus.wire.messages import Frame
+from doorbus.wire.messages import Decision, Frame
 from doorbus_capture import bridge, imaging, sampling
+from doorbus_capture.attention import NOBODY_WAITS
 from doorbus_capture.picture import fitted
 from doorbus_capture.reader import Reader
 from doorbus_capture.settings import Capture
@@ -27,8 +28,8 @@ from doorbus_capture.webhook import Webhook
 
 _log = structlog.get_logger("doorbus.capture")
 
-_FPS_SECONDS = 5.0
-"""The figure `fps` is a mean over so long."""
+_RECENT_SECONDS = 5.0
+"""The figure `fps` is a mean over so long, and a decision about a frame comes sooner."""
 
 
 class CaptureService(Service):
@@ -54,9 +55,11 @@ class CaptureService(Service):
         self._bridge = self._foreign()
         self._began_at = clock.monotonic()
         self._gate = sampling.State()
+        self._attention = NOBODY_WAITS
         self._stillness = Stillness()
         self._last_at: float | None = None
-        self._sent_at: deque[float] = deque()
+        self._recent: deque[tuple[float, str]] = deque()
+        """When the frames of late were taken, and their ids."""
         self._sent = 0
         self._suppressed = 0
 
@@ -65,12 +68,15 @@ class CaptureService(Service):
         return homeassistant.camera(site, self._settings.door, self._settings.camera)
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """Another program's pictures, if they are the camera."""
-        if self._bridge is None:
+        """What becomes of our frames; and another program's pictures, if they are the camera."""
+        if self._reader is None and self._bridge is None:
             return ()
+        decisions = Subscription(DECISION, self._on_decision, ids={"door": self._settings.door})
+        if self._bridge is None:
+            return (decisions,)
         # The broker has nothing to do with what comes to the webhook.
         wanted = tuple if self._webhook is not None else None
-        return (Subscription(self._bridge, self._on_foreign, newest_only=True, on_demand=wanted),)
+        return (decisions, Subscription(self._bridge, self._on_foreign, newest_only=True, on_demand=wanted))
 
     def inlets(self) -> Sequence[Inlet]:
         """The webhook, if pictures come to it."""
@@ -88,7 +94,7 @@ class CaptureService(Service):
         figures: dict[str, float] = {
             "frames_sent": self._sent,
             "frames_suppressed": self._suppressed,
-            "fps": sum(now - at <= _FPS_SECONDS for at in self._sent_at) / _FPS_SECONDS,
+            "fps": sum(now - at <= _RECENT_SECONDS for at, _ in self._recent) / _RECENT_SECONDS,
         }
         if self._reader is not None:
             figures["frames_superseded"] = self._reader.superseded
@@ -128,7 +134,7 @@ class CaptureService(Service):
         async with aclosing(self._reader.shots()) as shots:
             async for shot in shots:
                 jpeg = await asyncio.to_thread(self._look, shot)
-                self._reader.pace(sampling.looks_per_second(self._settings, self._gate, shot.at))
+                self._reader.pace(self._pace(shot.at))
                 self._last_at = shot.at
                 if jpeg is None:
                     self._suppressed += 1
@@ -145,6 +151,19 @@ class CaptureService(Service):
             self._suppressed += 1
             return ()
         return (Outbound(FRAME, self._frame(shot, jpeg, dict(inbound.packet.user).get("frame_id")), self._ids),)
+
+    async def _on_decision(self, inbound: Inbound[Decision]) -> Iterable[Outbound]:
+        """Stay awake for somebody whom the actuator has seen on frames of this camera, but could not decide about."""
+        if {frame_id for _, frame_id in self._recent}.isdisjoint(inbound.message.frame_ids):
+            return ()
+        now = self._clock.monotonic()
+        self._attention = self._attention.after(inbound.message, now)
+        if self._reader is not None:
+            self._reader.pace(self._pace(now))
+        return ()
+
+    def _pace(self, now: float) -> float:
+        return sampling.looks_per_second(self._settings, self._gate, now, self._attention)
 
     async def _posted(self, intake: Intake) -> None:
         if self._webhook is not None:
@@ -166,7 +185,9 @@ class CaptureService(Service):
         if self._address.kind.live:
             self._stillness = self._stillness.after(shot.image, shot.at)
         image = self._view.apply(shot.image)
-        self._gate, why = sampling.sample(self._settings, self._gate, imaging.thumbnail(image), shot.at)
+        self._gate, why = sampling.sample(
+            self._settings, self._gate, imaging.thumbnail(image), shot.at, self._attention
+        )
         if why is None:
             return None
         size = fitted(image.shape[1], image.shape[0], self._settings.width, self._settings.height)
@@ -181,9 +202,9 @@ class CaptureService(Service):
             label=shot.label,
         )
         self._sent += 1
-        self._sent_at.append(shot.at)
-        while shot.at - self._sent_at[0] > _FPS_SECONDS:
-            self._sent_at.popleft()
+        self._recent.append((shot.at, frame.frame_id))
+        while shot.at - self._recent[0][0] > _RECENT_SECONDS:
+            self._recent.popleft()
         _log.debug("frame", frame_id=frame.frame_id, bytes=len(jpeg))
         return frame
 
