@@ -112,11 +112,13 @@ async def test_a_picture_that_no_enroller_would_take_is_not_sent(
     enroller = Enroller()
     async with _an_office(enroller) as client:
         pictures = _pictures(tmp_path, huge=bytes(channels.ENROL.max_bytes))
-        status = await enrol_pictures(client, "alice", pictures, None, 5)
+        status = await enrol_pictures(client, "alice", [*pictures, Path("/dev/zero")], None, 5)
 
     assert status == Status.REFUSED
     assert enroller.asked == []
-    assert "huge.jpg: too large at most 8 MiB are taken" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "huge.jpg: too large at most 8 MiB are taken" in told
+    assert "/dev/zero: too large" in told
 
 
 async def test_when_nobody_answers_the_other_pictures_are_not_tried(

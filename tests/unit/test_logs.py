@@ -26,6 +26,22 @@ def test_an_event_is_one_line_of_keys_and_values(capsys: pytest.CaptureFixture[s
     assert "frame_id" not in line
 
 
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize(
+    "sign", ["\x1b[2J", "\r", "\n", "\x00", "\x85", "\u202e", "\u2028", "\u200b", "\ud800", "\x7f"]
+)
+def test_a_sign_that_a_terminal_would_obey_is_escaped(
+    sign: str, form: Format, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(Level.INFO, form)
+
+    structlog.get_logger().info("command", by=f"bob{sign}level=error", ids=[f"x{sign}"])
+
+    line = capsys.readouterr().err.removesuffix("\n")
+    assert line.isprintable()
+    assert "bob" in line
+
+
 def test_an_event_may_be_json(capsys: pytest.CaptureFixture[str]) -> None:
     configure(Level.INFO, Format.JSON)
 

@@ -134,7 +134,7 @@ async def enrol_pictures(
     asker = await Asker.on(client)
     statuses = []
     for number, picture in enumerate(pictures, 1):
-        jpeg = await asyncio.to_thread(picture.read_bytes)
+        jpeg = await asyncio.to_thread(_read, picture)
         if len(jpeg) > ENROL.max_bytes:
             err.print(line(f"{picture}:", ("too large", "red"), f"at most {ENROL.max_bytes // MIB} MiB are taken"))
             statuses.append(Status.REFUSED)
@@ -147,6 +147,12 @@ async def enrol_pictures(
     if change is not None and Status.OK in statuses:
         statuses.append(_told(f"{person}: name", await asker.ask(UPDATE, change, person, timeout), timeout, "set"))
     return max(statuses, default=Status.OK)
+
+
+def _read(picture: Path) -> bytes:
+    """What is in a file, but not more than shows that it is too large: some files, such as /dev/zero, never end."""
+    with picture.open("rb") as file:
+        return file.read(ENROL.max_bytes + 1)
 
 
 async def request(client: Client, channel: Channel[Any], message: Message, person: str, timeout: float) -> int:  # noqa: ASYNC109

@@ -45,11 +45,16 @@ def _drop_none(_: object, __: str, event: structlog.typing.EventDict) -> structl
 
 
 class _Logfmt:
-    """key=value, time, level and event first; line breaks escaped so that an event stays on one line."""
+    """key=value, time, level and event first; whatever would move the cursor or turn the line around is escaped."""
 
     def __init__(self) -> None:
         self._render = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
 
     def __call__(self, logger: object, method: str, event: structlog.typing.EventDict) -> str:
-        values = {key: value.replace("\n", "\\n") if isinstance(value, str) else value for key, value in event.items()}
+        values = {key: value if isinstance(value, bool) else _escaped(str(value)) for key, value in event.items()}
         return str(self._render(logger, method, values))
+
+
+def _escaped(text: str) -> str:
+    """`text` with every sign that does not print, such as a line break or U+202E, as Python writes it."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
