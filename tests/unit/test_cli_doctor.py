@@ -26,7 +26,8 @@ AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 def _health(role: Role, **changes: Any) -> Health:
     health = Health(state=State.ONLINE, service=role.value, instance="one", version="0.1.0", at=AT, started_at=AT)
     figures = {"gallery_version": 7.0} if role is Role.RECOGNIZER else {}
-    return health.model_copy(update={"figures": figures} | changes)
+    door = "front" if role is Role.ACTUATOR else None
+    return health.model_copy(update={"figures": figures, "door": door} | changes)
 
 
 SOUND = Observed(
@@ -35,6 +36,10 @@ SOUND = Observed(
     doors={"front": LockState.LOCKED},
     roster=Manifest(version=3, count=2, shards=("a" * 64,)),
 )
+
+
+def _at_the_front(instance: str) -> Health:
+    return _health(Role.ACTUATOR, instance=instance, door="front")
 
 
 def _without(role: Role, *instead: Heard) -> Observed:
@@ -60,12 +65,18 @@ def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("seen", "level", "what", "state"),
     [
-        (_without(Role.ACTUATOR), Level.FAIL, "actuator", "was never here"),
+        (_without(Role.ENROLLER), Level.FAIL, "enroller", "was never here"),
         (
-            _without(Role.ACTUATOR, Heard(_health(Role.ACTUATOR, state=State.OFFLINE), AT, live=False)),
+            replace(SOUND, doors={"front": LockState.LOCKED, "back": LockState.UNLOCKED}),
             Level.FAIL,
-            "actuator",
-            "offline since 2026-06-01 12:00:00 UTC",
+            "door back",
+            "no actuator drives it; it was UNLOCKED at last",
+        ),
+        (
+            replace(SOUND, services=(*SOUND.services, Heard(_at_the_front("two"), AT, live=True))),
+            Level.FAIL,
+            "door front",
+            "the actuators one and two both obey its commands",
         ),
         (
             _without(Role.CAPTURE, Heard(_health(Role.CAPTURE), AT + timedelta(seconds=60), live=False)),
@@ -144,6 +155,15 @@ def test_what_is_wrong_is_found_with_the_way_out(
     assert bad.way_out
     assert status == (Status.REFUSED if level is Level.FAIL else Status.OK)
     assert f"{level.value:4} {what}: {state} - {bad.way_out}" in capsys.readouterr().out
+
+
+def test_a_door_whose_actuator_is_gone_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = Heard(_health(Role.ACTUATOR, state=State.OFFLINE), AT, live=False)
+
+    assert report(_without(Role.ACTUATOR, gone)) == Status.REFUSED
+    told = capsys.readouterr().out
+    assert "fail actuator: offline since 2026-06-01 12:00:00 UTC" in told
+    assert "fail door front: no actuator drives it; it was LOCKED at last" in told
 
 
 def test_a_certificate_that_lasts_is_told_without_a_warning() -> None:

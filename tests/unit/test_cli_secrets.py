@@ -39,6 +39,22 @@ def test_a_user_is_added_and_revoked(tmp_path: Path) -> None:
     assert not (tmp_path / "s" / "users" / "porch-camera").exists()
 
 
+def test_a_service_of_its_own_speaks_for_itself_alone_unless_replicas_share_it(tmp_path: Path) -> None:
+    rules = tmp_path / "s" / "broker" / "acl"
+    _say(tmp_path / "s", "add", "actuator-back", "--role", "actuator", "--door", "back")
+    named = _say(tmp_path / "s", "add", "porch", "--role", "capture", "--instance", "one").output
+    _say(tmp_path / "s", "add", "site-b", "--role", "recognizer", "--any-instance")
+
+    def speaks(user: str) -> list[str]:
+        section = rules.read_text().partition(f"user {user}\n")[2].partition("\n\n")[0]
+        return [one for one in section.splitlines() if "write" in one and "/health/" in one]
+
+    assert speaks("actuator-back") == ["topic write doorbus/v1/health/actuator/actuator-back"]
+    assert speaks("porch") == ["topic write doorbus/v1/health/capture/one"]
+    assert "DOORBUS_INSTANCE=one" in named
+    assert speaks("site-b") == ["topic write doorbus/v1/health/recognizer/+"]
+
+
 def test_showing_changes_nothing(tmp_path: Path) -> None:
     nothing = _say(tmp_path / "s", "show")
     assert (nothing.exit_code, "no secrets here; doorbus secrets makes them" in nothing.output) == (1, True)

@@ -41,6 +41,14 @@ def _complaint(capsys: pytest.CaptureFixture[str], arguments: list[str] | None =
     return f"{end.value}\n"
 
 
+def test_a_process_with_a_user_of_its_own_is_called_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORBUS_BROKER__USERNAME", "lamp-porch")
+    assert load(LampSettings, []).instance == "lamp-porch"
+
+    monkeypatch.setenv("DOORBUS_BROKER__USERNAME", "capture")  # whoever plays this role, on any machine
+    assert load(LampSettings, []).instance != "capture"
+
+
 def test_everything_has_a_default() -> None:
     settings = load(LampSettings, [])
 

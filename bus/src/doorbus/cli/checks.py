@@ -146,12 +146,29 @@ def _doors(seen: Observed) -> Iterator[Finding]:
     if not seen.doors:
         yield Finding(Level.FAIL, "doors", "no lock has ever reported its state", "start an actuator")
     for door, state in sorted(seen.doors.items()):
-        if state is LockState.JAMMED:
-            yield Finding(
-                Level.FAIL, f"door {door}", state.value, "check the relay and its wiring; the actuator's log tells more"
-            )
-        else:
-            yield Finding(Level.OK, f"door {door}", state.value)
+        yield _door(f"door {door}", state, _drivers(seen, door))
+
+
+def _drivers(seen: Observed, door: str) -> list[str]:
+    """The actuators that drive `door` now; one that does not say which door it drives may be of any."""
+    return [
+        one.health.instance
+        for one in seen.services
+        if one.health.service == Role.ACTUATOR and one.live and one.health.state is State.ONLINE
+        if one.health.door in {None, door}
+    ]
+
+
+def _door(what: str, state: LockState, drivers: list[str]) -> Finding:
+    if not drivers:
+        way_out = "start its actuator, or delete the state of a door that is no more (mosquitto_pub -r -n)"
+        return Finding(Level.FAIL, what, f"no actuator drives it; it was {state.value} at last", way_out)
+    if len(drivers) > 1:
+        names = " and ".join(drivers)
+        return Finding(Level.FAIL, what, f"the actuators {names} both obey its commands", "stop all but one of them")
+    if state is LockState.JAMMED:
+        return Finding(Level.FAIL, what, state.value, "check the relay and its wiring; the actuator's log tells more")
+    return Finding(Level.OK, what, state.value)
 
 
 def _roster(seen: Observed) -> Finding:

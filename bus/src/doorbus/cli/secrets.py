@@ -13,7 +13,7 @@ from doorbus.cli.lines import line
 from doorbus.runtime.settings import CommonSettings, load
 from doorbus.site.secrets import RENEW, Site, SiteError
 from doorbus.site.users import UserError, named
-from doorbus.wire.channels import Role
+from doorbus.wire.channels import SERVICES, Role
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -78,7 +78,13 @@ def add(
     *,
     door: Annotated[str | None, typer.Option(help="Only for this door.", show_default=False)] = None,
     camera: Annotated[str | None, typer.Option(help="Only for this camera.", show_default=False)] = None,
-    instance: Annotated[str | None, typer.Option(help="Only this instance's health.", show_default=False)] = None,
+    instance: Annotated[
+        str | None,
+        typer.Option(help="The one instance whose health a service speaks for; the user's name.", show_default=False),
+    ] = None,
+    any_instance: Annotated[
+        bool, typer.Option("--any-instance", help="For replicas that share the user: speak for each of them.")
+    ] = False,
     topic: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,11 +95,16 @@ def add(
     ] = None,
 ) -> None:
     """Add a user of its own for a machine or a person: with a password to take away, and no more rights than needed."""
+    if instance is None and role in SERVICES and not any_instance:
+        instance = name  # else it could claim the name of another, which would then not start
     ids = {"door": door, "camera": camera, "instance": instance}
     with _of(context) as site:
         site.add(named(name, role, _given(ids), topic or ()))
         _tell(site)
-        out.print(line(f"{site.directory}/users/{name} is the password; DOORBUS_BROKER__USERNAME={name}; {RESTART}"))
+        settings = f"DOORBUS_BROKER__USERNAME={name}"
+        if instance not in {None, name}:
+            settings += f" DOORBUS_INSTANCE={instance}"
+        out.print(line(f"{site.directory}/users/{name} is the password; {settings}; {RESTART}"))
 
 
 @app.command()

@@ -36,6 +36,10 @@ REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long the broker keeps the last health of an instance that is gone, so that replicas that come and go leave
 nothing behind for ever."""
 
+_MAY_NOT_SPEAK = (
+    "nobody sees this service in health: may its user speak for this DOORBUS_INSTANCE (doorbus secrets add --instance)?"
+)
+
 
 class Runner:
     """Runs one service on one transport until `stop` is set."""
@@ -240,6 +244,7 @@ class Runner:
         told: tuple[str | None, int, int] | None = None
         told_at = self._clock.monotonic()
         beaten_at = -BEAT_SECONDS
+        doubted = False
         while True:
             await asyncio.sleep(0.25)
             now = self._clock.monotonic()
@@ -247,11 +252,19 @@ class Runner:
             if self._heartbeat is not None and now - beaten_at >= BEAT_SECONDS:
                 beaten_at = now
                 self._heartbeat.beat(Status(now, self._session.online, news[0]))
+            if not doubted and self._unheard(now):
+                doubted = True
+                _log.warning("own_health_unheard", instance=self._settings.instance, way_out=_MAY_NOT_SPEAK)
             if self._speak or news != told or now - told_at >= self._settings.health_seconds:
                 if told is None or news[0] != told[0]:
                     _log.info("problem" if news[0] else "no_problem", problem=news[0])
                 told, told_at, self._speak = news, now, False
                 self._session.send(self._health(State.ONLINE))
+
+    def _unheard(self, now: float) -> bool:
+        """Whether none of one's own healths came back in the time of several: the broker may not let it pass."""
+        patience = max(10.0, 5 * self._settings.health_seconds)
+        return self._session.connected_seconds > patience and self._echo.longest_way(now) is None
 
     def _health(self, state: State) -> Packet:
         at = self._clock.now()
@@ -264,6 +277,7 @@ class Runner:
             version=__version__,
             at=at,
             started_at=self._started_at,
+            **self._service.place(),
             problem=self._service.problem() if state is State.ONLINE else None,
             figures={
                 "connections": self._session.connections,

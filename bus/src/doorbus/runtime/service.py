@@ -61,6 +61,10 @@ class Service:
         """Answer a packet that was refused before any handler saw it; it is counted and logged already."""
         return ()
 
+    def place(self) -> Mapping[str, str]:
+        """The door that it drives, and the camera that it reads, for health."""
+        return {}
+
     def figures(self) -> Mapping[str, float]:
         """Numbers for health."""
         return {}

@@ -5,7 +5,7 @@ import socket
 import ssl
 import sys
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,7 +20,7 @@ from pydantic_settings import (
 from doorbus.homeassistant import Style
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.logs import Format, Level, configure
-from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG
+from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG, Role
 from doorbus.wire.topics import Topics
 
 SECRETS = Path("/run/secrets")
@@ -117,7 +117,12 @@ class HomeAssistant(Section):
     )
 
 
-def _host_slug() -> str:
+def _own_name(settings: dict[str, Any]) -> str:
+    """The user's name where the site gave this process a user of its own, else the machine's."""
+    broker: Broker | None = settings.get("broker")  # None where it is what was wrong
+    user = None if broker is None else broker.username
+    if user is not None and user not in set(Role) and re.fullmatch(SLUG, user):
+        return user
     name = re.sub(r"[^a-z0-9_-]+", "-", socket.gethostname().lower()).strip("-_")
     return name[:48] or "local"
 
@@ -197,8 +202,9 @@ class ServiceSettings(CommonSettings):
     """What every service can be told."""
 
     instance: Annotated[str, Field(pattern=f"^{SLUG}$")] = Field(
-        default_factory=_host_slug,
-        description="Name of this process among its like; two with the same name push each other off the broker.",
+        default_factory=_own_name,
+        description="Name of this process among its like; of two with the same name the later one ends. When not "
+        "given: the name of a user of its own (BROKER__USERNAME), else of the machine.",
     )
     health_seconds: float = Field(
         default=2.0,
@@ -214,6 +220,9 @@ class ServiceSettings(CommonSettings):
 
 S = TypeVar("S", bound=CommonSettings)
 
+_NOT_MADE = "default_factory_not_called"
+"""What pydantic says of a default that depends on other settings, where these are the mistake."""
+
 
 def load(kind: type[S], arguments: list[str] | None = None) -> S:
     """The settings of this process; raises `SetupError` with a sentence for each mistake.
@@ -223,7 +232,7 @@ def load(kind: type[S], arguments: list[str] | None = None) -> S:
     try:
         settings = kind(_cli_parse_args=sys.argv[1:] if arguments is None else arguments)
     except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_context=False)
+        mistakes = [one for one in error.errors(include_url=False, include_context=False) if one["type"] != _NOT_MADE]
         raise SetupError("\n".join(_sentence(mistake) for mistake in mistakes)) from None
     except SettingsError as error:
         raise SetupError(f"settings: {error}") from None

@@ -472,6 +472,10 @@ class Health(Message):
     version: str
     at: Instant
     started_at: Instant
+    door: Slug | None = None
+    """The door that it drives, or whose camera it reads."""
+    camera: Slug | None = None
+    """The camera that it reads."""
     problem: str | None = None
     """What keeps the service from its work, for people; None when nothing does."""
     figures: dict[str, float] = Field(default_factory=dict)

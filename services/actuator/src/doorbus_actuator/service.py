@@ -102,6 +102,10 @@ class ActuatorService(Service):
         """Lock at the end of the pulse; let the policy know that time has passed."""
         return self._handle(policy.Tick(), self._clock.monotonic())
 
+    def place(self) -> Mapping[str, str]:
+        """Its door."""
+        return self._door
+
     def figures(self) -> Mapping[str, float]:
         """What was decided, by outcome and reason, and the state of the relay."""
         return {

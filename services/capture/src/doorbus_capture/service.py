@@ -86,6 +86,10 @@ class CaptureService(Service):
         """The camera, if there is one."""
         return () if self._reader is None else (self._frames,)
 
+    def place(self) -> Mapping[str, str]:
+        """Its door and camera."""
+        return self._ids
+
     def figures(self) -> Mapping[str, float]:
         """How the camera does: counts since the start, frames a second of late, seconds since the last picture."""
         if self._reader is None and self._bridge is None:
