@@ -2,7 +2,7 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo up down secrets test test-compose test-homeassistant test-nodered check bench bench-images soak lock docs
+.PHONY: help setup run demo up down secrets test test-compose test-homeassistant test-nodered check release bench bench-images soak lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
@@ -40,6 +40,9 @@ test-nodered: setup  ## try the example flows on a real Node-RED, which is insta
 
 check: setup  ## lint, types and placement rules, exactly as CI does
 	@scripts/check
+
+release: ## build and try what a release consists of
+	@scripts/setup && exec scripts/release
 
 bench:  ## measure latency, throughput, load and replicas on this machine
 	@scripts/setup && for one in latency throughput load scale; do python bench/$$one.py || exit; done

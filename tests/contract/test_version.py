@@ -1,5 +1,6 @@
 """All distributions are released together, under the version that stands in one place."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,12 @@ def test_a_distribution_is_built_with_the_one_version(distribution: Path) -> Non
 
     assert told == __version__
     assert __version__ not in (distribution / "pyproject.toml").read_text()
+
+
+def test_the_changelog_says_what_came_with_the_version() -> None:
+    sections = re.findall(r"^## \[(.+)\]", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert sections[:2] == ["Unreleased", __version__]
 
 
 def test_the_command_says_its_version() -> None:
