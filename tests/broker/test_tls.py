@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import ssl
 import subprocess
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,14 +16,24 @@ from typing import Any
 
 import pytest
 
-from doorbus.local.stack import Broker, Process, Stack
+from doorbus.local.stack import Broker, Process, Stack, free_port
 from doorbus.runtime.client import connect
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.site.certificates import Authority, Pair, about, new_authority
 from doorbus.site.users import User
 from doorbus.wire import channels
 from doorbus.wire.channels import DEFAULT_ROOT, Role
-from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet
+from doorbus.wire.packet import (
+    CertificateRefused,
+    Connection,
+    ConnectionLost,
+    Filter,
+    NoAnswer,
+    NotAuthorized,
+    Packet,
+    TlsFailed,
+    Unreachable,
+)
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.tls import HOST, TlsSite, is_let_in
 
@@ -30,6 +41,12 @@ from support.tls import HOST, TlsSite, is_let_in
 pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 NOW = datetime.now(UTC)
 ROOT = DEFAULT_ROOT
+
+
+@pytest.fixture(autouse=True)
+def _no_socket_is_left_to_other_tests() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 def _ignore(_: Packet) -> None:
@@ -148,7 +165,9 @@ async def test_with_certificates_asked_a_password_alone_is_not_enough(tmp_path: 
             (tmp_path / f"stolen{suffix}").write_bytes((clients / f"operator{suffix}").read_bytes())
 
         assert await is_let_in(operator("stolen"))
-        assert not await is_let_in(one.transport(Role.OPERATOR))
+        assert await _why_not(one.transport(Role.OPERATOR)) is NoAnswer
+        told = await _doctor(one.environment("operator"))
+        assert "does it ask for a certificate, DOORBUS_BROKER__TLS_CERT" in told
         assert not await is_let_in(operator("expired"))
         assert not await is_let_in(operator("foreign"))
 
@@ -283,6 +302,29 @@ async def test_a_service_and_the_command_are_who_their_settings_say(tmp_path: Pa
     assert "ok   user: alice" in told
     assert "ok   certificate: valid until" in told
     assert "ok   capture/porch: online" in told
+
+
+async def _why_not(way: MqttTransport) -> type[BaseException]:
+    with pytest.raises(ConnectionLost) as lost:
+        async with connect(way):
+            pass
+    return lost.type
+
+
+async def test_each_way_of_not_being_let_in_is_a_type_of_its_own(
+    tls_site: TlsSite, broker: Broker, tmp_path: Path
+) -> None:
+    foreign = tmp_path / "ca.crt"
+    foreign.write_text(new_authority("somebody else", NOW).certificate)
+
+    assert await _why_not(tls_site.transport("viewer", password="wrong")) is NotAuthorized
+    assert await _why_not(tls_site.transport("viewer", tls_ca=foreign)) is CertificateRefused
+    assert await _why_not(tls_site.transport("viewer", host="127.1")) is CertificateRefused
+    assert await _why_not(tls_site.transport("viewer", tls=False)) is NoAnswer
+    assert await _why_not(tls_site.transport("viewer", port=broker.port)) is TlsFailed
+    for host in ("no-such-host.invalid", "a..b", ""):
+        assert await _why_not(tls_site.transport("viewer", host=host)) is Unreachable
+    assert await _why_not(tls_site.transport("viewer", port=free_port())) is Unreachable
 
 
 async def test_the_doctor_says_why_there_is_no_tls(tls_site: TlsSite, broker: Broker, tmp_path: Path) -> None:

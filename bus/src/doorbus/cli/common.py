@@ -1,9 +1,7 @@
 """What all commands share: who they are to the broker, how they reach it, and how trouble is told."""
 
 import asyncio
-import os
 import re
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -12,8 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from doorbus.cli import certificate
 from doorbus.cli.lines import line
+from doorbus.runtime.advice import way_out
 from doorbus.runtime.broker import transport
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.mqtt import MqttTransport
@@ -79,39 +77,9 @@ class Access:
         """The way to the broker; raises `SetupError` when a TLS file is of no use."""
         return transport(self.settings, self.role)
 
-    async def reachable(self) -> str | None:
-        """None when something listens at the broker's address, else why not."""
-        try:
-            async with asyncio.timeout(3):
-                _, writer = await asyncio.open_connection(self.settings.broker.host, self.settings.broker.port)
-        except TimeoutError:
-            return "no answer within 3 s"
-        except socket.gaierror as error:
-            return error.strerror
-        except OSError as error:
-            return os.strerror(error.errno) if error.errno else str(error)
-        writer.close()
-        return None
-
-    async def why_not(self, lost: ConnectionLost) -> str:
+    def why_not(self, lost: ConnectionLost) -> str:
         """One sentence on why there is no connection, and the way out."""
-        trouble = await self.reachable()
-        if trouble is not None:
-            return (
-                f"broker {self.address}: {trouble}; is it running? DOORBUS_BROKER__HOST and DOORBUS_BROKER__PORT say "
-                "where it is"
-            )
-        trouble = await certificate.trouble(self.settings.broker)
-        if trouble is not None:
-            return trouble
-        if self.settings.password(self.role) is None:
-            path = self.settings.var / "credentials" / self.role
-            return (
-                f"{lost}; there is no password: {path} does not exist, DOORBUS_VAR says where it would be and "
-                "DOORBUS_BROKER__PASSWORD sets it"
-            )
-        asked = ", and does it ask for a certificate, DOORBUS_BROKER__TLS_CERT" if self.settings.broker.tls else ""
-        return f"{lost}; are user and password those of this broker{asked}?"
+        return f"{lost}; {way_out(lost, self.settings, self.role)}"
 
 
 def on_the_bus(access: Access, work: Callable[[Client], Awaitable[int]]) -> NoReturn:
@@ -128,5 +96,5 @@ async def _connected(access: Access, work: Callable[[Client], Awaitable[int]]) -
         async with connect(access.transport(), topics=access.settings.topics, name=f"doorbus-{access.role}") as client:
             return await work(client)
     except ConnectionLost as lost:
-        err.print(line((await access.why_not(lost), "red")))
+        err.print(line((access.why_not(lost), "red")))
     return Status.NO_ANSWER

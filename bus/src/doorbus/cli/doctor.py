@@ -47,7 +47,7 @@ async def _doctor(access: Access, seconds: float) -> int:
                 seen = await observe(client, seconds)
         seen = replace(seen, certificate_until=await certificate.ends(access.settings.broker))
     except ConnectionLost as lost:
-        tell(Finding(Level.FAIL, "connection", await access.why_not(lost)))
+        tell(Finding(Level.FAIL, "connection", access.why_not(lost)))
         return Status.NO_ANSWER
     except OSError as error:
         tell(Finding(Level.FAIL, "connection", f"DOORBUS_BROKER__TLS_*: {error}"))

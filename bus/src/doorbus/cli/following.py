@@ -48,9 +48,7 @@ async def _for_ever(access: Access, name: str, follow: Follow, lost: Callable[[s
                 been_there = True
                 await follow(client)
         except ConnectionLost as error:
-            why = await access.why_not(error)
-        except OSError as error:
-            why = f"DOORBUS_BROKER__TLS_*: {error}"
+            why = access.why_not(error)
         if not been_there:
             err.print(line((why, "red")))
             return Status.NO_ANSWER

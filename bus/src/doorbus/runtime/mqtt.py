@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 import aiomqtt
@@ -13,12 +13,25 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet
+from doorbus.wire.packet import (
+    CertificateRefused,
+    Connection,
+    ConnectionLost,
+    Filter,
+    NoAnswer,
+    NotAuthorized,
+    Packet,
+    SubscriptionRefused,
+    TlsFailed,
+    Unreachable,
+)
 
 _QUIET = logging.getLogger("doorbus.runtime.mqtt")
 _QUIET.setLevel(logging.CRITICAL)  # what matters comes back as ConnectionLost and is logged once, with the address
 _RETAIN_NOT_ON_SUBSCRIBE = 2
 _FAILURE = 0x80
+_UNAUTHORIZED = frozenset({0x86, 0x87, 0x8A, 0x8C})
+"""MQTT 5, 2.4: bad user name or password, not authorized, banned, bad authentication method."""
 
 
 class MqttTransport:
@@ -51,6 +64,22 @@ class MqttTransport:
         self, *, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]
     ) -> AsyncIterator[Connection]:
         """Open a connection; see `doorbus.wire.packet.Transport`."""
+        client = self._client(client_id, will, deliver)
+        cancelled = False
+        try:
+            async with AsyncExitStack() as stack:
+                await self._enter(stack, client)
+                try:
+                    yield MqttConnection(client, self._who)
+                except asyncio.CancelledError:
+                    cancelled = True
+                    raise
+        except aiomqtt.MqttError as error:
+            if cancelled:  # a goodbye that fails must not make a cancellation look like a lost connection
+                raise asyncio.CancelledError from error
+            raise _lost(self._who, error) from error
+
+    def _client(self, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]) -> aiomqtt.Client:
         client = aiomqtt.Client(
             self._host,
             self._port,
@@ -67,26 +96,43 @@ class MqttTransport:
             queue_type=cast("type[asyncio.Queue[aiomqtt.Message]]", lambda maxsize: _Handover(maxsize, deliver)),
         )
         client.pending_calls_threshold = 1000  # it only guards a warning
-        cancelled = False
+        return client
+
+    async def _enter(self, stack: AsyncExitStack, client: aiomqtt.Client) -> None:
         try:
-            async with client:
-                try:
-                    yield MqttConnection(client)
-                except asyncio.CancelledError:
-                    cancelled = True
-                    raise
+            await stack.enter_async_context(client)
+        except aiomqtt.MqttCodeError as error:
+            raise _lost(self._who, error) from error
         except aiomqtt.MqttError as error:
-            if cancelled:  # a goodbye that fails must not make a cancellation look like a lost connection
-                raise asyncio.CancelledError from error
-            user = f" as {self._username}" if self._username else ""
-            raise ConnectionLost(f"broker {self.address}{user}: {error}") from error
+            raise self._not_connected(error.__context__) from error
+        except ValueError as error:  # what can be no name of a host
+            raise Unreachable(f"broker {self.address}: {error}") from error
+
+    def _not_connected(self, cause: BaseException | None) -> ConnectionLost:
+        """What `cause`, which aiomqtt hides in its own error, says of the broker."""
+        broker = f"broker {self.address}"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateRefused(f"{broker}: its certificate is refused: {cause.verify_message.rstrip('.')}")
+        if isinstance(cause, TimeoutError):
+            # asyncio's own, without a word, is that of the wait for an answer; a socket's says what it waited for.
+            return NoAnswer(f"{broker}: no MQTT answer") if not cause.args else Unreachable(f"{broker}: {cause}")
+        reason = (isinstance(cause, OSError) and cause.strerror) or str(cause)
+        broken_off = isinstance(cause, ssl.SSLError | ConnectionResetError | ConnectionAbortedError | BrokenPipeError)
+        if self._tls is not None and broken_off:
+            return TlsFailed(f"{broker}: no TLS there: {reason}")
+        return Unreachable(f"{broker}: {reason}")
+
+    @property
+    def _who(self) -> str:
+        return f"broker {self.address}{f' as {self._username}' if self._username else ''}"
 
 
 class MqttConnection:
-    """An open connection to a broker."""
+    """An open connection to a broker; `who` says for people which, and as whom."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: aiomqtt.Client, who: str) -> None:
         self._client = client
+        self._who = who
 
     async def subscribe(self, filters: Sequence[Filter]) -> None:
         """Subscribe in one packet, so that the broker answers once."""
@@ -95,13 +141,11 @@ class MqttConnection:
         try:
             codes = await self._client.subscribe([(f.topic, _options(f)) for f in filters])
         except aiomqtt.MqttError as error:
-            raise ConnectionLost(f"subscribe: {error}") from error
+            raise _lost(self._who, error) from error
         for one, code in zip(filters, codes, strict=True):
             value = code.value if isinstance(code, ReasonCode) else code
             if isinstance(value, int) and value >= _FAILURE:
-                raise ConnectionLost(
-                    f"{one.topic}: the broker refused the subscription ({code}); does its ACL allow it?"
-                )
+                raise SubscriptionRefused(f"{self._who}: it refuses the subscription to {one.topic}: {code}")
 
     async def unsubscribe(self, filters: Sequence[Filter]) -> None:
         """Unsubscribe in one packet."""
@@ -110,7 +154,7 @@ class MqttConnection:
         try:
             await self._client.unsubscribe([one.topic for one in filters])
         except aiomqtt.MqttError as error:
-            raise ConnectionLost(f"unsubscribe: {error}") from error
+            raise _lost(self._who, error) from error
 
     async def publish(self, packet: Packet) -> None:
         """Send, and for QoS 1 wait for the acknowledgement."""
@@ -119,7 +163,7 @@ class MqttConnection:
                 packet.topic, packet.payload, packet.qos, packet.retain, properties=_properties(packet)
             )
         except aiomqtt.MqttError as error:
-            raise ConnectionLost(f"{packet.topic}: {error}") from error
+            raise _lost(self._who, error) from error
 
     async def lost(self) -> None:
         """Wait for the end; packets do not come this way."""
@@ -127,7 +171,17 @@ class MqttConnection:
             async for _ in self._client.messages:
                 pass  # pragma: no cover  # the queue hands everything over before it gets here
         except aiomqtt.MqttError as error:
-            raise ConnectionLost(str(error)) from error
+            raise _lost(self._who, error) from error
+
+
+def _lost(who: str, error: aiomqtt.MqttError) -> ConnectionLost:
+    """What an error of an open connection, or the broker's own answer, comes to."""
+    told = error if isinstance(error, aiomqtt.MqttCodeError) else error.__cause__
+    code = told.rc if isinstance(told, aiomqtt.MqttCodeError) else None
+    if not isinstance(code, ReasonCode):
+        return ConnectionLost(f"{who}: {str(told or error).rstrip('.')}")
+    kind = NotAuthorized if code.value in _UNAUTHORIZED else ConnectionLost
+    return kind(f"{who}: {code}")
 
 
 if TYPE_CHECKING:

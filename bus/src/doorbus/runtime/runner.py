@@ -12,6 +12,7 @@ import structlog
 
 from doorbus import __version__
 from doorbus.homeassistant import Site
+from doorbus.runtime.advice import way_out
 from doorbus.runtime.announcer import Announcer
 from doorbus.runtime.arrivals import Arrivals, Delivery
 from doorbus.runtime.clock import Clock
@@ -130,7 +131,7 @@ class Runner:
         broker = self._settings.broker
         return (
             f"DOORBUS_BROKER__HOST={broker.host}, DOORBUS_BROKER__PORT={broker.port}: no connection within "
-            f"{broker.patience_seconds:g} s ({never}); is the broker there, and are user and password its own?"
+            f"{broker.patience_seconds:g} s ({never}); {way_out(never.lost, self._settings, self._service.role)}"
         )
 
     def _deliver(self, packet: Packet) -> None:

@@ -30,7 +30,11 @@ class Backoff:
 
 
 class NeverConnected(Exception):  # noqa: N818  # an event of the network, not a fault of the caller
-    """No connection came about within the time given to the first one; the text says what stood in the way."""
+    """No connection came about within the time given to the first one; `lost` says what stood in the way."""
+
+    def __init__(self, lost: ConnectionLost) -> None:
+        super().__init__(str(lost))
+        self.lost = lost
 
 
 class Session:
@@ -125,20 +129,20 @@ class Session:
         first_try = self._clock.monotonic()
         while True:
             began = self._clock.monotonic()
-            reason = await self._once()
+            lost = await self._once()
             was_online, self.online = self.online, False
             self._collect_unsent()
             if was_online and self._clock.monotonic() - began > self._backoff.longest:
                 failures = 0
             waited = self._clock.monotonic() - first_try
             if self._patience is not None and not self.connections and waited >= self._patience:
-                raise NeverConnected(reason)
+                raise NeverConnected(lost)
             delay = self._backoff.delay(failures, random.random())  # noqa: S311  # spreads load, guards nothing
             failures += 1
-            _log.warning("broker_away", broker=self._transport.address, reason=reason, retry_in_s=round(delay, 2))
+            _log.warning("broker_away", broker=self._transport.address, reason=str(lost), retry_in_s=round(delay, 2))
             await asyncio.sleep(delay)
 
-    async def _once(self) -> str:
+    async def _once(self) -> ConnectionLost:
         """One connection, from connect to loss; returns why it ended."""
         # A task of its own, because a task group forgets that it was cancelled when a loss comes in the same moment.
         connection = asyncio.create_task(self._connection())
@@ -150,8 +154,8 @@ class Session:
         try:
             connection.result()
         except* ConnectionLost as group:
-            reason = str(_first(group))
-        return reason
+            lost = _first(group)
+        return lost
 
     async def _connection(self) -> None:
         connect = self._transport.connect(client_id=self._client_id, will=self._will(), deliver=self._deliver)
@@ -216,8 +220,6 @@ def _lasting(packet: Packet) -> bool:
     return packet.qos > 0 and packet.expiry is None and not packet.retain
 
 
-def _first(group: BaseExceptionGroup[ConnectionLost]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _first(group: BaseExceptionGroup[ConnectionLost]) -> ConnectionLost:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

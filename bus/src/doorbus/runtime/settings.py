@@ -180,6 +180,10 @@ class CommonSettings(BaseSettings):
         """Where the site key is."""
         return self.site_key_file or self.var / "credentials" / "site.key"
 
+    def password_path(self, role: str) -> Path:
+        """Where the password of the broker's user is, unless it is set."""
+        return self.broker.password_file or self.var / "credentials" / (self.broker.username or role)
+
     def password(self, role: str) -> str | None:
         """Password of the broker's user: as set, or from its file; None when there is neither.
 
@@ -187,7 +191,7 @@ class CommonSettings(BaseSettings):
         """
         if self.broker.password is not None:
             return self.broker.password.get_secret_value()
-        path = self.broker.password_file or self.var / "credentials" / (self.broker.username or role)
+        path = self.password_path(role)
         if not path.exists() and self.broker.password_file is None:
             return None
         try:

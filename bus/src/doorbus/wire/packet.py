@@ -39,7 +39,31 @@ class Filter:
 
 
 class ConnectionLost(Exception):  # noqa: N818  # an event of the network, not a fault of the caller
-    """The connection to the broker ended, could not be made, or the broker refused it."""
+    """The connection to the broker ended, could not be made, or the broker refused it; the text names the broker."""
+
+
+class Unreachable(ConnectionLost):
+    """Nothing answers where the broker should be, or there is no such place."""
+
+
+class TlsFailed(ConnectionLost):
+    """What answers does not speak TLS, or not as it must."""
+
+
+class CertificateRefused(TlsFailed):
+    """What answers is not who it should be: we do not accept its certificate."""
+
+
+class NoAnswer(ConnectionLost):
+    """Something takes the connection, and gives no MQTT answer."""
+
+
+class NotAuthorized(ConnectionLost):
+    """The broker does not know this user by this password, or does not let it in any more."""
+
+
+class SubscriptionRefused(ConnectionLost):
+    """The broker lets us in, and refuses a subscription."""
 
 
 class Connection(Protocol):
@@ -48,7 +72,7 @@ class Connection(Protocol):
     async def subscribe(self, filters: Sequence[Filter]) -> None:
         """Subscribe to all `filters`; returns when the broker has acknowledged them.
 
-        Raises `ConnectionLost` when the broker refuses one.
+        Raises `SubscriptionRefused` when the broker refuses one.
         """
         ...
 
@@ -78,7 +102,7 @@ class Transport(Protocol):
     ) -> AbstractAsyncContextManager[Connection]:
         """Open a connection with a clean start and no session expiry; leaving the context closes it.
 
-        Each packet that arrives is handed to `deliver` at once, on the event loop. Raises `ConnectionLost` from
-        entering when the broker cannot be reached or refuses.
+        Each packet that arrives is handed to `deliver` at once, on the event loop. Entering raises `Unreachable`,
+        `TlsFailed`, `NoAnswer`, `NotAuthorized`, or a plain `ConnectionLost` when the broker has another reason.
         """
         ...
