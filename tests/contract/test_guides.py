@@ -22,6 +22,7 @@ GUIDES = sorted(
         *REPOSITORY.glob("services/*/README.md"),
     ]
 )
+SOURCES = [REPOSITORY / name for name in ("bench", "bus/src", "scripts", "services", "tests")]
 PEOPLE = {Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED}
 
 
@@ -79,6 +80,30 @@ def test_the_table_of_topics_is_the_channel_table() -> None:
         assert expiry == (f"{channel.expiry} s" if channel.expiry else "-")
         assert who(sent_by) == channel.senders
         assert who(read_by) == channel.receivers
+
+
+def test_the_architecture_shows_the_rooms_of_the_bus_and_no_module_that_is_gone() -> None:
+    bus = REPOSITORY / "bus/src/doorbus"
+    shown = {
+        room: names_in(holds)
+        for rooms, holds in rows(REPOSITORY / "docs/architecture.md", "| room of")
+        for room in names_in(rooms)
+    }
+
+    assert set(shown) == {path.stem for path in bus.iterdir() if re.fullmatch(r"[a-z]+(\.py)?", path.name)}
+    assert {
+        f"{room}/{name}" for room, names in shown.items() for name in names if not (bus / room / f"{name}.py").exists()
+    } == set()
+
+
+def test_every_python_file_that_a_guide_names_exists() -> None:
+    sources = [f"/{path.relative_to(REPOSITORY).as_posix()}" for top in SOURCES for path in top.rglob("*.py")]
+    named = {(path.name, name) for path in GUIDES for name in re.findall(r"`([\w/]+\.py)`", path.read_text())}
+
+    assert named
+    assert {
+        (guide, name) for guide, name in named if not any(source.endswith(f"/{name}") for source in sources)
+    } == set()
 
 
 def test_the_enrollers_readme_explains_every_error() -> None:
