@@ -28,7 +28,7 @@ from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Reader, Snapshot, pack, shard_number
 from doorbus.wire.templates import to_gallery, unit
 from doorbus_recognizer.calibration import Scale
-from doorbus_recognizer.matching import Gallery
+from doorbus_recognizer.matching import Block, Gallery
 from frames import CAMERAS, enrol_one, offer
 from proc import usage
 
@@ -99,9 +99,9 @@ async def gallery(people: int, broker: Broker, version: int) -> dict[str, float]
             await enroller.send(Outbound(channels.GALLERY_SHARD, shard, {"shard": str(number)}))
         await enroller.send(Outbound(channels.GALLERY_MANIFEST, manifest))
     published = time.perf_counter()
-    snapshot = await _fetched(broker, version)
+    snapshot = await _fetched(broker, version, seal)
     fetched = time.perf_counter()
-    whole = Gallery.read(snapshot, seal)
+    whole = Gallery.of(snapshot.parts(), snapshot.manifest.model, version)
     built = time.perf_counter()
     return {
         "MB": sum(map(len, shards)) / 1e6,
@@ -114,9 +114,9 @@ async def gallery(people: int, broker: Broker, version: int) -> dict[str, float]
     }
 
 
-async def _fetched(broker: Broker, version: int) -> Snapshot:
+async def _fetched(broker: Broker, version: int, seal: Seal) -> Snapshot[Block]:
     """The gallery as a recognizer that has just started gets it."""
-    reader = Reader()
+    reader = Reader(GalleryEntry, Block.read, seal)
     listen = (channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)
     async with asyncio.timeout(60), connect(broker.transport(Role.RECOGNIZER), listen) as client:
         async for event in client.events():

@@ -36,7 +36,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import ConnectionLost, Packet
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Reader, pack, shard_number, unpack
+from doorbus.wire.snapshot import Reader, as_they_are, pack, shard_number
 from support.door import QUICK_ACTUATOR, OfStack
 
 ROOT = channels.DEFAULT_ROOT
@@ -186,7 +186,7 @@ class Branch:
 
     async def gallery_at_the_door(self, version: int) -> tuple[str, ...]:
         """Who is in the gallery that the door's broker offers to a recognizer, once it is this version."""
-        reader = Reader()
+        reader = Reader(GalleryEntry, as_they_are, Seal(KEY))
         listen = (channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)
         async with asyncio.timeout(30), connect(self.door.broker.transport(Role.RECOGNIZER), listen) as client:
             while True:
@@ -196,7 +196,7 @@ class Branch:
                 else:
                     snapshot = reader.shard(shard_number(event.ids), event.message)
                 if snapshot is not None and snapshot.manifest.version == version:
-                    return tuple(entry.person for entry in unpack(snapshot, GalleryEntry, Seal(KEY)))
+                    return tuple(entry.person for part in snapshot.parts() for entry in part)
 
     async def opens_for(self, person: str) -> None:
         """Recognise `person` at the door, again and again, until the door opens."""

@@ -147,7 +147,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     ),
     Manifest: (
         Manifest(version=0, count=0, shards=()),
-        Manifest(version=9, count=2, shards=("a" * 64, "0" * 64), model="MobileFaceNet"),
+        Manifest(version=9, count=2, shards=("a" * 64, "0" * 64), model="MobileFaceNet", seal="c2VhbA=="),
     ),
     EmbeddedFace: (EMBEDDED_FACE,),
     Embedded: (

@@ -31,7 +31,7 @@ from doorbus.wire.messages import (
     Verdict,
 )
 from doorbus.wire.packet import Connection, Packet
-from doorbus.wire.snapshot import pack
+from doorbus.wire.snapshot import pack, repack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_actuator.fakes import RecordingRelay
 from doorbus_actuator.policy import Liveness
@@ -439,6 +439,23 @@ async def test_people_come_and_go_without_a_restart() -> None:
         assert await _reason(house) is Reason.NOT_ON_ROSTER
         figures = (await house.health()).figures
         assert (figures["roster_people"], figures["roster_version"]) == (1, 3)
+
+
+async def test_one_changed_shard_and_its_manifest_are_enough_for_a_new_roster() -> None:
+    crowd = [RosterEntry(person=f"p{number}", name="n" * 100) for number in range(2000)]
+    before = pack([ALICE, *crowd], 1)
+    after = repack(before, {"alice": RosterEntry(person="alice", enabled=False)}, 2)
+    async with House().runs() as house:
+        house.roster(ALICE, *crowd)
+        await house.passes(20)
+        assert await _reason(house) is Reason.MATCHED
+        (changed,) = [index for index, shard in enumerate(after.shards) if shard != before.shards[index]]
+        house.bus.publish(
+            Outbound(channels.ROSTER_SHARD, after.shards[changed], {"shard": str(changed)}).packet(TOPICS)
+        )
+        house.bus.publish(Outbound(channels.ROSTER_MANIFEST, after.manifest).packet(TOPICS))
+        await house.passes(20)
+        assert await _reason(house) is Reason.DISABLED
 
 
 async def _reason(house: House) -> Reason:

@@ -26,7 +26,6 @@ from doorbus.wire.messages import (
     GalleryEntry,
     Health,
     Manifest,
-    Message,
     Result,
     Rights,
     RosterEntry,
@@ -36,13 +35,13 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import MAX_SHARDS, Reader, unpack
+from doorbus.wire.snapshot import MAX_SHARDS, Reader, as_they_are
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.store import MemoryStore, SqliteStore, Store
 
-E = TypeVar("E", bound=Message)
+E = TypeVar("E", GalleryEntry, RosterEntry)
 
 KEY = bytes(range(32))
 REPLY = TOPICS.topic(channels.RESULT_REPLY, token="admin")
@@ -233,14 +232,14 @@ class Site:
     def _read(
         self, manifest: Channel[Manifest], shard: Channel[Any], entry: type[E], seal: Seal | None
     ) -> tuple[E, ...]:
-        reader = Reader()
+        reader = Reader(entry, as_they_are, seal)
         whole = reader.manifest(self.manifest(manifest))
         for topic, packet in self.bus.retained.items():
             found = TOPICS.resolve(topic)
             if found is not None and found.channel is shard:
                 whole = reader.shard(int(found.ids["shard"]), packet.payload) or whole
         assert whole is not None
-        return unpack(whole, entry, seal)
+        return tuple(one for part in whole.parts() for one in part)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from doorbus.wire.messages import (
     Verdict,
 )
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import pack
+from doorbus.wire.snapshot import Packed, pack, repack
 from doorbus.wire.templates import Template
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import Image
@@ -77,14 +77,13 @@ def vision(liveness: FakeLiveness | None = None) -> Vision:
     )
 
 
-def gallery(
-    people: Mapping[str, Template], *, model: str | None = MODEL, version: int = 1, key: bytes = KEY
-) -> tuple[Manifest, tuple[bytes, ...]]:
-    entries = [
-        GalleryEntry(person=person, templates=(base64.b64encode(one.astype("<f4").tobytes()).decode(),))
-        for person, one in people.items()
-    ]
+def gallery(people: Mapping[str, Template], *, model: str | None = MODEL, version: int = 1, key: bytes = KEY) -> Packed:
+    entries = [GalleryEntry(person=person, templates=(_text(one),)) for person, one in people.items()]
     return pack(entries, version, model, Seal(key))
+
+
+def _text(one: Template) -> str:
+    return base64.b64encode(one.astype("<f4").tobytes()).decode()
 
 
 @dataclass
@@ -110,6 +109,14 @@ class Bench:
         async with asyncio.timeout(10):
             message: Recognition = (await self.client.expect(channels.RECOGNITION)).message
         return message
+
+    async def named(self, name: str, *, version: int) -> str | None:
+        """Who the gallery says the face of `name` is, as soon as it is this version of it."""
+        while True:
+            await self.show(picture(name))
+            seen = await self.recognition()
+            if seen.gallery_version == version:
+                return seen.faces[0].person
 
     async def health(self, refusal: str | None = None, problem: str | None = None) -> Health:
         """The next health that counts `refusal` or complains of `problem` (empty: of nothing)."""
@@ -258,6 +265,23 @@ async def test_a_gallery_sealed_for_another_site_recognises_nobody_and_health_sa
         assert health.refused["gallery_manifest.unsealed"] == 1
         await bench.show(picture("alice"))
         assert (await bench.recognition()).faces[0].verdict is Verdict.UNKNOWN
+
+
+async def test_one_changed_shard_and_its_manifest_are_enough_for_a_new_gallery() -> None:
+    everybody = {"alice": template("alice")} | {f"p{number}": template(f"p{number}") for number in range(3)}
+    crowd = {f"extra{number}": template("extra") for number in range(800)}
+    before = gallery(crowd | everybody, version=1)
+    (entry,) = (GalleryEntry(person="bob", templates=(_text(template("bob")),)),)
+    after = repack(before, {"bob": entry, "alice": None}, 2, MODEL, Seal(KEY))
+    changed = [index for index, shard in enumerate(after.shards) if shard != before.shards[index]]
+    assert len(changed) < len(after.shards)
+    async with recognizing() as bench:
+        await bench.send_gallery(*before)
+        assert await bench.named("alice", version=1) == "alice"
+        for index in changed:
+            await bench.client.send(Outbound(channels.GALLERY_SHARD, after.shards[index], {"shard": str(index)}))
+        await bench.client.send(Outbound(channels.GALLERY_MANIFEST, after.manifest))
+        assert [await bench.named(name, version=2) for name in ("bob", "alice", "p1")] == ["bob", None, "p1"]
 
 
 async def test_a_new_gallery_takes_effect_with_the_next_frame() -> None:

@@ -10,8 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.messages import GalleryEntry
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Snapshot
+from doorbus.wire.snapshot import Packed, Reader
 from doorbus.wire.templates import (
     Template,
     from_gallery,
@@ -27,7 +28,8 @@ from doorbus_enroller.enrolment import Enrolled, similarities
 from doorbus_enroller.enrolment import Gallery as People
 from doorbus_enroller.maps import gallery_map
 from doorbus_recognizer.calibration import MOBILEFACENET
-from doorbus_recognizer.matching import Gallery
+from doorbus_recognizer.matching import Block, Gallery
+from support.snapshots import parts
 
 SEAL = Seal(bytes(range(32)))
 FORTH = unit([0.6, -0.8, 0.0])
@@ -108,7 +110,8 @@ def test_a_face_is_as_similar_to_everybody_when_it_is_enrolled_as_when_it_is_rec
     assume(len(set(known.values())) == len(known))
 
     published = gallery_map(7, People("m@1", people), SEAL)
-    match = Gallery.read(Snapshot(published.manifest, published.shards), SEAL).match(probe, MOBILEFACENET)
+    blocks = parts(Reader(GalleryEntry, Block.read, SEAL), Packed(published.manifest, published.shards))
+    match = Gallery.of(blocks, "m@1").match(probe, MOBILEFACENET)
 
     expected = sorted(known.values(), reverse=True)
     assert match.similarity == pytest.approx(expected[0], abs=1e-5)

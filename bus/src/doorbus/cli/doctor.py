@@ -16,9 +16,9 @@ from doorbus.cli.lines import line
 from doorbus.runtime.client import Client, connect
 from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
 from doorbus.wire.exchange import Event
-from doorbus.wire.messages import LockState, Manifest, State
+from doorbus.wire.messages import LockState, Manifest, RosterEntry, State
 from doorbus.wire.packet import ConnectionLost
-from doorbus.wire.snapshot import Reader
+from doorbus.wire.snapshot import Reader, as_they_are
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 _SETTLE_SECONDS = 0.7
@@ -94,7 +94,7 @@ class _View:
         self._times: Counter[tuple[str, str]] = Counter()
         self._doors: dict[str, LockState] = {}
         self._roster: Manifest | None = None
-        self._reader = Reader()
+        self._reader = Reader(RosterEntry, as_they_are)
 
     async def take_all(self, client: Client) -> None:
         async for event in client.events():

@@ -28,7 +28,7 @@ from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Enrol, Message, Remove, Result, RosterEntry, Update
 from doorbus.wire.messages import Status as ResultStatus
-from doorbus.wire.snapshot import Reader, Snapshot, unpack
+from doorbus.wire.snapshot import Reader, Snapshot, as_they_are
 
 _SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
 
@@ -169,7 +169,7 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
         err.print(line((f"no whole roster within {timeout:g} s; is the enroller running? doorbus doctor", "red")))
         return Status.NO_ANSWER
     try:
-        entries = unpack(snapshot, RosterEntry)
+        entries = [entry for part in snapshot.parts() for entry in part]
     except Refused as refused:
         err.print(line((f"the roster cannot be read: {refused}", "red")))
         return Status.NO_ANSWER
@@ -183,9 +183,9 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
     return Status.OK
 
 
-async def read_roster(client: Client, timeout: float) -> Snapshot | None:  # noqa: ASYNC109  # bounds the wait for shards
+async def read_roster(client: Client, timeout: float) -> Snapshot[tuple[RosterEntry, ...]] | None:  # noqa: ASYNC109  # bounds the wait for shards
     """The roster once all its shards are there; None when they are not within `timeout` seconds."""
-    reader = Reader()
+    reader = Reader(RosterEntry, as_they_are)
     await client.listen(ROSTER_MANIFEST, ROSTER_SHARD)
     try:
         async with asyncio.timeout(timeout):

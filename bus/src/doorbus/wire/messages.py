@@ -403,6 +403,9 @@ class Manifest(Message):
     """SHA-256 of each shard's payload, in order."""
     model: Name | None = None
     """Embedding model of a gallery's templates; None for a roster and for an empty gallery."""
+    seal: Annotated[str, Field(max_length=128)] | None = None
+    """Of a gallery: base64 of what the site's key makes of the other fields, so that nobody without it can name shards
+    of different times together. A roster has none."""
 
 
 class RosterEntry(Rights):

@@ -2,22 +2,34 @@
 
 One retained message a person does not work: a broker replays at most its queue limit to a new subscriber and drops the
 rest without a word. A reader swaps a snapshot in only when every shard matches the manifest.
+
+A person's shard follows from the person's id, so a change of one person changes one shard and the manifest. The others
+stay as they are, byte for byte: they are not published again, and a reader does not read them again.
+
+A sealed shard is bound to its place. Which shards belong together, and to which version, says the manifest, which is
+sealed, too: without the site's key nobody can put shards of different times together.
 """
 
+import base64
+import binascii
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from doorbus.wire.codec import Refusal, Refused
-from doorbus.wire.messages import Manifest, Message
+from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
 
-SHARD_BYTES = 256 * 1024
+SHARD_BYTES = 64 * 1024
+"""How large shards become before there are twice as many; small, because a Pi Zero reads each that changes."""
 MAX_SHARDS = 64
+"""A power of two. So many grow without an end."""
 
-E = TypeVar("E", bound=Message)
+Entry = GalleryEntry | RosterEntry
+E = TypeVar("E", GalleryEntry, RosterEntry)
+T = TypeVar("T")
 
 
 class Sealing(Protocol):
@@ -32,46 +44,47 @@ class Sealing(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A whole map: every shard matches the manifest."""
+class Packed(NamedTuple):
+    """A map as it crosses the wire."""
 
     manifest: Manifest
     shards: tuple[bytes, ...]
 
 
-def pack(
-    entries: Iterable[Message], version: int, model: str | None = None, seal: Sealing | None = None
-) -> tuple[Manifest, tuple[bytes, ...]]:
-    """The manifest and shards that carry `entries`, in their order; sealed when there is a seal.
+def pack(entries: Iterable[Entry], version: int, model: str | None = None, seal: Sealing | None = None) -> Packed:
+    """The map of these entries, each of another person; sealed when there is a seal. A shard is a JSON array."""
+    texts = {entry.person: _text(entry) for entry in entries}
+    number = _number(sum(map(len, texts.values())))
+    return _packed(_spread(texts, number, seal), len(texts), version, model, seal)
 
-    A shard is a JSON array. Shards aim at 256 KiB, and there are at most 64.
+
+def repack(
+    former: Packed,
+    changes: Mapping[str, Entry | None],
+    version: int,
+    model: str | None = None,
+    seal: Sealing | None = None,
+) -> Packed:
+    """What becomes of `former` when each person of `changes` gets the entry named there, or none.
+
+    Shards without these people stay as they are, unless there are to be more shards or fewer. Raises `Refused` when
+    `former` was sealed with another key.
     """
-    texts = [entry.model_dump_json(exclude_none=True).encode() for entry in entries]
-    wanted = -(-sum(map(len, texts)) // SHARD_BYTES)
-    number = max(1, min(MAX_SHARDS, wanted))
-    shards = tuple(
-        _sealed(b"[" + b",".join(texts[index::number]) + b"]", version, index, seal) for index in range(number)
-    )
-    digests = tuple(hashlib.sha256(shard).hexdigest() for shard in shards)
-    return Manifest(version=version, count=len(texts), shards=digests, model=model), shards
-
-
-def unpack(snapshot: Snapshot, entry: type[E], seal: Sealing | None = None) -> tuple[E, ...]:
-    """The entries of a whole snapshot; raises `Refused` when they are not what the manifest says."""
-    adapter: TypeAdapter[tuple[E, ...]] = TypeAdapter(tuple[entry, ...])  # type: ignore[valid-type]
-    entries: list[E] = []
-    for index, shard in enumerate(snapshot.shards):
-        purpose = _purpose(snapshot.manifest.version, index)
-        text = seal.unseal(shard, purpose) if seal else shard
-        try:
-            entries += adapter.validate_json(text, strict=True)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            raise Refused(Refusal.WRONG_SHAPE, f"shard {index}: {first['loc']}: {first['msg']}") from None
-    if len(entries) != snapshot.manifest.count:
-        raise Refused(Refusal.WRONG_SHAPE, f"{len(entries)} entries, the manifest says {snapshot.manifest.count}")
-    return tuple(entries)
+    number, shards, count = len(former.shards), list(former.shards), former.manifest.count
+    for index in {_shard_of(person, number) for person in changes}:
+        texts = _texts(former.shards[index], index, number, seal)
+        there = len(texts)
+        for person, entry in changes.items():
+            if _shard_of(person, number) == index:
+                texts.pop(person, None)
+                texts |= {person: _text(entry)} if entry else {}
+        count += len(texts) - there
+        shards[index] = _shard(texts, index, number, seal)
+    wanted = _number(sum(map(len, shards)), number)
+    if wanted != number:
+        parts = (_texts(shard, index, number, seal) for index, shard in enumerate(shards))
+        shards = _spread({person: text for part in parts for person, text in part.items()}, wanted, seal)
+    return _packed(shards, count, version, model, seal)
 
 
 def shard_number(ids: Mapping[str, str]) -> int:
@@ -82,13 +95,39 @@ def shard_number(ids: Mapping[str, str]) -> int:
     return int(number)
 
 
-class Reader:
-    """Collects shards and manifests as they come, in any order."""
+class Snapshot(Generic[T]):
+    """A whole map: every shard matches the manifest."""
 
-    def __init__(self) -> None:
+    def __init__(self, manifest: Manifest, shards: "tuple[_Shard[T], ...]", reading: "_Reading[Any, T]") -> None:
+        self.manifest = manifest
+        self._shards = shards
+        self._reading = reading
+
+    def parts(self) -> tuple[T, ...]:
+        """What its shards were made into; those that are new are read now, which takes its time.
+
+        Raises `Refused` when they are not what the manifest says, or not sealed with the site's key.
+        """
+        manifest, number = self.manifest, len(self._shards)
+        seal = self._reading.seal
+        if seal and manifest.seal is not None:
+            seal.unseal(_from_base64(manifest.seal), _manifest_purpose(manifest))
+        read = [
+            shard.read(self._reading, _purpose(index, number, manifest)) for index, shard in enumerate(self._shards)
+        ]
+        count = sum(entries for entries, _ in read)
+        if count != manifest.count:
+            raise Refused(Refusal.WRONG_SHAPE, f"{count} entries, the manifest says {manifest.count}")
+        return tuple(part for _, part in read)
+
+
+class Reader(Generic[E, T]):
+    """Collects shards and manifests as they come, in any order. `make` is what its user keeps of a shard's entries."""
+
+    def __init__(self, entry: type[E], make: Callable[[tuple[E, ...]], T], seal: Sealing | None = None) -> None:
+        self._reading: _Reading[E, T] = _Reading(entry, make, seal)
         self._manifest: Manifest | None = None
-        self._shards: dict[int, bytes] = {}
-        self._digests: dict[int, str] = {}
+        self._shards: dict[int, _Shard[T]] = {}
         self._whole: Manifest | None = None
 
     @property
@@ -96,31 +135,144 @@ class Reader:
         """How many shards of the newest manifest are not there yet; None before there is a manifest."""
         if self._manifest is None:
             return None
-        return sum(self._digests.get(i) != digest for i, digest in enumerate(self._manifest.shards))
+        return sum(not self._is_there(index, digest) for index, digest in enumerate(self._manifest.shards))
 
-    def manifest(self, manifest: Manifest) -> Snapshot | None:
+    def manifest(self, manifest: Manifest) -> Snapshot[T] | None:
         """Take a manifest; the snapshot, if that makes a new whole one."""
         self._manifest = manifest
         return self._swap()
 
-    def shard(self, index: int, payload: bytes) -> Snapshot | None:
+    def shard(self, index: int, payload: bytes) -> Snapshot[T] | None:
         """Take a shard; the snapshot, if that makes a new whole one. An empty payload is the deletion of a shard."""
         if not payload or index >= MAX_SHARDS:
             return None
-        self._shards[index] = payload
-        self._digests[index] = hashlib.sha256(payload).hexdigest()
+        shard = _Shard[T](payload)
+        if not self._is_there(index, shard.digest):
+            self._shards[index] = shard
         return self._swap()
 
-    def _swap(self) -> Snapshot | None:
+    def _is_there(self, index: int, digest: str) -> bool:
+        return index in self._shards and self._shards[index].digest == digest
+
+    def _swap(self) -> Snapshot[T] | None:
         if self._manifest is None or self._manifest == self._whole or self.missing:
             return None
         self._whole = self._manifest
-        return Snapshot(self._manifest, tuple(self._shards[i] for i in range(len(self._manifest.shards))))
+        shards = tuple(self._shards[index] for index in range(len(self._manifest.shards)))
+        return Snapshot(self._manifest, shards, self._reading)
 
 
-def _purpose(version: int, index: int) -> str:
-    return f"snapshot {version} shard {index}"
+def as_they_are(entries: tuple[E, ...]) -> tuple[E, ...]:
+    """What a `Reader` makes of a shard for who wants its entries."""
+    return entries
 
 
-def _sealed(data: bytes, version: int, index: int, seal: Sealing | None) -> bytes:
-    return seal.seal(data, _purpose(version, index)) if seal else data
+class _Reading(Generic[E, T]):
+    """How a shard is read."""
+
+    def __init__(self, entry: type[E], make: Callable[[tuple[E, ...]], T], seal: Sealing | None) -> None:
+        self._adapter: TypeAdapter[tuple[E, ...]] = TypeAdapter(tuple[entry, ...])  # type: ignore[valid-type]
+        self._make: Callable[[tuple[E, ...]], T] = make
+        self.seal = seal
+
+    def __call__(self, payload: bytes, purpose: str) -> tuple[int, T]:
+        """How many entries there are, and what is made of them; raises `Refused`."""
+        text = self.seal.unseal(payload, purpose) if self.seal else payload
+        try:
+            entries = self._adapter.validate_json(text, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+            raise Refused(Refusal.WRONG_SHAPE, f"{purpose}: {first['loc']}: {first['msg']}") from None
+        return len(entries), self._make(entries)
+
+
+class _Shard(Generic[T]):
+    """A shard that came. It is read once; then it keeps what it was made into, and its bytes no longer."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.digest = hashlib.sha256(payload).hexdigest()
+        self._payload: bytes | None = payload
+        self._found: tuple[str, tuple[int, T] | Refused] | None = None
+
+    def read(self, reading: _Reading[Any, T], purpose: str) -> tuple[int, T]:
+        """See `_Reading`; raises `Refused` also when it was read for another purpose."""
+        payload = self._payload
+        if payload is not None:  # two threads that come here at once do the same
+            try:
+                self._found = purpose, reading(payload, purpose)
+            except Refused as refused:
+                self._found = purpose, refused
+            self._payload = None
+        assert self._found is not None
+        for_what, found = self._found
+        if isinstance(found, Refused):
+            raise Refused(found.reason, found.detail)
+        if for_what != purpose and reading.seal:
+            raise Refused(Refusal.UNSEALED, f"sealed for {for_what!r}, not for {purpose!r}")
+        return found
+
+
+def _shard_of(person: str, number: int) -> int:
+    """Whose shard is which: a matter of the sender alone."""
+    return int.from_bytes(hashlib.sha256(person.encode()).digest()[:8], "big") % number
+
+
+def _number(size: int, present: int = 1) -> int:
+    """How many shards `size` bytes make: more at once, fewer only when a quarter would do."""
+    wanted = 1
+    while wanted < MAX_SHARDS and size > wanted * SHARD_BYTES:
+        wanted *= 2
+    return present if present // 4 < wanted <= present else wanted
+
+
+def _text(entry: Entry) -> bytes:
+    return entry.model_dump_json(exclude_none=True).encode()
+
+
+def _texts(shard: bytes, index: int, number: int, seal: Sealing | None) -> dict[str, bytes]:
+    """The entries of a shard of our own as text, by person."""
+    plain = seal.unseal(shard, _place(index, number)) if seal else shard
+    entries: list[dict[str, Any]] = json.loads(plain)
+    return {entry["person"]: json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() for entry in entries}
+
+
+def _spread(texts: Mapping[str, bytes], number: int, seal: Sealing | None) -> list[bytes]:
+    parts = [dict[str, bytes]() for _ in range(number)]
+    for person, text in texts.items():
+        parts[_shard_of(person, number)][person] = text
+    return [_shard(part, index, number, seal) for index, part in enumerate(parts)]
+
+
+def _shard(texts: Mapping[str, bytes], index: int, number: int, seal: Sealing | None) -> bytes:
+    plain = b"[" + b",".join(texts.values()) + b"]"
+    return seal.seal(plain, _place(index, number)) if seal else plain
+
+
+def _packed(shards: Iterable[bytes], count: int, version: int, model: str | None, seal: Sealing | None) -> Packed:
+    kept = tuple(shards)
+    digests = tuple(hashlib.sha256(shard).hexdigest() for shard in kept)
+    manifest = Manifest(version=version, count=count, shards=digests, model=model)
+    if seal:
+        sealed = seal.seal(b"", _manifest_purpose(manifest))
+        manifest = manifest.model_copy(update={"seal": base64.b64encode(sealed).decode()})
+    return Packed(manifest, kept)
+
+
+def _place(index: int, number: int) -> str:
+    return f"shard {index} of {number}"
+
+
+def _purpose(index: int, number: int, manifest: Manifest) -> str:
+    """What a shard is sealed for. A manifest without a seal is of a former enroller, which sealed for versions."""
+    return _place(index, number) if manifest.seal is not None else f"snapshot {manifest.version} shard {index}"
+
+
+def _manifest_purpose(manifest: Manifest) -> str:
+    return f"manifest {manifest.model_dump_json(exclude={'seal'}, exclude_none=True)}"
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(Refusal.WRONG_SHAPE, "the manifest's seal is not base64") from None

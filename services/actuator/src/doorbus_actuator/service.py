@@ -28,12 +28,12 @@ from doorbus.wire.messages import (
     Reason,
     Recognition,
 )
-from doorbus.wire.snapshot import Reader, Snapshot, shard_number
+from doorbus.wire.snapshot import Snapshot, shard_number
 from doorbus_actuator import policy, roster
 from doorbus_actuator.bolt import Bolt
 from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
 from doorbus_actuator.relay import Relay
-from doorbus_actuator.roster import Roster
+from doorbus_actuator.roster import People, Roster
 from doorbus_actuator.settings import Actuator, rules_of
 
 _log = structlog.get_logger("doorbus.actuator")
@@ -60,7 +60,7 @@ class ActuatorService(Service):
         self._clock = clock
         self._chance = chance
         self._state = State()
-        self._reader = Reader()
+        self._reader = roster.reader(self._calendar)
         self._roster: Roster | None = None
         self._challenge = Challenge(ask=Ask.NONE)
         self._punctuality = Punctuality(
@@ -154,11 +154,11 @@ class ActuatorService(Service):
         snapshot = self._reader.shard(shard_number(inbound.ids), inbound.message)
         return await self._take(snapshot, inbound.at_monotonic)
 
-    async def _take(self, snapshot: Snapshot | None, at_monotonic: float) -> Iterable[Outbound]:
+    async def _take(self, snapshot: Snapshot[People] | None, at_monotonic: float) -> Iterable[Outbound]:
         if snapshot is None:
             return ()
         # In a thread: the pulse must end meanwhile.
-        self._roster = await asyncio.to_thread(roster.read, snapshot, self._calendar)
+        self._roster = await asyncio.to_thread(roster.read, snapshot)
         return self._handle(policy.RosterChanged(self._roster.people), at_monotonic)
 
     # From event to effect.

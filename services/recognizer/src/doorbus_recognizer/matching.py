@@ -3,7 +3,7 @@
 A probe is compared with one vector a person, `doorbus.wire.templates.mean`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.messages import GalleryEntry, Verdict
-from doorbus.wire.snapshot import Sealing, Snapshot, unpack
 from doorbus.wire.templates import Template, from_gallery, mean, unit
 from doorbus_recognizer.calibration import Scale
 
@@ -36,6 +35,38 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Some people of a gallery: those of one shard."""
+
+    people: tuple[str, ...]
+    vectors: NDArray[np.float32] = field(repr=False)
+    """Shape (people, length), unit vectors."""
+
+    @classmethod
+    def read(cls, entries: tuple[GalleryEntry, ...]) -> Self:
+        """The people of a shard as the enroller published them; raises `Refused` when they make no sense."""
+        return cls.build({one.person: tuple(map(from_gallery, one.templates)) for one in entries if one.templates})
+
+    @classmethod
+    def build(cls, people: Mapping[str, Sequence[ArrayLike]]) -> Self:
+        """The block of these people, at least one template each.
+
+        Raises:
+            Refused: names the person whose templates are none, of another length, not finite, or cancel out.
+        """
+        vectors: list[Template] = []
+        for person, templates in people.items():
+            try:
+                vectors.append(mean(templates))
+            except Refused as refused:
+                raise Refused(refused.reason, f"{person}: {refused.detail}") from None
+            if len(vectors[-1]) != len(vectors[0]):
+                lengths = f"{len(vectors[-1])} values, the others have {len(vectors[0])}"
+                raise Refused(Refusal.WRONG_SHAPE, f"{person}: template of {lengths}")
+        return cls(tuple(people), np.stack(vectors) if vectors else np.zeros((0, 0), dtype=np.float32))
+
+
+@dataclass(frozen=True)
 class Gallery:
     """All people, ready to be compared with; never changed, replaced as a whole."""
 
@@ -52,36 +83,31 @@ class Gallery:
         return cls(model=None, version=0, people=(), _vectors=np.zeros((0, 0), dtype=np.float32))
 
     @classmethod
-    def read(cls, snapshot: Snapshot, seal: Sealing) -> Self:
-        """The gallery that the enroller published; raises `Refused` when it cannot be unsealed or made sense of."""
-        entries = unpack(snapshot, GalleryEntry, seal)
-        people = {entry.person: tuple(map(from_gallery, entry.templates)) for entry in entries if entry.templates}
-        return cls.build(people, snapshot.manifest.model, snapshot.manifest.version)
+    def build(cls, people: Mapping[str, Sequence[ArrayLike]], model: str | None, version: int = 0) -> Self:
+        """A gallery of these people's templates; see `Block.build`."""
+        return cls.of((Block.build(people),), model, version)
 
     @classmethod
-    def build(cls, people: Mapping[str, Sequence[ArrayLike]], model: str | None, version: int = 0) -> Self:
-        """A gallery of these people's templates.
+    def of(cls, blocks: Iterable[Block], model: str | None, version: int = 0) -> Self:
+        """A gallery of all people of these blocks.
 
         Args:
-            people: at least one template each.
-            model: id of the model that made them.
+            blocks: each with people of its own.
+            model: id of the model that made the templates.
             version: of the snapshot that they come from.
 
         Raises:
-            Refused: names the person whose templates are none, of another length, not finite, or cancel out.
+            Refused: the templates of two blocks differ in length.
         """
-        vectors: list[Template] = []
-        for person, templates in people.items():
-            try:
-                vectors.append(mean(templates))
-            except Refused as refused:
-                raise Refused(refused.reason, f"{person}: {refused.detail}") from None
-            if len(vectors[-1]) != len(vectors[0]):
-                lengths = f"{len(vectors[-1])} values, the others have {len(vectors[0])}"
-                raise Refused(Refusal.WRONG_SHAPE, f"{person}: template of {lengths}")
-        stacked = np.stack(vectors) if vectors else np.zeros((0, 0), dtype=np.float32)
+        filled = [block for block in blocks if block.people]
+        lengths = {block.vectors.shape[1] for block in filled}
+        if len(lengths) > 1:
+            raise Refused(Refusal.WRONG_SHAPE, f"templates of {', '.join(map(str, sorted(lengths)))} values")
+        empty = np.zeros((0, 0), dtype=np.float32)
+        stacked = np.concatenate([block.vectors for block in filled]) if filled else empty
         stacked.setflags(write=False)
-        return cls(model=model, version=version, people=tuple(people), _vectors=stacked)
+        people = tuple(person for block in filled for person in block.people)
+        return cls(model=model, version=version, people=people, _vectors=stacked)
 
     def __len__(self) -> int:
         return len(self.people)

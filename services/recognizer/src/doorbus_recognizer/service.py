@@ -21,6 +21,7 @@ from doorbus.wire.messages import (
     ErrorCode,
     Face,
     Frame,
+    GalleryEntry,
     Manifest,
     Portrait,
     Recognition,
@@ -32,7 +33,7 @@ from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, decode
 from doorbus_recognizer.faces import Image, SeenFace
-from doorbus_recognizer.matching import MATCH_CONFIDENCE, Gallery
+from doorbus_recognizer.matching import MATCH_CONFIDENCE, Block, Gallery
 from doorbus_recognizer.models import imaging
 from doorbus_recognizer.portraits import Crop, Pace, around
 from doorbus_recognizer.settings import Recognizer
@@ -74,8 +75,8 @@ class RecognizerService(Service):
         self._clock = clock
         most = settings.max_picture_pixels
         self._limits = Limits(bytes=settings.max_picture_bytes, pixels=most, work=max(Limits.work, most))
-        self._reader = Reader()
-        self._newest: Snapshot | None = None
+        self._reader = Reader(GalleryEntry, Block.read, seal)
+        self._newest: Snapshot[Block] | None = None
         self._gallery: Gallery | None = None
         self._gallery_problem: str | None = "no gallery received yet; is the enroller running?"
         self._punctuality = Punctuality(
@@ -235,7 +236,7 @@ class RecognizerService(Service):
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
         return await self._swap(self._reader.shard(shard_number(inbound.ids), inbound.message))
 
-    async def _swap(self, snapshot: Snapshot | None) -> Iterable[Outbound]:
+    async def _swap(self, snapshot: Snapshot[Block] | None) -> Iterable[Outbound]:
         """Take a whole new gallery into use; one that cannot be used leaves nobody recognised rather than the wrong."""
         if snapshot is None:
             return ()
@@ -251,7 +252,7 @@ class RecognizerService(Service):
         gallery: Gallery | None = None
         wrong: Refused | None = None
         try:
-            gallery = await asyncio.to_thread(Gallery.read, snapshot, self._seal)
+            gallery = await asyncio.to_thread(_gallery, snapshot)
         except Refused as error:
             wrong = error
         if self._newest is snapshot:  # a newer one may have come while this one was built in another lane
@@ -261,6 +262,10 @@ class RecognizerService(Service):
         if wrong is not None:
             raise wrong
         return ()
+
+
+def _gallery(snapshot: Snapshot[Block]) -> Gallery:
+    return Gallery.of(snapshot.parts(), snapshot.manifest.model, snapshot.manifest.version)
 
 
 def _confidence(face: Face) -> float:

@@ -1,0 +1,24 @@
+"""Snapshots as their readers get them."""
+
+from typing import TypeVar
+
+from doorbus.wire.messages import GalleryEntry, RosterEntry
+from doorbus.wire.snapshot import Packed, Reader, Snapshot
+
+E = TypeVar("E", GalleryEntry, RosterEntry)
+T = TypeVar("T")
+
+
+def take(reader: Reader[E, T], packed: Packed) -> Snapshot[T] | None:
+    """Hand a map to a reader, manifest first."""
+    whole = reader.manifest(packed.manifest)
+    for index, shard in enumerate(packed.shards):
+        whole = reader.shard(index, shard) or whole
+    return whole
+
+
+def parts(reader: Reader[E, T], packed: Packed) -> tuple[T, ...]:
+    """What a reader makes of a map that is new to it; raises `Refused`."""
+    whole = take(reader, packed)
+    assert whole is not None
+    return whole.parts()
