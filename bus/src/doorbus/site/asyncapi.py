@@ -11,9 +11,8 @@ from typing import Any
 
 import yaml
 
-from doorbus import __version__
 from doorbus.wire import messages
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, ROSTER_SHARD, SLUG, Channel, Retain, Role
+from doorbus.wire.channels import CHANNELS, CONTRACT, DEFAULT_ROOT, ROSTER_SHARD, SLUG, Channel, Retain, Role
 from doorbus.wire.codec import json_schema
 from doorbus.wire.messages import Picture, RosterEntry
 from doorbus.wire.packet import Packet
@@ -69,7 +68,7 @@ def document(topics: Topics = DEFAULT_TOPICS) -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "doorbus",
-            "version": __version__,
+            "version": CONTRACT,
             "description": _INTRODUCTION,
             "license": {"name": "MIT"},
         },

@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
+CONTRACT = "1.0"
+"""Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
 SLUG = r"[a-z0-9][a-z0-9_-]{0,63}"
