@@ -47,7 +47,7 @@ async def enrol(client: Client, person: str, jpeg: bytes) -> None:
     """Enrol `person` and wait for the result; `client` must hear results."""
     await client.send(Outbound(channels.ENROL, messages.Enrol(jpeg=jpeg), {"person": person}))
     result: messages.Result = (await client.expect(channels.RESULT, person=person)).message
-    if result.status is not messages.Status.OK:
+    if result.status is not messages.ResultStatus.OK:
         raise SystemExit(f"{person} could not be enrolled: {result.error}")
 
 

@@ -40,7 +40,7 @@ from proc import usage
 FPS = 20
 SAMPLE_SECONDS = 10.0
 ALLOWED_PERCENT = 2.0
-OFFLINE = messages.State.OFFLINE
+OFFLINE = messages.Presence.OFFLINE
 NUMBER = r"\d+(\.\d+)?"
 FIGURES = ("errors", "connections", "superseded", "dropped_offline")
 REPLICAS = ("recognizer1", "recognizer2", "recognizer3")

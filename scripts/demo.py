@@ -28,11 +28,11 @@ from doorbus.local.stack import Stack, stack
 from doorbus.runtime.broker import transport
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.mqtt import MqttTransport
-from doorbus.runtime.settings import Broker, CommonSettings
+from doorbus.runtime.settings import BrokerSettings, CommonSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Event
-from doorbus.wire.messages import Decision, Frame, LockState, Outcome, Recognition, Result, Status, Trigger
+from doorbus.wire.messages import Decision, Frame, LockState, Outcome, Recognition, Result, ResultStatus, Trigger
 
 DOOR, CAMERA, PERSON = "front", "porch", "obama"
 STRANGERS = ("astronaut", "biden")
@@ -214,7 +214,7 @@ class Containers:
     def transport(self, role: Role) -> MqttTransport:
         """See `Stage`."""
         where = {"host": "localhost", "port": self._port, "tls": True, "tls_ca": self._secrets / "ca.crt"}
-        broker = Broker(**where, username=role, password_file=self._secrets / "users" / role)
+        broker = BrokerSettings(**where, username=role, password_file=self._secrets / "users" / role)
         return transport(CommonSettings(_env_file=None, broker=broker), role)
 
     def options(self, role: Role) -> list[str]:
@@ -294,7 +294,7 @@ async def play(story: Story, stage: Stage) -> None:
         with story.telling("A picture sent to person/obama/enrol enrols obama, with no restart"):
             await mosquitto_pub(stage, f"{root}/person/{PERSON}/enrol", "-f", str(stage.samples / "obama.jpg"))
             result = await watch.result()
-            demand(result.status is Status.OK, f"the enroller answered: {result.error}")
+            demand(result.status is ResultStatus.OK, f"the enroller answered: {result.error}")
             story.note(PERSON, "ok", f"{result.samples} sample, gallery version {result.gallery_version}")
 
         await stage.start_camera()
@@ -389,7 +389,7 @@ async def removal(story: Story, watch: Watch, stage: Stage, root: str) -> None:
     with story.telling("Obama is removed"):
         await mosquitto_pub(stage, f"{root}/person/{PERSON}/remove", "-n")
         result = await watch.result()
-        demand(result.status is Status.OK and result.samples == 0, f"the enroller answered: {result}")
+        demand(result.status is ResultStatus.OK and result.samples == 0, f"the enroller answered: {result}")
         story.note(PERSON, "ok", f"gallery version {result.gallery_version}")
 
     await stage.start_camera()

@@ -10,13 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from doorbus.assets import AssetError, Manifest, digest, fetch
+from doorbus.assets import AssetError, AssetList, digest, fetch
 
 
 def main(manifest: Path, given: Path, into: Path, groups: list[str]) -> int:
     """Copy, fetch, and say what came from where; the exit status."""
     try:
-        wanted = Manifest.load(manifest).selected(groups)
+        wanted = AssetList.load(manifest).selected(groups)
         for asset in wanted:
             source = given / asset.name
             if source.is_file() and digest(source) == asset.sha256:

@@ -12,7 +12,7 @@ from doorbus.local.stack import Broker, Process, free_port
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import State
+from doorbus.wire.messages import Presence
 
 Start = Callable[[Role, Mapping[str, str], str], Awaitable[Process]]
 
@@ -106,7 +106,7 @@ async def test_a_duplicate_instance_ends_and_the_one_at_work_does_not_notice(bro
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
         first = await start(Role.CAPTURE, {}, "twin")
         async with asyncio.timeout(20):
-            while (await viewer.expect(channels.HEALTH, instance="twin")).message.state is not State.ONLINE:
+            while (await viewer.expect(channels.HEALTH, instance="twin")).message.state is not Presence.ONLINE:
                 pass
         second = await start(Role.CAPTURE, {}, "twin")
 
@@ -116,7 +116,7 @@ async def test_a_duplicate_instance_ends_and_the_one_at_work_does_not_notice(bro
         first.check_alive()
         assert first.log().count("broker_connected") == 1
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as late:
-        assert (await late.expect(channels.HEALTH, instance="twin")).message.state is State.ONLINE
+        assert (await late.expect(channels.HEALTH, instance="twin")).message.state is Presence.ONLINE
     assert await first.stop() == 0
 
 
@@ -131,7 +131,7 @@ async def test_a_port_of_the_webhook_that_is_taken_is_named_and_no_health_says_o
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
         first = await start(Role.CAPTURE, webhook, "hook-1")
         async with asyncio.timeout(20):
-            while (await viewer.expect(channels.HEALTH, instance="hook-1")).message.state is not State.ONLINE:
+            while (await viewer.expect(channels.HEALTH, instance="hook-1")).message.state is not Presence.ONLINE:
                 pass
         second = await start(Role.CAPTURE, webhook, "hook-2")
 

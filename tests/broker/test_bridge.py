@@ -17,7 +17,7 @@ from doorbus.local.stack import Process, Stack, free_port, stack
 from doorbus.runtime.broker import transport
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.mqtt import MqttTransport
-from doorbus.runtime.settings import Broker, CommonSettings
+from doorbus.runtime.settings import BrokerSettings, CommonSettings
 from doorbus.site.secrets import Site
 from doorbus.site.users import named
 from doorbus.wire import channels
@@ -36,7 +36,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import ConnectionLost, Packet
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Reader, as_they_are, pack, shard_number
+from doorbus.wire.snapshot import SnapshotReader, as_they_are, pack, shard_number
 from support.door import QUICK_ACTUATOR, OfStack
 
 ROOT = channels.DEFAULT_ROOT
@@ -145,7 +145,7 @@ class Central:
     def transport(self, role: Role) -> MqttTransport:
         secrets = self.site.directory
         who = {"username": role, "password_file": secrets / "users" / role}
-        broker = Broker(host="127.0.0.1", port=self.port, tls=True, tls_ca=secrets / "ca.crt", **who)
+        broker = BrokerSettings(host="127.0.0.1", port=self.port, tls=True, tls_ca=secrets / "ca.crt", **who)
         return transport(CommonSettings(_env_file=None, broker=broker), role)
 
     async def _answers(self) -> bool:
@@ -186,7 +186,7 @@ class Branch:
 
     async def gallery_at_the_door(self, version: int) -> tuple[str, ...]:
         """Who is in the gallery that the door's broker offers to a recognizer, once it is this version."""
-        reader = Reader(GalleryEntry, as_they_are, Seal(KEY))
+        reader = SnapshotReader(GalleryEntry, as_they_are, Seal(KEY))
         listen = (channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)
         async with asyncio.timeout(30), connect(self.door.broker.transport(Role.RECOGNIZER), listen) as client:
             while True:

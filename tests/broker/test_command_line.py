@@ -20,8 +20,18 @@ from doorbus.runtime.settings import ServiceSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
-from doorbus.wire.messages import Decision, LockCommand, LockState, Outcome, Reason, Result, RosterEntry, State, Trigger
-from doorbus.wire.messages import Status as ResultStatus
+from doorbus.wire.messages import (
+    Decision,
+    LockCommand,
+    LockState,
+    Outcome,
+    Presence,
+    Reason,
+    Result,
+    ResultStatus,
+    RosterEntry,
+    Trigger,
+)
 from doorbus.wire.snapshot import pack
 
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
@@ -83,7 +93,7 @@ async def _running(broker: Broker, service: Service, instance: str) -> AsyncIter
         task = asyncio.create_task(Runner(service, broker.transport(service.role), settings, SystemClock()).run(stop))
         try:
             async with asyncio.timeout(20):
-                while (await viewer.expect(channels.HEALTH, instance=instance)).message.state is not State.ONLINE:
+                while (await viewer.expect(channels.HEALTH, instance=instance)).message.state is not Presence.ONLINE:
                     pass
             yield
         finally:

@@ -21,7 +21,7 @@ from doorbus.runtime.settings import ServiceSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
-from doorbus.wire.messages import Decision, Frame, Health, LockCommand, LockState, Outcome, Reason, State, Trigger
+from doorbus.wire.messages import Decision, Frame, Health, LockCommand, LockState, Outcome, Presence, Reason, Trigger
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support import idle
@@ -94,7 +94,7 @@ async def _running(broker: Broker, service: Service, instance: str) -> AsyncIter
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
         task = asyncio.create_task(Runner(service, transport, settings, SystemClock()).run(stop))
         try:
-            await _health(viewer, instance, lambda one: one.state is State.ONLINE)
+            await _health(viewer, instance, lambda one: one.state is Presence.ONLINE)
             yield
         finally:
             stop.set()
@@ -137,7 +137,7 @@ async def test_a_service_hears_and_is_heard_again_after_the_broker_was_restarted
             await _confirmed(operator, door, "after")
 
     assert keeper.commands == ["before", "after"]
-    assert health.state is State.ONLINE
+    assert health.state is Presence.ONLINE
 
 
 async def test_a_decision_made_while_the_broker_was_away_is_told_when_it_is_back(fresh_broker: Broker) -> None:
@@ -349,12 +349,12 @@ async def test_everybody_learns_when_a_process_ends_however_it_ends(
     arguments = ["--broker.port", str(broker.port), "--var", str(broker.var), "--instance", instance]
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
         process = await Process.start(instance, [sys.executable, idle.__file__, *arguments], broker.var / "logs")
-        await _health(viewer, instance, lambda one: one.state is State.ONLINE)
+        await _health(viewer, instance, lambda one: one.state is Presence.ONLINE)
         ended = await process.stop(number)
-        await _health(viewer, instance, lambda one: one.state is State.OFFLINE)
+        await _health(viewer, instance, lambda one: one.state is Presence.OFFLINE)
     async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as latecomer:
         retained = await _health(latecomer, instance, lambda one: bool(one.instance))
 
     assert ended == status
-    assert retained.state is State.OFFLINE
+    assert retained.state is Presence.OFFLINE
     assert broker.password(Role.CAPTURE) not in process.log()

@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from doorbus.wire.messages import State
+from doorbus.wire.messages import Presence
 from doorbus.wire.packet import Packet
 from support.compose import SERVICES, Project
 from support.door import CAMERA, DOOR, ROOT, doorstep
@@ -42,8 +42,8 @@ async def test_a_killed_service_comes_back(site: Project, jpeg: dict[str, bytes]
     before = site.openings
     async with watched(site) as watchman, showing(site, jpeg["biden"]):
         await site.kill(service)
-        await watchman.hears(service, State.OFFLINE)
-        await watchman.hears(service, State.ONLINE)
+        await watchman.hears(service, Presence.OFFLINE)
+        await watchman.hears(service, Presence.ONLINE)
 
     await opens_again(site, jpeg["obama3"], before=before)
 
@@ -59,7 +59,7 @@ async def test_a_broker_that_restarts_lets_nothing_old_through(
             await site.is_cut_off(service)
         await site.compose("start", "broker")
         for service in SERVICES:
-            await watchman.hears(service, State.ONLINE)
+            await watchman.hears(service, Presence.ONLINE)
 
     await opens_again(site, jpeg["obama3"], before=before)
 
@@ -73,10 +73,10 @@ async def test_a_service_that_was_cut_off_acts_on_nothing_old(
         async with site.partitioned(service):
             healed = asyncio.get_running_loop().time() + PARTITION_SECONDS
             await _send_what_must_not_act(site, jpeg, service)
-            await watchman.hears(service, State.OFFLINE)
+            await watchman.hears(service, Presence.OFFLINE)
             await site.is_cut_off(service)
             await asyncio.sleep(healed - asyncio.get_running_loop().time())  # the length of the partition is the fault
-        await watchman.hears(service, State.ONLINE)
+        await watchman.hears(service, Presence.ONLINE)
         await opens_again(site, jpeg["obama3"], before=before)
     await _forget_what_is_retained(site, service)
 
@@ -129,12 +129,12 @@ async def test_a_clock_that_is_off_by_an_hour_opens_nothing_and_is_told(
         await site.recreate(service, clock="+1h")
         async with showing(site, jpeg["obama2" if problem else "biden"]):
             if problem:
-                await watchman.hears(service, State.ONLINE, problem)
+                await watchman.hears(service, Presence.ONLINE, problem)
             else:
                 await watchman.hears_a_clock_off_by(service, 3600)
         assert site.openings == before
         await site.recreate(service)
-        await watchman.hears(service, State.ONLINE)
+        await watchman.hears(service, Presence.ONLINE)
 
     await opens_again(site, jpeg["obama3"], before=before)
 
@@ -166,7 +166,7 @@ async def test_a_camera_service_that_dies_shows_the_right_face_again(site: Proje
     async with watched(site) as watchman:
         await watchman.grants(2)
         await site.kill("capture")
-        await watchman.hears("capture", State.OFFLINE)
+        await watchman.hears("capture", Presence.OFFLINE)
         watchman.decisions.clear()
         async with asyncio.timeout(10):
             await watchman.grants(2)

@@ -16,7 +16,7 @@ from doorbus.runtime.client import connect
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import Decision, LockState, Outcome, Reason, State
+from doorbus.wire.messages import Decision, LockState, Outcome, Presence, Reason
 from doorbus.wire.packet import ConnectionLost
 
 TOPIC = "doorbus/v1"
@@ -121,7 +121,7 @@ async def heard_while_stopping(var: Path, port: int, group: int) -> set[str]:
             async for event in viewer.events():
                 if event.message is LockState.LOCKED:
                     said.add("LOCKED")
-                elif event.ids.get("service") in {"actuator", "enroller"} and event.message.state is State.OFFLINE:
+                elif event.ids.get("service") in {"actuator", "enroller"} and event.message.state is Presence.OFFLINE:
                     said.add(f"{event.ids['service']} offline")
     return said
 
@@ -139,7 +139,7 @@ async def everybody_online(var: Path, port: int) -> None:
                 async with connect(transport(var, port, Role.VIEWER), [channels.HEALTH]) as viewer:
                     while missing:
                         event = await viewer.expect(channels.HEALTH)
-                        if event.message.state is State.ONLINE and event.message.problem is None:
+                        if event.message.state is Presence.ONLINE and event.message.problem is None:
                             missing -= {event.ids["service"]}
             except (ConnectionLost, FileNotFoundError):
                 await asyncio.sleep(0.2)  # the broker is not there yet

@@ -23,7 +23,7 @@ from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import DEFAULT_ROOT, Role
 from doorbus.wire.exchange import Event, Outbound
-from doorbus.wire.messages import Decision, Frame, Outcome, Reason, Result, Status, Trigger
+from doorbus.wire.messages import Decision, Frame, Outcome, Reason, Result, ResultStatus, Trigger
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_capture.imaging import decode, encode_jpeg
@@ -348,7 +348,7 @@ async def _roster(kitchen: Kitchen) -> dict[str, dict[str, Any]]:
 @check('"name": "Alice"', '"enabled": false', '"enabled": true')
 async def it_changes_what_it_names(kitchen: Kitchen, line: str) -> None:
     result = await _result(kitchen, line, "alice")
-    assert result.status is Status.OK
+    assert result.status is ResultStatus.OK
     asked = json.loads(line.split("'")[1])
     entry = (await _roster(kitchen))["alice"]
     assert {name: entry.get(name) for name in asked} == asked
@@ -357,7 +357,7 @@ async def it_changes_what_it_names(kitchen: Kitchen, line: str) -> None:
 
 @check("alice/remove")
 async def it_forgets_alice(kitchen: Kitchen, line: str) -> None:
-    assert (await _result(kitchen, line, "alice")).status is Status.OK
+    assert (await _result(kitchen, line, "alice")).status is ResultStatus.OK
     assert "alice" not in await _roster(kitchen)
 
 

@@ -7,7 +7,7 @@ import signal
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import LockState, Outcome, Reason, State, Trigger
+from doorbus.wire.messages import LockState, Outcome, Presence, Reason, Trigger
 from doorbus.wire.packet import Packet
 from support.door import CAMERA, LISTEN, ROOT, Door, at_the_door
 
@@ -18,7 +18,7 @@ async def test_every_service_comes_back_after_a_kill(own_door: Door, jpeg: dict[
     stack = own_door.stack
     for service in (Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER):
         await stack.stop_service(service, signal.SIGKILL)
-        await own_door.health_until(service, State.OFFLINE)
+        await own_door.health_until(service, Presence.OFFLINE)
         await stack.start(service)
         assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"
 
@@ -32,7 +32,7 @@ async def test_after_a_broker_restart_the_right_face_opens_and_nothing_old_does(
     await stack.broker.restart()
     async with at_the_door(stack) as door:
         for service in channels.SERVICES:
-            await door.health_until(service, State.ONLINE)
+            await door.health_until(service, Presence.ONLINE)
         assert door.openings == before
         assert (await door.opens_for(jpeg["obama3"])).person == "obama"
 
@@ -157,11 +157,11 @@ async def test_what_waits_in_the_connection_of_a_suspended_service_is_never_acte
         for _ in range(3):
             await own_door.operator.send_packet(Packet(f"{ROOT}/door/front/frame/{CAMERA}", jpeg["obama2"]))
         for service in (Role.ACTUATOR, Role.RECOGNIZER):
-            await own_door.health_until(service, State.OFFLINE)
+            await own_door.health_until(service, Presence.OFFLINE)
         for service in (Role.ACTUATOR, Role.RECOGNIZER):
             stack.process(service).send_signal(signal.SIGCONT)
         for service in (Role.ACTUATOR, Role.RECOGNIZER):
-            await own_door.health_until(service, State.ONLINE)
+            await own_door.health_until(service, Presence.ONLINE)
         shown = await own_door.show(jpeg["biden"], CAMERA)
         async with asyncio.timeout(10):
             assert (await viewer.expect(channels.RECOGNITION)).message.frame_id == shown

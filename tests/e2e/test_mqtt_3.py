@@ -119,7 +119,7 @@ async def test_somebody_is_enrolled_from_an_old_camera(door: Door, jpeg: dict[st
     async with old(door, Role.OPERATOR) as client, old(door, Role.CAPTURE) as camera:
         await client.listen(channels.RESULT)
         request = {"door": DOOR, "camera": "yard", "samples": 1, "timeout_s": 20}
-        await client.send(channels.CAPTURE, json.dumps(request).encode(), person="joe")
+        await client.send(channels.ENROL_FROM_CAMERA, json.dumps(request).encode(), person="joe")
         answer = asyncio.create_task(client.next(channels.RESULT, person="joe"))
         while not answer.done():
             await camera.send(channels.FRAME, jpeg["biden"], door=DOOR, camera="yard")

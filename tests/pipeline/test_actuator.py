@@ -34,7 +34,7 @@ from doorbus.wire.packet import Connection, Packet
 from doorbus.wire.snapshot import pack, repack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_actuator.fakes import RecordingRelay
-from doorbus_actuator.policy import Liveness
+from doorbus_actuator.policy import LivenessMode
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator
 
@@ -545,7 +545,7 @@ async def test_a_relay_that_is_broken_from_the_start_is_told_of_and_works_once_i
 
 
 async def test_the_challenge_is_shown_and_withdrawn() -> None:
-    async with House(Actuator(liveness=Liveness.CHALLENGE)).runs(ALICE) as house:
+    async with House(Actuator(liveness=LivenessMode.CHALLENGE)).runs(ALICE) as house:
         await house.sees(match())
         await house.sees(match())
         shown = house.said(channels.CHALLENGE)
@@ -559,7 +559,7 @@ async def test_the_challenge_is_shown_and_withdrawn() -> None:
 
 
 async def test_a_challenge_nobody_meets_fails_by_itself() -> None:
-    async with House(Actuator(liveness=Liveness.CHALLENGE)).runs(ALICE) as house:
+    async with House(Actuator(liveness=LivenessMode.CHALLENGE)).runs(ALICE) as house:
         await house.sees(match())
         await house.sees(match())
         await house.passes(8)

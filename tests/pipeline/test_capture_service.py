@@ -24,11 +24,11 @@ from doorbus.wire.messages import Decision, Frame, Health, Outcome, Reason, Trig
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.topics import Topics
 from doorbus_capture.imaging import decode
-from doorbus_capture.reader import Patience, Reader
+from doorbus_capture.reader import CameraReader, Patience
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture
 from doorbus_capture.sources.factory import maker
-from doorbus_capture.sources.fakes import Event, FakeSource, plain
+from doorbus_capture.sources.fakes import FakeSource, Happening, plain
 from doorbus_capture.sources.source import Image
 
 CLOCK = SystemClock()
@@ -77,14 +77,14 @@ async def watching(service: CaptureService) -> AsyncIterator[tuple[Watcher, Memo
 
 def capture(*sources: FakeSource, settings: Capture | None = None) -> CaptureService:
     left = iter(sources)
-    reader = Reader(lambda: next(left), CLOCK, QUICK, chance=lambda: 0.0)
+    reader = CameraReader(lambda: next(left), CLOCK, QUICK, chance=lambda: 0.0)
     return CaptureService(settings or Capture(fps=60, idle_fps=60), reader, CLOCK, run="r1")
 
 
-def scene(levels: Iterator[int], *then: Event) -> FakeSource:
+def scene(levels: Iterator[int], *then: Happening) -> FakeSource:
     """A camera at 200 fps that shows these grey levels, each with a dark square in it, wandering."""
 
-    def pictures() -> Iterator[Image | Event]:
+    def pictures() -> Iterator[Image | Happening]:
         for number, level in enumerate(levels):
             time.sleep(0.005)
             image = plain(level, 640, 480)
@@ -120,7 +120,7 @@ async def test_the_sample_camera_says_whom_it_shows(samples: Path) -> None:
     settings = Capture(scene_seconds=0.1, fps=60)
     make = maker(settings.address, settings.options(samples.parent), CLOCK)
     assert make is not None
-    service = CaptureService(settings, Reader(make, CLOCK), CLOCK, run="r1")
+    service = CaptureService(settings, CameraReader(make, CLOCK), CLOCK, run="r1")
     async with watching(service) as (watcher, _):
         labels: set[str | None] = set()
         while len(labels) < 5:
@@ -140,7 +140,7 @@ async def test_frames_are_turned_cropped_and_made_to_fit() -> None:
 async def test_a_scene_without_motion_is_suppressed_and_counted() -> None:
     settings = Capture(fps=60, idle_fps=60, motion_hold_seconds=0, keepalive_seconds=3600)
 
-    def pictures() -> Iterator[Image | Event]:
+    def pictures() -> Iterator[Image | Happening]:
         while True:
             time.sleep(0.005)
             yield plain(150)
@@ -159,7 +159,7 @@ def statue() -> FakeSource:
     """Somebody who stands before the camera and does not move; only the sensor's noise does."""
     noise = np.random.default_rng(3)
 
-    def pictures() -> Iterator[Image | Event]:
+    def pictures() -> Iterator[Image | Happening]:
         while True:
             time.sleep(0.005)
             yield noise.integers(148, 152, (480, 640, 3)).astype(np.uint8)
@@ -204,7 +204,7 @@ async def test_what_was_decided_about_others_or_for_good_wakes_no_camera(other: 
 
 
 async def test_a_camera_that_hangs_is_reported_in_health_and_opened_again() -> None:
-    hanging, second = scene(iter([150, 10]), Event.HANG), FakeSource([], CLOCK, hangs=True)
+    hanging, second = scene(iter([150, 10]), Happening.HANG), FakeSource([], CLOCK, hangs=True)
     service = capture(hanging, second, scene(itertools.repeat(90)))
     async with watching(service) as (watcher, _):
         await watcher.frame()
@@ -218,7 +218,7 @@ async def test_a_camera_that_hangs_is_reported_in_health_and_opened_again() -> N
 
 
 async def test_a_service_whose_camera_hangs_still_stops() -> None:
-    hanging = scene(iter([150]), Event.HANG)
+    hanging = scene(iter([150]), Happening.HANG)
     service = capture(hanging)
     async with watching(service) as (watcher, bus):
         await watcher.frame()
@@ -261,7 +261,7 @@ async def test_without_a_camera_there_are_no_frames_and_no_problem() -> None:
 
 
 async def test_a_frozen_camera_is_reported() -> None:
-    def pictures() -> Iterator[Image | Event]:
+    def pictures() -> Iterator[Image | Happening]:
         for _ in itertools.count():
             time.sleep(0.005)
             yield plain(150)

@@ -26,16 +26,16 @@ from doorbus.wire.messages import (
     GalleryEntry,
     Health,
     Manifest,
+    Presence,
     Result,
+    ResultStatus,
     Rights,
     RosterEntry,
-    State,
-    Status,
     utc,
 )
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import MAX_SHARDS, Reader, as_they_are
+from doorbus.wire.snapshot import MAX_SHARDS, SnapshotReader, as_they_are
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
@@ -143,7 +143,7 @@ class Site:
     async def sit(self, person: str, *, samples: int = 2, camera: str = "porch") -> None:
         """Ask to enrol a person from a camera, and wait until the enroller listens to it."""
         request = {"door": "front", "camera": camera, "samples": samples, "timeout_s": 30}
-        self.send(channels.CAPTURE, person, json.dumps(request).encode())
+        self.send(channels.ENROL_FROM_CAMERA, person, json.dumps(request).encode())
         await self.until_listened_to(camera=camera)
 
     async def welcome(self, *, name: str | None = None, camera: str = "porch") -> None:
@@ -232,7 +232,7 @@ class Site:
     def _read(
         self, manifest: Channel[Manifest], shard: Channel[Any], entry: type[E], seal: Seal | None
     ) -> tuple[E, ...]:
-        reader = Reader(entry, as_they_are, seal)
+        reader = SnapshotReader(entry, as_they_are, seal)
         whole = reader.manifest(self.manifest(manifest))
         for topic, packet in self.bus.retained.items():
             found = TOPICS.resolve(topic)
@@ -253,7 +253,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 def code(result: Result) -> ErrorCode:
     assert result.error is not None, result
     assert result.error.message
-    assert result.status is Status.ERROR
+    assert result.status is ResultStatus.ERROR
     return result.error.code
 
 
@@ -278,7 +278,7 @@ async def test_a_picture_enrols_a_new_person_with_no_restart(site: Site) -> None
     await site.enroller()
     await site.recognizer()
     result = await site.ask(channels.ENROL, "alice", ALICE)
-    assert result.status is Status.OK
+    assert result.status is ResultStatus.OK
     assert result.error is None
     assert (result.action, result.person, result.samples) == ("enrol", "alice", 1)
     assert site.gallery() == {"alice": 1}
@@ -303,7 +303,7 @@ async def test_the_result_also_goes_to_the_response_topic_with_the_correlation(s
     site.send(channels.ENROL, "alice", ALICE, response_topic=REPLY, correlation=b"request 7")
     packet = await site.hear(lambda each: each.topic == REPLY)
     assert packet.correlation == b"request 7"
-    assert Result.model_validate_json(packet.payload).status is Status.OK
+    assert Result.model_validate_json(packet.payload).status is ResultStatus.OK
 
 
 async def test_a_further_picture_adds_a_sample_and_leaves_the_roster_alone(site: Site) -> None:
@@ -322,7 +322,7 @@ async def test_a_picture_delivered_twice_counts_once(site: Site) -> None:
     await site.recognizer()
     first = await site.ask(channels.ENROL, "alice", ALICE)
     second = await site.ask(channels.ENROL, "alice", ALICE)
-    assert second.status is Status.OK
+    assert second.status is ResultStatus.OK
     assert (second.samples, second.gallery_version) == (1, first.gallery_version)
 
 
@@ -343,7 +343,7 @@ async def test_a_poor_picture_is_refused_and_a_good_one_right_after_enrols(
     await site.recognizer()
     assert code(await site.ask(channels.ENROL, "alice", picture(content))) is expected
     assert site.gallery() == {}
-    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
 
 
 async def test_a_face_is_not_enrolled_under_a_second_name(site: Site) -> None:
@@ -360,7 +360,7 @@ async def test_one_new_face_sent_under_two_names_at_once_gets_one_of_them(site: 
     await site.recognizer()
     site.send(channels.ENROL, "alice", ALICE)
     site.send(channels.ENROL, "alicia", ALICE_AGAIN)
-    assert (await site.result("alice")).status is Status.OK
+    assert (await site.result("alice")).status is ResultStatus.OK
     assert code(await site.result("alicia")) is ErrorCode.ALREADY_SOMEONE_ELSE
     assert site.gallery() == {"alice": 1}
 
@@ -372,7 +372,7 @@ async def test_a_recognizer_with_another_model_adds_nothing_to_the_gallery(site:
     recognizer.model = "Dlib"
     assert code(await site.ask(channels.ENROL, "bob", BOB)) is ErrorCode.OTHER_MODEL
     await site.ask(channels.REMOVE, "alice")
-    assert (await site.ask(channels.ENROL, "bob", BOB)).status is Status.OK
+    assert (await site.ask(channels.ENROL, "bob", BOB)).status is ResultStatus.OK
     assert site.manifest(channels.GALLERY_MANIFEST).model == "Dlib"
 
 
@@ -385,7 +385,7 @@ async def test_a_bad_person_id_is_told_on_the_response_topic_and_nowhere_else(si
     assert code(reply) is ErrorCode.BAD_PERSON_ID
     assert (reply.person, reply.action) == (person, "enrol")
     assert not [packet.topic for packet in site.bus.log if packet.topic.endswith("/result")]
-    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
 
 
 async def test_a_bad_person_id_without_a_response_topic_is_counted(site: Site) -> None:
@@ -409,9 +409,14 @@ async def test_a_bad_person_id_without_a_response_topic_is_counted(site: Site) -
         (channels.UPDATE, b"{}", True, ErrorCode.RETAINED),
         (channels.REMOVE, b"alice", False, ErrorCode.BAD_REQUEST),
         (channels.REMOVE, b"x", True, ErrorCode.RETAINED),
-        (channels.CAPTURE, b'{"door": "front"}', False, ErrorCode.BAD_REQUEST),
-        (channels.CAPTURE, b'{"door": "front", "camera": "porch", "samples": 0}', False, ErrorCode.BAD_REQUEST),
-        (channels.CAPTURE, b'{"door": "front", "camera": "porch"}', True, ErrorCode.RETAINED),
+        (channels.ENROL_FROM_CAMERA, b'{"door": "front"}', False, ErrorCode.BAD_REQUEST),
+        (
+            channels.ENROL_FROM_CAMERA,
+            b'{"door": "front", "camera": "porch", "samples": 0}',
+            False,
+            ErrorCode.BAD_REQUEST,
+        ),
+        (channels.ENROL_FROM_CAMERA, b'{"door": "front", "camera": "porch"}', True, ErrorCode.RETAINED),
     ],
 )
 async def test_a_request_that_cannot_be_read_is_answered_and_changes_nothing(
@@ -427,7 +432,7 @@ async def test_a_request_that_cannot_be_read_is_answered_and_changes_nothing(
     assert result.action == channel.name
     assert await site.reply() == result
     assert site.gallery() == before
-    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
 
 
 async def test_a_recognizer_that_is_away_is_asked_twice_and_then_given_up(site: Site) -> None:
@@ -439,7 +444,7 @@ async def test_a_recognizer_that_is_away_is_asked_twice_and_then_given_up(site: 
     site.clock.advance(5)
     assert code(await site.result("alice")) is ErrorCode.NO_RECOGNIZER
     await site.recognizer()
-    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
 
 
 async def test_a_recognizer_that_comes_within_the_time_finishes_the_enrolment(site: Site) -> None:
@@ -448,7 +453,7 @@ async def test_a_recognizer_that_comes_within_the_time_finishes_the_enrolment(si
     await site.hear(_is_request)
     await site.recognizer()
     site.clock.advance(5)
-    assert (await site.result("alice")).status is Status.OK
+    assert (await site.result("alice")).status is ResultStatus.OK
 
 
 def _is_request(packet: Packet) -> bool:
@@ -490,7 +495,7 @@ async def test_templates_that_cannot_be_trusted_are_refused_and_the_next_answer_
     assert health.refused == {f"embed_reply.{reason}": 1}
     recognizer.script[ALICE] = good
     site.clock.advance(5)
-    assert (await site.result("alice")).status is Status.OK
+    assert (await site.result("alice")).status is ResultStatus.OK
 
 
 async def test_when_no_answer_can_be_trusted_the_sender_is_told_why(site: Site) -> None:
@@ -515,7 +520,7 @@ async def test_pictures_beyond_what_may_wait_are_told_to_come_later(site: Site) 
     assert code(await site.result("alice")) is ErrorCode.NO_RECOGNIZER
     assert code(await site.result("bob")) is ErrorCode.NO_RECOGNIZER
     await site.recognizer()
-    assert (await site.ask(channels.ENROL, "carol", BOB)).status is Status.OK
+    assert (await site.ask(channels.ENROL, "carol", BOB)).status is ResultStatus.OK
 
 
 async def test_a_person_removed_while_a_picture_waits_does_not_come_back(site: Site) -> None:
@@ -529,9 +534,9 @@ async def test_a_person_removed_while_a_picture_waits_does_not_come_back(site: S
     waiting, removal = await site.result("alice"), await site.result("alice")
     recognizer.script[ALICE_AGAIN] = answer
     assert (waiting.action, code(waiting)) == ("enrol", ErrorCode.UNKNOWN_PERSON)
-    assert (removal.action, removal.status) == ("remove", Status.OK)
+    assert (removal.action, removal.status) == ("remove", ResultStatus.OK)
     site.clock.advance(60)
-    assert (await site.ask(channels.ENROL, "bob", BOB)).status is Status.OK
+    assert (await site.ask(channels.ENROL, "bob", BOB)).status is ResultStatus.OK
     assert site.gallery() == {"bob": 1}
 
 
@@ -541,7 +546,7 @@ async def test_removing_forgets_the_person_in_both_maps(site: Site) -> None:
     await site.ask(channels.ENROL, "alice", ALICE)
     await site.ask(channels.ENROL, "bob", BOB)
     removal = await site.ask(channels.REMOVE, "alice")
-    assert (removal.status, removal.samples) == (Status.OK, 0)
+    assert (removal.status, removal.samples) == (ResultStatus.OK, 0)
     assert site.gallery() == {"bob": 1}
     assert list(site.roster()) == ["bob"]
     assert code(await site.ask(channels.REMOVE, "alice")) is ErrorCode.UNKNOWN_PERSON
@@ -552,8 +557,10 @@ async def test_an_update_changes_what_it_names_and_leaves_the_gallery_alone(site
     await site.recognizer()
     await site.ask(channels.ENROL, "alice", ALICE)
     gallery = site.manifest(channels.GALLERY_MANIFEST)
-    assert (await site.ask(channels.UPDATE, "alice", b'{"name": "Alice", "doors": ["front"]}')).status is Status.OK
-    assert (await site.ask(channels.UPDATE, "alice", b'{"enabled": false, "doors": null}')).status is Status.OK
+    assert (
+        await site.ask(channels.UPDATE, "alice", b'{"name": "Alice", "doors": ["front"]}')
+    ).status is ResultStatus.OK
+    assert (await site.ask(channels.UPDATE, "alice", b'{"enabled": false, "doors": null}')).status is ResultStatus.OK
     assert site.roster()["alice"] == RosterEntry(person="alice", name="Alice", enabled=False)
     assert site.manifest(channels.GALLERY_MANIFEST) == gallery
 
@@ -581,7 +588,7 @@ async def test_a_store_that_fails_is_told_and_the_enroller_goes_on(site: Site) -
         assert result.error.message == store.failing
     assert (await site.health(lambda each: each.problem is not None)).problem == store.failing
     store.failing = None
-    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is Status.OK
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
     await site.health(lambda each: each.problem is None)
     assert store.changes == ["add alice"]
 
@@ -594,7 +601,7 @@ async def test_a_store_that_cannot_be_read_at_the_start_locks_nobody_out_and_is_
     assert not [topic for topic in site.bus.retained if "/manifest" in topic]
     store.failing = None
     site.clock.advance(10)
-    await site.health(lambda each: each.state is State.ONLINE and each.problem is None)
+    await site.health(lambda each: each.state is Presence.ONLINE and each.problem is None)
     assert site.roster() == {}
 
 
@@ -638,8 +645,8 @@ async def test_a_reconnect_publishes_the_same_maps_again(site: Site) -> None:
     site.bus.retained.clear()
     site.bus.start()
     await site.listen()
-    await site.health(lambda each: each.state is State.OFFLINE)
-    await site.health(lambda each: each.state is State.ONLINE)
+    await site.health(lambda each: each.state is Presence.OFFLINE)
+    await site.health(lambda each: each.state is Presence.ONLINE)
     after = {topic: packet.payload for topic, packet in site.bus.retained.items() if "health" not in topic}
     assert after == before
 
@@ -693,7 +700,7 @@ async def test_a_person_in_front_of_a_camera_is_enrolled_from_frames_spread_in_t
     site.clock.advance(1)
     site.show(ALICE_AGAIN)
     result = await site.result("alice")
-    assert (result.status, result.action, result.samples) == (Status.OK, "capture", 2)
+    assert (result.status, result.action, result.samples) == (ResultStatus.OK, "capture", 2)
     assert recognizer.asked == [ALICE, ALICE_AGAIN]
     assert site.gallery() == {"alice": 2}
     await site.until_listened_to(listened_to=False)
@@ -711,7 +718,7 @@ async def test_frames_that_show_nobody_or_others_or_too_little_are_passed_over(s
     await site.hear(lambda packet: "/embed/reply/" in packet.topic)
     assert site.gallery() == {"bob": 1}
     site.show(ALICE)
-    assert (await site.result("alice")).status is Status.OK
+    assert (await site.result("alice")).status is ResultStatus.OK
     assert site.gallery() == {"bob": 1, "alice": 1}
 
 
@@ -726,7 +733,7 @@ async def test_old_frames_and_retained_ones_and_those_of_other_cameras_enrol_nob
     await site.health(lambda each: each.refused == {"frame.retained": 1})
     assert recognizer.asked == []
     site.show(ALICE_AGAIN)
-    assert (await site.result("alice")).status is Status.OK
+    assert (await site.result("alice")).status is ResultStatus.OK
     assert recognizer.asked == [ALICE_AGAIN]
 
 
@@ -768,7 +775,7 @@ async def test_a_recognizer_that_is_away_is_asked_about_later_frames(site: Site)
         while not asked.done():
             site.show(ALICE_AGAIN)
             await asyncio.wait([asked], timeout=0.01)
-    assert (await asked).status is Status.OK
+    assert (await asked).status is ResultStatus.OK
 
 
 async def test_what_no_later_frame_can_put_right_is_told_at_once(site: Site) -> None:
@@ -785,12 +792,12 @@ async def test_one_camera_enrols_one_person_at_a_time(site: Site) -> None:
     await site.recognizer()
     await site.sit("alice", samples=1)
     request = b'{"door": "front", "camera": "porch"}'
-    assert code(await site.ask(channels.CAPTURE, "bob", request)) is ErrorCode.BUSY
+    assert code(await site.ask(channels.ENROL_FROM_CAMERA, "bob", request)) is ErrorCode.BUSY
     await site.sit("bob", samples=1, camera="yard")
     site.show(BOB, camera="yard")
-    assert (await site.result("bob")).status is Status.OK
+    assert (await site.result("bob")).status is ResultStatus.OK
     site.show(ALICE)
-    assert (await site.result("alice")).status is Status.OK
+    assert (await site.result("alice")).status is ResultStatus.OK
 
 
 async def test_a_person_removed_in_front_of_the_camera_does_not_come_back(site: Site) -> None:
@@ -805,7 +812,7 @@ async def test_a_person_removed_in_front_of_the_camera_does_not_come_back(site: 
     site.send(channels.REMOVE, "alice")
     sitting, removal = await site.result("alice"), await site.result("alice")
     assert (sitting.action, code(sitting)) == ("capture", ErrorCode.UNKNOWN_PERSON)
-    assert (removal.action, removal.status) == ("remove", Status.OK)
+    assert (removal.action, removal.status) == ("remove", ResultStatus.OK)
     assert site.gallery() == {}
 
 
@@ -815,7 +822,7 @@ async def test_a_newcomer_is_enrolled_from_a_camera_under_the_name_that_was_give
     await site.welcome(name="Zoë Bee")
     site.show(ALICE)
     result = await site.result("zoe-bee")
-    assert (result.status, result.action, result.samples) == (Status.OK, "newcomer", 1)
+    assert (result.status, result.action, result.samples) == (ResultStatus.OK, "newcomer", 1)
     assert site.roster()["zoe-bee"].name == "Zoë Bee"
     assert site.gallery() == {"zoe-bee": 1}
 
@@ -826,9 +833,9 @@ async def test_newcomers_without_a_name_are_guests_each_with_an_id_of_their_own(
     await site.welcome()
     await site.welcome(camera="yard")  # the first one is not enrolled yet
     site.show(BOB, camera="yard")
-    assert (await site.result("guest-2")).status is Status.OK
+    assert (await site.result("guest-2")).status is ResultStatus.OK
     site.show(ALICE)
-    assert (await site.result("guest-1")).status is Status.OK
+    assert (await site.result("guest-1")).status is ResultStatus.OK
     assert {person: entry.name for person, entry in site.roster().items()} == {"guest-1": None, "guest-2": None}
 
 
@@ -887,4 +894,4 @@ async def test_a_camera_is_listened_to_again_after_a_reconnect(site: Site) -> No
     await site.until_listened_to()
     await site.until_pictures_are_embedded()
     site.show(ALICE)
-    assert (await site.result("alice")).status is Status.OK
+    assert (await site.result("alice")).status is ResultStatus.OK

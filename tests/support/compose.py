@@ -14,7 +14,7 @@ from uuid import uuid4
 from doorbus.local.stack import free_port
 from doorbus.runtime.broker import transport
 from doorbus.runtime.mqtt import MqttTransport
-from doorbus.runtime.settings import Broker, CommonSettings
+from doorbus.runtime.settings import BrokerSettings, CommonSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
@@ -78,7 +78,9 @@ class Project:
     def transport(self, role: Role) -> MqttTransport:
         """A way onto the bus as `role`, over TLS, through the published port."""
         tls = {"tls": True, "tls_ca": self.secrets / "ca.crt"}
-        broker = Broker(host=HOST, port=self.port, username=role, password_file=self.secrets / "users" / role, **tls)
+        broker = BrokerSettings(
+            host=HOST, port=self.port, username=role, password_file=self.secrets / "users" / role, **tls
+        )
         return transport(CommonSettings(_env_file=None, broker=broker), role)
 
     def password(self, role: Role) -> str:

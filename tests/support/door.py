@@ -14,7 +14,7 @@ from doorbus.runtime.client import Client, connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Decision, Enrol, Frame, Health, LockState, Outcome, Reason, Result, State
+from doorbus.wire.messages import Decision, Enrol, Frame, Health, LockState, Outcome, Presence, Reason, Result
 from doorbus.wire.packet import Packet, Transport
 
 DOOR, CAMERA = "front", "porch"
@@ -142,7 +142,7 @@ class Doorstep:
                 if health.refused.get(refusal, 0) >= wanted:
                     return
 
-    async def health_until(self, service: Role, wanted: State) -> Health:
+    async def health_until(self, service: Role, wanted: Presence) -> Health:
         """Wait until an instance of `service` says `wanted`."""
         async with asyncio.timeout(15), connect(self._site.transport(Role.VIEWER), LISTEN[3:]) as viewer:
             while True:

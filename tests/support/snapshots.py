@@ -3,13 +3,13 @@
 from typing import TypeVar
 
 from doorbus.wire.messages import GalleryEntry, RosterEntry
-from doorbus.wire.snapshot import Packed, Reader, Snapshot
+from doorbus.wire.snapshot import Packed, Snapshot, SnapshotReader
 
 E = TypeVar("E", GalleryEntry, RosterEntry)
 T = TypeVar("T")
 
 
-def take(reader: Reader[E, T], packed: Packed) -> Snapshot[T] | None:
+def take(reader: SnapshotReader[E, T], packed: Packed) -> Snapshot[T] | None:
     """Hand a map to a reader, manifest first."""
     whole = reader.manifest(packed.manifest)
     for index, shard in enumerate(packed.shards):
@@ -17,7 +17,7 @@ def take(reader: Reader[E, T], packed: Packed) -> Snapshot[T] | None:
     return whole
 
 
-def parts(reader: Reader[E, T], packed: Packed) -> tuple[T, ...]:
+def parts(reader: SnapshotReader[E, T], packed: Packed) -> tuple[T, ...]:
     """What a reader makes of a map that is new to it; raises `Refused`."""
     whole = take(reader, packed)
     assert whole is not None

@@ -11,7 +11,7 @@ from doorbus.local.stack import Process, free_port
 from doorbus.runtime.broker import transport
 from doorbus.runtime.client import connect
 from doorbus.runtime.mqtt import MqttTransport
-from doorbus.runtime.settings import Broker, CommonSettings
+from doorbus.runtime.settings import BrokerSettings, CommonSettings
 from doorbus.site.secrets import Site
 from doorbus.wire.packet import ConnectionLost
 
@@ -82,7 +82,9 @@ class TlsSite:
         known = self.site.directory / "users" / user
         known_now = known.read_text().strip() if known.exists() else None  # what is rotated later is not known to it
         who = {"username": user, "password": password or known_now}
-        broker = Broker.model_validate({"host": HOST, "port": self.port, "tls": True, "tls_ca": self.ca, **who, **tls})
+        broker = BrokerSettings.model_validate(
+            {"host": HOST, "port": self.port, "tls": True, "tls_ca": self.ca, **who, **tls}
+        )
         return transport(CommonSettings(_env_file=None, var=self._home, broker=broker), user)
 
 

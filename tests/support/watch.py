@@ -12,7 +12,7 @@ from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Event
-from doorbus.wire.messages import Decision, Health, Outcome, State
+from doorbus.wire.messages import Decision, Health, Outcome, Presence
 from doorbus.wire.packet import ConnectionLost
 from support.compose import SERVICES, Project
 from support.door import doorstep
@@ -53,7 +53,7 @@ class Watchman:
         async with asyncio.timeout(within), self._news:
             await self._news.wait_for(holds)
 
-    async def hears(self, service: str, state: State, problem: str = "") -> None:
+    async def hears(self, service: str, state: Presence, problem: str = "") -> None:
         """Wait until `service` says so, and forget all health up to now."""
         await self.until(
             lambda: any(
@@ -77,7 +77,7 @@ class Watchman:
 
     def online(self, service: str) -> int:
         """How many instances of `service` last said that they are online."""
-        return sum(name == service and health.state is State.ONLINE for (name, _), (health, _) in self._last.items())
+        return sum(name == service and health.state is Presence.ONLINE for (name, _), (health, _) in self._last.items())
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.assets import AssetError, Manifest, digest, fetch, main, verify
+from doorbus.assets import AssetError, AssetList, digest, fetch, main, verify
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "services").glob("*/src/*/*.toml"))
@@ -179,7 +179,7 @@ def test_only_the_groups_and_names_asked_for_are_fetched(manifest: Path, into: P
     with pytest.raises(AssetError, match=r"no group \['common'\]; it has \['default', 'rare'\]"):
         fetch(manifest, into, groups=("common",))
     with pytest.raises(AssetError, match=r"no file \['nose.bin'\]"):
-        Manifest.load(manifest).asset("nose.bin")
+        AssetList.load(manifest).asset("nose.bin")
 
 
 def test_verification_names_the_file_and_the_command_that_fetches_it(manifest: Path, into: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_wrong_manifest_is_refused_with_its_path(manifest: Path, into: Path, t
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_each_file_that_is_shipped_by_name_has_a_licence_and_a_second_source(path: Path) -> None:
-    assets = Manifest.load(path).assets
+    assets = AssetList.load(path).assets
 
     assert assets
     assert all(asset.licence and len(asset.sources) > 1 for asset in assets)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from doorbus.wire.messages import Decision, Outcome, Reason, Trigger
 from doorbus_capture.attention import LONGEST_SECONDS, NOBODY_WAITS, Attention
-from doorbus_capture.sampling import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Rules, State, Why, looks_per_second, sample
+from doorbus_capture.sampling import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, GateState, Rules, Why, looks_per_second, sample
 
 RULES = Rules()
 PORCH = np.full((THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH), 90, dtype=np.uint8)
 LONG_AGO = -1000.0
-QUIET = State(PORCH, moved_at=LONG_AGO, sent_at=0.0)
+QUIET = GateState(PORCH, moved_at=LONG_AGO, sent_at=0.0)
 """An empty porch, or somebody who stands before it like a statue."""
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.session import Backoff
-from doorbus_capture.reader import Patience, Reader
-from doorbus_capture.sources.fakes import Event, FakeSource, plain
+from doorbus_capture.reader import CameraReader, Patience
+from doorbus_capture.sources.fakes import FakeSource, Happening, plain
 from doorbus_capture.sources.source import Image, Shot
 
 CLOCK = SystemClock()
@@ -31,14 +31,14 @@ class Cameras:
         return self.opened[-1]
 
 
-def camera(*script: Image | Event, opens: bool = True, hangs: bool = False) -> FakeSource:
+def camera(*script: Image | Happening, opens: bool = True, hangs: bool = False) -> FakeSource:
     return FakeSource(script, CLOCK, opens=opens, hangs=hangs)
 
 
 def endless(twentieth: threading.Event) -> FakeSource:
     """A camera that goes on for ever at 250 fps, each picture one level brighter."""
 
-    def pictures() -> Iterator[Image | Event]:
+    def pictures() -> Iterator[Image | Happening]:
         for number in itertools.count():
             time.sleep(0.004)
             yield plain(number % 256)
@@ -51,9 +51,9 @@ def endless(twentieth: threading.Event) -> FakeSource:
 @asynccontextmanager
 async def reading(
     *sources: FakeSource,
-) -> AsyncIterator[tuple[Reader, AsyncGenerator[Shot, None], Cameras]]:
+) -> AsyncIterator[tuple[CameraReader, AsyncGenerator[Shot, None], Cameras]]:
     cameras = Cameras(*sources)
-    reader = Reader(cameras, CLOCK, QUICK, chance=lambda: 0.0)
+    reader = CameraReader(cameras, CLOCK, QUICK, chance=lambda: 0.0)
     reader.pace(500)
     async with aclosing(reader.shots()) as shots:
         yield reader, shots, cameras
@@ -67,7 +67,7 @@ async def level(shots: AsyncGenerator[Shot, None]) -> int:
 
 
 async def test_a_camera_that_hangs_is_left_alone_and_opened_again() -> None:
-    hanging = camera(plain(1), Event.HANG)
+    hanging = camera(plain(1), Happening.HANG)
     async with reading(hanging, camera(plain(2))) as (reader, shots, cameras):
         assert await level(shots) == 1
         assert reader.problem is None
@@ -79,7 +79,7 @@ async def test_a_camera_that_hangs_is_left_alone_and_opened_again() -> None:
 
 
 async def test_a_camera_that_hangs_is_closed_by_its_own_thread_when_it_returns() -> None:
-    hanging, well = camera(Event.HANG), camera(plain(2))
+    hanging, well = camera(Happening.HANG), camera(plain(2))
     async with reading(hanging, well) as (reader, shots, _):
         assert await level(shots) == 2
         hanging.let_go()
@@ -97,7 +97,7 @@ async def test_a_camera_that_hangs_while_it_is_opened_is_opened_again() -> None:
 
 async def test_a_camera_that_gives_no_frame_is_reported_until_the_next_frame() -> None:
     still_stuck = camera(hangs=True)
-    async with reading(camera(Event.HANG), still_stuck, camera(plain(1))) as (reader, shots, _):
+    async with reading(camera(Happening.HANG), still_stuck, camera(plain(1))) as (reader, shots, _):
         waiting = asyncio.ensure_future(level(shots))
         await asyncio.to_thread(still_stuck.hanging.wait, 5)
         assert reader.problem == "no frame within 0.15 s; is the camera reachable?"
@@ -105,7 +105,7 @@ async def test_a_camera_that_gives_no_frame_is_reported_until_the_next_frame() -
         assert reader.problem is None
 
 
-@pytest.mark.parametrize("broken", [camera(opens=False), camera(Event.FAIL)])
+@pytest.mark.parametrize("broken", [camera(opens=False), camera(Happening.FAIL)])
 async def test_a_camera_that_fails_is_opened_again_after_a_pause(broken: FakeSource) -> None:
     async with reading(broken, camera(plain(5))) as (reader, shots, _):
         assert await level(shots) == 5
@@ -114,7 +114,7 @@ async def test_a_camera_that_fails_is_opened_again_after_a_pause(broken: FakeSou
 
 
 async def test_what_has_ended_for_good_is_reported_and_not_opened_again() -> None:
-    async with reading(camera(plain(1), Event.END)) as (reader, shots, cameras):
+    async with reading(camera(plain(1), Happening.END)) as (reader, shots, cameras):
         assert await level(shots) == 1
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
@@ -158,7 +158,7 @@ async def test_not_more_than_a_few_threads_are_ever_left_hanging() -> None:
 
 
 async def test_a_hanging_camera_does_not_keep_the_reader_from_closing() -> None:
-    stuck = camera(plain(1), Event.HANG)
+    stuck = camera(plain(1), Happening.HANG)
     async with reading(stuck) as (reader, shots, _):
         assert await level(shots) == 1
         await asyncio.to_thread(stuck.hanging.wait, 5)

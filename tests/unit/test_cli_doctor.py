@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from doorbus.cli.checks import Finding, Heard, Level, Observed, findings
-from doorbus.cli.common import Status
+from doorbus.cli.checks import Finding, Heard, Observed, Severity, findings
+from doorbus.cli.common import ExitStatus
 from doorbus.cli.doctor import observe, report
 from doorbus.runtime.client import connect
 from doorbus.site.secrets import RENEW
@@ -16,7 +16,7 @@ from doorbus.testing import MemoryBus
 from doorbus.wire import channels
 from doorbus.wire.channels import SERVICES, Role
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Health, LockState, Manifest, RosterEntry, State
+from doorbus.wire.messages import Health, LockState, Manifest, Presence, RosterEntry
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
@@ -24,7 +24,7 @@ AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 def _health(role: Role, **changes: Any) -> Health:
-    health = Health(state=State.ONLINE, service=role.value, instance="one", version="0.1.0", at=AT, started_at=AT)
+    health = Health(state=Presence.ONLINE, service=role.value, instance="one", version="0.1.0", at=AT, started_at=AT)
     figures = {"gallery_version": 7.0} if role is Role.RECOGNIZER else {}
     door = "front" if role is Role.ACTUATOR else None
     return health.model_copy(update={"figures": figures, "door": door} | changes)
@@ -48,14 +48,14 @@ def _without(role: Role, *instead: Heard) -> Observed:
 
 
 def _bad(seen: Observed) -> list[Finding]:
-    return [finding for finding in findings(seen) if finding.level is not Level.OK]
+    return [finding for finding in findings(seen) if finding.level is not Severity.OK]
 
 
 def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixture[str]) -> None:
     status = report(SOUND)
 
     told = capsys.readouterr().out.splitlines()
-    assert status == Status.OK
+    assert status == ExitStatus.OK
     assert all(line.startswith("ok ") for line in told)
     assert "ok   recognizer/one: online, version 0.1.0, gallery version 7" in told
     assert "ok   roster: 2 enrolled, version 3" in told
@@ -65,80 +65,80 @@ def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("seen", "level", "what", "state"),
     [
-        (_without(Role.ENROLLER), Level.FAIL, "enroller", "was never here"),
+        (_without(Role.ENROLLER), Severity.FAIL, "enroller", "was never here"),
         (
             replace(SOUND, doors={"front": LockState.LOCKED, "back": LockState.UNLOCKED}),
-            Level.FAIL,
+            Severity.FAIL,
             "door back",
             "no actuator drives it; it was UNLOCKED at last",
         ),
         (
             replace(SOUND, services=(*SOUND.services, Heard(_at_the_front("two"), AT, live=True))),
-            Level.FAIL,
+            Severity.FAIL,
             "door front",
             "the actuators one and two both obey its commands",
         ),
         (
             _without(Role.CAPTURE, Heard(_health(Role.CAPTURE), AT + timedelta(seconds=60), live=False)),
-            Level.FAIL,
+            Severity.FAIL,
             "capture/one",
             "silent: its last word is 60 s old",
         ),
         (
             _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, problem="the camera hangs"), AT, live=True)),
-            Level.FAIL,
+            Severity.FAIL,
             "capture/one",
             "the camera hangs",
         ),
         (
             _without(Role.RECOGNIZER, Heard(_health(Role.RECOGNIZER, figures={}), AT, live=True)),
-            Level.FAIL,
+            Severity.FAIL,
             "recognizer/one",
             "has no gallery",
         ),
         (
             _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, refused={"frame.stale": 3}), AT, live=True)),
-            Level.WARN,
+            Severity.WARN,
             "capture/one",
             "refused 3 frame.stale",
         ),
         (
             _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, refused={"frame.of_tomorrow": 1}), AT, live=True)),
-            Level.WARN,
+            Severity.WARN,
             "capture/one",
             "refused 1 frame.of_tomorrow",
         ),
         (
             _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, figures={"errors": 2.0}), AT, live=True)),
-            Level.WARN,
+            Severity.WARN,
             "capture/one",
             "2 errors in its own work",
         ),
         (
             _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, at=AT + timedelta(seconds=1)), AT, live=True)),
-            Level.WARN,
+            Severity.WARN,
             "clock of capture/one",
             "1.0 s ahead of this machine",
         ),
         (
             _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, at=AT - timedelta(hours=1)), AT, live=True)),
-            Level.FAIL,
+            Severity.FAIL,
             "clock of capture/one",
             "3600.0 s behind this machine",
         ),
-        (replace(SOUND, doors={}), Level.FAIL, "doors", "no lock has ever reported its state"),
-        (replace(SOUND, doors={"front": LockState.JAMMED}), Level.FAIL, "door front", "JAMMED"),
-        (replace(SOUND, roster=None), Level.FAIL, "roster", "there is none"),
-        (replace(SOUND, roster_missing=1), Level.FAIL, "roster", "1 of 1 shards are missing"),
+        (replace(SOUND, doors={}), Severity.FAIL, "doors", "no lock has ever reported its state"),
+        (replace(SOUND, doors={"front": LockState.JAMMED}), Severity.FAIL, "door front", "JAMMED"),
+        (replace(SOUND, roster=None), Severity.FAIL, "roster", "there is none"),
+        (replace(SOUND, roster_missing=1), Severity.FAIL, "roster", "1 of 1 shards are missing"),
         (
             replace(SOUND, certificate_until=AT + RENEW - timedelta(days=1)),
-            Level.WARN,
+            Severity.WARN,
             "certificate",
             "valid until 2026-06-30, 29 days",
         ),
         (
             replace(SOUND, roster=Manifest(version=0, count=0, shards=())),
-            Level.WARN,
+            Severity.WARN,
             "roster",
             "nobody is enrolled",
         ),
@@ -146,21 +146,21 @@ def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixt
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_wrong_is_found_with_the_way_out(
-    seen: Observed, level: Level, what: str, state: str, capsys: pytest.CaptureFixture[str]
+    seen: Observed, level: Severity, what: str, state: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = report(seen)
 
     (bad,) = _bad(seen)
     assert (bad.level, bad.what, bad.state) == (level, what, state)
     assert bad.way_out
-    assert status == (Status.REFUSED if level is Level.FAIL else Status.OK)
+    assert status == (ExitStatus.REFUSED if level is Severity.FAIL else ExitStatus.OK)
     assert f"{level.value:4} {what}: {state} - {bad.way_out}" in capsys.readouterr().out
 
 
 def test_a_door_whose_actuator_is_gone_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None:
-    gone = Heard(_health(Role.ACTUATOR, state=State.OFFLINE), AT, live=False)
+    gone = Heard(_health(Role.ACTUATOR, state=Presence.OFFLINE), AT, live=False)
 
-    assert report(_without(Role.ACTUATOR, gone)) == Status.REFUSED
+    assert report(_without(Role.ACTUATOR, gone)) == ExitStatus.REFUSED
     told = capsys.readouterr().out
     assert "fail actuator: offline since 2026-06-01 12:00:00 UTC" in told
     assert "fail door front: no actuator drives it; it was LOCKED at last" in told
@@ -169,15 +169,15 @@ def test_a_door_whose_actuator_is_gone_is_not_fine(capsys: pytest.CaptureFixture
 def test_a_certificate_that_lasts_is_told_without_a_warning() -> None:
     found = list(findings(replace(SOUND, certificate_until=AT + RENEW + timedelta(days=1))))
 
-    assert found[0] == Finding(Level.OK, "certificate", "valid until 2026-07-02, 31 days")
+    assert found[0] == Finding(Severity.OK, "certificate", "valid until 2026-07-02, 31 days")
 
 
 def test_a_replica_that_has_gone_is_a_warning_while_another_works() -> None:
-    gone = Heard(_health(Role.RECOGNIZER, state=State.OFFLINE, instance="two"), AT, live=False)
+    gone = Heard(_health(Role.RECOGNIZER, state=Presence.OFFLINE, instance="two"), AT, live=False)
 
     (bad,) = _bad(replace(SOUND, services=(*SOUND.services, gone)))
 
-    assert (bad.level, bad.what) == (Level.WARN, "recognizer/two")
+    assert (bad.level, bad.what) == (Severity.WARN, "recognizer/two")
 
 
 def _publish(bus: MemoryBus, role: Role) -> None:

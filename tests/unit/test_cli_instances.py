@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 from doorbus.cli.app import app
 from doorbus.cli.exposition import serving
 from doorbus.cli.instances import SILENT_SECONDS, Instances
-from doorbus.wire.messages import Health, State
+from doorbus.wire.messages import Health, Presence
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 def health(instance: str = "r1", *, service: str = "recognizer", at: datetime = AT, **more: object) -> Health:
     return Health.model_validate(
-        {"state": State.ONLINE, "service": service, "instance": instance, "version": "1", "at": at, "started_at": AT}
+        {"state": Presence.ONLINE, "service": service, "instance": instance, "version": "1", "at": at, "started_at": AT}
         | more
     )
 
@@ -31,7 +31,7 @@ def test_the_work_of_all_recognizers_that_are_up_is_added() -> None:
     for one in (
         health("r1", figures={"busy": 0.5}),
         health("r2", figures={"busy": 0.75}),
-        health("dead", figures={"busy": 1.0}, state=State.OFFLINE),
+        health("dead", figures={"busy": 1.0}, state=Presence.OFFLINE),
         health("porch", service="capture", figures={"busy": 1.0}),
     ):
         instances = instances.hear(one, AT, now=100.0)
@@ -40,7 +40,7 @@ def test_the_work_of_all_recognizers_that_are_up_is_added() -> None:
 
 
 def test_without_a_recognizer_nothing_is_said_of_their_work() -> None:
-    dead = Instances().hear(health(state=State.OFFLINE, figures={"busy": 1.0}), AT, now=100.0)
+    dead = Instances().hear(health(state=Presence.OFFLINE, figures={"busy": 1.0}), AT, now=100.0)
 
     assert Instances().recognizers_busy(now=100.0) is None
     assert dead.recognizers_busy(now=100.0) is None
@@ -90,7 +90,7 @@ def test_the_page_has_every_figure_with_its_service_and_instance() -> None:
     now_heard = Instances()
     for one in (
         health(figures={"frames": 12, "busy": 0.25}, refused={"frame.stale": 3}, at=datetime.now(UTC)),
-        health("gone", state=State.OFFLINE, figures={"frames": 99}),
+        health("gone", state=Presence.OFFLINE, figures={"frames": 99}),
         health("front", service="actuator", problem="the relay does not answer", at=datetime.now(UTC)),
     ):
         now_heard = now_heard.hear(one, one.at, time.monotonic())

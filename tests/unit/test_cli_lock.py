@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doorbus.cli.common import Status
+from doorbus.cli.common import ExitStatus
 from doorbus.cli.lock import command
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.service import Service
@@ -69,7 +69,7 @@ async def test_a_granted_unlock_is_told_with_the_time_it_took(capsys: pytest.Cap
     async with _a_door(Actuator(Reason.COMMANDED)) as client:
         status = await command(client, "front", _unlock(), 5)
 
-    assert status == Status.OK
+    assert status == ExitStatus.OK
     assert capsys.readouterr().out.strip().endswith("front: granted commanded in 3 ms")
 
 
@@ -87,7 +87,7 @@ async def test_a_denied_unlock_is_told_with_its_reason_and_the_way_out(
     async with _a_door(Actuator(reason)) as client:
         status = await command(client, "front", _unlock(), 5)
 
-    assert status == Status.REFUSED
+    assert status == ExitStatus.REFUSED
     assert told in capsys.readouterr().out
 
 
@@ -95,7 +95,7 @@ async def test_no_answer_is_told_apart_from_a_denial(capsys: pytest.CaptureFixtu
     async with _a_door(Actuator()) as client:
         status = await command(client, "front", _unlock(), 0.1)
 
-    assert status == Status.NO_ANSWER
+    assert status == ExitStatus.NO_ANSWER
     assert "front: no answer within 0.1 s; is its actuator running?" in capsys.readouterr().out
 
 
@@ -103,7 +103,7 @@ async def test_lock_is_done_when_the_door_says_so(capsys: pytest.CaptureFixture[
     async with _a_door(Actuator()) as client:
         status = await command(client, "front", LockCommand(action=Action.LOCK), 5)
 
-    assert status == Status.OK
+    assert status == ExitStatus.OK
     assert "front: LOCKED" in capsys.readouterr().out
 
 
@@ -111,7 +111,7 @@ async def test_lock_of_a_jammed_door_fails(capsys: pytest.CaptureFixture[str]) -
     async with _a_door(Actuator(state=LockState.JAMMED)) as client:
         status = await command(client, "front", LockCommand(action=Action.LOCK), 5)
 
-    assert status == Status.REFUSED
+    assert status == ExitStatus.REFUSED
     assert "front: JAMMED" in capsys.readouterr().out
 
 
@@ -122,4 +122,4 @@ async def test_a_retained_state_is_no_answer_to_lock() -> None:
     async with connect(bus) as client:
         status = await command(client, "front", LockCommand(action=Action.LOCK), 0.1)
 
-    assert status == Status.NO_ANSWER
+    assert status == ExitStatus.NO_ANSWER

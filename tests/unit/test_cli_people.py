@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from doorbus.cli.common import Status
+from doorbus.cli.common import ExitStatus
 from doorbus.cli.people import enrol_pictures, list_people, request
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.service import Service
@@ -17,8 +17,7 @@ from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
-from doorbus.wire.messages import Enrol, ErrorCode, Fault, Remove, Result, RosterEntry, Update
-from doorbus.wire.messages import Status as ResultStatus
+from doorbus.wire.messages import Enrol, ErrorCode, Fault, Remove, Result, ResultStatus, RosterEntry, Update
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
@@ -78,7 +77,7 @@ async def test_each_picture_has_its_result_and_the_name_is_set(
         status = await enrol_pictures(client, "alice", _pictures(tmp_path, a=b"1", b=b"2"), Update(name="Alice"), 5)
 
     told = capsys.readouterr().out
-    assert status == Status.OK
+    assert status == ExitStatus.OK
     assert f"{tmp_path}/a.jpg: ok alice has 1 sample\n" in told
     assert f"{tmp_path}/b.jpg: ok alice has 2 samples\n" in told
     assert "alice: name: ok set" in told
@@ -92,7 +91,7 @@ async def test_a_refused_picture_is_told_and_does_not_keep_the_next_one_out(
         status = await enrol_pictures(client, "alice", _pictures(tmp_path, a=b"no face", b=b"2"), None, 5)
 
     told = capsys.readouterr().out
-    assert status == Status.REFUSED
+    assert status == ExitStatus.REFUSED
     assert "a.jpg: no_face there is ?[2Jno face" in told
     assert "b.jpg: ok alice has 1 sample" in told
 
@@ -102,7 +101,7 @@ async def test_no_name_is_set_when_no_picture_was_taken(tmp_path: Path) -> None:
     async with _an_office(enroller) as client:
         status = await enrol_pictures(client, "alice", _pictures(tmp_path, a=b"no face"), Update(name="Alice"), 5)
 
-    assert status == Status.REFUSED
+    assert status == ExitStatus.REFUSED
     assert [type(message) for message in enroller.asked] == [Enrol]
 
 
@@ -114,7 +113,7 @@ async def test_a_picture_that_no_enroller_would_take_is_not_sent(
         pictures = _pictures(tmp_path, huge=bytes(channels.ENROL.max_bytes))
         status = await enrol_pictures(client, "alice", [*pictures, Path("/dev/zero")], None, 5)
 
-    assert status == Status.REFUSED
+    assert status == ExitStatus.REFUSED
     assert enroller.asked == []
     told = capsys.readouterr().err
     assert "huge.jpg: too large at most 8 MiB are taken" in told
@@ -128,7 +127,7 @@ async def test_when_nobody_answers_the_other_pictures_are_not_tried(
     async with _an_office(enroller) as client:
         status = await enrol_pictures(client, "alice", _pictures(tmp_path, a=b"1", b=b"2"), None, 0.1)
 
-    assert status == Status.NO_ANSWER
+    assert status == ExitStatus.NO_ANSWER
     assert len(enroller.asked) == 1
     assert "no answer within 0.1 s; is the enroller running?" in capsys.readouterr().err
 
@@ -142,7 +141,7 @@ async def test_a_request_is_answered(message: Remove | Update, told: str, capsys
     async with _an_office(enroller) as client:
         status = await request(client, channel, message, "alice", 5)
 
-    assert status == Status.OK
+    assert status == ExitStatus.OK
     assert enroller.asked == [message]
     assert told in capsys.readouterr().out
 
@@ -171,7 +170,7 @@ async def test_people_are_listed_with_their_rights(capsys: pytest.CaptureFixture
         status = await list_people(client, 5)
 
     lines = capsys.readouterr().out.splitlines()
-    assert status == Status.OK
+    assert status == ExitStatus.OK
     assert [line.split()[0] for line in lines] == ["person", "alice", "bob"]
     assert "Bob [red]?" in lines[2]
     assert all(word in lines[2] for word in ("no", "front", "2026-1", "Mo-Fr", "0.9"))
@@ -185,7 +184,7 @@ async def test_an_empty_roster_says_what_to_do(capsys: pytest.CaptureFixture[str
     async with connect(bus) as client:
         status = await list_people(client, 5)
 
-    assert status == Status.OK
+    assert status == ExitStatus.OK
     assert "Nobody is enrolled: doorbus enrol" in capsys.readouterr().out
 
 
@@ -198,5 +197,5 @@ async def test_a_roster_that_is_not_whole_is_not_listed(capsys: pytest.CaptureFi
     async with connect(bus) as client:
         status = await list_people(client, 0.1)
 
-    assert status == Status.NO_ANSWER
+    assert status == ExitStatus.NO_ANSWER
     assert "no whole roster within 0.1 s" in capsys.readouterr().err

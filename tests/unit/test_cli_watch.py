@@ -26,11 +26,11 @@ from doorbus.wire.messages import (
     Health,
     LockState,
     Outcome,
+    Presence,
     Reason,
     Recognition,
     Result,
-    State,
-    Status,
+    ResultStatus,
     Trigger,
     Verdict,
 )
@@ -68,7 +68,7 @@ def _event(channel: Channel[Any], message: object, **ids: str) -> Event[Any]:
 
 
 def _health(**changes: Any) -> Event[Any]:
-    health = Health(state=State.ONLINE, service="capture", instance="porch", version="0.1.0", at=AT, started_at=AT)
+    health = Health(state=Presence.ONLINE, service="capture", instance="porch", version="0.1.0", at=AT, started_at=AT)
     message = health.model_copy(update=changes)
     return _event(channels.HEALTH, message, service="capture", instance="porch")
 
@@ -87,8 +87,8 @@ def _plain(event: Event[Any]) -> str:
 
 def test_each_event_is_one_plain_line() -> None:
     fault = Fault(code=ErrorCode.NO_FACE, message="no face\non it")
-    refused = Result(status=Status.ERROR, action="enrol", person="alice", at=AT, error=fault)
-    taken = Result(status=Status.OK, action="enrol", person="alice", at=AT, samples=2)
+    refused = Result(status=ResultStatus.ERROR, action="enrol", person="alice", at=AT, error=fault)
+    taken = Result(status=ResultStatus.OK, action="enrol", person="alice", at=AT, samples=2)
 
     assert _plain(_event(channels.LOCK_STATE, LockState.UNLOCKED, **FRONT)) == "front lock UNLOCKED"
     assert (
@@ -120,7 +120,7 @@ def test_health_is_news_only_when_it_says_something_new() -> None:
     assert is_news(Scene(), _health())
     assert not is_news(scene, _health(at=AT + timedelta(seconds=5), figures={"fps": 3.0}))
     assert is_news(scene, _health(problem="the camera is silent"))
-    assert is_news(scene, _health(state=State.OFFLINE))
+    assert is_news(scene, _health(state=Presence.OFFLINE))
     assert is_news(scene, _health(refused={"frame.stale": 1}))
 
 

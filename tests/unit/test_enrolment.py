@@ -17,8 +17,8 @@ from doorbus_enroller.enrolment import (
     Answer,
     Candidate,
     Enrolled,
-    Gallery,
     Known,
+    KnownFaces,
     decide,
     fault_of,
     id_of,
@@ -46,12 +46,12 @@ def seen(*faces: Candidate, model: str = "MobileFaceNet", error: ErrorCode | Non
     return Answer(model=model, faces=faces, same_person_similarity=SAME, error=error)
 
 
-def gallery_of(**people: list[float]) -> Gallery:
+def gallery_of(**people: list[float]) -> KnownFaces:
     enrolled = {
         person: Enrolled.of(map(at_angle, angles), (f"{person} {each}" for each in angles))
         for person, angles in people.items()
     }
-    return Gallery("MobileFaceNet" if people else None, enrolled)
+    return KnownFaces("MobileFaceNet" if people else None, enrolled)
 
 
 def code(decision: object) -> ErrorCode:
@@ -61,20 +61,22 @@ def code(decision: object) -> ErrorCode:
 
 def test_one_good_face_enrols_the_first_person() -> None:
     only = face()
-    assert decide("alice", "a", seen(only), Gallery(), RULES) is only
+    assert decide("alice", "a", seen(only), KnownFaces(), RULES) is only
 
 
 def test_a_picture_without_a_face_is_refused() -> None:
-    assert code(decide("alice", "a", seen(), Gallery(), RULES)) is ErrorCode.NO_FACE
+    assert code(decide("alice", "a", seen(), KnownFaces(), RULES)) is ErrorCode.NO_FACE
 
 
 def test_two_people_side_by_side_are_refused() -> None:
-    assert code(decide("alice", "a", seen(face(size=80), face(size=60)), Gallery(), RULES)) is ErrorCode.SEVERAL_FACES
+    assert (
+        code(decide("alice", "a", seen(face(size=80), face(size=60)), KnownFaces(), RULES)) is ErrorCode.SEVERAL_FACES
+    )
 
 
 def test_a_passer_by_far_in_the_background_does_not_count() -> None:
     main = face(size=80)
-    assert decide("alice", "a", seen(face(90, size=30), main), Gallery(), RULES) is main
+    assert decide("alice", "a", seen(face(90, size=30), main), KnownFaces(), RULES) is main
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_a_passer_by_far_in_the_background_does_not_count() -> None:
     ],
 )
 def test_a_poor_picture_is_refused_with_what_is_asked(changes: dict[str, float], expected: ErrorCode) -> None:
-    decision = decide("alice", "a", seen(face(**changes)), Gallery(), RULES)
+    decision = decide("alice", "a", seen(face(**changes)), KnownFaces(), RULES)
     assert code(decision) is expected
     assert isinstance(decision, Fault)
     assert "asked" in decision.message
@@ -94,13 +96,13 @@ def test_a_poor_picture_is_refused_with_what_is_asked(changes: dict[str, float],
 @pytest.mark.parametrize("live", [None, 0.49])
 def test_where_liveness_is_asked_a_photo_of_a_photo_and_an_unmeasured_one_are_refused(live: float | None) -> None:
     strict = RULES.model_copy(update={"min_live": 0.5})
-    assert code(decide("alice", "a", seen(face(live=live)), Gallery(), strict)) is ErrorCode.NOT_LIVE
-    assert isinstance(decide("alice", "a", seen(face(live=0.5)), Gallery(), strict), Candidate)
+    assert code(decide("alice", "a", seen(face(live=live)), KnownFaces(), strict)) is ErrorCode.NOT_LIVE
+    assert isinstance(decide("alice", "a", seen(face(live=0.5)), KnownFaces(), strict), Candidate)
 
 
 @pytest.mark.parametrize("live", [None, 0.0])
 def test_liveness_is_not_asked_of_picture_files_by_default(live: float | None) -> None:
-    assert isinstance(decide("alice", "a", seen(face(live=live)), Gallery(), RULES), Candidate)
+    assert isinstance(decide("alice", "a", seen(face(live=live)), KnownFaces(), RULES), Candidate)
 
 
 def test_a_face_that_is_enrolled_under_another_name_is_refused_naming_it() -> None:
@@ -179,12 +181,12 @@ def test_templates_of_another_length_are_another_model() -> None:
 
 
 def test_an_empty_gallery_takes_any_model() -> None:
-    assert isinstance(decide("bob", "a", seen(face(), model="Dlib"), Gallery(), RULES), Candidate)
+    assert isinstance(decide("bob", "a", seen(face(), model="Dlib"), KnownFaces(), RULES), Candidate)
 
 
 @pytest.mark.parametrize("error", [ErrorCode.NOT_A_PICTURE, ErrorCode.TOO_LARGE, ErrorCode.BLURRED])
 def test_what_the_recognizer_could_not_use_is_told_to_the_sender(error: ErrorCode) -> None:
-    decision = decide("alice", "a", seen(error=error), Gallery(), RULES)
+    decision = decide("alice", "a", seen(error=error), KnownFaces(), RULES)
     assert code(decision) is error
     assert isinstance(decision, Fault)
     assert decision.message

@@ -12,10 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from doorbus.healthcheck import FRESH_SECONDS, judge
-from doorbus.runtime.heartbeat import Heartbeat, Status
+from doorbus.runtime.heartbeat import Beat, Heartbeat
 
-WELL = Status(monotonic=1000.0, online=True, problem=None)
-AWAY = Status(monotonic=1000.0, online=False, problem=None)
+WELL = Beat(monotonic=1000.0, online=True, problem=None)
+AWAY = Beat(monotonic=1000.0, online=False, problem=None)
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def path(tmp_path: Path) -> Path:
         (WELL, FRESH_SECONDS + 1, False, False),
         (WELL, -1.0, False, False),  # left by a boot before
         (AWAY, 1.0, False, True),
-        (Status(1000.0, online=True, problem="no frame for 10 s"), 1.0, True, True),
+        (Beat(1000.0, online=True, problem="no frame for 10 s"), 1.0, True, True),
     ],
 )
 def test_a_service_is_well_when_it_beats_and_is_connected(
-    path: Path, status: Status, later: float, *, well: bool, alive: bool
+    path: Path, status: Beat, later: float, *, well: bool, alive: bool
 ) -> None:
     Heartbeat(path, None).beat(status)
 
@@ -66,7 +66,7 @@ def _check(path: Path | None, *arguments: str) -> subprocess.CompletedProcess[st
 
 def test_the_command_says_it_with_its_exit_status(path: Path) -> None:
 
-    Heartbeat(path, None).beat(Status(time.monotonic(), online=False, problem=None))
+    Heartbeat(path, None).beat(Beat(time.monotonic(), online=False, problem=None))
 
     assert (_check(path).returncode, _check(path).stdout) == (1, "the service runs, but the broker is away\n")
     assert (_check(path, "--alive").returncode, _check(path, "--alive").stdout) == (0, "at work\n")
@@ -90,7 +90,7 @@ def test_systemd_hears_of_readiness_once_and_of_every_beat(tmp_path: Path, *, ab
         systemd.bind("\0" + name[1:] if abstract else name)
         systemd.settimeout(5)
         heart = Heartbeat(None, name)
-        for status in (AWAY, WELL, Status(1000.0, online=True, problem="dark\nand cold")):
+        for status in (AWAY, WELL, Beat(1000.0, online=True, problem="dark\nand cold")):
             heart.beat(status)
         heart.end()
         heard = [systemd.recv(1024).decode().split("\n") for _ in range(4)]

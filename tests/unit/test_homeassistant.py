@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import pytest
 
 from doorbus import homeassistant
-from doorbus.homeassistant import Device, Document, Site, Style, announcement, documents
+from doorbus.homeassistant import Device, Document, Origin, Style, announcement, documents
 from doorbus.runtime.service import Service
-from doorbus.runtime.settings import HomeAssistant, ServiceSettings
+from doorbus.runtime.settings import HomeAssistantSettings, ServiceSettings
 from doorbus.site import acl
 from doorbus.site.users import User
 from doorbus.testing import FakeClock, MemoryBus, matches, running
@@ -30,9 +30,9 @@ LONG = "a" * 64
 
 def _devices(topics: Topics = TOPICS, door: str = "front", camera: str = "porch") -> list[Device]:
     return [
-        homeassistant.door(Site(topics, Role.ACTUATOR, "pi"), door, codes=True),
-        homeassistant.camera(Site(topics, Role.CAPTURE, "pi", portraits=True), door, camera),
-        homeassistant.people(Site(topics, Role.ENROLLER, "pi")),
+        homeassistant.door(Origin(topics, Role.ACTUATOR, "pi"), door, codes=True),
+        homeassistant.camera(Origin(topics, Role.CAPTURE, "pi", portraits=True), door, camera),
+        homeassistant.people(Origin(topics, Role.ENROLLER, "pi")),
     ]
 
 
@@ -103,7 +103,7 @@ def test_home_assistant_may_read_what_it_is_told_to_and_write_the_commands() -> 
 
 @pytest.mark.parametrize("codes", [True, False])
 def test_what_the_lock_sends_is_a_command(codes: bool) -> None:  # noqa: FBT001  # a case of the test
-    device = homeassistant.door(Site(TOPICS, Role.ACTUATOR, "pi"), "front", codes=codes)
+    device = homeassistant.door(Origin(TOPICS, Role.ACTUATOR, "pi"), "front", codes=codes)
     lock = next(one for one in _entities(device, Style.COMPONENT) if "command_template" in one)
     sent = re.sub(
         r"{{ ([\w.()]+) }}",
@@ -159,7 +159,7 @@ class _Camera(Service):
     def __init__(self, camera: str = "porch") -> None:
         self._camera = camera
 
-    def device(self, site: Site) -> Device:
+    def device(self, site: Origin) -> Device:
         return homeassistant.camera(site, "front", self._camera)
 
 
@@ -169,7 +169,7 @@ def _settings(instance: str = "pi", **home_assistant: Any) -> ServiceSettings:
         instance=instance,
         var=Path("nowhere"),
         health_seconds=1e9,
-        homeassistant=HomeAssistant(**home_assistant),
+        homeassistant=HomeAssistantSettings(**home_assistant),
     )
 
 
@@ -244,12 +244,12 @@ async def test_a_change_of_style_leaves_nothing_of_the_old_one(styles: tuple[Sty
         async with running(_Camera(), bus, FakeClock(), _settings(style=style)):
             await _until_still(bus)
 
-    expected = documents(_Camera().device(Site(TOPICS, Role.CAPTURE, "pi")), styles[1])
+    expected = documents(_Camera().device(Origin(TOPICS, Role.CAPTURE, "pi")), styles[1])
     assert list(_retained(bus).values()) == list(map(dict, expected.values()))
 
 
 def test_a_device_says_of_an_image_that_was_switched_off_that_it_is_gone() -> None:
-    device = homeassistant.camera(Site(TOPICS, Role.CAPTURE, "pi"), "front", "porch")
+    device = homeassistant.camera(Origin(TOPICS, Role.CAPTURE, "pi"), "front", "porch")
     (whole,) = documents(device, Style.DEVICE).values()
 
     assert [one for one in whole["cmps"].values() if one["p"] == "image"] == [{"p": "image"}]

@@ -5,7 +5,7 @@ import json
 import pytest
 import structlog
 
-from doorbus.runtime.logs import Format, Level, configure
+from doorbus.runtime.logs import LogFormat, LogLevel, configure
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def _put_back() -> object:
 
 
 def test_an_event_is_one_line_of_keys_and_values(capsys: pytest.CaptureFixture[str]) -> None:
-    configure(Level.INFO, Format.LOGFMT)
+    configure(LogLevel.INFO, LogFormat.LOGFMT)
 
     structlog.get_logger().warning("refused", topic="a/b", detail="two lines\nof text", frame_id=None)
 
@@ -26,14 +26,14 @@ def test_an_event_is_one_line_of_keys_and_values(capsys: pytest.CaptureFixture[s
     assert "frame_id" not in line
 
 
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", LogFormat)
 @pytest.mark.parametrize(
     "sign", ["\x1b[2J", "\r", "\n", "\x00", "\x85", "\u202e", "\u2028", "\u200b", "\ud800", "\x7f"]
 )
 def test_a_sign_that_a_terminal_would_obey_is_escaped(
-    sign: str, form: Format, capsys: pytest.CaptureFixture[str]
+    sign: str, form: LogFormat, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configure(Level.INFO, form)
+    configure(LogLevel.INFO, form)
 
     structlog.get_logger().info("command", by=f"bob{sign}level=error", ids=[f"x{sign}"])
 
@@ -43,7 +43,7 @@ def test_a_sign_that_a_terminal_would_obey_is_escaped(
 
 
 def test_an_event_may_be_json(capsys: pytest.CaptureFixture[str]) -> None:
-    configure(Level.INFO, Format.JSON)
+    configure(LogLevel.INFO, LogFormat.JSON)
 
     structlog.get_logger().info("started", service="capture")
 
@@ -52,9 +52,9 @@ def test_an_event_may_be_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert event["timestamp"].endswith("Z")
 
 
-@pytest.mark.parametrize("form", Format)
-def test_an_exception_stays_on_the_line_of_its_event(form: Format, capsys: pytest.CaptureFixture[str]) -> None:
-    configure(Level.INFO, form)
+@pytest.mark.parametrize("form", LogFormat)
+def test_an_exception_stays_on_the_line_of_its_event(form: LogFormat, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(LogLevel.INFO, form)
 
     try:
         _fail()
@@ -67,7 +67,7 @@ def test_an_exception_stays_on_the_line_of_its_event(form: Format, capsys: pytes
 
 
 def test_what_is_less_severe_than_asked_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    configure(Level.WARNING, Format.LOGFMT)
+    configure(LogLevel.WARNING, LogFormat.LOGFMT)
 
     structlog.get_logger().info("started")
 

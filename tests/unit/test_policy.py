@@ -29,7 +29,7 @@ from doorbus_actuator.policy import (
     Effect,
     Event,
     Grant,
-    Liveness,
+    LivenessMode,
     Lock,
     Now,
     Person,
@@ -370,8 +370,8 @@ def test_a_frame_that_breaks_a_face_rule_is_no_vote() -> None:
 
 
 def test_liveness_off_asks_for_none() -> None:
-    assert opened(try_twice(Door(Rules(door="front", liveness=Liveness.OFF)), match(live=None)))
-    assert opened(try_twice(Door(Rules(door="front", liveness=Liveness.OFF)), match(live=0.0)))
+    assert opened(try_twice(Door(Rules(door="front", liveness=LivenessMode.OFF)), match(live=None)))
+    assert opened(try_twice(Door(Rules(door="front", liveness=LivenessMode.OFF)), match(live=0.0)))
 
 
 def test_a_person_with_a_threshold_of_their_own_is_held_to_it() -> None:
@@ -884,7 +884,7 @@ def test_a_tick_is_due_when_something_is_to_be_told_and_every_half_minute_otherw
 def challenged(ask: Ask = Ask.BLINK) -> Door:
     """A door that has just asked alice for something."""
     choice = {Ask.BLINK: 0.0, Ask.TURN_LEFT: 0.5, Ask.TURN_RIGHT: 0.99}[ask]
-    door = Door(Rules(door="front", liveness=Liveness.CHALLENGE), choice=choice)
+    door = Door(Rules(door="front", liveness=LivenessMode.CHALLENGE), choice=choice)
     effects = try_twice(door, match())
     assert not opened(effects)
     assert reasons(effects) == [Reason.AWAITING_CHALLENGE]
@@ -901,7 +901,7 @@ DONE = {
 
 
 def test_a_challenge_says_what_where_and_until_when() -> None:
-    door = Door(Rules(door="front", liveness=Liveness.CHALLENGE))
+    door = Door(Rules(door="front", liveness=LivenessMode.CHALLENGE))
     (asked,) = (effect for effect in try_twice(door, match()) if isinstance(effect, AskFor))
     assert asked.challenge.camera == "porch"
     assert asked.challenge.expires_at == door.wall + timedelta(seconds=8)
@@ -1056,7 +1056,7 @@ def test_only_one_challenge_at_a_time() -> None:
 
 
 def test_two_residents_side_by_side_get_one_challenge() -> None:
-    door = Door(Rules(door="front", liveness=Liveness.CHALLENGE))
+    door = Door(Rules(door="front", liveness=LivenessMode.CHALLENGE))
     try_twice(door, match("alice"), match("bob"))
     assert door.asks == [Ask.BLINK]
 
@@ -1073,7 +1073,7 @@ def test_a_command_ends_a_challenge() -> None:
     [(0.0, Ask.BLINK), (0.33, Ask.BLINK), (0.34, Ask.TURN_LEFT), (0.66, Ask.TURN_LEFT), (0.67, Ask.TURN_RIGHT)],
 )
 def test_chance_picks_what_is_asked(choice: float, ask: Ask) -> None:
-    door = Door(Rules(door="front", liveness=Liveness.CHALLENGE), choice=choice)
+    door = Door(Rules(door="front", liveness=LivenessMode.CHALLENGE), choice=choice)
     try_twice(door, match())
     assert door.asks == [ask]
 

@@ -25,7 +25,7 @@ from doorbus_actuator.policy import (
     Effect,
     Event,
     Grant,
-    Liveness,
+    LivenessMode,
     Now,
     Person,
     RosterChanged,
@@ -132,7 +132,7 @@ happenings = st.one_of(
 some_rules = st.builds(
     Rules,
     door=st.just("front"),
-    liveness=st.sampled_from(Liveness),
+    liveness=st.sampled_from(LivenessMode),
     votes=st.sampled_from(["2/2", "2/3", "2/5"]),
     cooldown_seconds=st.sampled_from([0.0, 1.0, 6.0]),
     codes=st.sampled_from([None, Digits()]),
@@ -268,7 +268,7 @@ class History:
         assert len(outvoted) + len(votes) <= self.rules.votes_of, "opened by votes too far apart"
 
     def _convincing(self, face: Face, person: str, own: float | None) -> bool:
-        alive = self.rules.liveness is Liveness.OFF or (face.live is not None and face.live >= 0.5)
+        alive = self.rules.liveness is LivenessMode.OFF or (face.live is not None and face.live >= 0.5)
         clear = face.runner_up is None or (face.similarity is not None and face.similarity - face.runner_up >= 0.0499)
         # The threshold may have changed between two votes: the least that any roster asks holds for all.
         return face.person == person and face.confidence >= min(0.8, own or 1.0) and alive and clear

@@ -11,7 +11,7 @@ from doorbus.runtime.errors import SetupError
 from doorbus.runtime.settings import load
 from doorbus_actuator import policy
 from doorbus_actuator.codes import Totp
-from doorbus_actuator.policy import Liveness
+from doorbus_actuator.policy import LivenessMode
 from doorbus_actuator.rpi import Active, Numbering
 from doorbus_actuator.settings import Actuator, ActuatorSettings, RelayKind, rules_of
 
@@ -60,7 +60,7 @@ def test_everything_can_be_told_by_environment(monkeypatch: pytest.MonkeyPatch) 
     rules = rules_of(settings)
     assert (rules.votes_needed, rules.votes_of, rules.vote_window_seconds) == (3, 5, 2.5)
     assert (rules.threshold, rules.margin, rules.max_age_seconds) == (0.9, 0.1, 1.5)
-    assert (rules.cooldown_seconds, rules.unlock_seconds, rules.liveness) == (10.0, 5.0, Liveness.CHALLENGE)
+    assert (rules.cooldown_seconds, rules.unlock_seconds, rules.liveness) == (10.0, 5.0, LivenessMode.CHALLENGE)
     assert rules.hours is not None
     assert rules.codes is not None
     assert (settings.relay, settings.pin) == (RelayKind.RPI, 11)

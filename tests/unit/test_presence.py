@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.runtime.presence import SETTLED_SECONDS, Answer, on_health
-from doorbus.wire.messages import Health, State
+from doorbus.wire.messages import Health, Presence
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 ages = st.floats(0, 1e6)
 
 
-def _health(started_at: datetime, state: State = State.ONLINE) -> Health:
+def _health(started_at: datetime, state: Presence = Presence.ONLINE) -> Health:
     return Health(state=state, service="capture", instance="one", version="1", at=NOON, started_at=started_at)
 
 
@@ -24,7 +24,7 @@ def test_hearing_oneself_is_no_reason_for_anything(started: datetime, connected:
 
 @given(moments, moments, ages)
 def test_a_late_last_will_is_contradicted_whoever_it_is_of(ours: datetime, theirs: datetime, connected: float) -> None:
-    assert on_health(_health(theirs, State.OFFLINE), ours, connected) is Answer.SPEAK
+    assert on_health(_health(theirs, Presence.OFFLINE), ours, connected) is Answer.SPEAK
 
 
 @given(moments, moments, st.floats(0, SETTLED_SECONDS, exclude_max=True), st.floats(0, SETTLED_SECONDS))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from doorbus_capture.sampling import (
     THUMBNAIL_HEIGHT,
     THUMBNAIL_WIDTH,
+    GateState,
     Rules,
-    State,
     Thumbnail,
     Why,
     looks_per_second,
@@ -33,7 +33,7 @@ def with_person(column: int, shade: int = 255) -> Thumbnail:
 
 def watch(pictures: Iterable[Thumbnail], rules: Rules = RULES) -> list[tuple[float, Why | None]]:
     """Play pictures at the pace that the gate asks for; when each was taken, and why it was sent."""
-    state, now, seen = State(), 0.0, []
+    state, now, seen = GateState(), 0.0, []
     for picture in pictures:
         state, why = sample(rules, state, picture, now)
         seen.append((now, why))
@@ -89,8 +89,8 @@ def test_a_threshold_of_zero_sends_everything() -> None:
 
 
 def test_fewer_pictures_are_looked_at_while_nothing_happens() -> None:
-    moved = State(PORCH, moved_at=100.0, sent_at=100.0)
-    assert looks_per_second(RULES, State(), 0.0) == RULES.idle_fps
+    moved = GateState(PORCH, moved_at=100.0, sent_at=100.0)
+    assert looks_per_second(RULES, GateState(), 0.0) == RULES.idle_fps
     assert looks_per_second(RULES, moved, 100.0 + RULES.motion_hold_seconds) == RULES.fps
     assert looks_per_second(RULES, moved, 100.1 + RULES.motion_hold_seconds) == RULES.idle_fps
 
@@ -132,7 +132,7 @@ def test_whatever_happens_all_is_sent_until_the_hold_over_has_passed(chosen: Rul
 
 @given(rules, st.lists(thumbnails, min_size=2, max_size=60))
 def test_a_picture_that_is_sent_is_what_the_next_is_compared_with(chosen: Rules, pictures: list[Thumbnail]) -> None:
-    state, now = State(), 0.0
+    state, now = GateState(), 0.0
     for picture in pictures:
         before = state
         state, why = sample(chosen, state, picture, now)

@@ -32,12 +32,12 @@ from doorbus.wire.messages import (
     LockCommand,
     LockState,
     Outcome,
+    Presence,
     Reason,
     Recognition,
     Remove,
     Result,
-    State,
-    Status,
+    ResultStatus,
     Trigger,
 )
 from doorbus.wire.packet import Packet
@@ -130,7 +130,7 @@ class Notary(Service):
         return ()
 
     async def _on_remove(self, inbound: Inbound[Remove]) -> Iterable[Outbound]:
-        result = Result(status=Status.OK, action="remove", person=inbound.ids["person"], at=inbound.at)
+        result = Result(status=ResultStatus.OK, action="remove", person=inbound.ids["person"], at=inbound.at)
         return (Outbound(channels.RESULT, result, inbound.ids), *inbound.reply(result))
 
     def decision(self, command: str | None = None) -> Outbound:
@@ -220,7 +220,7 @@ async def test_bad_input_is_refused_counted_and_logged_and_the_next_command_work
 
     refused = [entry for entry in logs if entry["event"] == "refused"]
     assert health.refused == {refusal: 2}
-    assert health.state is State.ONLINE
+    assert health.state is Presence.ONLINE
     assert [(entry["topic"], entry["reason"]) for entry in refused] == [(packet.topic, refusal.split(".")[1])]
     assert [command.id for command in service.commands] == ["first", "second"]
     assert service.frames == []
@@ -378,7 +378,7 @@ async def test_the_last_word_is_offline_after_what_the_service_said_at_its_end()
         pass
 
     health = channels.HEALTH.codec.decode(bus.log[-1], {}, None)  # type: ignore[arg-type]  # health has no arrival
-    assert health.state is State.OFFLINE
+    assert health.state is Presence.OFFLINE
     assert bus.log[-2].payload == b"JAMMED"
     assert service.history == ["start", "stop"]
 
@@ -471,7 +471,7 @@ async def test_a_second_process_under_the_same_name_ends_and_the_first_works_on(
                 )
 
         assert second.history == ["start", "stop"]
-        await _until(lambda: (_on_duty(bus).state, _on_duty(bus).started_at) == (State.ONLINE, clock.now()))
+        await _until(lambda: (_on_duty(bus).state, _on_duty(bus).started_at) == (Presence.ONLINE, clock.now()))
         await client.send(Outbound(channels.LOCK_COMMAND, LockCommand(action=Action.UNLOCK, id="1"), FRONT))
         await client.expect(channels.DECISION)
 
@@ -480,11 +480,13 @@ async def test_the_late_last_will_of_a_predecessor_is_contradicted() -> None:
     bus, service = MemoryBus(), Notary()
     topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")
     async with running(service, bus, service.clock):
-        dead = _on_duty(bus).model_copy(update={"state": State.OFFLINE, "started_at": datetime(2020, 1, 1, tzinfo=UTC)})
+        dead = _on_duty(bus).model_copy(
+            update={"state": Presence.OFFLINE, "started_at": datetime(2020, 1, 1, tzinfo=UTC)}
+        )
         bus.publish(Packet(topic, channels.HEALTH.codec.encode(dead).payload, qos=1, retain=True))
-        assert _on_duty(bus).state is State.OFFLINE
+        assert _on_duty(bus).state is Presence.OFFLINE
 
-        await _until(lambda: _on_duty(bus).state is State.ONLINE)
+        await _until(lambda: _on_duty(bus).state is Presence.ONLINE)
 
 
 async def test_health_that_was_deleted_is_told_again() -> None:

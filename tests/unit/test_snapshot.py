@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import MAX_SHARDS, Packed, Reader, Snapshot, as_they_are, pack, repack
+from doorbus.wire.snapshot import MAX_SHARDS, Packed, Snapshot, SnapshotReader, as_they_are, pack, repack
 from support.snapshots import parts, take
 
 SEAL = Seal(bytes(range(32)))
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
-Roster = Reader[RosterEntry, tuple[RosterEntry, ...]]
+Roster = SnapshotReader[RosterEntry, tuple[RosterEntry, ...]]
 Part = tuple[RosterEntry, ...]
 
 
@@ -38,7 +38,7 @@ def _templates(number: int, letter: str = "A") -> tuple[GalleryEntry, ...]:
 
 
 def _roster() -> Roster:
-    return Reader(RosterEntry, as_they_are)
+    return SnapshotReader(RosterEntry, as_they_are)
 
 
 def _entries(snapshot: Snapshot[Part] | None) -> set[RosterEntry]:
@@ -51,7 +51,7 @@ def _read(packed: Packed) -> set[RosterEntry]:
 
 
 def _unsealed(packed: Packed, seal: Seal = SEAL) -> set[GalleryEntry]:
-    return {entry for part in parts(Reader(GalleryEntry, as_they_are, seal), packed) for entry in part}
+    return {entry for part in parts(SnapshotReader(GalleryEntry, as_they_are, seal), packed) for entry in part}
 
 
 def _forged(shards: Iterable[bytes], **fields: object) -> Packed:
@@ -201,7 +201,7 @@ def test_a_reader_reads_no_shard_again_that_it_has_read() -> None:
         read.extend(entry.person for entry in entries)
         return entries
 
-    reader = Reader(RosterEntry, note)
+    reader = SnapshotReader(RosterEntry, note)
     before = pack(_crowd(2000), 1)
     after = repack(before, {"p77": None}, 2)
     assert len(_entries(take(reader, before))) == len(read) == 2000
@@ -275,7 +275,7 @@ def test_the_map_of_a_former_enroller_is_read_and_cannot_be_moved_to_another_ver
     later = former.manifest.model_copy(update={"version": 4})
     with pytest.raises(Refused):
         _unsealed(Packed(later, former.shards))
-    reader = Reader(GalleryEntry, as_they_are, SEAL)
+    reader = SnapshotReader(GalleryEntry, as_they_are, SEAL)
     for manifest, ends in ((former.manifest, contextlib.nullcontext()), (later, pytest.raises(Refused))):
         whole = [reader.shard(index, shard) for index, shard in enumerate(former.shards)][-1] or reader.manifest(
             manifest

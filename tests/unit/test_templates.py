@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.messages import GalleryEntry
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Packed, Reader
+from doorbus.wire.snapshot import Packed, SnapshotReader
 from doorbus.wire.templates import (
     Template,
     from_gallery,
@@ -25,7 +25,7 @@ from doorbus.wire.templates import (
     unit,
 )
 from doorbus_enroller.enrolment import Enrolled, similarities
-from doorbus_enroller.enrolment import Gallery as People
+from doorbus_enroller.enrolment import KnownFaces as People
 from doorbus_enroller.maps import gallery_map
 from doorbus_recognizer.calibration import MOBILEFACENET
 from doorbus_recognizer.matching import Block, Gallery
@@ -110,7 +110,7 @@ def test_a_face_is_as_similar_to_everybody_when_it_is_enrolled_as_when_it_is_rec
     assume(len(set(known.values())) == len(known))
 
     published = gallery_map(7, People("m@1", people), SEAL)
-    blocks = parts(Reader(GalleryEntry, Block.read, SEAL), Packed(published.manifest, published.shards))
+    blocks = parts(SnapshotReader(GalleryEntry, Block.read, SEAL), Packed(published.manifest, published.shards))
     match = Gallery.of(blocks, "m@1").match(probe, MOBILEFACENET)
 
     expected = sorted(known.values(), reverse=True)

@@ -103,7 +103,7 @@ class Asset:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class AssetList:
     """The files that one part of the system needs."""
 
     path: Path
@@ -208,7 +208,7 @@ def verify(manifest: Path, into: Path, groups: Iterable[str] = (DEFAULT_GROUP,),
     wrong = [
         f"{into / asset.name}: {'not the file that was pinned' if (into / asset.name).is_file() else 'missing'}; "
         f"fetch it with: {fetch_command(manifest, into, asset)}"
-        for asset in Manifest.load(manifest).selected(groups, only)
+        for asset in AssetList.load(manifest).selected(groups, only)
         if not _present(asset, into)
     ]
     if wrong:
@@ -238,7 +238,7 @@ def fetch(
     failures = []
     with tempfile.TemporaryDirectory(prefix="doorbus-assets-") as scratch:
         downloads = _Downloads(Path(scratch), say)
-        for asset in Manifest.load(manifest).selected(groups, only):
+        for asset in AssetList.load(manifest).selected(groups, only):
             target = into / asset.name
             if _present(asset, into):
                 say(f"{asset.name}: already there")

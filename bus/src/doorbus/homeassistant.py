@@ -14,7 +14,7 @@ from typing import Any
 from doorbus import __version__
 from doorbus.wire import channels
 from doorbus.wire.channels import DEFAULT_ROOT, Channel, Role
-from doorbus.wire.messages import MAX_NAME, Action, LockState, Outcome, Reason, State
+from doorbus.wire.messages import MAX_NAME, Action, LockState, Outcome, Presence, Reason
 from doorbus.wire.topics import Topics
 
 Document = Mapping[str, Any]
@@ -39,7 +39,7 @@ class Style(StrEnum):
 
 
 @dataclass(frozen=True)
-class Site:
+class Origin:
     """Who speaks: the service, its instance, and where its topics are; and whether recognizers send portraits."""
 
     topics: Topics
@@ -80,7 +80,7 @@ class Device:
     device only when it is told to.
     """
 
-    site: Site
+    site: Origin
     id: str
     object_id: str
     info: Document
@@ -88,7 +88,7 @@ class Device:
     without: tuple[tuple[str, str], ...] = ()
 
 
-def door(site: Site, name: str, *, codes: bool) -> Device:
+def door(site: Origin, name: str, *, codes: bool) -> Device:
     """The lock and what is decided about it. With `codes` people are asked for a one-time password."""
     state = site.topic(channels.LOCK_STATE, door=name)
     decision = {"state_topic": site.topic(channels.DECISION, door=name), "qos": 1}
@@ -184,7 +184,7 @@ def door(site: Site, name: str, *, codes: bool) -> Device:
     return _door(site, name, name, (*(_seen(site, *one) for one in entities), *own, _recognizers(site)))
 
 
-def camera(site: Site, door_name: str, name: str) -> Device:
+def camera(site: Origin, door_name: str, name: str) -> Device:
     """A camera of a door: its frames as they are, and a way to enrol who stands there.
 
     Where there are portraits, also the last one. Recognizers send them, but there are many of them, and none knows
@@ -211,7 +211,7 @@ def camera(site: Site, door_name: str, name: str) -> Device:
     return device if site.portraits else replace(device, without=((image.component, image.key),))
 
 
-def people(site: Site) -> Device:
+def people(site: Origin) -> Device:
     """How many are enrolled, and how the last request about somebody ended; names and rights stay on the roster."""
     enrolled = {
         "name": "People",
@@ -236,7 +236,7 @@ def people(site: Site) -> Device:
         _seen(site, "sensor", "last_enrolment", "last_enrolment", result),
         *_own(site, "enroller", "Enroller"),
     )
-    info = {"identifiers": [site.id], "name": "Doorbus", "manufacturer": "doorbus", "model": "Site"}
+    info = {"identifiers": [site.id], "name": "Doorbus", "manufacturer": "doorbus", "model": "Origin"}
     return Device(site, site.id, site.id, info, tuple(_whole(site.id, "doorbus", entities)))
 
 
@@ -269,7 +269,7 @@ def withdrawal(device: Device) -> dict[Place, Document]:
     return {place: {} for place in documents(device, Style.COMPONENT)}
 
 
-def is_of(site: Site, document: Document) -> bool:
+def is_of(site: Origin, document: Document) -> bool:
     """Whether the speaker itself has sent `document` at some time: then its availability begins with its health."""
     parts: Iterable[Any] = document.get("cmps", {}).values() if isinstance(document.get("cmps"), dict) else [document]
     return any(_first_topic(one) == site.health for one in parts)
@@ -285,14 +285,14 @@ _RESULT = (
     "{{ (value_json.person ~ ': ' ~ (value_json.error.message if value_json.error is defined else value_json.action ~ "
     "', ' ~ value_json.samples ~ ' samples')) | truncate(255) }}"
 )
-_IS_ONLINE = "{{ value_json.state if value_json is defined else '" + State.OFFLINE + "' }}"
+_IS_ONLINE = "{{ value_json.state if value_json is defined else '" + Presence.OFFLINE + "' }}"
 _ATTRIBUTES = (
     "{{ dict(problem=value_json.problem | default(none), version=value_json.version, instance=value_json.instance, "
     "started_at=value_json.started_at) | to_json if value_json is defined else '{}' }}"
 )
 
 
-def _door(site: Site, name: str, object_id: str, entities: Iterable[Entity]) -> Device:
+def _door(site: Origin, name: str, object_id: str, entities: Iterable[Entity]) -> Device:
     spoken = _spoken(name)
     title = spoken if spoken.lower().endswith("door") else f"{spoken} door"
     id_ = f"{site.id}_{name}"
@@ -312,28 +312,28 @@ def _whole(device: str, word: str, entities: Iterable[Entity]) -> Iterator[Entit
         yield Entity(one.component, one.key, shown, {**one.config, **ids})
 
 
-def _seen(site: Site, component: str, key: str, object_id: str, config: Document) -> Entity:
+def _seen(site: Origin, component: str, key: str, object_id: str, config: Document) -> Entity:
     """An entity that is there as long as the speaker is."""
     available = {
         "availability": [{"topic": site.health, "value_template": _IS_ONLINE}],
         "availability_mode": "all",
-        "payload_available": State.ONLINE.value,
-        "payload_not_available": State.OFFLINE.value,
+        "payload_available": Presence.ONLINE.value,
+        "payload_not_available": Presence.OFFLINE.value,
     }
     return Entity(component, key, object_id, {**config, **available})
 
 
-def _own(site: Site, key: str, name: str) -> tuple[Entity, ...]:
+def _own(site: Origin, key: str, name: str) -> tuple[Entity, ...]:
     """How the speaker itself does."""
     health = {"state_topic": site.health, "qos": 1, "entity_category": "diagnostic"}
     online = {
         "name": name,
         "device_class": "connectivity",
-        "value_template": "{{ 'ON' if value_json.state == '" + State.ONLINE + "' else 'OFF' }}",
+        "value_template": "{{ 'ON' if value_json.state == '" + Presence.ONLINE + "' else 'OFF' }}",
         "json_attributes_topic": site.health,
         "json_attributes_template": _ATTRIBUTES,
         # Known also while the speaker is gone, which is what it tells; the list only says whose document this is.
-        "availability": [{"topic": site.health, "value_template": State.ONLINE.value}],
+        "availability": [{"topic": site.health, "value_template": Presence.ONLINE.value}],
         **health,
     }
     problem = {
@@ -348,7 +348,7 @@ def _own(site: Site, key: str, name: str) -> tuple[Entity, ...]:
     )
 
 
-def _newcomers(site: Site, key: str, door_name: str, name: str) -> Iterator[Entity]:
+def _newcomers(site: Origin, key: str, door_name: str, name: str) -> Iterator[Entity]:
     """Enrol who stands in front of a camera: by a name that is typed, or as a guest.
 
     They are settings to Home Assistant, so that no dashboard which it makes and no voice assistant reaches them by
@@ -381,7 +381,7 @@ def _newcomers(site: Site, key: str, door_name: str, name: str) -> Iterator[Enti
     yield _seen(site, "button", f"{key}_enrol_guest", _word(f"enrol guest at {name}"), pressed)
 
 
-def _recognizers(site: Site) -> Entity:
+def _recognizers(site: Origin) -> Entity:
     """Whether any recognizer is there. Each says so again and again; that one of many has gone means nothing."""
     config = {
         "name": "Recognizers",
@@ -389,7 +389,7 @@ def _recognizers(site: Site) -> Entity:
         "entity_category": "diagnostic",
         "state_topic": site.topics.filter(channels.HEALTH, service=Role.RECOGNIZER.value),
         "qos": 1,
-        "value_template": "{{ 'ON' if value_json.state == '" + State.ONLINE + "' }}",
+        "value_template": "{{ 'ON' if value_json.state == '" + Presence.ONLINE + "' }}",
         "off_delay": RECOGNIZERS_SILENT_SECONDS,
     }
     return _seen(site, "binary_sensor", "recognizers", "recognizers", config)

@@ -4,12 +4,12 @@ import asyncio
 import ssl
 from datetime import UTC, datetime
 
-from doorbus.runtime.settings import Broker
+from doorbus.runtime.settings import BrokerSettings
 
 PATIENCE_SECONDS = 5
 
 
-async def ends(broker: Broker) -> datetime | None:
+async def ends(broker: BrokerSettings) -> datetime | None:
     """When the broker's certificate ends; None without TLS. Raises `OSError` when there is no handshake."""
     context = broker.tls_context()
     if context is None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from doorbus.wire.channels import SERVICES, Role
 from doorbus.wire.codec import Refusal
-from doorbus.wire.messages import Health, LockState, Manifest, State
+from doorbus.wire.messages import Health, LockState, Manifest, Presence
 
 CLOCK_WARN_SECONDS = 0.5
 CLOCK_FAIL_SECONDS = 1.5
@@ -17,7 +17,7 @@ CERTIFICATE_WARN = timedelta(days=30)
 """From then on `doorbus secrets` renews the broker's certificate."""
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """How grave a finding is."""
 
     OK = "ok"
@@ -29,7 +29,7 @@ class Level(StrEnum):
 class Finding:
     """One line of the doctor: what, how it is, and the way out."""
 
-    level: Level
+    level: Severity
     what: str
     state: str
     way_out: str = ""
@@ -86,22 +86,24 @@ def _certificate(until: datetime, now: datetime) -> Finding:
     left = until - now
     state = f"valid until {until:%Y-%m-%d}, {left.days} days"
     if left < CERTIFICATE_WARN:
-        return Finding(Level.WARN, "certificate", state, "doorbus secrets renews it; then restart the broker")
-    return Finding(Level.OK, "certificate", state)
+        return Finding(Severity.WARN, "certificate", state, "doorbus secrets renews it; then restart the broker")
+    return Finding(Severity.OK, "certificate", state)
 
 
 def _service(role: Role, instances: list[Heard]) -> Iterator[Finding]:
-    online = [one for one in instances if one.health.state is State.ONLINE]
+    online = [one for one in instances if one.health.state is Presence.ONLINE]
     if not online:
         last = max((one.health.at for one in instances), default=None)
         state = f"offline since {last:%Y-%m-%d %H:%M:%S} UTC" if last else "was never here"
-        yield Finding(Level.FAIL, role, state, f"start it (make run, or python -m doorbus_{role}) and read its log")
+        yield Finding(Severity.FAIL, role, state, f"start it (make run, or python -m doorbus_{role}) and read its log")
     for one in online:
         yield from _instance(f"{role}/{one.health.instance}", one)
     for one in instances if online else ():
-        if one.health.state is State.OFFLINE:
+        if one.health.state is Presence.OFFLINE:
             name = f"{role}/{one.health.instance}"
-            yield Finding(Level.WARN, name, "offline, while others of its kind are online", "start it, if it is missed")
+            yield Finding(
+                Severity.WARN, name, "offline, while others of its kind are online", "start it, if it is missed"
+            )
 
 
 def _instance(name: str, one: Heard) -> Iterator[Finding]:
@@ -109,42 +111,46 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
     if not one.live:
         age = (one.at - health.at).total_seconds()
         yield Finding(
-            Level.FAIL, name, f"silent: its last word is {age:.0f} s old", "it hangs or was cut off; restart it"
+            Severity.FAIL, name, f"silent: its last word is {age:.0f} s old", "it hangs or was cut off; restart it"
         )
     elif health.problem:
-        yield Finding(Level.FAIL, name, health.problem, "its log tells more")
+        yield Finding(Severity.FAIL, name, health.problem, "its log tells more")
     elif health.service == Role.RECOGNIZER and "gallery_version" not in health.figures:
-        yield Finding(Level.FAIL, name, "has no gallery", "is the enroller running, and have both the same site key?")
+        yield Finding(
+            Severity.FAIL, name, "has no gallery", "is the enroller running, and have both the same site key?"
+        )
     else:
         gallery = health.figures.get("gallery_version")
         knows = f", gallery version {gallery:.0f}" if gallery is not None else ""
-        yield Finding(Level.OK, name, f"online, version {health.version}{knows}")
+        yield Finding(Severity.OK, name, f"online, version {health.version}{knows}")
     for what, count in sorted(health.refused.items()):
         reason = what.rpartition(".")[2]
         meaning = _MEANING.get(Refusal(reason), "") if reason in set(Refusal) else ""
-        yield Finding(Level.WARN, name, f"refused {count} {what}", meaning or "its log names the topic")
+        yield Finding(Severity.WARN, name, f"refused {count} {what}", meaning or "its log names the topic")
     errors = health.figures.get("errors", 0)
     if errors:
-        yield Finding(Level.WARN, name, f"{errors:.0f} errors in its own work", "its log has them; please report them")
+        yield Finding(
+            Severity.WARN, name, f"{errors:.0f} errors in its own work", "its log has them; please report them"
+        )
 
 
 def _clocks(seen: Observed) -> Iterator[Finding]:
-    live = [one for one in seen.services if one.live and one.health.state is State.ONLINE]
+    live = [one for one in seen.services if one.live and one.health.state is Presence.ONLINE]
     for one in live:
         apart = (one.health.at - one.at).total_seconds()
-        level = Level.FAIL if abs(apart) > CLOCK_FAIL_SECONDS else Level.WARN
+        level = Severity.FAIL if abs(apart) > CLOCK_FAIL_SECONDS else Severity.WARN
         if abs(apart) > CLOCK_WARN_SECONDS:
             name = f"clock of {one.health.service}/{one.health.instance}"
             direction = "ahead of" if apart > 0 else "behind"
             state = f"{abs(apart):.1f} s {direction} this machine"
             yield Finding(level, name, state, "let both follow a time server (timedatectl set-ntp true)")
     if live and all(abs((one.health.at - one.at).total_seconds()) <= CLOCK_WARN_SECONDS for one in live):
-        yield Finding(Level.OK, "clocks", f"within {CLOCK_WARN_SECONDS:g} s of each other")
+        yield Finding(Severity.OK, "clocks", f"within {CLOCK_WARN_SECONDS:g} s of each other")
 
 
 def _doors(seen: Observed) -> Iterator[Finding]:
     if not seen.doors:
-        yield Finding(Level.FAIL, "doors", "no lock has ever reported its state", "start an actuator")
+        yield Finding(Severity.FAIL, "doors", "no lock has ever reported its state", "start an actuator")
     for door, state in sorted(seen.doors.items()):
         yield _door(f"door {door}", state, _drivers(seen, door))
 
@@ -154,7 +160,7 @@ def _drivers(seen: Observed, door: str) -> list[str]:
     return [
         one.health.instance
         for one in seen.services
-        if one.health.service == Role.ACTUATOR and one.live and one.health.state is State.ONLINE
+        if one.health.service == Role.ACTUATOR and one.live and one.health.state is Presence.ONLINE
         if one.health.door in {None, door}
     ]
 
@@ -162,23 +168,25 @@ def _drivers(seen: Observed, door: str) -> list[str]:
 def _door(what: str, state: LockState, drivers: list[str]) -> Finding:
     if not drivers:
         way_out = "start its actuator, or delete the state of a door that is no more (mosquitto_pub -r -n)"
-        return Finding(Level.FAIL, what, f"no actuator drives it; it was {state.value} at last", way_out)
+        return Finding(Severity.FAIL, what, f"no actuator drives it; it was {state.value} at last", way_out)
     if len(drivers) > 1:
         names = " and ".join(drivers)
-        return Finding(Level.FAIL, what, f"the actuators {names} both obey its commands", "stop all but one of them")
+        return Finding(Severity.FAIL, what, f"the actuators {names} both obey its commands", "stop all but one of them")
     if state is LockState.JAMMED:
-        return Finding(Level.FAIL, what, state.value, "check the relay and its wiring; the actuator's log tells more")
-    return Finding(Level.OK, what, state.value)
+        return Finding(
+            Severity.FAIL, what, state.value, "check the relay and its wiring; the actuator's log tells more"
+        )
+    return Finding(Severity.OK, what, state.value)
 
 
 def _roster(seen: Observed) -> Finding:
     if seen.roster is None:
-        return Finding(Level.FAIL, "roster", "there is none", "start the enroller; until then no face opens a door")
+        return Finding(Severity.FAIL, "roster", "there is none", "start the enroller; until then no face opens a door")
     if seen.roster_missing:
         state = f"{seen.roster_missing} of {len(seen.roster.shards)} shards are missing"
         return Finding(
-            Level.FAIL, "roster", state, "restart the enroller; max_queued_messages of the broker too small?"
+            Severity.FAIL, "roster", state, "restart the enroller; max_queued_messages of the broker too small?"
         )
     if not seen.roster.count:
-        return Finding(Level.WARN, "roster", "nobody is enrolled", "doorbus enrol PERSON PICTURE...")
-    return Finding(Level.OK, "roster", f"{seen.roster.count} enrolled, version {seen.roster.version}")
+        return Finding(Severity.WARN, "roster", "nobody is enrolled", "doorbus enrol PERSON PICTURE...")
+    return Finding(Severity.OK, "roster", f"{seen.roster.count} enrolled, version {seen.roster.version}")

@@ -23,7 +23,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-class Status(IntEnum):
+class ExitStatus(IntEnum):
     """Exit statuses of the command."""
 
     OK = 0
@@ -87,7 +87,7 @@ def on_the_bus(access: Access, work: Callable[[Client], Awaitable[int]]) -> NoRe
     try:
         status = asyncio.run(_connected(access, work))
     except KeyboardInterrupt:
-        status = Status.INTERRUPTED
+        status = ExitStatus.INTERRUPTED
     raise typer.Exit(status)
 
 
@@ -97,4 +97,4 @@ async def _connected(access: Access, work: Callable[[Client], Awaitable[int]]) -
             return await work(client)
     except ConnectionLost as lost:
         err.print(line((access.why_not(lost), "red")))
-    return Status.NO_ANSWER
+    return ExitStatus.NO_ANSWER

@@ -10,17 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from doorbus.cli import certificate
-from doorbus.cli.checks import Finding, Heard, Level, Observed, findings
-from doorbus.cli.common import Access, As, Status, out
+from doorbus.cli.checks import Finding, Heard, Observed, Severity, findings
+from doorbus.cli.common import Access, As, ExitStatus, out
 from doorbus.cli.lines import line
 from doorbus.runtime.client import Client, connect
 from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
 from doorbus.wire.exchange import Event
-from doorbus.wire.messages import LockState, Manifest, RosterEntry, State
+from doorbus.wire.messages import LockState, Manifest, Presence, RosterEntry
 from doorbus.wire.packet import ConnectionLost
-from doorbus.wire.snapshot import Reader, as_they_are
+from doorbus.wire.snapshot import SnapshotReader, as_they_are
 
-_STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+_STYLES = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
 _SETTLE_SECONDS = 0.7
 
 
@@ -37,30 +37,30 @@ def doctor(
 async def _doctor(access: Access, seconds: float) -> int:
     if access.role in set(Role) - HEALTH.receivers:
         state = f"user {access.role} may not read health"
-        tell(Finding(Level.FAIL, "user", state, "use --as operator or --as viewer"))
-        return Status.NO_ANSWER
+        tell(Finding(Severity.FAIL, "user", state, "use --as operator or --as viewer"))
+        return ExitStatus.NO_ANSWER
     try:
         async with connect(access.transport(), topics=access.settings.topics, name="doorbus-doctor") as client:
-            tell(Finding(Level.OK, "broker", access.address))
-            tell(Finding(Level.OK, "user", access.role))
+            tell(Finding(Severity.OK, "broker", access.address))
+            tell(Finding(Severity.OK, "user", access.role))
             with out.status("listening to the services"):
                 seen = await observe(client, seconds)
         seen = replace(seen, certificate_until=await certificate.ends(access.settings.broker))
     except ConnectionLost as lost:
-        tell(Finding(Level.FAIL, "connection", access.why_not(lost)))
-        return Status.NO_ANSWER
+        tell(Finding(Severity.FAIL, "connection", access.why_not(lost)))
+        return ExitStatus.NO_ANSWER
     except OSError as error:
-        tell(Finding(Level.FAIL, "connection", f"DOORBUS_BROKER__TLS_*: {error}"))
-        return Status.NO_ANSWER
+        tell(Finding(Severity.FAIL, "connection", f"DOORBUS_BROKER__TLS_*: {error}"))
+        return ExitStatus.NO_ANSWER
     return report(seen)
 
 
-def report(seen: Observed) -> Status:
+def report(seen: Observed) -> ExitStatus:
     """Print what the checks find in what was `seen`; returns the exit status."""
     found = list(findings(seen))
     for finding in found:
         tell(finding)
-    return Status.REFUSED if any(finding.level is Level.FAIL for finding in found) else Status.OK
+    return ExitStatus.REFUSED if any(finding.level is Severity.FAIL for finding in found) else ExitStatus.OK
 
 
 def tell(finding: Finding) -> None:
@@ -94,7 +94,7 @@ class _View:
         self._times: Counter[tuple[str, str]] = Counter()
         self._doors: dict[str, LockState] = {}
         self._roster: Manifest | None = None
-        self._reader = Reader(RosterEntry, as_they_are)
+        self._reader = SnapshotReader(RosterEntry, as_they_are)
 
     async def take_all(self, client: Client) -> None:
         async for event in client.events():
@@ -117,7 +117,7 @@ class _View:
     def complete(self) -> bool:
         """Whether all is there that a sound system shows."""
         heard = self._heard()
-        online = [one for one in heard if one.health.state is State.ONLINE]
+        online = [one for one in heard if one.health.state is Presence.ONLINE]
         roles = {one.health.service for one in online}
         everybody = roles >= {role.value for role in SERVICES} and all(one.live for one in online)
         return everybody and bool(self._doors) and self._reader.missing == 0

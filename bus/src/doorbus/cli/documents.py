@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from doorbus.cli import env
-from doorbus.cli.common import Status, err
+from doorbus.cli.common import ExitStatus, err
 from doorbus.cli.lines import line
 from doorbus.site import acl as access_rules
 from doorbus.site import acl_emqx
@@ -31,7 +31,7 @@ HomeAssistant = Annotated[
 ]
 
 
-class Format(StrEnum):
+class RulesFormat(StrEnum):
     """A broker's way to write access rules."""
 
     MOSQUITTO = "mosquitto"
@@ -42,7 +42,7 @@ def acl(
     root: Root = DEFAULT_ROOT,
     homeassistant: HomeAssistant = HOMEASSISTANT_PREFIX,
     check: Check = None,
-    form: Annotated[Format, typer.Option("--format", help="For which broker.")] = Format.MOSQUITTO,
+    form: Annotated[RulesFormat, typer.Option("--format", help="For which broker.")] = RulesFormat.MOSQUITTO,
     secrets: Annotated[
         Path | None,
         typer.Option(help="A site's secrets: rules for its named users, too.", file_okay=False, show_default=False),
@@ -54,8 +54,8 @@ def acl(
         named = Site(secrets, topics).named() if secrets else ()
     except SiteError as error:
         err.print(line((str(error), "red")))
-        raise typer.Exit(Status.NO_ANSWER) from None
-    rules = acl_emqx if form is Format.EMQX else access_rules
+        raise typer.Exit(ExitStatus.NO_ANSWER) from None
+    rules = acl_emqx if form is RulesFormat.EMQX else access_rules
     _give(rules.text(topics, named), check)
 
 
@@ -83,4 +83,4 @@ def _give(text: str, check: Path | None) -> None:
         err.print(line(change))
     if differences:
         err.print(line((f"{check}: not what is generated; write it anew with the same command and > {check}", "red")))
-        raise typer.Exit(Status.REFUSED)
+        raise typer.Exit(ExitStatus.REFUSED)

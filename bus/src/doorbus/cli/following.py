@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
-from doorbus.cli.common import Access, Status, err
+from doorbus.cli.common import Access, ExitStatus, err
 from doorbus.cli.lines import line
 from doorbus.runtime.client import Client, connect
 from doorbus.wire.packet import ConnectionLost
@@ -37,7 +37,7 @@ async def _until_told(access: Access, name: str, follow: Follow, lost: Callable[
     following.cancel()
     # A library may swallow a cancellation; asyncio.run cancels once more what is still there.
     await asyncio.wait([following], timeout=_GOODBYE_SECONDS)
-    return Status.OK
+    return ExitStatus.OK
 
 
 async def _for_ever(access: Access, name: str, follow: Follow, lost: Callable[[str], object]) -> int:
@@ -51,6 +51,6 @@ async def _for_ever(access: Access, name: str, follow: Follow, lost: Callable[[s
             why = access.why_not(error)
         if not been_there:
             err.print(line((why, "red")))
-            return Status.NO_ANSWER
+            return ExitStatus.NO_ANSWER
         lost(why)
         await asyncio.sleep(_RETRY_SECONDS)

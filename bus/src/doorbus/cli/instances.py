@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import Health, State
+from doorbus.wire.messages import Health, Presence
 
 SILENT_SECONDS = 15.0
 """An instance that calls itself online but has not been heard for so long is not taken to be up."""
@@ -23,7 +23,7 @@ class Heard:
 
     def is_up(self, now: float) -> bool:
         """Whether it is online and was heard lately."""
-        return self.health.state is State.ONLINE and now - self.at <= SILENT_SECONDS
+        return self.health.state is Presence.ONLINE and now - self.at <= SILENT_SECONDS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import typer
 from pydantic import ValidationError
 
-from doorbus.cli.common import Access, As, Door, Status, Timeout, on_the_bus, out
+from doorbus.cli.common import Access, As, Door, ExitStatus, Timeout, on_the_bus, out
 from doorbus.cli.lines import line
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import DECISION, LOCK_COMMAND, LOCK_STATE
@@ -86,12 +86,12 @@ async def command(client: Client, door: str, command: LockCommand, timeout: floa
         out.print(
             line(f"{door}:", ("no answer", "red"), f"within {timeout:g} s; is its actuator running? doorbus doctor")
         )
-        return Status.NO_ANSWER
+        return ExitStatus.NO_ANSWER
     if isinstance(answer, LockState):
         locked = answer is LockState.LOCKED
         out.print(line(f"{door}:", (answer.value, "green" if locked else "red")))
-        return Status.OK if locked else Status.REFUSED
-    return _told(door, answer)
+        return ExitStatus.OK if locked else ExitStatus.REFUSED
+    return _report(door, answer)
 
 
 async def _answer(client: Client, door: str, command: LockCommand) -> Decision | LockState:
@@ -106,10 +106,10 @@ async def _answer(client: Client, door: str, command: LockCommand) -> Decision |
             return message
 
 
-def _told(door: str, decision: Decision) -> int:
+def _report(door: str, decision: Decision) -> int:
     granted = decision.outcome is Outcome.GRANTED
     took = f"in {decision.latency_ms:.0f} ms" if decision.latency_ms is not None else ""
     verdict = (decision.outcome.value, "green" if granted else "red")
     advice = _ADVICE.get(decision.reason, "")
     out.print(line(f"{door}:", verdict, decision.reason.value, took, f"({advice})" if advice else ""))
-    return Status.OK if granted else Status.REFUSED
+    return ExitStatus.OK if granted else ExitStatus.REFUSED

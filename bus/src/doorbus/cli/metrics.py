@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from doorbus.cli.common import Access, As, Status, err, out
+from doorbus.cli.common import Access, As, ExitStatus, err, out
 from doorbus.cli.exposition import serving
 from doorbus.cli.following import until_told
 from doorbus.cli.instances import Instances
@@ -39,7 +39,7 @@ def metrics(
             status = until_told(Access.of(role), "doorbus-metrics", exporter.follow, exporter.lost)
     except OSError as error:
         err.print(line((f"--listen {listen}: {error.strerror}; choose another address", "red")))
-        status = Status.NO_ANSWER
+        status = ExitStatus.NO_ANSWER
     raise typer.Exit(status)
 
 

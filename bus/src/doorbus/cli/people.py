@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from doorbus.cli.common import Access, As, Person, Status, Timeout, err, on_the_bus, out, slug
+from doorbus.cli.common import Access, As, ExitStatus, Person, Timeout, err, on_the_bus, out, slug
 from doorbus.cli.lines import clean, line
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
@@ -26,9 +26,8 @@ from doorbus.wire.channels import (
 )
 from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Enrol, Message, Remove, Result, RosterEntry, Update
-from doorbus.wire.messages import Status as ResultStatus
-from doorbus.wire.snapshot import Reader, Snapshot, as_they_are
+from doorbus.wire.messages import Enrol, Message, Remove, Result, ResultStatus, RosterEntry, Update
+from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are
 
 _SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
 
@@ -137,16 +136,16 @@ async def enrol_pictures(
         jpeg = await asyncio.to_thread(_read, picture)
         if len(jpeg) > ENROL.max_bytes:
             err.print(line(f"{picture}:", ("too large", "red"), f"at most {ENROL.max_bytes // MIB} MiB are taken"))
-            statuses.append(Status.REFUSED)
+            statuses.append(ExitStatus.REFUSED)
             continue
         with out.status(f"{person}: {clean(picture.name)} ({number} of {len(pictures)})"):
             result = await asker.ask(ENROL, Enrol(jpeg=jpeg), person, timeout)
-        statuses.append(_told(str(picture), result, timeout))
+        statuses.append(_report(str(picture), result, timeout))
         if result is None:
             break
-    if change is not None and Status.OK in statuses:
-        statuses.append(_told(f"{person}: name", await asker.ask(UPDATE, change, person, timeout), timeout, "set"))
-    return max(statuses, default=Status.OK)
+    if change is not None and ExitStatus.OK in statuses:
+        statuses.append(_report(f"{person}: name", await asker.ask(UPDATE, change, person, timeout), timeout, "set"))
+    return max(statuses, default=ExitStatus.OK)
 
 
 def _read(picture: Path) -> bytes:
@@ -159,7 +158,7 @@ async def request(client: Client, channel: Channel[Any], message: Message, perso
     """Send one request about `person` and print what became of it; returns the exit status."""
     asker = await Asker.on(client)
     done = "forgotten" if channel is REMOVE else "changed"
-    return _told(person, await asker.ask(channel, message, person, timeout), timeout, done)
+    return _report(person, await asker.ask(channel, message, person, timeout), timeout, done)
 
 
 async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109  # the user's number
@@ -167,25 +166,25 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
     snapshot = await read_roster(client, timeout)
     if snapshot is None:
         err.print(line((f"no whole roster within {timeout:g} s; is the enroller running? doorbus doctor", "red")))
-        return Status.NO_ANSWER
+        return ExitStatus.NO_ANSWER
     try:
         entries = [entry for part in snapshot.parts() for entry in part]
     except Refused as refused:
         err.print(line((f"the roster cannot be read: {refused}", "red")))
-        return Status.NO_ANSWER
+        return ExitStatus.NO_ANSWER
     if not entries:
         out.print("Nobody is enrolled: doorbus enrol PERSON PICTURE...")
-        return Status.OK
+        return ExitStatus.OK
     table = Table("person", "name", "may pass", "doors", "valid", "hours", "threshold", box=None, pad_edge=False)
     for entry in sorted(entries, key=lambda one: one.person):
         table.add_row(*(line(cell) for cell in _row(entry)))
     out.print(table)
-    return Status.OK
+    return ExitStatus.OK
 
 
 async def read_roster(client: Client, timeout: float) -> Snapshot[tuple[RosterEntry, ...]] | None:  # noqa: ASYNC109  # bounds the wait for shards
     """The roster once all its shards are there; None when they are not within `timeout` seconds."""
-    reader = Reader(RosterEntry, as_they_are)
+    reader = SnapshotReader(RosterEntry, as_they_are)
     await client.listen(ROSTER_MANIFEST, ROSTER_SHARD)
     try:
         async with asyncio.timeout(timeout):
@@ -232,17 +231,17 @@ class Asker:
             return None
 
 
-def _told(what: str, result: Result | None, timeout: float, done: str = "") -> Status:
+def _report(what: str, result: Result | None, timeout: float, done: str = "") -> ExitStatus:
     if result is None:
         err.print(line(f"{what}:", (_SILENCE.format(timeout), "red")))
-        return Status.NO_ANSWER
+        return ExitStatus.NO_ANSWER
     if result.status is ResultStatus.OK:
         samples = "1 sample" if result.samples == 1 else f"{result.samples} samples"
         out.print(line(f"{what}:", ("ok", "green"), done or f"{result.person} has {samples}"))
-        return Status.OK
+        return ExitStatus.OK
     code = result.error.code.value if result.error else "error"
     out.print(line(f"{what}:", (code, "red"), result.error.message if result.error else ""))
-    return Status.REFUSED
+    return ExitStatus.REFUSED
 
 
 def _row(entry: RosterEntry) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ from doorbus.wire.messages import (
     Health,
     LockState,
     Outcome,
+    Presence,
     Recognition,
     Result,
-    State,
-    Status,
+    ResultStatus,
 )
 
 CHANNELS: tuple[Channel[Any], ...] = (LOCK_STATE, DECISION, CHALLENGE, RECOGNITION, RESULT, HEALTH)
@@ -39,10 +39,10 @@ _STYLES = {
     LockState.JAMMED.value: "bold red",
     Outcome.GRANTED.value: "green",
     Outcome.DENIED.value: "red",
-    State.ONLINE.value: "green",
-    State.OFFLINE.value: "red",
-    Status.OK.value: "green",
-    Status.ERROR.value: "red",
+    Presence.ONLINE.value: "green",
+    Presence.OFFLINE.value: "red",
+    ResultStatus.OK.value: "green",
+    ResultStatus.ERROR.value: "red",
 }
 
 
@@ -200,7 +200,7 @@ def _services(scene: Scene, now: datetime) -> Table:
     table = Table("service", "", "heard", "", title="Services", title_justify="left", box=None)
     for (service, instance), seen in sorted(scene.services.items()):
         health = seen.message
-        silent = health.state is State.ONLINE and (now - seen.at).total_seconds() > _SILENT_SECONDS
+        silent = health.state is Presence.ONLINE and (now - seen.at).total_seconds() > _SILENT_SECONDS
         state = "silent" if silent else health.state.value
         notes = "; ".join(note for note in (health.problem or "", _refused(health)) if note)
         table.add_row(*_cells(f"{service}/{instance}", state, f"{_age(seen.at, now)} ago", notes))

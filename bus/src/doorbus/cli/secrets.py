@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from doorbus.cli.common import Status, err, out
+from doorbus.cli.common import ExitStatus, err, out
 from doorbus.cli.lines import line
 from doorbus.runtime.settings import CommonSettings, load
 from doorbus.site.secrets import RENEW, Site, SiteError
@@ -164,4 +164,4 @@ def _said() -> Iterator[None]:
         yield
     except (SiteError, UserError) as error:
         err.print(line((str(error), "red")))
-        raise typer.Exit(Status.REFUSED) from None
+        raise typer.Exit(ExitStatus.REFUSED) from None

@@ -17,7 +17,7 @@ from doorbus.runtime.client import connect
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.wire import channels
 from doorbus.wire.channels import SERVICES, Role
-from doorbus.wire.messages import State
+from doorbus.wire.messages import Presence
 from doorbus.wire.packet import ConnectionLost
 
 
@@ -210,7 +210,7 @@ class Stack:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(0.5):
                             event = await client.expect(channels.HEALTH, service=service.value, instance=process.name)
-                            if event.message.state is State.ONLINE and event.message.started_at != before:
+                            if event.message.state is Presence.ONLINE and event.message.started_at != before:
                                 return
         except TimeoutError:
             raise LocalError(f"{process.name} is not online after 60 s:\n{process.log()[-2000:]}") from None

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from doorbus.homeassistant import Device, Document, Place, Style, announcement, documents, is_of, withdrawal
-from doorbus.runtime.settings import HomeAssistant as Settings
+from doorbus.runtime.settings import HomeAssistantSettings as Settings
 from doorbus.wire import channels
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
-from doorbus.wire.messages import HomeAssistant
+from doorbus.wire.messages import HomeAssistantStatus
 
 
 class Announcer:
@@ -29,9 +29,9 @@ class Announcer:
             Subscription(channels.HOMEASSISTANT_CONFIG, self._on_document, self._service),
         )
 
-    async def _on_status(self, inbound: Inbound[HomeAssistant]) -> Iterable[Outbound]:
+    async def _on_status(self, inbound: Inbound[HomeAssistantStatus]) -> Iterable[Outbound]:
         """Say all again: a broker without persistence may have forgotten it."""
-        return self.connected() if inbound.message is HomeAssistant.ONLINE else ()
+        return self.connected() if inbound.message is HomeAssistantStatus.ONLINE else ()
 
     async def _on_document(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
         """Take back what this instance announced when it was set up differently: another door, camera or style."""

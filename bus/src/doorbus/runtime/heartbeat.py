@@ -17,7 +17,7 @@ BEAT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Status:
+class Beat:
     """What a supervisor wants to know. `monotonic` is the system's monotonic clock in seconds at this beat."""
 
     monotonic: float
@@ -44,7 +44,7 @@ class Heartbeat:
         """The heartbeat of this process."""
         return cls(path, os.environ.get("NOTIFY_SOCKET"))
 
-    def beat(self, status: Status) -> None:
+    def beat(self, status: Beat) -> None:
         """Tell `status`, and once, when first connected, that the service is ready."""
         state = status.problem or ("connected" if status.online else "the broker is away")
         words = ["WATCHDOG=1", f"STATUS={state.splitlines()[0]}"]
@@ -77,6 +77,6 @@ class Heartbeat:
             out.setblocking(False)
             out.sendto(words.encode(), address)
 
-    def _write(self, status: Status) -> None:
+    def _write(self, status: Beat) -> None:
         if self._path is not None:
             put(self._path, json.dumps(asdict(status)), lasting=False)

@@ -7,7 +7,7 @@ from enum import StrEnum
 import structlog
 
 
-class Level(StrEnum):
+class LogLevel(StrEnum):
     """The least severe event that is logged."""
 
     DEBUG = "debug"
@@ -16,16 +16,16 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class Format(StrEnum):
+class LogFormat(StrEnum):
     """How a line looks."""
 
     LOGFMT = "logfmt"
     JSON = "json"
 
 
-def configure(level: Level, form: Format) -> None:
+def configure(level: LogLevel, form: LogFormat) -> None:
     """Set up logging for this process."""
-    renderer = structlog.processors.JSONRenderer() if form is Format.JSON else _Logfmt()
+    renderer = structlog.processors.JSONRenderer() if form is LogFormat.JSON else _Logfmt()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -7,7 +7,7 @@ that it did not send, it knows of a namesake, or of a predecessor whose last wil
 from datetime import datetime
 from enum import StrEnum
 
-from doorbus.wire.messages import Health, State
+from doorbus.wire.messages import Health, Presence
 
 SETTLED_SECONDS = 10.0
 """How long a process must have been connected to be the rightful holder of its name: long enough for the health of two
@@ -31,7 +31,7 @@ def on_health(heard: Health, started_at: datetime, connected_seconds: float) -> 
     push a service that is at work off its name.
     """
     ours = heard.started_at == started_at
-    if heard.state is State.OFFLINE:  # a last will, late: ours of a connection before, or a dead predecessor's
+    if heard.state is Presence.OFFLINE:  # a last will, late: ours of a connection before, or a dead predecessor's
         return Answer.SPEAK
     if ours:
         return Answer.NOTHING

@@ -11,14 +11,14 @@ from uuid import uuid4
 import structlog
 
 from doorbus import __version__
-from doorbus.homeassistant import Site
+from doorbus.homeassistant import Origin
 from doorbus.runtime.advice import way_out
 from doorbus.runtime.announcer import Announcer
 from doorbus.runtime.arrivals import Arrivals, Delivery
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.echo import Echo
 from doorbus.runtime.errors import SetupError
-from doorbus.runtime.heartbeat import BEAT_SECONDS, Heartbeat, Status
+from doorbus.runtime.heartbeat import BEAT_SECONDS, Beat, Heartbeat
 from doorbus.runtime.inbox import Inbox
 from doorbus.runtime.presence import Answer, on_health
 from doorbus.runtime.refusals import Refusals
@@ -28,7 +28,7 @@ from doorbus.runtime.settings import ServiceSettings
 from doorbus.wire import channels
 from doorbus.wire.codec import Arrival, Refusal, Refused
 from doorbus.wire.exchange import Arrived, Intake, Outbound
-from doorbus.wire.messages import Health, State
+from doorbus.wire.messages import Health, Presence
 from doorbus.wire.packet import Filter, Packet, Transport
 
 _log = structlog.get_logger("doorbus.runtime.runner")
@@ -59,7 +59,7 @@ class Runner:
         self._clock = clock
         self._topics = settings.topics
         told = settings.homeassistant
-        device = service.device(Site(settings.topics, service.role, settings.instance, told.portraits))
+        device = service.device(Origin(settings.topics, service.role, settings.instance, told.portraits))
         self._announcer = None if device is None else Announcer(told, device)
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
@@ -81,7 +81,7 @@ class Runner:
             # Whoever connects under a client's id throws it off the broker; nobody can guess this one.
             client_id=f"{service.role}-{settings.instance}-{secrets.token_hex(16)}",
             filters=self._filters(),
-            will=lambda: self._health(State.OFFLINE),
+            will=lambda: self._health(Presence.OFFLINE),
             connected=self._connected,
             deliver=self._deliver,
             clock=clock,
@@ -98,7 +98,7 @@ class Runner:
             intake = Intake(self._take, self._refuse_at_inlet)
             loops += [inlet(intake) for inlet in self._service.inlets()]
             tasks = [asyncio.create_task(loop) for loop in loops]
-            waiting = asyncio.create_task(_told(stop))
+            waiting = asyncio.create_task(_until_set(stop))
             ends: list[asyncio.Future[None]] = [waiting, self._yielded, *tasks]
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
@@ -121,7 +121,7 @@ class Runner:
             self._send(await self._service.stop())
         finally:
             if not self._has_yielded:  # the name is another's, who is online
-                self._session.send(self._health(State.OFFLINE))
+                self._session.send(self._health(Presence.OFFLINE))
             await self._session.flush(2.0)
             for task in session:
                 task.cancel()
@@ -238,7 +238,7 @@ class Runner:
         self._echo.connected()
         announced = () if self._announcer is None else self._announcer.connected()
         yield from (outbound.packet(self._topics) for outbound in (*self._service.connected(), *announced))
-        yield self._health(State.ONLINE)
+        yield self._health(Presence.ONLINE)
 
     async def _report(self) -> None:
         """Publish health regularly, and soon after something in it that people wait for has changed."""
@@ -252,7 +252,7 @@ class Runner:
             news = (self._service.problem(), self._refusals.counts.total(), self._errors)
             if self._heartbeat is not None and now - beaten_at >= BEAT_SECONDS:
                 beaten_at = now
-                self._heartbeat.beat(Status(now, self._session.online, news[0]))
+                self._heartbeat.beat(Beat(now, self._session.online, news[0]))
             if not doubted and self._unheard(now):
                 doubted = True
                 _log.warning("own_health_unheard", instance=self._settings.instance, way_out=_MAY_NOT_SPEAK)
@@ -260,16 +260,16 @@ class Runner:
                 if told is None or news[0] != told[0]:
                     _log.info("problem" if news[0] else "no_problem", problem=news[0])
                 told, told_at, self._speak = news, now, False
-                self._session.send(self._health(State.ONLINE))
+                self._session.send(self._health(Presence.ONLINE))
 
     def _unheard(self, now: float) -> bool:
         """Whether none of one's own healths came back in the time of several: the broker may not let it pass."""
         patience = max(10.0, 5 * self._settings.health_seconds)
         return self._session.connected_seconds > patience and self._echo.longest_way(now) is None
 
-    def _health(self, state: State) -> Packet:
+    def _health(self, state: Presence) -> Packet:
         at = self._clock.now()
-        if state is State.ONLINE:
+        if state is Presence.ONLINE:
             self._echo.sent(at, self._clock.monotonic())
         health = Health(
             state=state,
@@ -279,7 +279,7 @@ class Runner:
             at=at,
             started_at=self._started_at,
             **self._service.place(),
-            problem=self._service.problem() if state is State.ONLINE else None,
+            problem=self._service.problem() if state is Presence.ONLINE else None,
             figures={
                 "connections": self._session.connections,
                 "dropped_offline": self._session.dropped,
@@ -291,8 +291,8 @@ class Runner:
             refused=dict(self._refusals.counts),
         )
         packet = Outbound(channels.HEALTH, health, self._own_health).packet(self._topics)
-        return packet if state is State.ONLINE else replace(packet, expiry=REMEMBERED_SECONDS)
+        return packet if state is Presence.ONLINE else replace(packet, expiry=REMEMBERED_SECONDS)
 
 
-async def _told(stop: asyncio.Event) -> None:
+async def _until_set(stop: asyncio.Event) -> None:
     await stop.wait()

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from doorbus.homeassistant import Device, Site
+from doorbus.homeassistant import Device, Origin
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Arrived, Intake, Outbound, Subscription
@@ -49,7 +49,7 @@ class Service:
         """
         return ()
 
-    def device(self, site: Site) -> Device | None:  # noqa: ARG002  # for those who override it
+    def device(self, site: Origin) -> Device | None:  # noqa: ARG002  # for those who override it
         """What Home Assistant is to show of the service, if anything."""
         return None
 

@@ -19,7 +19,7 @@ from pydantic_settings import (
 
 from doorbus.homeassistant import Style
 from doorbus.runtime.errors import SetupError
-from doorbus.runtime.logs import Format, Level, configure
+from doorbus.runtime.logs import LogFormat, LogLevel, configure
 from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG, Role
 from doorbus.wire.topics import Topics
 
@@ -38,7 +38,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Broker(Section):
+class BrokerSettings(Section):
     """Where the MQTT broker is, and who we are to it."""
 
     host: str = Field(default="127.0.0.1", description="Host name or address of the broker.")
@@ -87,14 +87,14 @@ class Broker(Section):
         return context
 
 
-class Logging(Section):
+class LogSettings(Section):
     """How a service logs, to standard error."""
 
-    level: Level = Field(default=Level.INFO, description="debug, info, warning or error.")
-    format: Format = Field(default=Format.LOGFMT, description="logfmt (key=value) or json, one event a line.")
+    level: LogLevel = Field(default=LogLevel.INFO, description="debug, info, warning or error.")
+    format: LogFormat = Field(default=LogFormat.LOGFMT, description="logfmt (key=value) or json, one event a line.")
 
 
-class HomeAssistant(Section):
+class HomeAssistantSettings(Section):
     """How Home Assistant finds the door, its cameras and the people."""
 
     enabled: bool = Field(
@@ -119,7 +119,7 @@ class HomeAssistant(Section):
 
 def _own_name(settings: dict[str, Any]) -> str:
     """The user's name where the site gave this process a user of its own, else the machine's."""
-    broker: Broker | None = settings.get("broker")  # None where it is what was wrong
+    broker: BrokerSettings | None = settings.get("broker")  # None where it is what was wrong
     user = None if broker is None else broker.username
     if user is not None and user not in set(Role) and re.fullmatch(SLUG, user):
         return user
@@ -149,9 +149,9 @@ class CommonSettings(BaseSettings):
         description="What all topics begin with; the broker's ACL must name the same.",
     )
     var: Path = Field(default=Path("var"), description="Directory of all that a run generates.")
-    broker: Broker = Broker()
-    log: Logging = Logging()
-    homeassistant: HomeAssistant = HomeAssistant()
+    broker: BrokerSettings = BrokerSettings()
+    log: LogSettings = LogSettings()
+    homeassistant: HomeAssistantSettings = HomeAssistantSettings()
     site_key_file: Path | None = Field(
         default=None,
         description="File with the key that seals templates (64 hexadecimal digits); VAR/credentials/site.key when not "

@@ -70,7 +70,7 @@ class Site:
     ) -> None:
         """Make what is not there; renew certificates that end soon, and the broker's when it lacks one of `names`."""
         now = now or datetime.now(UTC)
-        with _told(self.directory):
+        with _naming_the_file(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             self.directory.chmod(0o700)
             if not self.exists:
@@ -86,7 +86,7 @@ class Site:
 
     def add(self, user: User, *, now: datetime | None = None) -> None:
         """Give a user a name and a password of their own."""
-        with _told(self.directory):
+        with _naming_the_file(self.directory):
             acl.text(self.topics, (user,))  # raises before anything is written
             known = {one.name: one for one in self.named()}
             if user.name in known:
@@ -97,7 +97,7 @@ class Site:
 
     def revoke(self, name: str, *, now: datetime | None = None) -> None:
         """Take away a named user's password, rights and certificate."""
-        with _told(self.directory):
+        with _naming_the_file(self.directory):
             left = [one for one in self.named() if one.name != name]
             if len(left) == len(self.named()):
                 raise SiteError(
@@ -112,7 +112,7 @@ class Site:
 
     def rotate(self, name: str, *, now: datetime | None = None) -> None:
         """Give a user a new password, and a new certificate where there is one; the old ones end."""
-        with _told(self.directory):
+        with _naming_the_file(self.directory):
             user = next((one for one in everybody(self.named()) if one.name == name), None)
             if user is None:
                 raise SiteError(f"{name}: no such user")
@@ -124,7 +124,7 @@ class Site:
     @property
     def exists(self) -> bool:
         """Whether there is a site in the directory."""
-        with _told(self.directory):
+        with _naming_the_file(self.directory):
             return self._ca.exists()
 
     def named(self) -> tuple[User, ...]:
@@ -289,7 +289,7 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 @contextmanager
-def _told(directory: Path) -> Iterator[None]:
+def _naming_the_file(directory: Path) -> Iterator[None]:
     """Turn an error of the file system into a `SiteError` that names the file."""
     try:
         yield

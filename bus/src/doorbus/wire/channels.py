@@ -137,7 +137,7 @@ PORTRAIT = Channel(
 LOCK_COMMAND = Channel(
     name="lock_command",
     template="door/{door}/lock/set",
-    codec=codec.Command(),
+    codec=codec.CommandCodec(),
     summary="Unlock, lock or open by hand.",
     qos=1,
     retain=Retain.REFUSED,
@@ -207,10 +207,10 @@ ENROL = Channel(
     receivers=_READERS | {Role.ENROLLER},
     reply=RESULT_REPLY,
 )
-CAPTURE = Channel(
+ENROL_FROM_CAMERA = Channel(
     name="capture",
     template="person/{person}/capture",
-    codec=codec.Json(messages.Capture),
+    codec=codec.Json(messages.EnrolFromCamera),
     summary="Enrol a person from what a camera sees.",
     qos=1,
     retain=Retain.REFUSED,
@@ -222,7 +222,7 @@ CAPTURE = Channel(
 NEWCOMER = Channel(
     name="newcomer",
     template="newcomer/capture",
-    codec=codec.Json(messages.Capture),
+    codec=codec.Json(messages.EnrolFromCamera),
     summary="Enrol from what a camera sees somebody who has no id yet; the enroller gives one.",
     qos=1,
     retain=Retain.REFUSED,
@@ -334,7 +334,7 @@ _ANNOUNCERS = frozenset({Role.CAPTURE, Role.ACTUATOR, Role.ENROLLER})
 HOMEASSISTANT_STATUS = Channel(
     name="homeassistant_status",
     template=f"{HOMEASSISTANT_PREFIX}/status",
-    codec=codec.Word(messages.HomeAssistant),
+    codec=codec.Word(messages.HomeAssistantStatus),
     summary="Home Assistant has started, or is gone. It says so here whatever its discovery prefix is.",
     qos=0,
     max_bytes=KIB,
@@ -364,7 +364,7 @@ CHANNELS: tuple[Channel[Any], ...] = (
     DECISION,
     CHALLENGE,
     ENROL,
-    CAPTURE,
+    ENROL_FROM_CAMERA,
     NEWCOMER,
     UPDATE,
     REMOVE,

@@ -188,7 +188,7 @@ class Word(Generic[E]):
             raise Refused(Refusal.UNKNOWN_WORD, f"not one of {', '.join(self.model)}") from None
 
 
-class Command:
+class CommandCodec:
     """A lock command: a bare word, or JSON."""
 
     content_type = "application/json"

@@ -280,7 +280,7 @@ class Enrol(Picture):
     """
 
 
-class Capture(Message):
+class EnrolFromCamera(Message):
     """Enrol a person from what a camera sees: `samples` frames with nobody else on them, within `timeout_s` seconds.
 
     mosquitto_pub -q 1 -t doorbus/v1/person/alice/capture -m '{"door": "front", "camera": "porch"}'
@@ -328,7 +328,7 @@ class Remove(Message):
     """
 
 
-class Status(StrEnum):
+class ResultStatus(StrEnum):
     """How a request to the enroller ended."""
 
     OK = "ok"
@@ -379,7 +379,7 @@ class Result(Message):
     mosquitto_sub -t 'doorbus/v1/person/+/result'
     """
 
-    status: Status
+    status: ResultStatus
     action: str
     person: str
     """As it stood in the topic of the request, also when that was no valid id; a newcomer's as it was given."""
@@ -456,7 +456,7 @@ class Embedded(Message):
     error: ErrorCode | None = None
 
 
-class State(StrEnum):
+class Presence(StrEnum):
     """Whether a service is there."""
 
     ONLINE = "online"
@@ -469,7 +469,7 @@ class Health(Message):
     mosquitto_sub -t 'doorbus/v1/health/#'
     """
 
-    state: State
+    state: Presence
     service: Slug
     instance: Slug
     version: str
@@ -486,7 +486,7 @@ class Health(Message):
     """How many messages were refused, by `channel.reason`."""
 
 
-class HomeAssistant(StrEnum):
+class HomeAssistantStatus(StrEnum):
     """Whether Home Assistant is there; the payload is the bare word.
 
     mosquitto_sub -t homeassistant/status

@@ -121,7 +121,7 @@ class Snapshot(Generic[T]):
         return tuple(part for _, part in read)
 
 
-class Reader(Generic[E, T]):
+class SnapshotReader(Generic[E, T]):
     """Collects shards and manifests as they come, in any order. `make` is what its user keeps of a shard's entries."""
 
     def __init__(self, entry: type[E], make: Callable[[tuple[E, ...]], T], seal: Sealing | None = None) -> None:

@@ -8,7 +8,7 @@ import structlog
 
 from doorbus.wire.hours import Calendar, Closed, HoursError
 from doorbus.wire.messages import RosterEntry
-from doorbus.wire.snapshot import Reader, Snapshot
+from doorbus.wire.snapshot import Snapshot, SnapshotReader
 from doorbus_actuator.policy import Hours, Person
 
 _log = structlog.get_logger("doorbus.actuator")
@@ -25,9 +25,9 @@ class Roster:
     unreadable_hours: int
 
 
-def reader(calendar: Calendar) -> Reader[RosterEntry, People]:
+def reader(calendar: Calendar) -> SnapshotReader[RosterEntry, People]:
     """Collects the roster, and reads each shard once."""
-    return Reader(RosterEntry, partial(_people, calendar))
+    return SnapshotReader(RosterEntry, partial(_people, calendar))
 
 
 def read(snapshot: Snapshot[People]) -> Roster:

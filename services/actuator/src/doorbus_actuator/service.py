@@ -80,7 +80,7 @@ class ActuatorService(Service):
             Subscription(channels.ROSTER_SHARD, self._on_shard),
         )
 
-    def device(self, site: homeassistant.Site) -> homeassistant.Device:
+    def device(self, site: homeassistant.Origin) -> homeassistant.Device:
         """The door."""
         return homeassistant.door(site, self._settings.door, codes=self._rules.codes is not None)
 

@@ -33,7 +33,7 @@ class Patience:
     """Between giving a source up and opening it again."""
 
 
-class Reader:
+class CameraReader:
     """Keeps a source open: one that hangs, ends or fails is left alone and opened anew, ever more patiently.
 
     A call into a camera driver cannot be interrupted, so a thread that hangs is abandoned; it lets go of its source

@@ -64,7 +64,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True)
-class State:
+class GateState:
     """What the gate remembers. Times are monotonic seconds; None when it has not happened yet."""
 
     reference: Thumbnail | None = field(default=None, repr=False)
@@ -85,8 +85,8 @@ def motion(reference: Thumbnail | None, thumbnail: Thumbnail) -> float:
 
 
 def sample(
-    rules: Rules, state: State, thumbnail: Thumbnail, now: float, attention: Attention = NOBODY_WAITS
-) -> tuple[State, Why | None]:
+    rules: Rules, state: GateState, thumbnail: Thumbnail, now: float, attention: Attention = NOBODY_WAITS
+) -> tuple[GateState, Why | None]:
     """Whether to send a picture.
 
     Args:
@@ -110,11 +110,11 @@ def sample(
     elif state.sent_at is None or now - state.sent_at >= rules.keepalive_seconds:
         why = Why.KEEPALIVE
     else:
-        return State(state.reference, moved_at, state.sent_at), None
-    return State(thumbnail, moved_at, now), why
+        return GateState(state.reference, moved_at, state.sent_at), None
+    return GateState(thumbnail, moved_at, now), why
 
 
-def looks_per_second(rules: Rules, state: State, now: float, attention: Attention = NOBODY_WAITS) -> float:
+def looks_per_second(rules: Rules, state: GateState, now: float, attention: Attention = NOBODY_WAITS) -> float:
     """How many pictures a second to look at from now on."""
     awake = _holding(rules, state.moved_at, now) or attention.waits(rules.attention_seconds, state.moved_at, now)
     return rules.fps if awake else rules.idle_fps

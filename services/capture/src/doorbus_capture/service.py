@@ -19,7 +19,7 @@ from doorbus.wire.messages import Decision, Frame
 from doorbus_capture import bridge, imaging, sampling
 from doorbus_capture.attention import NOBODY_WAITS
 from doorbus_capture.picture import fitted
-from doorbus_capture.reader import Reader
+from doorbus_capture.reader import CameraReader
 from doorbus_capture.settings import Capture
 from doorbus_capture.sources.address import Kind
 from doorbus_capture.sources.source import Shot
@@ -42,7 +42,7 @@ class CaptureService(Service):
     role: ClassVar[Role] = Role.CAPTURE
 
     def __init__(
-        self, settings: Capture, reader: Reader | None, clock: Clock, run: str, webhook: Webhook | None = None
+        self, settings: Capture, reader: CameraReader | None, clock: Clock, run: str, webhook: Webhook | None = None
     ) -> None:
         self._settings = settings
         self._reader = reader
@@ -54,7 +54,7 @@ class CaptureService(Service):
         self._webhook = webhook
         self._bridge = self._foreign()
         self._began_at = clock.monotonic()
-        self._gate = sampling.State()
+        self._gate = sampling.GateState()
         self._attention = NOBODY_WAITS
         self._stillness = Stillness()
         self._last_at: float | None = None
@@ -63,7 +63,7 @@ class CaptureService(Service):
         self._sent = 0
         self._suppressed = 0
 
-    def device(self, site: homeassistant.Site) -> homeassistant.Device:
+    def device(self, site: homeassistant.Origin) -> homeassistant.Device:
         """The camera, as a part of its door."""
         return homeassistant.camera(site, self._settings.door, self._settings.camera)
 

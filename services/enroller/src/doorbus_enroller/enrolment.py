@@ -96,7 +96,7 @@ class Enrolled:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class KnownFaces:
     """Everybody enrolled. `model` is None while there is nobody."""
 
     model: str | None = None
@@ -108,7 +108,7 @@ class Known:
     """The very picture is a sample of the person already: nothing to do, as after a redelivery."""
 
 
-def decide(person: str, picture: str, answer: Answer, gallery: Gallery, rules: Rules) -> Candidate | Known | Fault:
+def decide(person: str, picture: str, answer: Answer, gallery: KnownFaces, rules: Rules) -> Candidate | Known | Fault:
     """Whether the picture with the SHA-256 `picture` becomes a sample of `person`; the first rule that fails tells."""
     if answer.error is not None:
         return Fault(code=answer.error, message=_UNUSABLE.get(answer.error, "the recognizer could not use the picture"))
@@ -154,7 +154,7 @@ def choose(faces: tuple[Candidate, ...], rules: Rules) -> Candidate | Fault:
     return face
 
 
-def similarities(template: Template, gallery: Gallery) -> dict[str, float]:
+def similarities(template: Template, gallery: KnownFaces) -> dict[str, float]:
     """Cosine similarity of `template` to the mean template of each person, as recognizers match."""
     if not gallery.people:
         return {}
@@ -162,7 +162,7 @@ def similarities(template: Template, gallery: Gallery) -> dict[str, float]:
     return dict(zip(gallery.people, (means @ template).tolist(), strict=True))
 
 
-def _objection(person: str, face: Candidate, answer: Answer, gallery: Gallery, rules: Rules) -> Fault | None:
+def _objection(person: str, face: Candidate, answer: Answer, gallery: KnownFaces, rules: Rules) -> Fault | None:
     """Why a good face cannot join the gallery as a sample of `person`."""
     enrolled = gallery.people.get(person)
     if enrolled and len(enrolled.templates) >= rules.max_samples:

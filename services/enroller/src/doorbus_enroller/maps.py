@@ -11,7 +11,7 @@ from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import MAX_SHARDS, pack
 from doorbus.wire.templates import to_gallery
-from doorbus_enroller.enrolment import Gallery
+from doorbus_enroller.enrolment import KnownFaces
 from doorbus_enroller.store import People
 
 
@@ -42,7 +42,7 @@ def roster_map(people: People) -> Map:
     return Map(channels.ROSTER_MANIFEST, channels.ROSTER_SHARD, manifest, shards)
 
 
-def gallery_map(version: int, gallery: Gallery, seal: Seal) -> Map:
+def gallery_map(version: int, gallery: KnownFaces, seal: Seal) -> Map:
     """Everybody's templates, sealed."""
     entries = (
         GalleryEntry(person=person, templates=tuple(map(to_gallery, enrolled.templates)))

@@ -18,23 +18,23 @@ from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription
 from doorbus.wire.messages import (
-    Capture,
     Embedded,
     EmbedRequest,
     Enrol,
+    EnrolFromCamera,
     ErrorCode,
     Fault,
     Frame,
     Remove,
     Result,
+    ResultStatus,
     Rights,
-    Status,
     Update,
 )
 from doorbus.wire.seal import Seal
 from doorbus.wire.templates import to_store
 from doorbus.wire.topics import is_slug
-from doorbus_enroller.enrolment import Candidate, Gallery, decide, fault_of, id_of, revise
+from doorbus_enroller.enrolment import Candidate, KnownFaces, decide, fault_of, id_of, revise
 from doorbus_enroller.maps import Map, gallery_map, roster_map
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
@@ -68,7 +68,7 @@ class _State:
     """The people as last read, and the maps made of them."""
 
     people: People
-    gallery: Gallery
+    gallery: KnownFaces
     roster_map: Map
     gallery_map: Map
 
@@ -93,7 +93,7 @@ class EnrollerService(Service):
         self._clock = clock
         self._new_id = new_id
         self._pending: dict[bytes, _Pending] = {}
-        self._sittings: dict[str, tuple[Inbound[Capture], Sitting]] = {}
+        self._sittings: dict[str, tuple[Inbound[EnrolFromCamera], Sitting]] = {}
         self._state: _State | None = None
         self._trouble: str | None = None
         self._reopen_at: float | None = None
@@ -104,7 +104,7 @@ class EnrollerService(Service):
         """Requests, the answers of recognizers, and the frames of a camera while somebody is enrolled from it."""
         return (
             Subscription(channels.ENROL, self._on_enrol),
-            Subscription(channels.CAPTURE, self._on_capture),
+            Subscription(channels.ENROL_FROM_CAMERA, self._on_capture),
             Subscription(channels.NEWCOMER, self._on_newcomer),
             Subscription(channels.UPDATE, self._on_update),
             Subscription(channels.REMOVE, self._on_remove),
@@ -112,7 +112,7 @@ class EnrollerService(Service):
             Subscription(channels.FRAME, self._on_frame, newest_only=True, on_demand=self._cameras),
         )
 
-    def device(self, site: homeassistant.Site) -> homeassistant.Device:
+    def device(self, site: homeassistant.Origin) -> homeassistant.Device:
         """How many people there are."""
         return homeassistant.people(site)
 
@@ -243,7 +243,7 @@ class EnrollerService(Service):
         fault = await self._attempt(enrol)
         return [*self._news(before), *self._conclude(pending, fault, taken=self._enrolled > enrolled)]
 
-    async def _on_capture(self, inbound: Inbound[Capture]) -> Iterable[Outbound]:
+    async def _on_capture(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Begin to look out for a person. The answer comes when all samples are there, or time is up."""
         asked, person = inbound.message, inbound.ids["person"]
         for other, (_, sitting) in self._sittings.items():
@@ -255,7 +255,7 @@ class EnrollerService(Service):
         self._sittings[person] = (inbound, Sitting(asked.door, asked.camera, asked.samples, asked.timeout_s, ends_at))
         return ()
 
-    async def _on_newcomer(self, inbound: Inbound[Capture]) -> Iterable[Outbound]:
+    async def _on_newcomer(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Give somebody an id, and go on as if the request had named it."""
         known = self._state.people.people if self._state else ()
         taken = {*self._sittings, *(each.person for each in known)}
@@ -407,7 +407,7 @@ class EnrollerService(Service):
     def _result(self, channel: Channel[Any], person: str, fault: Fault | None) -> Result:
         known = self._state.people.find(person) if self._state else None
         result = Result(
-            status=Status.ERROR if fault else Status.OK,
+            status=ResultStatus.ERROR if fault else ResultStatus.OK,
             action=channel.name,
             person=person,
             at=self._clock.now(),
@@ -434,16 +434,16 @@ class EnrollerService(Service):
         )
 
 
-_REQUESTS = (channels.ENROL, channels.CAPTURE, channels.NEWCOMER, channels.UPDATE, channels.REMOVE)
+_REQUESTS = (channels.ENROL, channels.ENROL_FROM_CAMERA, channels.NEWCOMER, channels.UPDATE, channels.REMOVE)
 
 
 def _sha256(jpeg: bytes) -> str:
     return hashlib.sha256(jpeg).hexdigest()
 
 
-def _rights(request: Enrol | Capture) -> Rights:
+def _rights(request: Enrol | EnrolFromCamera) -> Rights:
     """What somebody is given who was not there before."""
-    return Rights(name=request.name or None) if isinstance(request, Capture) else Rights()
+    return Rights(name=request.name or None) if isinstance(request, EnrolFromCamera) else Rights()
 
 
 def _unknown(person: str) -> Fault:

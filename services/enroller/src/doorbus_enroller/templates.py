@@ -4,7 +4,7 @@ from doorbus.wire import templates
 from doorbus.wire.codec import Refused
 from doorbus.wire.messages import Embedded
 from doorbus.wire.seal import Seal
-from doorbus_enroller.enrolment import Answer, Candidate, Enrolled, Gallery
+from doorbus_enroller.enrolment import Answer, Candidate, Enrolled, KnownFaces
 from doorbus_enroller.store import People, Person, StorageFailed
 
 
@@ -27,10 +27,10 @@ def read_answer(embedded: Embedded, seal: Seal) -> Answer:
     )
 
 
-def unseal_people(people: People, seal: Seal) -> Gallery:
+def unseal_people(people: People, seal: Seal) -> KnownFaces:
     """What the store keeps, as decisions need it; raises `StorageFailed` when a sample cannot be unsealed."""
     enrolled = {each.person: _unsealed(each, seal) for each in people.people}
-    return Gallery(next((sample.model for each in people.people for sample in each.samples), None), enrolled)
+    return KnownFaces(next((sample.model for each in people.people for sample in each.samples), None), enrolled)
 
 
 def _unsealed(person: Person, seal: Seal) -> Enrolled:

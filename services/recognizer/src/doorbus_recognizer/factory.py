@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from doorbus.assets import AssetError, Manifest, verify
+from doorbus.assets import AssetError, AssetList, verify
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.site_key import open_seal
@@ -79,7 +79,7 @@ def build_vision(
         detector=means.detector(detector),
         mesh=facemesh.FaceMesh(weights_dir / facemesh.WEIGHTS, threads, lanes),
         embedder=embedder,
-        liveness=passive.Liveness(weights_dir / passive.WEIGHTS, threads) if liveness else None,
+        liveness=passive.PassiveLiveness(weights_dir / passive.WEIGHTS, threads) if liveness else None,
         scale=scale,
         lanes=lanes,
     )
@@ -102,7 +102,7 @@ class _Means:
         return self._registry().detector(name)
 
     def embedder(self, name: str) -> tuple[Embedder, Scale]:
-        pinned = Manifest.load(WEIGHTS_MANIFEST).asset(_PINNED[name]).sha256 if name in _PINNED else None
+        pinned = AssetList.load(WEIGHTS_MANIFEST).asset(_PINNED[name]).sha256 if name in _PINNED else None
         if name == MOBILEFACENET and pinned is not None:
             weights = self.weights / mobilefacenet.WEIGHTS
             return mobilefacenet.MobileFaceNet(weights, pinned, self.threads, self.lanes), calibration.MOBILEFACENET

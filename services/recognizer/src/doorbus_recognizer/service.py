@@ -27,7 +27,7 @@ from doorbus.wire.messages import (
     Recognition,
     Verdict,
 )
-from doorbus.wire.snapshot import Reader, Sealing, Snapshot, shard_number
+from doorbus.wire.snapshot import Sealing, Snapshot, SnapshotReader, shard_number
 from doorbus.wire.templates import to_reply
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
@@ -75,7 +75,7 @@ class RecognizerService(Service):
         self._clock = clock
         most = settings.max_picture_pixels
         self._limits = Limits(bytes=settings.max_picture_bytes, pixels=most, work=max(Limits.work, most))
-        self._reader = Reader(GalleryEntry, Block.read, seal)
+        self._reader = SnapshotReader(GalleryEntry, Block.read, seal)
         self._newest: Snapshot[Block] | None = None
         self._gallery: Gallery | None = None
         self._gallery_problem: str | None = "no gallery received yet; is the enroller running?"

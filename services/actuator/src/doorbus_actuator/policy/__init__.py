@@ -41,7 +41,7 @@ from doorbus_actuator.policy.events import (
     Sighting,
     Tick,
 )
-from doorbus_actuator.policy.rules import RELEASED_AT, Codes, Hours, Liveness, Measures, Rules
+from doorbus_actuator.policy.rules import RELEASED_AT, Codes, Hours, LivenessMode, Measures, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State
 from doorbus_actuator.policy.tables import COMMAND_RULES, FACE_TABLE, VOTE_TABLE
 
@@ -60,7 +60,7 @@ __all__ = [
     "Event",
     "Grant",
     "Hours",
-    "Liveness",
+    "LivenessMode",
     "Lock",
     "Measures",
     "Now",

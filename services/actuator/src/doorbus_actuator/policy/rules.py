@@ -14,7 +14,7 @@ RELEASED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 MAX_VOTES = 20
 
 
-class Liveness(StrEnum):
+class LivenessMode(StrEnum):
     """How much is asked of a face to count as alive."""
 
     OFF = "off"
@@ -76,8 +76,8 @@ class Measures(BaseModel):
         le=10,
         description="How far in the future a capture or command may be, in seconds: what clocks differ by.",
     )
-    liveness: Liveness = Field(
-        default=Liveness.PASSIVE,
+    liveness: LivenessMode = Field(
+        default=LivenessMode.PASSIVE,
         description="off; passive: every vote must look alive; challenge: the person must also blink or turn as asked.",
     )
     liveness_threshold: float = Field(default=0.5, ge=0, le=1, description="Least liveness of a vote, 0 to 1.")

@@ -12,7 +12,7 @@ from doorbus.wire.messages import Face, LockCommand, Reason, Recognition, Roster
 from doorbus_actuator.policy.clock import clock_plausible
 from doorbus_actuator.policy.commands import tries_left
 from doorbus_actuator.policy.events import Now, Person
-from doorbus_actuator.policy.rules import Liveness, Rules
+from doorbus_actuator.policy.rules import LivenessMode, Rules
 from doorbus_actuator.policy.state import State
 
 
@@ -114,8 +114,11 @@ FACE_RULES: Table[FaceCase] = (
     (Reason.AMBIGUOUS_FACE, lambda c: c.face.verdict is not Verdict.AMBIGUOUS),
     (Reason.LOW_CONFIDENCE, lambda c: c.face.confidence >= c.threshold),
     (Reason.LOW_MARGIN, lambda c: c.margin_holds),
-    (Reason.LIVENESS_MISSING, lambda c: c.rules.liveness is Liveness.OFF or c.face.live is not None),
-    (Reason.NOT_LIVE, lambda c: c.rules.liveness is Liveness.OFF or (c.face.live or 0.0) >= c.rules.liveness_threshold),
+    (Reason.LIVENESS_MISSING, lambda c: c.rules.liveness is LivenessMode.OFF or c.face.live is not None),
+    (
+        Reason.NOT_LIVE,
+        lambda c: c.rules.liveness is LivenessMode.OFF or (c.face.live or 0.0) >= c.rules.liveness_threshold,
+    ),
 )
 PERSON_RULES: Table[FaceCase] = (
     (Reason.ROSTER_INCOMPLETE, lambda c: c.state.people is not None),
@@ -131,9 +134,9 @@ OPENING_RULES: Table[FaceCase] = (
     (Reason.AWAITING_VOTES, lambda c: len(c.votes) >= c.rules.votes_needed),
     (
         Reason.CHALLENGE_FAILED,
-        lambda c: c.rules.liveness is not Liveness.CHALLENGE or c.now.monotonic >= c.state.no_trial_until,
+        lambda c: c.rules.liveness is not LivenessMode.CHALLENGE or c.now.monotonic >= c.state.no_trial_until,
     ),
-    (Reason.AWAITING_CHALLENGE, lambda c: c.rules.liveness is not Liveness.CHALLENGE or c.challenge_met),
+    (Reason.AWAITING_CHALLENGE, lambda c: c.rules.liveness is not LivenessMode.CHALLENGE or c.challenge_met),
 )
 VOTE_TABLE: Table[FaceCase] = (*FRAME_RULES, *FACE_RULES)
 FACE_TABLE: Table[FaceCase] = (*VOTE_TABLE, *PERSON_RULES, *OPENING_RULES)

@@ -10,7 +10,7 @@ from doorbus.runtime.clock import Clock
 from doorbus_capture.sources.source import Image, Shot, SourceEnded, SourceError
 
 
-class Event(StrEnum):
+class Happening(StrEnum):
     """What a fake camera can do instead of giving a picture."""
 
     HANG = "hang"
@@ -28,9 +28,9 @@ class FakeSource:
     """
 
     def __init__(
-        self, script: Iterable[Image | Event], clock: Clock, *, opens: bool = True, hangs: bool = False
+        self, script: Iterable[Image | Happening], clock: Clock, *, opens: bool = True, hangs: bool = False
     ) -> None:
-        self._script: Iterator[Image | Event] = iter(script)
+        self._script: Iterator[Image | Happening] = iter(script)
         self._clock = clock
         self._opens = opens
         self._hangs = hangs
@@ -77,12 +77,12 @@ class FakeSource:
         try:
             if not self._open:
                 raise SourceError("read while it is not open")
-            step = next(self._script, Event.HANG)
-            if not isinstance(step, Event):
+            step = next(self._script, Happening.HANG)
+            if not isinstance(step, Happening):
                 return step
-            if step is Event.END:
+            if step is Happening.END:
                 raise SourceEnded("has ended")
-            if step is Event.HANG:
+            if step is Happening.HANG:
                 self._hang()
             raise SourceError("has stopped sending pictures")
         finally:

@@ -20,7 +20,7 @@ _LIVE = 0
 """Index of the class `live` in the output."""
 
 
-class Liveness:
+class PassiveLiveness:
     """Judges one face."""
 
     def __init__(self, weights: Path, threads: int) -> None:
