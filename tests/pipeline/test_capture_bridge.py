@@ -15,6 +15,7 @@ from doorbus_capture.imaging import decode
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture
 from support.capture import Listener, picture
+from support.jpegs import refining
 
 TOPIC = "frigate/porch/person/snapshot"
 SOURCE = f"mqtt:{TOPIC}"
@@ -99,6 +100,7 @@ async def test_what_the_broker_had_kept_is_refused_and_what_is_sent_now_is_taken
         (picture(50)[:500], "not_a_picture"),
         (picture(50)[:-1000] + b"\xff\xd9", "not_a_picture"),
         (picture(50) + bytes(8 * 1024 * 1024), "too_large"),
+        (refining(7000, 7000, 30), "too_much_work"),
     ],
 )
 async def test_what_is_no_picture_is_refused_and_counted(payload: bytes, reason: str) -> None:

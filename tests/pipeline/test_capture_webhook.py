@@ -22,6 +22,7 @@ from doorbus_capture.settings import Capture
 from doorbus_capture.sources.factory import listener
 from doorbus_capture.webhook import MOST_SENDERS
 from support.capture import Listener, picture
+from support.jpegs import refining
 
 TOKEN = "5f1c-a_secret.for~tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -238,6 +239,7 @@ async def test_of_pictures_that_come_too_fast_the_newest_wins() -> None:
         (b"\x89PNG\r\n\x1a\n", "not_a_picture", 415),
         (b"\xff\xd8\xff\xe0 no picture at all \xff\xd9", "not_a_picture", 204),
         (picture(50)[:500], "not_a_picture", 204),
+        (refining(7000, 7000, 30), "too_much_work", 204),
         (picture(50) + bytes(LIMIT), "too_large", 413),
         ([picture(50), *[bytes(1024 * 1024)] * 9], "too_large", 413),
     ],

@@ -37,6 +37,7 @@ from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLive
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
+from support.jpegs import refining
 
 KEY = bytes(range(32))
 PORCH = {"door": "front", "camera": "porch"}
@@ -311,6 +312,29 @@ async def test_an_embed_request_is_answered_with_sealed_templates() -> None:
     (face,) = embedded.faces
     opened = Seal(KEY).unseal(base64.b64decode(face.template), "embedding")
     assert np.allclose(np.frombuffer(opened, "<f4"), template("alice"), atol=1e-6)
+
+
+async def test_a_frame_that_would_take_long_to_decode_is_counted_and_the_next_one_recognised() -> None:
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.show(refining(7000, 7000, 30), frame_id="slow")
+        health = await bench.health("frame.too_much_work")
+        await bench.show(picture("alice"), frame_id="next")
+        assert (await bench.recognition()).frame_id == "next"
+    assert health.refused == {"frame.too_much_work": 1}
+
+
+async def test_an_embed_request_with_a_picture_that_would_take_long_is_answered_as_too_large() -> None:
+    async with recognizing() as bench:
+        request = Outbound(
+            channels.EMBED_REQUEST,
+            EmbedRequest(jpeg=refining(7000, 7000, 30)),
+            response=(channels.EMBED_REPLY, {"token": "me"}),
+        )
+        await bench.client.send(request)
+        async with asyncio.timeout(10):
+            embedded: Embedded = (await bench.client.expect(channels.EMBED_REPLY)).message
+    assert (embedded.error, embedded.faces) == (ErrorCode.TOO_LARGE, ())
 
 
 @pytest.mark.parametrize("end", [b"", b"\xff\xd9"])

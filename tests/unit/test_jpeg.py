@@ -175,19 +175,6 @@ def test_a_face_that_is_grey_from_the_eyes_down_is_no_picture(samples: Path, nam
     assert refusal(content[: len(content) // 3] + END) is Refusal.NOT_A_PICTURE
 
 
-def test_the_work_of_a_picture_is_bounded_before_it_is_decoded() -> None:
-    huge = PLAIN.replace(struct.pack(">HH", 240, 320), struct.pack(">HH", 60_000, 60_000), 1)
-    progressive = survey(KINDS["progressive"])
-
-    with pytest.raises(Refused) as refused:
-        survey(huge).afford()
-    assert refused.value.reason is Refusal.TOO_LARGE
-    assert progressive.scans == 10
-    progressive.afford(work=320 * 240 * 10)
-    with pytest.raises(Refused, match="10 scans of 320x240, 9 are allowed"):
-        progressive.afford(work=320 * 240 * 10 - 1)
-
-
 @given(st.binary(max_size=400), st.sampled_from([b"", PLAIN[:2], PLAIN[:200], PLAIN[:700]]))
 def test_arbitrary_bytes_are_a_picture_or_a_typed_refusal(noise: bytes, start: bytes) -> None:
     with contextlib.suppress(Refused):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from doorbus.wire.codec import Refusal, Refused
 from doorbus_recognizer.decode import ENOUGH_PIXELS, Limits, decode
 from doorbus_recognizer.models.imaging import encode_jpeg
+from support.jpegs import refining
 
 WIDTH, HEIGHT = 96, 64
 
@@ -90,11 +91,9 @@ def test_a_small_file_that_announces_a_huge_picture_is_refused_before_it_is_deco
     assert decode(JPEG, Limits(bytes=len(JPEG), pixels=WIDTH * HEIGHT)).reduction == 1
 
 
-def test_a_picture_of_more_scans_than_it_may_have_is_refused_before_it_is_decoded() -> None:
-    progressive = cv2.imencode(".jpg", scene(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
-
-    assert decode(progressive).image.shape == (HEIGHT, WIDTH, 3)
-    assert reason(progressive, Limits(work=WIDTH * HEIGHT * 9)) is Refusal.TOO_LARGE
+def test_a_picture_that_would_take_long_is_refused_before_it_is_decoded() -> None:
+    assert reason(refining(7000, 7000, 30)) is Refusal.TOO_MUCH_WORK
+    assert decode(refining(96, 64, 3)).image.shape == (64, 96, 3)
 
 
 def test_a_picture_of_which_a_part_is_lost_is_refused() -> None:

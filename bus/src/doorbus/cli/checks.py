@@ -65,6 +65,7 @@ _MEANING = {
     Refusal.BAD_ID: "an id in a topic is not a-z, 0-9, _ and -",
     Refusal.WRONG_TOPIC: "a payload names another door or camera than its topic",
     Refusal.TOO_LARGE: "make the pictures smaller",
+    Refusal.TOO_MUCH_WORK: "make the pictures smaller, and not progressive",
     Refusal.NOT_A_PICTURE: "only JPEG is taken",
     Refusal.TRUNCATED: "a picture was cut off on its way",
     Refusal.UNKNOWN_WORD: "a command is the exact word UNLOCK, LOCK or OPEN, or JSON",

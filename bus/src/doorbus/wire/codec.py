@@ -34,6 +34,8 @@ class Refusal(StrEnum):
     UNKNOWN_WORD = "unknown_word"
     NOT_A_PICTURE = "not_a_picture"
     TRUNCATED = "truncated"
+    TOO_MUCH_WORK = "too_much_work"
+    """A picture that would take too long to decode."""
     BAD_METADATA = "bad_metadata"
     BAD_ID = "bad_id"
     """An id in the topic is no slug."""

@@ -13,7 +13,8 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from doorbus.wire.codec import Refusal, Refused
-from doorbus.wire.jpeg import Survey, tidied
+from doorbus.wire.jpeg import Survey
+from doorbus.wire.segments import tidied
 
 Pixels = NDArray[np.uint8]
 """Shape (height, width, 3), in blue, green, red."""

@@ -30,12 +30,10 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a picture may cost."""
+    """How large a picture may be; what decoding it may cost says `jpeg.MOST_MILLISECONDS`."""
 
     bytes: int = MAX_BYTES
     pixels: int = jpeg.MOST_PIXELS
-    work: int = jpeg.MOST_WORK
-    """Pixels times scans."""
 
 
 def decode(content: bytes, limits: Limits = Limits()) -> Decoded:
@@ -50,6 +48,6 @@ def decode(content: bytes, limits: Limits = Limits()) -> Decoded:
     if len(content) > limits.bytes:
         raise Refused(Refusal.TOO_LARGE, f"{len(content):,} bytes, {limits.bytes:,} are allowed")
     survey = jpeg.survey(content)
-    survey.afford(limits.pixels, limits.work)
+    survey.afford(limits.pixels)
     reduction = next(factor for factor in (8, 4, 2, 1) if factor == 1 or survey.pixels >= ENOUGH_PIXELS * factor**2)
     return Decoded(pixels.decode(content, survey, reduction), reduction)

@@ -40,6 +40,7 @@ from doorbus_recognizer.settings import Recognizer
 
 REPLICAS = "recognizers"
 """Name of the shared subscription: each frame goes to one of the replicas."""
+_LARGE = frozenset({Refusal.TOO_LARGE, Refusal.TOO_MUCH_WORK})
 T = TypeVar("T")
 
 
@@ -73,8 +74,7 @@ class RecognizerService(Service):
         self._settings = settings
         self._instance = instance
         self._clock = clock
-        most = settings.max_picture_pixels
-        self._limits = Limits(bytes=settings.max_picture_bytes, pixels=most, work=max(Limits.work, most))
+        self._limits = Limits(settings.max_picture_bytes, settings.max_picture_pixels)
         self._reader = SnapshotReader(GalleryEntry, Block.read, seal)
         self._newest: Snapshot[Block] | None = None
         self._gallery: Gallery | None = None
@@ -203,7 +203,7 @@ class RecognizerService(Service):
         try:
             seen = await self._at_work(partial(self._see, inbound.message.jpeg))
         except Refused as refused:
-            error = ErrorCode.TOO_LARGE if refused.reason is Refusal.TOO_LARGE else ErrorCode.NOT_A_PICTURE
+            error = ErrorCode.TOO_LARGE if refused.reason in _LARGE else ErrorCode.NOT_A_PICTURE
             return inbound.reply(self._embedded((), error))
         self._counts["embedded"] += 1
         return inbound.reply(self._embedded(seen, None))

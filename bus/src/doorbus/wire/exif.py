@@ -1,0 +1,33 @@
+"""Which way up a picture is, as EXIF says. Pure."""
+
+import struct
+
+UPRIGHT = 1
+_START = b"Exif\0\0"
+_ORIENTATION = 0x0112
+
+
+def is_exif(body: bytes) -> bool:
+    """Whether the body of an APP1 segment is EXIF; some hold other notes."""
+    return body.startswith(_START)
+
+
+def orientation(body: bytes) -> int:
+    """The orientation in the first directory of EXIF data: 1 is upright, 2 to 8 are turned or mirrored.
+
+    Upright where it names none that there is.
+    """
+    tiff = body[len(_START) :]
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return UPRIGHT
+    try:
+        (directory,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, directory)
+        for number in range(entries):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, directory + 2 + 12 * number)
+            if tag == _ORIENTATION:
+                return value if value in range(1, 9) else UPRIGHT
+    except struct.error:
+        pass
+    return UPRIGHT
