@@ -13,10 +13,10 @@ from doorbus.wire.channels import (
     HOMEASSISTANT_CONFIG,
     HOMEASSISTANT_STATUS,
     LOCK_COMMAND,
-    SLUG,
     Channel,
     Under,
 )
+from doorbus.wire.ids import SLUG
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus.wire.topics import Directory, Resolved, Topics
 

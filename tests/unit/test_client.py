@@ -1,6 +1,8 @@
 """A person's way onto the bus."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -89,3 +91,13 @@ async def test_two_clients_of_one_name_do_not_push_each_other_off() -> None:
         await two.send_packet(Packet("x", b"2"))
 
     assert [packet.payload for packet in bus.log] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("module", ["doorbus.runtime.client", "doorbus.cli.__main__", "doorbus_actuator.release"])
+def test_who_runs_no_service_does_not_load_what_runs_one(module: str) -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"], check=True, capture_output=True, text=True
+    ).stdout.split()
+
+    assert module in loaded
+    assert "doorbus.runtime.runner" not in loaded

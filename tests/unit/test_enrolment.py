@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.wire.channels import SLUG
 from doorbus.wire.codec import Refusal
+from doorbus.wire.ids import SLUG
 from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
 from doorbus.wire.templates import Template
 from doorbus_enroller.enrolment import (

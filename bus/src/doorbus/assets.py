@@ -31,7 +31,6 @@ is installed: ``python -m doorbus.assets MANIFEST.toml --into DIR [--only NAME..
 import argparse
 import bz2
 import hashlib
-import os
 import shlex
 import shutil
 import subprocess
@@ -46,6 +45,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
+
+from doorbus.files import put
 
 DEFAULT_GROUP = "default"
 _DOWNLOAD_TIMEOUT_SECONDS = 600
@@ -248,7 +249,8 @@ def fetch(
             except AssetError as error:
                 failures.append(str(error))
                 continue
-            _write(target, content)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            put(target, content, 0o644)
             say(f"{asset.name}: {len(content):,} bytes from {source}")
     if failures:
         raise AssetError("\n".join((*failures, f"when the cause is gone, run: {fetch_command(manifest, into)}")))
@@ -272,21 +274,6 @@ def _obtain(asset: Asset, downloads: "_Downloads") -> tuple[bytes, Source]:
             return content, source
         reasons.append(f"  {source}: has another content (sha256 {found}), refused")
     raise AssetError("\n".join((f"{asset.name}: no source has it (sha256 {asset.sha256}):", *reasons)))
-
-
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(partial).chmod(0o644)
-        Path(partial).replace(target)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
 
 
 class _Downloads:

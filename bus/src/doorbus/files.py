@@ -5,15 +5,15 @@ import tempfile
 from pathlib import Path
 
 
-def put(path: Path, text: str, mode: int = 0o600, *, lasting: bool = True) -> None:
-    """Write `text` beside `path` and rename it: a full disk or a power cut leaves what was there before.
+def put(path: Path, content: str | bytes, mode: int = 0o600, *, lasting: bool = True) -> None:
+    """Write `content` beside `path` and rename it: a full disk or a power cut leaves what was there before.
 
     `mode` holds whatever the umask. With `lasting` it is on the disk when this returns. Raises `OSError`.
     """
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fchmod(handle, mode)
             if lasting:

@@ -107,7 +107,6 @@ class MemoryBus:
         self._standing: list[tuple[_Client, Packet]] | None = None
         self._clients: list[_Client] = []
         self._turns: dict[str, itertools.count[int]] = {}
-        self._came_up = asyncio.Event()
 
     def publish(self, packet: Packet) -> None:
         """Route `packet` as a broker does."""

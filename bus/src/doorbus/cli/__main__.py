@@ -3,7 +3,7 @@
 import sys
 
 from doorbus.cli.app import app
-from doorbus.runtime.process import ended
+from doorbus.runtime.errors import ended
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """What all commands share: who they are to the broker, how they reach it, and how trouble is told."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,7 +15,8 @@ from doorbus.runtime.broker import transport
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.runtime.settings import CommonSettings, load
-from doorbus.wire.channels import SLUG, Role
+from doorbus.wire.channels import Role
+from doorbus.wire.ids import is_slug
 from doorbus.wire.packet import ConnectionLost
 
 out = Console(highlight=False, soft_wrap=True)
@@ -36,7 +36,7 @@ class ExitStatus(IntEnum):
 
 def slug(value: str) -> str:
     """Check an id on the command line."""
-    if not re.fullmatch(SLUG, value):
+    if not is_slug(value):
         raise typer.BadParameter(
             f"{value!r}: an id is a-z, 0-9, _ and -, at most 64 of them, and begins with a-z or 0-9"
         )

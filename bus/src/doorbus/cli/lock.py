@@ -15,6 +15,7 @@ from doorbus.runtime.client import Client
 from doorbus.wire.channels import DECISION, LOCK_COMMAND, LOCK_STATE
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Action, Decision, LockCommand, LockState, Outcome, Reason
+from doorbus.wire.mistakes import first_mistake
 
 _ADVICE = {
     Reason.COOLDOWN: "it was opened a moment ago; try again in some seconds",
@@ -68,8 +69,7 @@ def _command(action: Action, by: str, seconds: float | None = None, code: str | 
     try:
         return LockCommand(action=action, seconds=seconds, code=code, by=by, id=uuid4().hex, issued_at=now)
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise typer.BadParameter(f"--{first['loc'][0]}: {first['msg']}") from None
+        raise typer.BadParameter(f"--{first_mistake(error)}") from None
 
 
 async def command(client: Client, door: str, command: LockCommand, timeout: float) -> int:  # noqa: ASYNC109  # of the user

@@ -27,6 +27,7 @@ from doorbus.wire.channels import (
 from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Enrol, Message, Remove, Result, ResultStatus, RosterEntry, Update
+from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are
 
 _SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
@@ -118,8 +119,7 @@ def _update(**changes: Any) -> Update:
     try:
         return Update(**changes)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise typer.BadParameter(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise typer.BadParameter(str(first_mistake(error))) from None
 
 
 async def enrol_pictures(

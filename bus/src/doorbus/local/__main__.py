@@ -3,8 +3,7 @@
 import sys
 
 from doorbus.local.prepare import LocalError, become_broker, prepare
-from doorbus.runtime.errors import SetupError
-from doorbus.runtime.process import ended
+from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.settings import CommonSettings, load
 
 

@@ -1,4 +1,4 @@
-"""A process from its first line to its exit status: the one place where it ends."""
+"""The process of a service, from its first line to its exit status."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ import structlog
 from doorbus import __version__
 from doorbus.runtime.broker import transport
 from doorbus.runtime.clock import SystemClock
-from doorbus.runtime.errors import SetupError
+from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.heartbeat import Heartbeat
 from doorbus.runtime.runner import Runner
 from doorbus.runtime.service import Service
@@ -29,19 +29,6 @@ def run(kind: type[S], build: Callable[[S], Service]) -> int:
     2 after one sentence on standard error: it was set up wrongly. 1: it failed, and the log says how.
     """
     return ended(lambda: _run(kind, build))
-
-
-def ended(work: Callable[[], int]) -> int:
-    """The exit status of `work`: 2 after one sentence on standard error when it raised `SetupError`.
-
-    Files that it makes are closed to others, unless it says otherwise for one.
-    """
-    os.umask(0o077)
-    try:
-        return work()
-    except SetupError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # logging may not be set up yet
-        return 2
 
 
 def _run(kind: type[S], build: Callable[[S], Service]) -> int:

@@ -20,7 +20,8 @@ from pydantic_settings import (
 from doorbus.homeassistant import Style
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.logs import LogFormat, LogLevel, configure
-from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG, Role
+from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
+from doorbus.wire.ids import SLUG, is_slug
 from doorbus.wire.topics import Topics
 
 SECRETS = Path("/run/secrets")
@@ -121,7 +122,7 @@ def _own_name(settings: dict[str, Any]) -> str:
     """The user's name where the site gave this process a user of its own, else the machine's."""
     broker: BrokerSettings | None = settings.get("broker")  # None where it is what was wrong
     user = None if broker is None else broker.username
-    if user is not None and user not in set(Role) and re.fullmatch(SLUG, user):
+    if user is not None and user not in set(Role) and is_slug(user):
         return user
     name = re.sub(r"[^a-z0-9_-]+", "-", socket.gethostname().lower()).strip("-_")
     return name[:48] or "local"

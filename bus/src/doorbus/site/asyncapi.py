@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from doorbus.wire import messages
-from doorbus.wire.channels import CHANNELS, CONTRACT, DEFAULT_ROOT, ROSTER_SHARD, SLUG, Channel, Retain, Role
+from doorbus.wire.channels import CHANNELS, CONTRACT, DEFAULT_ROOT, ROSTER_SHARD, Channel, Retain, Role
 from doorbus.wire.codec import json_schema
+from doorbus.wire.ids import SLUG
 from doorbus.wire.messages import Picture, RosterEntry
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics

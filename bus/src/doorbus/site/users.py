@@ -1,11 +1,11 @@
 """The broker's users: one for each role, and those that a site has named. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from doorbus.wire.channels import CHANNELS, SLUG, Role
+from doorbus.wire.channels import CHANNELS, Role
 from doorbus.wire.foreign import why_not_foreign
+from doorbus.wire.ids import SLUG, is_slug
 
 IDS = frozenset({"door", "camera", "instance"})
 """What a named user's rights can be narrowed to."""
@@ -30,7 +30,7 @@ class User:
 
     def __post_init__(self) -> None:
         """Refuse a name or an id that is no slug, an id that the role's topics do not have, and a topic of ours."""
-        if not re.fullmatch(SLUG, self.name):
+        if not is_slug(self.name):
             raise UserError(f"{self.name!r}: a user's name is a-z, 0-9, _ and -, at most 64 of them")
         if self.ids and self.name == self.role:
             raise UserError(f"{self.name}: the role itself is not narrowed; name another user of the role")
@@ -48,7 +48,7 @@ class User:
         for name, value in self.ids.items():
             if name not in IDS & known:
                 raise UserError(f"{self.name}: the role {self.role or 'of none'} cannot be narrowed to one {name}")
-            if not re.fullmatch(SLUG, value):
+            if not is_slug(value):
                 raise UserError(f"{self.name}: {name} {value!r} is no id ({SLUG})")
 
 

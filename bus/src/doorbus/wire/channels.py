@@ -13,7 +13,6 @@ CONTRACT = "1.0"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
-SLUG = r"[a-z0-9][a-z0-9_-]{0,63}"
 KIB = 1024
 MIB = 1024 * KIB
 

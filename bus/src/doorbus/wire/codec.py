@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from doorbus.wire.messages import Action, LockCommand, Message, Picture, utc
+from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.packet import Packet
 
 M = TypeVar("M")
@@ -101,11 +102,9 @@ def parse_json(model: type[B], payload: bytes) -> B:
     try:
         return model.model_validate_json(payload)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        if first["type"] == "json_invalid":
-            raise Refused(Refusal.NOT_JSON, first["msg"]) from None
-        place = ".".join(map(str, first["loc"]))
-        raise Refused(Refusal.WRONG_SHAPE, f"{place}: {first['msg']}" if place else first["msg"]) from None
+        mistake = first_mistake(error)
+        reason = Refusal.NOT_JSON if mistake.kind == "json_invalid" else Refusal.WRONG_SHAPE
+        raise Refused(reason, str(mistake)) from None
 
 
 class Json(Generic[B]):
@@ -163,8 +162,7 @@ class Jpeg(Generic[P]):
         try:
             metadata = self.model.model_validate_strings(fields | {"jpeg": ""}, strict=False)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            raise Refused(Refusal.BAD_METADATA, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise Refused(Refusal.BAD_METADATA, str(first_mistake(error))) from None
         return metadata.model_copy(update={"jpeg": packet.payload})
 
 

@@ -10,7 +10,9 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+from doorbus.wire.ids import SLUG
+
+Slug = Annotated[str, Field(pattern=f"^{SLUG}$")]
 """Id of a door, camera, person or instance."""
 MAX_NAME = 128
 Name = Annotated[str, Field(max_length=MAX_NAME)]
@@ -169,7 +171,7 @@ class LockState(StrEnum):
     UNLOCKED = "UNLOCKED"
     LOCKING = "LOCKING"
     JAMMED = "JAMMED"
-    """The relay could not be driven, or the door contact contradicts it."""
+    """The relay could not be driven."""
 
 
 class Outcome(StrEnum):

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
+from doorbus.wire.mistakes import first_mistake
 
 SHARD_BYTES = 64 * 1024
 """How large shards become before there are twice as many; small, because a Pi Zero reads each that changes."""
@@ -181,8 +182,7 @@ class _Reading(Generic[E, T]):
         try:
             entries = self._adapter.validate_json(text, strict=True)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            raise Refused(Refusal.WRONG_SHAPE, f"{purpose}: {first['loc']}: {first['msg']}") from None
+            raise Refused(Refusal.WRONG_SHAPE, f"{purpose}: {first_mistake(error)}") from None
         return len(entries), self._make(entries)
 
 

@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, HOMEASSISTANT_PREFIX, SLUG, Channel, Under
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Channel, Under
+from doorbus.wire.ids import SLUG, is_slug
 
 M = TypeVar("M")
-
-_SLUG = re.compile(SLUG)
-
-
-def is_slug(text: str) -> bool:
-    """Whether `text` can be an id in a topic."""
-    return _SLUG.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ a door which the actuator believes open.
 import sys
 
 from doorbus.runtime.clock import SystemClock
-from doorbus.runtime.errors import SetupError
-from doorbus.runtime.process import ended
+from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.settings import load
 from doorbus_actuator.factory import chosen_relay
 from doorbus_actuator.relay import RelayError

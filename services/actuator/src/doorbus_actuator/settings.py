@@ -1,13 +1,12 @@
 """What the actuator can be told, under DOORBUS_ACTUATOR__."""
 
-import re
 from enum import StrEnum
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
-from doorbus.wire.channels import SLUG
 from doorbus.wire.hours import Calendar, local_zone
+from doorbus.wire.ids import SLUG, is_slug
 from doorbus_actuator.codes import Totp
 from doorbus_actuator.policy import Measures, Rules
 from doorbus_actuator.rpi import Active, Numbering
@@ -56,7 +55,7 @@ class Actuator(Section, Measures):
     @classmethod
     def _slugs(cls, cameras: str) -> str:
         for camera in filter(None, map(str.strip, cameras.split(","))):
-            if not re.fullmatch(SLUG, camera):
+            if not is_slug(camera):
                 raise ValueError(f"{camera!r} is no camera id ({SLUG})")
         return cameras
 

@@ -17,6 +17,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription
+from doorbus.wire.ids import is_slug
 from doorbus.wire.messages import (
     Embedded,
     EmbedRequest,
@@ -33,7 +34,6 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.seal import Seal
 from doorbus.wire.templates import to_store
-from doorbus.wire.topics import is_slug
 from doorbus_enroller.enrolment import Candidate, KnownFaces, decide, fault_of, id_of, revise
 from doorbus_enroller.maps import Map, gallery_map, roster_map
 from doorbus_enroller.settings import EnrollerSettings

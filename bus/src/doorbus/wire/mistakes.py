@@ -1,0 +1,23 @@
+"""What is wrong with a message, in a few words. Pure."""
+
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+
+class Mistake(NamedTuple):
+    """One thing that is wrong: which `kind` in pydantic's words, at which `place` (`faces.0.box`), and why."""
+
+    kind: str
+    place: str
+    why: str
+
+    def __str__(self) -> str:
+        """Place and reason, and nothing of the value."""
+        return f"{self.place}: {self.why}" if self.place else self.why
+
+
+def first_mistake(error: ValidationError) -> Mistake:
+    """The first of what is wrong."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    return Mistake(first["type"], ".".join(map(str, first["loc"])), first["msg"])
