@@ -40,6 +40,7 @@ from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.store import MemoryStore, SqliteStore, Store
+from support.jpegs import START, Jpeg, note, refining
 
 E = TypeVar("E", GalleryEntry, RosterEntry)
 
@@ -48,8 +49,8 @@ REPLY = TOPICS.topic(channels.RESULT_REPLY, token="admin")
 
 
 def picture(content: str) -> bytes:
-    """Stands for a JPEG; the scripted recognizer knows what is on it."""
-    return b"\xff\xd8\xff" + content.encode()
+    """A JPEG of nothing; the scripted recognizer knows by its note what is on it."""
+    return START + note(content.encode()) + Jpeg(16, 16).whole().end()[len(START) :]
 
 
 def sealed(template: bytes, seal: Seal | None = None) -> str:
@@ -396,11 +397,35 @@ async def test_a_bad_person_id_without_a_response_topic_is_counted(site: Site) -
 
 
 @pytest.mark.parametrize(
+    ("jpeg", "words"),
+    [
+        (refining(7000, 7000, 30), "too much work: 49 megapixels in 30 scans; send a smaller picture"),
+        (
+            Jpeg(320, 240, bits=12).end(),
+            "this is no JPEG that can be read (has 12 bits a colour, 8 are taken); send a whole",
+        ),
+        (ALICE[:-2], "this is no JPEG that can be read (no end marker); send a whole"),
+    ],
+)
+async def test_a_picture_that_no_recognizer_would_take_is_answered_in_words_and_none_is_asked(
+    site: Site, jpeg: bytes, words: str
+) -> None:
+    await site.enroller()
+    recognizer = await site.recognizer()
+    result = await site.ask(channels.ENROL, "alice", jpeg)
+    assert result.error is not None
+    assert result.error.message.startswith(words)
+    assert recognizer.asked == []
+
+
+@pytest.mark.parametrize(
     ("channel", "payload", "retain", "expected"),
     [
         (channels.ENROL, b"", False, ErrorCode.NOT_A_PICTURE),
         (channels.ENROL, b"GIF89a", False, ErrorCode.NOT_A_PICTURE),
         (channels.ENROL, ALICE + bytes(9 * 1024 * 1024), False, ErrorCode.TOO_LARGE),
+        (channels.ENROL, ALICE[:-2], False, ErrorCode.NOT_A_PICTURE),
+        (channels.ENROL, refining(7000, 7000, 30), False, ErrorCode.TOO_LARGE),
         (channels.ENROL, ALICE, True, ErrorCode.RETAINED),
         (channels.UPDATE, b"", False, ErrorCode.BAD_REQUEST),
         (channels.UPDATE, b"{", False, ErrorCode.BAD_REQUEST),

@@ -150,12 +150,12 @@ class _Walk:
             raise Refused(Refusal.NOT_A_PICTURE, "announces its size twice")
         self._frame, body = segment.marker, segment.body
         if self._frame not in _SEQUENTIAL and self._frame != _PROGRESSIVE:
-            raise Refused(Refusal.NOT_A_PICTURE, "lossless, hierarchical or with arithmetic coding; send a usual JPEG")
+            raise Refused(Refusal.NOT_A_PICTURE, "lossless, hierarchical or with arithmetic coding")
         self._height, self._width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
         if not self._width or not self._height:
             raise Refused(Refusal.NOT_A_PICTURE, "announces no size")
         if body[0] != _BITS:
-            raise Refused(Refusal.NOT_A_PICTURE, f"has {body[0]} bits a colour; send a JPEG of {_BITS}")
+            raise Refused(Refusal.NOT_A_PICTURE, f"has {body[0]} bits a colour, {_BITS} are taken")
         components = body[6:]
         if body[5:6] not in _COMPONENTS or len(components) != 3 * body[5]:
             raise Refused(Refusal.NOT_A_PICTURE, "is neither grey nor in colour nor CMYK")

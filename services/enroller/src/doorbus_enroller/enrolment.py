@@ -227,21 +227,25 @@ def revise(rights: Rights, update: Update) -> Rights | Fault:
 
 
 def fault_of(refusal: Refusal, detail: str, *, picture: bool) -> Fault:
-    """How a packet that was refused before it became a message is told to its sender.
+    """How a packet that was refused before a recognizer was asked is told to its sender.
 
     `picture` says whether a picture was asked for.
     """
     if picture and refusal in _NO_PICTURE:
-        return Fault(code=ErrorCode.NOT_A_PICTURE, message=_UNUSABLE[ErrorCode.NOT_A_PICTURE])
+        because = f" ({detail})" if detail else ""
+        return Fault(code=ErrorCode.NOT_A_PICTURE, message=f"this is no JPEG that can be read{because}; {_WHOLE}")
     if refusal in _REFUSED:
         code, message = _REFUSED[refusal]
         return Fault(code=code, message=message)
+    if refusal is Refusal.TOO_MUCH_WORK:
+        return Fault(code=ErrorCode.TOO_LARGE, message=f"too much work: {detail}")
     code = ErrorCode.TOO_LARGE if refusal is Refusal.TOO_LARGE else ErrorCode.BAD_REQUEST
     return Fault(code=code, message=f"the message cannot be taken ({refusal})" + (f": {detail}" if detail else ""))
 
 
+_WHOLE = "send a whole and usual JPEG file"
 _UNUSABLE = {
-    ErrorCode.NOT_A_PICTURE: "this is no JPEG that can be read; send a whole JPEG file",
+    ErrorCode.NOT_A_PICTURE: f"this is no JPEG that can be read; {_WHOLE}",
     ErrorCode.TOO_LARGE: "the picture has more pixels than a recognizer takes; send a smaller one",
     ErrorCode.UNSUPPORTED: "the recognizer does not support this kind of picture; send an ordinary JPEG",
     ErrorCode.BUSY: "the recognizer is busy; try again",

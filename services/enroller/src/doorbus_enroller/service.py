@@ -18,6 +18,7 @@ from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription
 from doorbus.wire.ids import is_slug
+from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import (
     Embedded,
     EmbedRequest,
@@ -149,7 +150,7 @@ class EnrollerService(Service):
         return outbounds
 
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
-        """Tell the sender of a request that could not be read what was wrong with it."""
+        """Tell the sender of a request that was refused what was wrong with it."""
         channel = arrived.channel
         if channel not in _REQUESTS:
             return ()
@@ -191,9 +192,11 @@ class EnrollerService(Service):
                 message=f"{len(self._pending)} pictures are waiting for a recognizer; send this one again later",
             )
             return self._answer(inbound, fault)
+        jpeg = inbound.message.jpeg
+        # What no recognizer would take is told at once, and in words, which its answer does not have.
+        (await asyncio.to_thread(survey, jpeg)).afford()
         now = self._clock.monotonic()
         timeout = self._settings.embed_timeout_seconds
-        jpeg = inbound.message.jpeg
         pending = _Pending(inbound, jpeg, _sha256(jpeg), retry_at=now + timeout / 2, expires_at=now + timeout)
         return (self._ask(self._new_id(), pending),)
 
