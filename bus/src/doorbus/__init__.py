@@ -1,4 +1,4 @@
-"""The shared part of doorbus: channels, messages, session and service runner."""
+"""What the services, the command and people's programs share; docs/architecture.md shows its rooms."""
 
 __version__ = "0.1.0"
-"""Of all distributions: they are released together, and their builds read it here."""
+"""All distributions have this version: they are released together, and their builds read it here."""

@@ -67,7 +67,7 @@ class Package:
     """A pinned package of a registry; two assets of one package share its download."""
 
     registry: str
-    """`pypi` or `npm`."""
+    """The registry: `pypi` or `npm`."""
     requirement: str
     """`NAME==VERSION` for pypi, `NAME@VERSION` for npm."""
     archive: str = "wheel"

@@ -32,11 +32,11 @@ class FakeClock:
         self._count = itertools.count()
 
     def now(self) -> datetime:
-        """Time of day."""
+        """The time of day."""
         return self._now
 
     def monotonic(self) -> float:
-        """Seconds."""
+        """The monotonic time in seconds."""
         return self._monotonic
 
     def call_at(self, monotonic: float, callback: Callable[[], object]) -> "_Timer":

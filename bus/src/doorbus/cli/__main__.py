@@ -1,4 +1,4 @@
-"""The `doorbus` command."""
+"""`python -m doorbus.cli` is the command `doorbus`."""
 
 import sys
 

@@ -61,7 +61,7 @@ class Access:
 
     @classmethod
     def of(cls, role: Role | None) -> "Access":
-        """As `role`; raises `SetupError` for a wrong setting."""
+        """Access as `role`, or as the settings say; raises `SetupError` for a wrong setting."""
         settings = load(CommonSettings, [])
         if role is not None:
             broker = settings.broker.model_copy(update={"username": role.value})
@@ -70,7 +70,7 @@ class Access:
 
     @property
     def address(self) -> str:
-        """`host:port` of the broker."""
+        """Where the broker is: `host:port`."""
         return f"{self.settings.broker.host}:{self.settings.broker.port}"
 
     def transport(self) -> MqttTransport:

@@ -1,4 +1,4 @@
-"""`doorbus doctor`."""
+"""`doorbus doctor` listens for a while, then tells what is wrong and the way out."""
 
 import asyncio
 import time

@@ -11,7 +11,7 @@ SILENT_SECONDS = 15.0
 """An instance that calls itself online but has not been heard for so long is not taken to be up."""
 
 Key = tuple[str, str]
-"""Service and instance."""
+"""The service and the name of an instance."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Instances:
     heard: Mapping[Key, Heard] = field(default_factory=dict)
 
     def hear(self, health: Health, wall: datetime, now: float) -> "Instances":
-        """With one more health, heard at the time of day `wall`.
+        """These instances after one more health, heard at the time of day `wall`.
 
         The first of an instance may be one that the broker has kept, so its own time says how old it is.
         """

@@ -1,4 +1,4 @@
-"""`doorbus unlock` and `doorbus lock`."""
+"""`doorbus unlock` and `doorbus lock` send a command and tell what was decided."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""`doorbus metrics`."""
+"""`doorbus metrics` turns health into a page for Prometheus."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""`doorbus enrol`, `people`, `update` and `remove`."""
+"""`doorbus enrol`, `update` and `remove` ask the enroller; `doorbus people` reads the roster."""
 
 import asyncio
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ from doorbus.wire.messages import (
 )
 
 CHANNELS: tuple[Channel[Any], ...] = (LOCK_STATE, DECISION, CHALLENGE, RECOGNITION, RESULT, HEALTH)
-"""What is watched."""
+"""The channels that are watched."""
 
 M = TypeVar("M")
 _KEPT = 12
@@ -98,7 +98,7 @@ def _gist(health: Health) -> tuple[object, ...]:
 
 
 def sentence(event: Event[Any], at: datetime) -> str:
-    """`event` on one line."""
+    """One line that tells `event`."""
     words = [f"{at.astimezone():%H:%M:%S}", "/".join(event.ids.values()), *_words(event.message)]
     return clean(" ".join(word for word in words if word))
 

@@ -1,4 +1,4 @@
-"""`doorbus watch`."""
+"""`doorbus watch` shows what happens while it happens."""
 
 from collections.abc import Callable
 from dataclasses import replace

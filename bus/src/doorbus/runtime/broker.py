@@ -5,7 +5,7 @@ from doorbus.runtime.settings import CommonSettings
 
 
 def transport(settings: CommonSettings, role: str) -> MqttTransport:
-    """To the broker as the user that the settings name, else as `role`; raises `SetupError` for files of no use.
+    """The way to the broker as the user of the settings, else as `role`; raises `SetupError` for files of no use.
 
     The password is asked for at every connect, because its file may come later.
     """

@@ -22,7 +22,7 @@ class Beat:
 
     monotonic: float
     online: bool
-    """Connected to the broker."""
+    """Whether the service is connected to the broker."""
     problem: str | None
     """What keeps the service from its work, for people."""
 

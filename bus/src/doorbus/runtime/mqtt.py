@@ -56,7 +56,7 @@ class MqttTransport:
 
     @property
     def address(self) -> str:
-        """`host:port`."""
+        """Where the broker is: `host:port`."""
         return f"{self._host}:{self._port}"
 
     @asynccontextmanager

@@ -20,7 +20,7 @@ class Service:
     """How many handlers may be under way at once; more than one only where they leave the event loop for long."""
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """What to listen to."""
+        """What the service listens to."""
         return ()
 
     async def start(self) -> None:
@@ -66,7 +66,7 @@ class Service:
         return {}
 
     def figures(self) -> Mapping[str, float]:
-        """Numbers for health."""
+        """The numbers that health tells."""
         return {}
 
     def problem(self) -> str | None:

@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Mapping
 
 ITERATIONS = 1000
-"""Of PBKDF2. The passwords made here have 192 random bits and need no stretching; one that was chosen by a person gets
-ten times mosquitto_passwd's own number, and a Raspberry Pi Zero still checks it in some milliseconds."""
+"""PBKDF2 takes so many rounds. The passwords made here have 192 random bits and need no stretching; one that was chosen
+by a person gets ten times mosquitto_passwd's own number, and a Pi Zero still checks it in some milliseconds."""
 _SALT_BYTES = 12
 
 

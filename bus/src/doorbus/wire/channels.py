@@ -39,10 +39,10 @@ class Retain(StrEnum):
     """What the retain flag means on a channel."""
 
     NEVER = "never"
-    """Sent without; a receiver does not mind one."""
+    """A sender leaves it off; a receiver does not mind it."""
     REFUSED = "refused"
-    """Sent without; a receiver refuses a message that carries one, because it may be older than it looks: a frame
-    without a time of its own would be replayed as a new one to every replica that connects."""
+    """A sender leaves it off; a receiver refuses a message that carries it, because it may be older than it looks: a
+    frame without a time of its own would be replayed as a new one to every replica that connects."""
     REPLAY_REFUSED = "replay refused"
     """Other programs' senders set it; a receiver takes what is sent now, and refuses what the broker had kept."""
     YES = "yes"

@@ -29,14 +29,14 @@ class Refusal(StrEnum):
     TOO_LARGE = "too_large"
     NOT_JSON = "not_json"
     WRONG_SHAPE = "wrong_shape"
-    """JSON, but a field is missing, unknown, or not what it must be."""
+    """The payload is JSON, but a field is missing, unknown, or not what it must be."""
     WRONG_TOPIC = "wrong_topic"
     """The payload names another door or camera than its topic."""
     UNKNOWN_WORD = "unknown_word"
     NOT_A_PICTURE = "not_a_picture"
     TRUNCATED = "truncated"
     TOO_MUCH_WORK = "too_much_work"
-    """A picture that would take too long to decode."""
+    """The picture would take too long to decode."""
     BAD_METADATA = "bad_metadata"
     BAD_ID = "bad_id"
     """An id in the topic is no slug."""
@@ -49,9 +49,9 @@ class Refusal(StrEnum):
     UNEXPECTED = "unexpected"
     """Nobody asked for this reply, or the service reads no such topic."""
     UNSEALED = "unsealed"
-    """Not sealed with this site's key."""
+    """The payload is not sealed with this site's key."""
     UNAUTHORIZED = "unauthorized"
-    """Came another way than over the broker, and without the secret that this way asks for."""
+    """The packet came another way than over the broker, and without the secret that this way asks for."""
 
 
 class Refused(Exception):  # noqa: N818  # an outcome that is counted, not an error of the program
@@ -116,7 +116,7 @@ class Json(Generic[B]):
         self.model = model
 
     def encode(self, message: B) -> Body:
-        """JSON without the fields that are None."""
+        """The payload is JSON without the fields that are None."""
         return Body(message.model_dump_json(exclude_none=True).encode())
 
     def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> B:  # noqa: ARG002  # the Protocol's
@@ -132,7 +132,7 @@ class Patch(Json[B]):
     """A message as a JSON object of only those fields that were set; null is a value, and clears."""
 
     def encode(self, message: B) -> Body:
-        """JSON without the fields that were not set."""
+        """The payload is JSON without the fields that were not set."""
         return Body(message.model_dump_json(exclude_unset=True).encode())
 
 
@@ -175,7 +175,7 @@ class Word(Generic[E]):
         self.model = model
 
     def encode(self, message: E) -> Body:
-        """The word."""
+        """The payload is the word."""
         return Body(message.value.encode())
 
     def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> E:  # noqa: ARG002  # the Protocol's
@@ -215,7 +215,7 @@ class Empty(Generic[B]):
         self.model = model
 
     def encode(self, message: B) -> Body:  # noqa: ARG002  # the Protocol's
-        """Nothing."""
+        """The payload is empty."""
         return Body(b"")
 
     def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> B:  # noqa: ARG002  # the Protocol's
@@ -232,7 +232,7 @@ class Document:
     model = dict
 
     def encode(self, message: Mapping[str, Any]) -> Body:
-        """Compact JSON."""
+        """The payload is compact JSON."""
         return Body(json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode() if message else b"")
 
     def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> Mapping[str, Any]:  # noqa: ARG002  # the Protocol's
@@ -257,11 +257,11 @@ class Raw:
         self.content_type = content_type
 
     def encode(self, message: bytes) -> Body:
-        """The bytes."""
+        """The payload is the bytes."""
         return Body(message)
 
     def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> bytes:  # noqa: ARG002  # the Protocol's
-        """The bytes."""
+        """The message is the payload as it is."""
         return packet.payload
 
 

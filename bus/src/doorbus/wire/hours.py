@@ -26,7 +26,7 @@ class Closed:
     """Never open: what becomes of hours that cannot be read."""
 
     def open_at(self, moment: datetime) -> bool:  # noqa: ARG002  # the Protocol's
-        """No."""
+        """It never is."""
         return False
 
 

@@ -45,7 +45,7 @@ _STANDARD = {0: 0x01, 1: 0x00}
 """What the code of zeros stands for in the AC tables of T.81, annex K.3, which a JPEG without tables means."""
 _AC = 1
 _MOST_TABLES = 8
-"""In one segment: four of each class are all that there can be."""
+"""One segment has at most so many: four of each class are all that there can be."""
 _SIZE = 0xF
 """The bits of a symbol that say how large the coefficient is; none where it ends the block."""
 
@@ -112,11 +112,11 @@ class _Walk:
         self._orientation: int | None = None
         self._milliseconds = 0.0
         self._samples: dict[int, int] = {}
-        """By component, how many there are, in whole blocks."""
+        """How many samples each component has, in whole blocks."""
         self._tables = dict(_STANDARD)
-        """By id, the symbol of each AC table's code of zeros."""
+        """The symbol of the code of zeros of each AC table, by its id."""
         self._missing: dict[int, list[int]] = {}
-        """By component, how many low bits of each coefficient have not come yet."""
+        """How many low bits of each coefficient have not come yet, by component."""
         self._zeros_are_lost = False
         """Whether this scan cannot hold a run of zeros. Where their code ends a block, a plain wall may be one."""
 

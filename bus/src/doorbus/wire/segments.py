@@ -18,7 +18,7 @@ class Segment(NamedTuple):
 
     marker: int
     body: bytes
-    """Without marker and length."""
+    """What it holds, without marker and length."""
     begin: int
     """Where its marker stands."""
     data: int

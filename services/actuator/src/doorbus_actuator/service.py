@@ -81,7 +81,7 @@ class ActuatorService(Service):
         )
 
     def device(self, site: homeassistant.Origin) -> homeassistant.Device:
-        """The door."""
+        """The door, as Home Assistant shows it."""
         return homeassistant.door(site, self._settings.door, codes=self._rules.codes is not None)
 
     async def start(self) -> None:
@@ -103,7 +103,7 @@ class ActuatorService(Service):
         return self._handle(policy.Tick(), self._clock.monotonic())
 
     def place(self) -> Mapping[str, str]:
-        """Its door."""
+        """The door that it drives."""
         return self._door
 
     def figures(self) -> Mapping[str, float]:

@@ -96,7 +96,7 @@ class Actuator(Section, Measures):
 
     @property
     def calendar(self) -> Calendar:
-        """By which opening hours are read."""
+        """The calendar by which opening hours are read."""
         return Calendar(self.time_zone, self.country)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from doorbus.wire.messages import Decision, Reason, Trigger
 
 LONGEST_SECONDS = 30.0
-"""For so long at a time without motion: a portrait on the wall must not keep the camera awake for ever."""
+"""Attention lasts so long at a time without motion: a portrait on the wall must not keep the camera awake for ever."""
 
 _SETTLED = frozenset(
     {

@@ -183,7 +183,7 @@ class _ReadingThread(threading.Thread):
             return shot
 
     def run(self) -> None:
-        """Read."""
+        """Read until told to stop, or until the source fails."""
         error = SourceError("its reader failed; see the log")
         source = self._make()
         try:

@@ -87,7 +87,7 @@ class CaptureService(Service):
         return () if self._reader is None else (self._frames,)
 
     def place(self) -> Mapping[str, str]:
-        """Its door and camera."""
+        """The camera that it reads, and its door."""
         return self._ids
 
     def figures(self) -> Mapping[str, float]:

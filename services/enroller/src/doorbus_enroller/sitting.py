@@ -26,7 +26,7 @@ class Sitting:
     ends_at: float
     taken: int = 0
     seen: int = 0
-    """Frames that came."""
+    """How many frames came."""
     next_at: float = 0.0
     """The next sample is of a frame that came no earlier."""
     asking: bool = False

@@ -27,12 +27,12 @@ class Sample:
     """What is kept of one picture; the picture itself is not."""
 
     template: bytes = field(repr=False)
-    """Sealed."""
+    """The template, sealed for this person alone."""
     model: str
     """Embedding model that made the template."""
     quality: float
     picture: str
-    """SHA-256 of the picture."""
+    """The SHA-256 of the picture."""
     created_at: datetime
 
 

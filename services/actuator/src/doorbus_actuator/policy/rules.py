@@ -146,7 +146,7 @@ class Measures(BaseModel):
 
     @property
     def votes_of(self) -> int:
-        """Of how many recognitions."""
+        """Of how many recognitions in a row these may be."""
         return int(self.votes.partition("/")[2])
 
 

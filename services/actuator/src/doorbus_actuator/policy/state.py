@@ -91,7 +91,7 @@ class State:
     forgotten_until: datetime | None = None
     """Frames captured up to here may have been seen and forgotten in a flood, and count as seen."""
     ballots: Mapping[str, tuple[Ballot, ...]] = field(default_factory=dict)
-    """By camera; of each the last, oldest capture first."""
+    """The last ballots of each camera, oldest capture first."""
     cooldown_until: float = -math.inf
     commands: Mapping[str, float] = field(default_factory=dict)
     """When each command id was seen."""

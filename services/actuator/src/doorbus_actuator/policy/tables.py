@@ -1,4 +1,4 @@
-"""The rules, in their order, and what each looks at. The table of reasons in the README says the same in words. Pure.
+"""The rules, in their order, and what each looks at. docs/troubleshooting.md says the same in words. Pure.
 
 Two rules hold for the tables. A rule says when it holds, never when it fails, so that what nobody thought of is denied.
 And a rule may rely on those before it: the rights of a person are asked after the rules that there is one.
