@@ -36,10 +36,11 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import MAX_SHARDS, SnapshotReader, as_they_are
+from doorbus.wire.templates import to_store
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
-from doorbus_enroller.store import MemoryStore, SqliteStore, Store
+from doorbus_enroller.store import MemoryStore, Sample, SqliteStore, Store
 from support.jpegs import START, Jpeg, note, refining
 
 E = TypeVar("E", GalleryEntry, RosterEntry)
@@ -616,6 +617,55 @@ async def test_a_store_that_fails_is_told_and_the_enroller_goes_on(site: Site) -
     assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
     await site.health(lambda each: each.problem is None)
     assert store.changes == ["add alice"]
+
+
+def crowd(number: int) -> MemoryStore:
+    """A store with so many people that the maps have several shards; none of them resembles anybody in the script."""
+    store = MemoryStore()
+    now = FakeClock().now()
+    for one in range(number):
+        person = f"p{one:_>60}"
+        template = to_store(np.array([0, 0, 1], np.float32), person, Seal(KEY))
+        store.add(person, [Sample(template, "MobileFaceNet", 0.5, "picture", now)], Rights(), now)
+    return store
+
+
+async def test_a_change_of_one_person_costs_what_one_person_costs(site: Site) -> None:
+    store = crowd(1500)
+    await site.enroller(store)
+    await site.recognizer()
+    assert len(site.manifest(channels.GALLERY_MANIFEST).shards) > 2
+    assert len(site.manifest(channels.ROSTER_MANIFEST).shards) > 2
+    before = len(site.bus.log)
+    published = []
+    for channel, payload in (
+        (channels.ENROL, ALICE),
+        (channels.ENROL, ALICE_AGAIN),
+        (channels.UPDATE, b'{"name": "Alice"}'),
+        (channels.REMOVE, b""),
+    ):
+        assert (await site.ask(channel, "alice", payload)).status is ResultStatus.OK
+        topics = [packet.topic.removeprefix("doorbus/v1/").split("/")[:2] for packet in site.bus.log[before:]]
+        before = len(site.bus.log)
+        published.append([tuple(topic) for topic in topics if topic[0] in {"gallery", "roster"}])
+    roster, gallery = [[(name, "shard"), (name, "manifest")] for name in ("roster", "gallery")]
+    assert published == [roster + gallery, gallery, roster, roster + gallery]
+    assert store.asked == ["*", "alice", "alice", "alice"]
+    assert "alice" not in site.roster()
+    assert len(site.roster()) == len(site.gallery()) == 1500
+
+
+async def test_after_a_failure_of_the_store_what_it_then_holds_is_published(site: Site) -> None:
+    store = MemoryStore()
+    await site.enroller(store)
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    store.failing = "enroller.db: damaged; restore a backup"
+    assert code(await site.ask(channels.REMOVE, "alice")) is ErrorCode.STORAGE_FAILED
+    store.failing = None
+    store.remove("alice", site.clock.now())  # what was restored knows nothing of alice
+    assert (await site.ask(channels.ENROL, "bob", BOB)).status is ResultStatus.OK
+    assert set(site.roster()) == set(site.gallery()) == {"bob"}
 
 
 async def test_a_store_that_cannot_be_read_at_the_start_locks_nobody_out_and_is_tried_again(site: Site) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doorbus.wire.messages import Rights
-from doorbus_enroller.store import MemoryStore, Person, Sample, SqliteStore, StorageFailed, Store
+from doorbus_enroller.store import MemoryStore, Person, Sample, SqliteStore, StorageFailed, Store, Versions
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
@@ -26,6 +26,14 @@ ALICE = Rights(name="Älice", doors=("front",), valid_until=NOON)
 
 def sample(picture: str, *, template: bytes = b"sealed template", at: datetime = NOON) -> Sample:
     return Sample(template=template, model="MobileFaceNet", quality=0.5, picture=picture, created_at=at)
+
+
+def add(store: Store, person: str, *samples: Sample, rights: Rights | None = None) -> Versions:
+    return store.add(person, samples, rights or Rights(), samples[-1].created_at)
+
+
+def everybody(store: Store) -> list[Person]:
+    return list(store.people(NOON))
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -41,98 +49,112 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_new_store_is_empty_and_its_versions_are_the_time(store: Store) -> None:
-    people = store.read(NOON)
-    assert people.people == ()
-    assert people.roster_version == people.gallery_version == NOON_MS
+    assert everybody(store) == []
+    assert store.versions(NOON) == Versions(NOON_MS, NOON_MS)
 
 
 def test_people_and_samples_come_back_as_they_were_kept(store: Store) -> None:
-    store.add("bob", sample("b"), Rights())
-    store.add("alice", sample("a1"), ALICE)
-    store.add("alice", sample("a2"), Rights(name="not the rights of the first"))
-    assert store.read(NOON).people == (
-        Person("alice", ALICE, (sample("a1"), sample("a2"))),
-        Person("bob", Rights(), (sample("b"),)),
-    )
+    add(store, "bob", sample("b"))
+    add(store, "alice", sample("a1"), rights=ALICE)
+    add(store, "alice", sample("a2"), rights=Rights(name="not the rights of the first"))
+    alice, bob = Person("alice", ALICE, (sample("a1"), sample("a2"))), Person("bob", Rights(), (sample("b"),))
+    assert everybody(store) == [alice, bob]
+    assert [store.find(person, NOON) for person in ("alice", "bob", "carol")] == [alice, bob, None]
+
+
+def test_samples_are_added_all_or_none(store: Store) -> None:
+    add(store, "alice", sample("a1"))
+    versions = store.versions(NOON)
+    with pytest.raises(StorageFailed):
+        add(store, "alice", sample("a2"), sample("a1"))
+    with pytest.raises(StorageFailed):
+        add(store, "bob", sample("b"), sample("b"))
+    assert everybody(store) == [Person("alice", Rights(), (sample("a1"),))]
+    assert store.versions(NOON) == versions
 
 
 def test_a_picture_is_kept_once_for_a_person(store: Store) -> None:
-    store.add("alice", sample("a"), ALICE)
+    add(store, "alice", sample("a"), rights=ALICE)
     with pytest.raises(StorageFailed):
-        store.add("alice", sample("a"), ALICE)
-    assert store.read(NOON).people == (Person("alice", ALICE, (sample("a"),)),)
+        add(store, "alice", sample("a"), rights=ALICE)
+    assert everybody(store) == [Person("alice", ALICE, (sample("a"),))]
 
 
 def test_each_change_raises_the_versions_of_the_maps_it_touches(store: Store) -> None:
-    read = [store.read(NOON)]
-    changes: tuple[Callable[[], None], ...] = (
-        lambda: store.add("alice", sample("a1"), ALICE),
-        lambda: store.add("alice", sample("a2"), ALICE),
+    changes: tuple[Callable[[], Versions | None], ...] = (
+        lambda: store.add("alice", [sample("a1")], ALICE, NOON),
+        lambda: store.add("alice", [sample("a2"), sample("a3")], ALICE, NOON),
         lambda: store.set_rights("alice", Rights(), NOON),
         lambda: store.remove("alice", NOON),
     )
-    for change in changes:
-        change()
-        read.append(store.read(NOON))
+    told = [store.versions(NOON), *(change() for change in changes)]
+    assert told[-1] == store.versions(NOON)
     risen = [
-        (after.roster_version - before.roster_version, after.gallery_version - before.gallery_version)
-        for before, after in pairwise(read)
+        (after.roster - before.roster, after.gallery - before.gallery)
+        for before, after in pairwise(told)
+        if before and after
     ]
     assert risen == [(1, 1), (0, 1), (1, 0), (1, 1)]
+
+
+def test_removing_nobody_changes_nothing(store: Store) -> None:
+    before = store.versions(NOON)
+    assert store.remove("alice", NOON) is None
+    assert store.versions(NOON) == before
 
 
 @given(jumps=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8))
 def test_versions_rise_whatever_the_clock_does(jumps: list[float]) -> None:
     store = MemoryStore()
-    now, versions = NOON, [store.read(NOON).gallery_version]
+    now, versions = NOON, [store.versions(NOON).gallery]
     for number, seconds in enumerate(jumps):
         now += timedelta(seconds=seconds)
-        store.add("alice", sample(str(number), at=now), ALICE)
-        versions.append(store.read(now).gallery_version)
+        add(store, "alice", sample(str(number), at=now), rights=ALICE)
+        versions.append(store.versions(now).gallery)
     assert versions == sorted(set(versions))
 
 
 def test_a_removed_person_is_gone(store: Store) -> None:
-    store.add("alice", sample("a"), ALICE)
-    store.add("bob", sample("b"), Rights())
+    add(store, "alice", sample("a"), rights=ALICE)
+    add(store, "bob", sample("b"))
     store.remove("alice", NOON)
-    assert [each.person for each in store.read(NOON).people] == ["bob"]
+    assert [each.person for each in everybody(store)] == ["bob"]
 
 
 def test_closing_twice_is_fine_and_a_closed_store_opens_again(store: Store) -> None:
-    store.add("alice", sample("a"), ALICE)
+    add(store, "alice", sample("a"), rights=ALICE)
     store.close()
     store.close()
-    assert len(store.read(NOON).people) == 1
+    assert len(everybody(store)) == 1
 
 
 def test_everything_survives_a_restart(path: Path) -> None:
     first = SqliteStore(path)
-    first.add("alice", sample("a"), ALICE)
-    before = first.read(NOON)
+    add(first, "alice", sample("a"), rights=ALICE)
+    before = everybody(first), first.versions(NOON)
     first.close()
     second = SqliteStore(path)
-    assert second.read(NOON + timedelta(days=1)) == before
+    assert (everybody(second), second.versions(NOON + timedelta(days=1))) == before
     second.close()
 
 
 def test_after_the_file_was_lost_versions_are_higher_than_before(path: Path) -> None:
     store = SqliteStore(path)
-    store.add("alice", sample("a"), ALICE)
-    before = store.read(NOON)
+    add(store, "alice", sample("a"), rights=ALICE)
+    before = store.versions(NOON)
     store.close()
     path.unlink()
-    after = store.read(NOON + timedelta(seconds=1))
+    after = store.versions(NOON + timedelta(seconds=1))
+    assert everybody(store) == []
     store.close()
-    assert after.people == ()
-    assert after.gallery_version > before.gallery_version
-    assert after.roster_version > before.roster_version
+    assert after.gallery > before.gallery
+    assert after.roster > before.roster
 
 
 def test_only_the_owner_may_read_the_files(path: Path) -> None:
     path.touch(mode=0o644)
     store = SqliteStore(path)
-    store.add("alice", sample("a"), ALICE)
+    add(store, "alice", sample("a"), rights=ALICE)
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
     store.close()
     assert modes["enroller.db"] == 0o600
@@ -143,8 +165,8 @@ def test_a_removed_template_is_nowhere_in_the_files(path: Path) -> None:
     template = os.urandom(784)
     store = SqliteStore(path)
     for number in range(20):
-        store.add("bob", sample(f"b{number}"), Rights())
-    store.add("alice", sample("a", template=template), ALICE)
+        add(store, "bob", sample(f"b{number}"))
+    add(store, "alice", sample("a", template=template), rights=ALICE)
     assert _found(path, template)
     store.remove("alice", NOON)
     assert not _found(path, template)
@@ -162,18 +184,18 @@ def test_an_empty_file_is_a_new_store_and_a_foreign_one_is_left_alone(path: Path
     store = SqliteStore(path)
     if content:
         with pytest.raises(StorageFailed, match=r"enroller\.db: .*restore a backup"):
-            store.read(NOON)
+            everybody(store)
         assert path.read_bytes() == content
     else:
-        assert store.read(NOON).people == ()
+        assert everybody(store) == []
     store.close()
 
 
 def test_a_damaged_file_is_reported_and_read_again_once_restored(path: Path, tmp_path: Path) -> None:
     store = SqliteStore(path)
     for number in range(50):
-        store.add("alice", sample(str(number), template=os.urandom(700)), ALICE)
-    before = store.read(NOON)
+        add(store, "alice", sample(str(number), template=os.urandom(700)), rights=ALICE)
+    before = everybody(store)
     store.close()
     backup = tmp_path / "backup"
     shutil.copy(path, backup)
@@ -181,23 +203,23 @@ def test_a_damaged_file_is_reported_and_read_again_once_restored(path: Path, tmp
     content[4096:] = os.urandom(len(content) - 4096)
     path.write_bytes(content)
     with pytest.raises(StorageFailed, match="restore a backup"):
-        store.read(NOON)
+        everybody(store)
     with pytest.raises(StorageFailed, match="restore a backup"):
-        store.add("bob", sample("b"), Rights())
+        add(store, "bob", sample("b"))
     shutil.copy(backup, path)
-    assert store.read(NOON) == before
+    assert everybody(store) == before
     store.close()
 
 
 def test_rights_that_cannot_be_read_are_damage(path: Path) -> None:
     store = SqliteStore(path)
-    store.add("alice", sample("a"), ALICE)
+    add(store, "alice", sample("a"), rights=ALICE)
     store.close()
     with sqlite3.connect(path) as db:
         db.execute("UPDATE people SET rights = '{\"enabled\": 3}'")
     db.close()
     with pytest.raises(StorageFailed, match="restore a backup"):
-        store.read(NOON)
+        everybody(store)
     store.close()
 
 
@@ -207,7 +229,7 @@ def test_a_file_of_a_newer_doorbus_is_left_alone(path: Path) -> None:
     db.close()
     store = SqliteStore(path)
     with pytest.raises(StorageFailed, match="newer doorbus"):
-        store.read(NOON)
+        everybody(store)
     store.close()
 
 
@@ -215,7 +237,7 @@ def test_a_place_that_is_no_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     store = SqliteStore(tmp_path / "file" / "enroller.db")
     with pytest.raises(StorageFailed, match=r"file/enroller\.db: .*may this user write"):
-        store.read(NOON)
+        everybody(store)
     store.close()
 
 
@@ -231,7 +253,7 @@ store = SqliteStore(Path(sys.argv[1]))
 try:
     for number in range(int(sys.argv[2])):
         sample = Sample(b"t" * 2000, "MobileFaceNet", 0.5, str(number), now)
-        store.add(f"person{number:05d}", sample, Rights())
+        store.add(f"person{number:05d}", [sample], Rights(), now)
         print(number, flush=True)
 except StorageFailed as failed:
     print(failed, flush=True)
@@ -253,11 +275,11 @@ def test_kill_minus_nine_loses_nothing_that_was_acknowledged_and_keeps_nothing_i
         writer.send_signal(signal.SIGKILL)
         printed = acknowledged + len(writer.stdout.read().split("\n")) - 1
     store = SqliteStore(path)
-    people = store.read(NOON)
+    people, versions = everybody(store), store.versions(NOON)
     store.close()
-    assert len(people.people) - printed in (0, 1)  # 1: written, but killed before it could say so
-    assert all(len(each.samples) == 1 for each in people.people)
-    assert people.gallery_version == people.roster_version == NOON_MS + len(people.people)
+    assert len(people) - printed in (0, 1)  # 1: written, but killed before it could say so
+    assert all(len(each.samples) == 1 for each in people)
+    assert versions == Versions(NOON_MS + len(people), NOON_MS + len(people))
 
 
 def test_a_full_disk_is_told_and_what_was_kept_before_is_still_there(path: Path) -> None:
@@ -267,7 +289,7 @@ def test_a_full_disk_is_told_and_what_was_kept_before_is_still_there(path: Path)
     ).stdout.splitlines()
     assert "is the disk full" in output[-1]
     store = SqliteStore(path)
-    assert len(store.read(NOON).people) == len(output) - 1 > 5
+    assert len(everybody(store)) == len(output) - 1 > 5
     store.close()
 
 
@@ -286,7 +308,7 @@ def test_a_directory_that_may_not_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_file_that_may_not_be_written_is_told(path: Path) -> None:
     store = SqliteStore(path)
-    store.add("alice", sample("a"), ALICE)
+    add(store, "alice", sample("a"), rights=ALICE)
     store.close()
     path.chmod(0o400)
     powerless = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
@@ -296,12 +318,12 @@ def test_a_file_that_may_not_be_written_is_told(path: Path) -> None:
 
 def test_a_second_enroller_on_the_same_file_is_told(path: Path) -> None:
     store = SqliteStore(path, busy_seconds=0.01)
-    store.read(NOON)
+    everybody(store)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageFailed, match="another enroller"):
-        store.add("alice", sample("a"), ALICE)
+        add(store, "alice", sample("a"), rights=ALICE)
     other.close()
-    store.add("alice", sample("a"), ALICE)
-    assert len(store.read(NOON).people) == 1
+    add(store, "alice", sample("a"), rights=ALICE)
+    assert len(everybody(store)) == 1
     store.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.messages import GalleryEntry
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Packed, SnapshotReader
+from doorbus.wire.snapshot import SnapshotReader, pack
 from doorbus.wire.templates import (
     Template,
     from_gallery,
@@ -24,9 +24,7 @@ from doorbus.wire.templates import (
     to_store,
     unit,
 )
-from doorbus_enroller.enrolment import Enrolled, similarities
-from doorbus_enroller.enrolment import KnownFaces as People
-from doorbus_enroller.maps import gallery_map
+from doorbus_enroller.known_faces import KnownFaces
 from doorbus_recognizer.calibration import MOBILEFACENET
 from doorbus_recognizer.matching import Block, Gallery
 from support.snapshots import parts
@@ -104,15 +102,18 @@ def test_templates_without_a_mean_are_refused(templates: list[Template]) -> None
 def test_a_face_is_as_similar_to_everybody_when_it_is_enrolled_as_when_it_is_recognised(
     samples: list[list[int]], seed: int
 ) -> None:
-    people = {f"p{number}": Enrolled.of(map(made, each), ()) for number, each in enumerate(samples)}
     probe = made(seed)
-    known = similarities(probe, People("m@1", people))
-    assume(len(set(known.values())) == len(known))
+    means = {f"p{number}": mean(map(made, each)) for number, each in enumerate(samples)}
+    known = KnownFaces.of("m@1", means).similarities(probe).tolist()
+    assume(len(set(known)) == len(known))
 
-    published = gallery_map(7, People("m@1", people), SEAL)
-    blocks = parts(SnapshotReader(GalleryEntry, Block.read, SEAL), Packed(published.manifest, published.shards))
+    entries = [
+        GalleryEntry(person=f"p{number}", templates=tuple(to_gallery(made(one)) for one in each))
+        for number, each in enumerate(samples)
+    ]
+    blocks = parts(SnapshotReader(GalleryEntry, Block.read, SEAL), pack(entries, 7, "m@1", SEAL))
     match = Gallery.of(blocks, "m@1").match(probe, MOBILEFACENET)
 
-    expected = sorted(known.values(), reverse=True)
+    expected = sorted(known, reverse=True)
     assert match.similarity == pytest.approx(expected[0], abs=1e-5)
     assert match.runner_up == (pytest.approx(expected[1], abs=1e-5) if len(expected) > 1 else None)

@@ -2,17 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from doorbus.wire.codec import Refusal
 from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
-from doorbus.wire.templates import Template, mean
+from doorbus.wire.templates import Template
+from doorbus_enroller.known_faces import Enrolled, KnownFaces
 
 _MAX_ID = 64
 
@@ -79,40 +78,19 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Enrolled:
-    """What the gallery holds of one person."""
-
-    templates: tuple[Template, ...] = field(repr=False)
-    mean: Template = field(repr=False)
-    """What recognizers compare a face with."""
-    pictures: frozenset[str]
-    """SHA-256 of each picture that became a sample."""
-
-    @classmethod
-    def of(cls, templates: Iterable[Template], pictures: Iterable[str]) -> Self:
-        """What the gallery holds of somebody with these samples; raises `Refused` when they have no mean."""
-        kept = tuple(templates)
-        return cls(kept, mean(kept), frozenset(pictures))
-
-
-@dataclass(frozen=True)
-class KnownFaces:
-    """Everybody enrolled. `model` is None while there is nobody."""
-
-    model: str | None = None
-    people: Mapping[str, Enrolled] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Known:
     """The very picture is a sample of the person already: nothing to do, as after a redelivery."""
 
 
-def decide(person: str, picture: str, answer: Answer, gallery: KnownFaces, rules: Rules) -> Candidate | Known | Fault:
-    """Whether the picture with the SHA-256 `picture` becomes a sample of `person`; the first rule that fails tells."""
+def decide(  # noqa: PLR0917  # what it depends on
+    person: str, picture: str, answer: Answer, enrolled: Enrolled | None, gallery: KnownFaces, rules: Rules
+) -> Candidate | Known | Fault:
+    """Whether the picture with the SHA-256 `picture` becomes a sample of `person`; the first rule that fails tells.
+
+    `enrolled` is what there is of the person, `gallery` everybody.
+    """
     if answer.error is not None:
         return Fault(code=answer.error, message=_UNUSABLE.get(answer.error, "the recognizer could not use the picture"))
-    enrolled = gallery.people.get(person)
     if enrolled and picture in enrolled.pictures:
         return Known()
     if gallery.model not in (None, answer.model):
@@ -120,7 +98,7 @@ def decide(person: str, picture: str, answer: Answer, gallery: KnownFaces, rules
     face = choose(answer.faces, rules)
     if isinstance(face, Fault):
         return face
-    return _objection(person, face, answer, gallery, rules) or face
+    return _objection(person, face, answer, enrolled, gallery, rules) or face
 
 
 def choose(faces: tuple[Candidate, ...], rules: Rules) -> Candidate | Fault:
@@ -154,29 +132,21 @@ def choose(faces: tuple[Candidate, ...], rules: Rules) -> Candidate | Fault:
     return face
 
 
-def similarities(template: Template, gallery: KnownFaces) -> dict[str, float]:
-    """Cosine similarity of `template` to the mean template of each person, as recognizers match."""
-    if not gallery.people:
-        return {}
-    means = np.stack([known.mean for known in gallery.people.values()])
-    return dict(zip(gallery.people, (means @ template).tolist(), strict=True))
-
-
-def _objection(person: str, face: Candidate, answer: Answer, gallery: KnownFaces, rules: Rules) -> Fault | None:
+def _objection(  # noqa: PLR0917  # as above
+    person: str, face: Candidate, answer: Answer, enrolled: Enrolled | None, gallery: KnownFaces, rules: Rules
+) -> Fault | None:
     """Why a good face cannot join the gallery as a sample of `person`."""
-    enrolled = gallery.people.get(person)
     if enrolled and len(enrolled.templates) >= rules.max_samples:
         return Fault(
             code=ErrorCode.TOO_MANY_SAMPLES,
             message=f"{person} has {len(enrolled.templates)} samples, the most that are kept; "
             f"remove {person} to begin anew",
         )
-    if any(known.mean.shape != face.template.shape for known in gallery.people.values()):
+    if not gallery.fits(face.template):
         return _other_model(gallery.model, f"{answer.model} of {len(face.template)} dimensions")
     same_person = answer.same_person_similarity
-    similar = similarities(face.template, gallery)
-    own = similar.pop(person, None)
-    other, highest = max(similar.items(), key=lambda item: item[1], default=("", -1.0))
+    own = float(enrolled.mean @ face.template) if enrolled else None
+    other, highest = gallery.nearest(face.template, but=person)
     duplicate = same_person + rules.duplicate_margin * (1 - same_person)
     if other and highest >= duplicate and (own is None or highest > own):
         return Fault(

@@ -7,46 +7,34 @@ from typing import Any
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
-from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import MAX_SHARDS, pack
-from doorbus.wire.templates import to_gallery
-from doorbus_enroller.enrolment import KnownFaces
-from doorbus_enroller.store import People
+from doorbus.wire.messages import Manifest
+from doorbus.wire.snapshot import MAX_SHARDS, Packed
 
 
 @dataclass(frozen=True)
-class Map:
-    """One packed map. Packed once for each version, so that a reconnect brings readers nothing to load again."""
+class Place:
+    """Where a map is published."""
 
-    manifest_channel: Channel[Manifest]
-    shard_channel: Channel[Any]
-    manifest: Manifest
-    shards: tuple[bytes, ...]
+    manifest: Channel[Manifest]
+    shard: Channel[Any]
 
-    def messages(self, former_shards: int = MAX_SHARDS) -> Iterator[Outbound]:
-        """Shards, then the manifest that names them, then deletions of the retained shards beyond."""
-        for index, shard in enumerate(self.shards):
-            yield Outbound(self.shard_channel, shard, {"shard": str(index)})
-        yield Outbound(self.manifest_channel, self.manifest)
-        for index in range(len(self.shards), former_shards):
-            yield Outbound(self.shard_channel, b"", {"shard": str(index)})
+    def whole(self, packed: Packed) -> Iterator[Outbound]:
+        """Shards, then the manifest that names them, then deletions of whatever shards may be retained beyond."""
+        return self._messages(packed, {}, MAX_SHARDS)
 
+    def news(self, packed: Packed, former: Packed) -> Iterator[Outbound]:
+        """The same, without what readers have who have `former`."""
+        if packed is not former:
+            yield from self._messages(packed, dict(enumerate(former.manifest.shards)), len(former.shards))
 
-def roster_map(people: People) -> Map:
-    """Who may enter, where and when."""
-    entries = (
-        RosterEntry.model_validate({**each.rights.model_dump(), "person": each.person}) for each in people.people
-    )
-    manifest, shards = pack(entries, people.roster_version)
-    return Map(channels.ROSTER_MANIFEST, channels.ROSTER_SHARD, manifest, shards)
+    def _messages(self, packed: Packed, known: dict[int, str], former_shards: int) -> Iterator[Outbound]:
+        for index, (shard, digest) in enumerate(zip(packed.shards, packed.manifest.shards, strict=True)):
+            if known.get(index) != digest:
+                yield Outbound(self.shard, shard, {"shard": str(index)})
+        yield Outbound(self.manifest, packed.manifest)
+        for index in range(len(packed.shards), former_shards):
+            yield Outbound(self.shard, b"", {"shard": str(index)})
 
 
-def gallery_map(version: int, gallery: KnownFaces, seal: Seal) -> Map:
-    """Everybody's templates, sealed."""
-    entries = (
-        GalleryEntry(person=person, templates=tuple(map(to_gallery, enrolled.templates)))
-        for person, enrolled in gallery.people.items()
-    )
-    manifest, shards = pack(entries, version, gallery.model, seal)
-    return Map(channels.GALLERY_MANIFEST, channels.GALLERY_SHARD, manifest, shards)
+ROSTER = Place(channels.ROSTER_MANIFEST, channels.ROSTER_SHARD)
+GALLERY = Place(channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)

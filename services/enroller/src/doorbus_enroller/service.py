@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -34,13 +36,12 @@ from doorbus.wire.messages import (
     Update,
 )
 from doorbus.wire.seal import Seal
-from doorbus.wire.templates import to_store
-from doorbus_enroller.enrolment import Candidate, KnownFaces, decide, fault_of, id_of, revise
-from doorbus_enroller.maps import Map, gallery_map, roster_map
+from doorbus_enroller.enrolment import fault_of, id_of
+from doorbus_enroller.register import Outcome, Register, Shot
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
-from doorbus_enroller.store import People, Sample, StorageFailed, Store
-from doorbus_enroller.templates import read_answer, unseal_people
+from doorbus_enroller.store import StorageFailed, Store
+from doorbus_enroller.templates import read_answer
 
 _log = structlog.get_logger("doorbus.enroller")
 
@@ -64,16 +65,6 @@ class _Pending:
     frame_at: float | None = None
 
 
-@dataclass(frozen=True)
-class _State:
-    """The people as last read, and the maps made of them."""
-
-    people: People
-    gallery: KnownFaces
-    roster_map: Map
-    gallery_map: Map
-
-
 class EnrollerService(Service):
     """Keeps the people: the one service that writes the gallery and the roster."""
 
@@ -89,13 +80,12 @@ class EnrollerService(Service):
     ) -> None:
         self._reply_ids = {"token": settings.instance}
         self._settings = settings.enroller
-        self._store = store
+        self._register = Register(store, seal)
         self._seal = seal
         self._clock = clock
         self._new_id = new_id
         self._pending: dict[bytes, _Pending] = {}
         self._sittings: dict[str, tuple[Inbound[EnrolFromCamera], Sitting]] = {}
-        self._state: _State | None = None
         self._trouble: str | None = None
         self._reopen_at: float | None = None
         self._enrolled = 0
@@ -119,13 +109,11 @@ class EnrollerService(Service):
 
     async def start(self) -> None:
         """Read the people. A store that cannot be read is reported and tried again."""
-        await self._try_store()
+        await self._change(self._register.refresh)
 
     def connected(self) -> Iterable[Outbound]:
         """Both maps whole; nothing while the people were never read: an empty map would lock everybody out."""
-        if self._state:
-            yield from self._state.roster_map.messages()
-            yield from self._state.gallery_map.messages()
+        return self._register.whole()
 
     def wake_at(self) -> float | None:
         """When the next picture is to be asked about again or given up, or the store is to be tried again."""
@@ -140,13 +128,13 @@ class EnrollerService(Service):
         for key, pending in list(self._pending.items()):
             if now >= pending.expires_at:
                 del self._pending[key]
-                outbounds += self._conclude(pending, self._no_recognizer(pending))
+                outbounds += self._conclude(pending, Outcome(self._no_recognizer(pending)))
             elif pending.retry_at is not None and now >= pending.retry_at:
                 outbounds.append(self._ask(key, replace(pending, retry_at=None)))
         for person in list(self._sittings):
             outbounds += self._unless_over(person)
         if self._reopen_at is not None and now >= self._reopen_at:
-            outbounds += await self._try_store()
+            outbounds += (await self._change(self._register.refresh)).news
         return outbounds
 
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
@@ -164,10 +152,10 @@ class EnrollerService(Service):
 
     def figures(self) -> Mapping[str, float]:
         """How many there are, wait, were enrolled, and were refused by code."""
-        people = self._state.people.people if self._state else ()
+        people = self._register.people
         return {
             "people": len(people),
-            "samples": sum(len(each.samples) for each in people),
+            "samples": sum(people.values()),
             "pending": len(self._pending),
             "sittings": len(self._sittings),
             "enrolled": self._enrolled,
@@ -181,7 +169,7 @@ class EnrollerService(Service):
     async def stop(self) -> Iterable[Outbound]:
         """Close the store; pictures that still wait are answered, so that their senders need not."""
         waiting = self._withdraw(lambda _: True)
-        self._store.close()
+        self._register.close()
         fault = Fault(code=ErrorCode.BUSY, message="the enroller is stopping; send the request again")
         return [outbound for inbound in waiting for outbound in self._answer(inbound, fault)]
 
@@ -221,30 +209,13 @@ class EnrollerService(Service):
             self._pending[key] = replace(pending, trouble=f"an answer was refused ({refused})")
             raise
         del self._pending[key]
-        person = pending.inbound.ids["person"]
-        from_camera = pending.frame_at is not None
-
-        async def enrol() -> Fault | None:
-            gallery = (await self._read()).gallery
-            rules = self._settings.of_frames() if from_camera else self._settings
-            decision = decide(person, pending.picture, answer, gallery, rules)
-            if isinstance(decision, Fault):
-                return decision
-            if isinstance(decision, Candidate):
-                sample = Sample(
-                    template=to_store(decision.template, person, self._seal),
-                    model=answer.model,
-                    quality=decision.quality,
-                    picture=pending.picture,
-                    created_at=self._clock.now(),
-                )
-                await asyncio.to_thread(self._store.add, person, sample, _rights(pending.inbound.message))
-                self._enrolled += 1
-            return None
-
-        before, enrolled = self._state, self._enrolled
-        fault = await self._attempt(enrol)
-        return [*self._news(before), *self._conclude(pending, fault, taken=self._enrolled > enrolled)]
+        rules = self._settings if pending.frame_at is None else self._settings.of_frames()
+        shots = [Shot(pending.picture, answer, rules)]
+        request = pending.inbound
+        enrol = partial(self._register.enrol, request.ids["person"], shots, _rights(request.message))
+        outcome = await self._change(enrol)
+        self._enrolled += outcome.taken
+        return [*outcome.news, *self._conclude(pending, outcome)]
 
     async def _on_capture(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Begin to look out for a person. The answer comes when all samples are there, or time is up."""
@@ -260,9 +231,7 @@ class EnrollerService(Service):
 
     async def _on_newcomer(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Give somebody an id, and go on as if the request had named it."""
-        known = self._state.people.people if self._state else ()
-        taken = {*self._sittings, *(each.person for each in known)}
-        person = id_of(inbound.message.name, taken)
+        person = id_of(inbound.message.name, {*self._sittings, *self._register.people})
         return await self._on_capture(replace(inbound, ids={"person": person}))
 
     def _cameras(self) -> list[dict[str, str]]:
@@ -286,13 +255,14 @@ class EnrollerService(Service):
             return (self._ask(self._new_id(), pending),)
         return ()
 
-    def _conclude(self, pending: _Pending, fault: Fault | None, *, taken: bool = False) -> Iterable[Outbound]:
+    def _conclude(self, pending: _Pending, outcome: Outcome) -> Iterable[Outbound]:
         """What is said when a picture was looked at: an answer, or for a frame nothing before the sitting is over."""
         person = pending.inbound.ids["person"]
         if pending.frame_at is None:
-            return self._answer(pending.inbound, fault)
+            return self._answer(pending.inbound, outcome.fault)
         request, sitting = self._sittings[person]
-        self._sittings[person] = request, sitting.took(pending.frame_at) if taken else sitting.passed_over(fault)
+        after = sitting.took(pending.frame_at) if outcome.taken else sitting.passed_over(outcome.fault)
+        self._sittings[person] = request, after
         return self._unless_over(person)
 
     def _unless_over(self, person: str) -> Iterable[Outbound]:
@@ -310,20 +280,8 @@ class EnrollerService(Service):
         return [*waiting, *(self._sittings.pop(person)[0] for person in people)]
 
     async def _on_update(self, inbound: Inbound[Update]) -> Iterable[Outbound]:
-        person = inbound.ids["person"]
-
-        async def update() -> Fault | None:
-            known = (await self._read()).people.find(person)
-            if known is None:
-                return _unknown(person)
-            rights = revise(known.rights, inbound.message)
-            if isinstance(rights, Fault):
-                return rights
-            if rights != known.rights:
-                await asyncio.to_thread(self._store.set_rights, person, rights, self._clock.now())
-            return None
-
-        return await self._change(inbound, update)
+        outcome = await self._change(partial(self._register.update, inbound.ids["person"], inbound.message))
+        return [*outcome.news, *self._answer(inbound, outcome.fault)]
 
     async def _on_remove(self, inbound: Inbound[Remove]) -> Iterable[Outbound]:
         """Forget a person, and the person's pictures that still wait: what was sent before must not come back after."""
@@ -331,76 +289,24 @@ class EnrollerService(Service):
         waiting = self._withdraw(lambda request: request.ids["person"] == person)
         removed = Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"{person} was removed before the picture was looked at")
         outbounds = [each for request in waiting for each in self._answer(request, removed)]
+        outcome = await self._change(partial(self._register.remove, person))
+        unknown = outcome.fault is not None and outcome.fault.code is ErrorCode.UNKNOWN_PERSON
+        return [*outbounds, *outcome.news, *self._answer(inbound, None if waiting and unknown else outcome.fault)]
 
-        async def remove() -> Fault | None:
-            if (await self._read()).people.find(person) is not None:
-                await asyncio.to_thread(self._store.remove, person, self._clock.now())
-                return None
-            return None if waiting else _unknown(person)
-
-        return [*outbounds, *await self._change(inbound, remove)]
-
-    async def _change(self, inbound: Inbound[Any], work: Callable[[], Awaitable[Fault | None]]) -> Iterable[Outbound]:
-        """Do `work`, publish the maps that it changed, and answer."""
-        before = self._state
-        fault = await self._attempt(work)
-        return [*self._news(before), *self._answer(inbound, fault)]
-
-    async def _attempt(self, work: Callable[[], Awaitable[Fault | None]]) -> Fault | None:
-        """Do `work` and read what it changed; what was wrong with it, or with the store."""
+    async def _change(self, work: Callable[[datetime], Outcome]) -> Outcome:
+        """Have the register do `work`; a store that fails is what became of it, and is tried again later."""
         try:
-            fault = await work()
-            if fault is None:
-                await self._read()
+            outcome = await asyncio.to_thread(work, self._clock.now())
         except StorageFailed as failed:
             self._failed(failed)
-            return Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed))
-        return fault
-
-    async def _try_store(self) -> Iterable[Outbound]:
-        before = self._state
-        try:
-            await self._read()
-        except StorageFailed as failed:
-            self._failed(failed)
-        return self._news(before)
+            return Outcome(Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed)))
+        self._trouble = self._reopen_at = None
+        return outcome
 
     def _failed(self, failed: StorageFailed) -> None:
         self._trouble = str(failed)
         self._reopen_at = self._clock.monotonic() + REOPEN_SECONDS
         _log.error("storage_failed", problem=self._trouble)
-
-    async def _read(self) -> _State:
-        """Read everybody anew; raises `StorageFailed`."""
-        self._state = await asyncio.to_thread(self._load, self._state)
-        self._trouble = self._reopen_at = None
-        return self._state
-
-    def _load(self, former: _State | None) -> _State:
-        people = self._store.read(self._clock.now())
-        roster = former.roster_map if former and former.roster_map.manifest.version == people.roster_version else None
-        if former and former.gallery_map.manifest.version == people.gallery_version:
-            gallery, templates = former.gallery, former.gallery_map
-        else:
-            gallery = unseal_people(people, self._seal)
-            templates = gallery_map(people.gallery_version, gallery, self._seal)
-        return _State(people, gallery, roster or roster_map(people), templates)
-
-    def _news(self, before: _State | None) -> list[Outbound]:
-        """The maps that are not those of `before`."""
-        after = self._state
-        if after is None:
-            return []
-        pairs = (
-            (before.roster_map if before else None, after.roster_map),
-            (before.gallery_map if before else None, after.gallery_map),
-        )
-        return [
-            outbound
-            for old, new in pairs
-            if new is not old
-            for outbound in (new.messages(len(old.shards)) if old else new.messages())
-        ]
 
     def _answer(self, inbound: Inbound[Any], fault: Fault | None) -> tuple[Outbound, ...]:
         person = inbound.ids["person"]
@@ -408,14 +314,13 @@ class EnrollerService(Service):
         return (Outbound(channels.RESULT, result, {"person": person}), *inbound.reply(result))
 
     def _result(self, channel: Channel[Any], person: str, fault: Fault | None) -> Result:
-        known = self._state.people.find(person) if self._state else None
         result = Result(
             status=ResultStatus.ERROR if fault else ResultStatus.OK,
             action=channel.name,
             person=person,
             at=self._clock.now(),
-            samples=len(known.samples) if known else 0,
-            gallery_version=self._state.people.gallery_version if self._state else None,
+            samples=self._register.people.get(person, 0),
+            gallery_version=self._register.gallery_version,
             error=fault,
         )
         if fault:
@@ -447,7 +352,3 @@ def _sha256(jpeg: bytes) -> str:
 def _rights(request: Enrol | EnrolFromCamera) -> Rights:
     """What somebody is given who was not there before."""
     return Rights(name=request.name or None) if isinstance(request, EnrolFromCamera) else Rights()
-
-
-def _unknown(person: str) -> Fault:
-    return Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"nobody is enrolled as {person}; enrol a picture first")

@@ -6,12 +6,12 @@ A change is one transaction: after a crash at any moment the file holds the stat
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from pydantic import ValidationError
 
@@ -38,7 +38,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Person:
-    """A person with rights and samples."""
+    """A person with rights and samples, these in the order in which they came."""
 
     person: str
     rights: Rights
@@ -46,40 +46,58 @@ class Person:
 
 
 @dataclass(frozen=True)
-class People:
-    """Everybody, in order of their ids, and the versions of the two maps made of them.
+class Versions:
+    """The versions of the two maps made of the people.
 
-    The roster's version rises with every change of who is there and with what rights, the gallery's with every change
-    of samples. A version is at least the time of its change in Unix milliseconds, so that it rises even if the file is
+    The roster's rises with every change of who is there and with what rights, the gallery's with every change of
+    samples. A version is at least the time of its change in Unix milliseconds, so that it rises even if the file is
     lost.
     """
 
-    people: tuple[Person, ...]
-    roster_version: int
-    gallery_version: int
+    roster: int
+    gallery: int
 
-    def find(self, person: str) -> Person | None:
-        """The person with this id, if there."""
-        return next((each for each in self.people if each.person == person), None)
+    @classmethod
+    def first(cls, now: datetime) -> Self:
+        """Of a store that is new."""
+        return cls(next_version(0, now), next_version(0, now))
+
+    def raised(self, now: datetime, *, roster: bool, gallery: bool) -> "Versions":
+        """After a change of the maps that are named."""
+        return Versions(
+            next_version(self.roster, now) if roster else self.roster,
+            next_version(self.gallery, now) if gallery else self.gallery,
+        )
 
 
 class Store(Protocol):
-    """Keeps the people. Every method but `close` raises `StorageFailed`; a change that raises has not happened."""
+    """Keeps the people. Every method but `close` raises `StorageFailed`; a change that raises has not happened.
 
-    def read(self, now: datetime) -> People:
-        """Everybody. `now` dates the versions when nothing was kept yet."""
+    `now` dates the versions: those of a new store, and those that a change raises.
+    """
+
+    def versions(self, now: datetime) -> Versions:
+        """Those of the last change."""
         ...
 
-    def add(self, person: str, sample: Sample, rights: Rights) -> None:
-        """Add a sample; a person who is not there yet is added with `rights`."""
+    def people(self, now: datetime) -> Iterator[Person]:
+        """Everybody, in order of their ids, one at a time."""
         ...
 
-    def set_rights(self, person: str, rights: Rights, now: datetime) -> None:
+    def find(self, person: str, now: datetime) -> Person | None:
+        """The person with this id, if there."""
+        ...
+
+    def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
+        """Add samples, all or none; a person who is not there yet is added with `rights`."""
+        ...
+
+    def set_rights(self, person: str, rights: Rights, now: datetime) -> Versions:
         """Replace the rights of a person who is there."""
         ...
 
-    def remove(self, person: str, now: datetime) -> None:
-        """Forget a person who is there, with all samples."""
+    def remove(self, person: str, now: datetime) -> Versions | None:
+        """Forget a person with all samples; None when nobody was there, and nothing has changed."""
         ...
 
     def close(self) -> None:
@@ -101,53 +119,54 @@ class SqliteStore:
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 
-    def read(self, now: datetime) -> People:
+    def versions(self, now: datetime) -> Versions:
+        """Read both."""
+        with self._transaction(now) as db:
+            return _versions(db)
+
+    def people(self, now: datetime) -> Iterator[Person]:
         """Read everybody in one transaction."""
         with self._transaction(now) as db:
-            versions = dict(db.execute("SELECT map, version FROM versions"))
-            samples: dict[str, list[Sample]] = {}
-            for person, template, model, quality, picture, created_at in db.execute(
-                "SELECT person, template, model, quality, picture, created_at FROM samples ORDER BY id"
-            ):
-                sample = Sample(template, model, quality, picture, datetime.fromisoformat(created_at))
-                samples.setdefault(person, []).append(sample)
-            people = tuple(
-                Person(person, _rights(rights), tuple(samples.get(person, ())))
-                for person, rights in db.execute("SELECT person, rights FROM people ORDER BY person")
-            )
-            return People(people, versions["roster"], versions["gallery"])
+            for person, rights in db.execute("SELECT person, rights FROM people ORDER BY person").fetchall():
+                yield Person(person, _rights(rights), _samples(db, person))
 
-    def add(self, person: str, sample: Sample, rights: Rights) -> None:
-        """Insert the sample, and the person if missing."""
-        at = utc(sample.created_at)
-        with self._transaction(sample.created_at) as db:
+    def find(self, person: str, now: datetime) -> Person | None:
+        """Read the rows of the person."""
+        with self._transaction(now) as db:
+            row = db.execute("SELECT rights FROM people WHERE person = ?", (person,)).fetchone()
+            return Person(person, _rights(row[0]), _samples(db, person)) if row else None
+
+    def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
+        """Insert the samples, and the person if missing."""
+        with self._transaction(now) as db:
             added = db.execute(
                 "INSERT OR IGNORE INTO people (person, rights, created_at, updated_at) VALUES (?, ?, ?, ?)",
-                (person, rights.model_dump_json(), at, at),
+                (person, rights.model_dump_json(), utc(now), utc(now)),
             )
-            db.execute(
+            db.executemany(
                 "INSERT INTO samples (person, template, model, quality, picture, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-                (person, sample.template, sample.model, sample.quality, sample.picture, at),
+                [(person, one.template, one.model, one.quality, one.picture, utc(one.created_at)) for one in samples],
             )
-            _raise_versions(db, sample.created_at, roster=added.rowcount > 0, gallery=True)
+            return _raised(db, now, roster=added.rowcount > 0, gallery=True)
 
-    def set_rights(self, person: str, rights: Rights, now: datetime) -> None:
+    def set_rights(self, person: str, rights: Rights, now: datetime) -> Versions:
         """Update the row of the person."""
         with self._transaction(now) as db:
             db.execute(
                 "UPDATE people SET rights = ?, updated_at = ? WHERE person = ?",
                 (rights.model_dump_json(), utc(now), person),
             )
-            _raise_versions(db, now, roster=True, gallery=False)
+            return _raised(db, now, roster=True, gallery=False)
 
-    def remove(self, person: str, now: datetime) -> None:
+    def remove(self, person: str, now: datetime) -> Versions | None:
         """Delete the person's rows, overwrite their pages, and empty the write-ahead log that may still hold them."""
         with self._transaction(now) as db:
-            db.execute("DELETE FROM people WHERE person = ?", (person,))
-            _raise_versions(db, now, roster=True, gallery=True)
+            deleted = db.execute("DELETE FROM people WHERE person = ?", (person,))
+            versions = _raised(db, now, roster=True, gallery=True) if deleted.rowcount else None
         with self._lock, suppress(sqlite3.Error):  # the person is gone for readers; the next checkpoint tries again
-            if self._connection is not None:
+            if versions and self._connection is not None:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return versions
 
     def close(self) -> None:
         """Close the file."""
@@ -253,11 +272,27 @@ def _rights(text: str) -> Rights:
         raise sqlite3.DatabaseError("rights that cannot be read") from None
 
 
-def _raise_versions(db: sqlite3.Connection, now: datetime, *, roster: bool, gallery: bool) -> None:
-    for name, changed in (("roster", roster), ("gallery", gallery)):
-        if changed:
-            (previous,) = db.execute("SELECT version FROM versions WHERE map = ?", (name,)).fetchone()
-            db.execute("UPDATE versions SET version = ? WHERE map = ?", (next_version(previous, now), name))
+def _samples(db: sqlite3.Connection, person: str) -> tuple[Sample, ...]:
+    rows = db.execute(
+        "SELECT template, model, quality, picture, created_at FROM samples WHERE person = ? ORDER BY id", (person,)
+    )
+    return tuple(
+        Sample(template, model, quality, picture, datetime.fromisoformat(created_at))
+        for template, model, quality, picture, created_at in rows
+    )
+
+
+def _versions(db: sqlite3.Connection) -> Versions:
+    found = dict(db.execute("SELECT map, version FROM versions"))
+    return Versions(found["roster"], found["gallery"])
+
+
+def _raised(db: sqlite3.Connection, now: datetime, *, roster: bool, gallery: bool) -> Versions:
+    versions = _versions(db).raised(now, roster=roster, gallery=gallery)
+    db.executemany(
+        "UPDATE versions SET version = ? WHERE map = ?", [(versions.roster, "roster"), (versions.gallery, "gallery")]
+    )
+    return versions
 
 
 def _explain(error: Exception) -> str:
@@ -288,40 +323,56 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
-        self._versions: tuple[int, int] | None = None
+        self._versions: Versions | None = None
         self.changes: list[str] = []
         """What was done, in order: `add alice`, `set_rights alice`, `remove alice`."""
+        self.asked: list[str] = []
+        """Whom it was asked about, in order; `*` is everybody."""
         self.failing: str | None = None
         """While set, every method but `close` raises `StorageFailed` with this text."""
 
-    def read(self, now: datetime) -> People:
+    def versions(self, now: datetime) -> Versions:
+        """Those of the last change."""
+        self._check()
+        self._versions = self._versions or Versions.first(now)
+        return self._versions
+
+    def people(self, now: datetime) -> Iterator[Person]:  # noqa: ARG002  # the Protocol's
         """Everybody."""
         self._check()
-        self._versions = self._versions or (next_version(0, now), next_version(0, now))
-        return People(tuple(self._people[person] for person in sorted(self._people)), *self._versions)
+        self.asked.append("*")
+        yield from [self._people[person] for person in sorted(self._people)]
 
-    def add(self, person: str, sample: Sample, rights: Rights) -> None:
-        """Add a sample; a person's picture counts once."""
+    def find(self, person: str, now: datetime) -> Person | None:  # noqa: ARG002  # the Protocol's
+        """The person, if there."""
+        self._check()
+        self.asked.append(person)
+        return self._people.get(person)
+
+    def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
+        """Add samples; a person's picture counts once."""
         self._check()
         there = self._people.get(person)
         known = there or Person(person, rights)
-        if any(sample.picture == each.picture for each in known.samples):
+        pictures = [each.picture for each in (*known.samples, *samples)]
+        if len(set(pictures)) < len(pictures):
             raise StorageFailed(f"{person} has a sample of this picture already")
-        self._people[person] = replace(known, samples=(*known.samples, sample))
-        self._changed(f"add {person}", sample.created_at, roster=there is None, gallery=True)
+        self._people[person] = replace(known, samples=(*known.samples, *samples))
+        return self._changed(f"add {person}", now, roster=there is None, gallery=True)
 
-    def set_rights(self, person: str, rights: Rights, now: datetime) -> None:
+    def set_rights(self, person: str, rights: Rights, now: datetime) -> Versions:
         """Replace the rights."""
         self._check()
         if person in self._people:
             self._people[person] = replace(self._people[person], rights=rights)
-        self._changed(f"set_rights {person}", now, roster=True, gallery=False)
+        return self._changed(f"set_rights {person}", now, roster=True, gallery=False)
 
-    def remove(self, person: str, now: datetime) -> None:
+    def remove(self, person: str, now: datetime) -> Versions | None:
         """Forget the person."""
         self._check()
-        self._people.pop(person, None)
-        self._changed(f"remove {person}", now, roster=True, gallery=True)
+        if self._people.pop(person, None) is None:
+            return None
+        return self._changed(f"remove {person}", now, roster=True, gallery=True)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -330,10 +381,7 @@ class MemoryStore:
         if self.failing is not None:
             raise StorageFailed(self.failing)
 
-    def _changed(self, what: str, now: datetime, *, roster: bool, gallery: bool) -> None:
-        old = self._versions or (0, 0)
-        self._versions = (
-            next_version(old[0], now) if roster else old[0],
-            next_version(old[1], now) if gallery else old[1],
-        )
+    def _changed(self, what: str, now: datetime, *, roster: bool, gallery: bool) -> Versions:
+        self._versions = self.versions(now).raised(now, roster=roster, gallery=gallery)
         self.changes.append(what)
+        return self._versions

@@ -4,8 +4,9 @@ from doorbus.wire import templates
 from doorbus.wire.codec import Refused
 from doorbus.wire.messages import Embedded
 from doorbus.wire.seal import Seal
-from doorbus_enroller.enrolment import Answer, Candidate, Enrolled, KnownFaces
-from doorbus_enroller.store import People, Person, StorageFailed
+from doorbus_enroller.enrolment import Answer, Candidate
+from doorbus_enroller.known_faces import Enrolled
+from doorbus_enroller.store import Person, StorageFailed
 
 
 def read_answer(embedded: Embedded, seal: Seal) -> Answer:
@@ -27,13 +28,10 @@ def read_answer(embedded: Embedded, seal: Seal) -> Answer:
     )
 
 
-def unseal_people(people: People, seal: Seal) -> KnownFaces:
-    """What the store keeps, as decisions need it; raises `StorageFailed` when a sample cannot be unsealed."""
-    enrolled = {each.person: _unsealed(each, seal) for each in people.people}
-    return KnownFaces(next((sample.model for each in people.people for sample in each.samples), None), enrolled)
-
-
-def _unsealed(person: Person, seal: Seal) -> Enrolled:
+def unseal(person: Person, seal: Seal) -> Enrolled | None:
+    """The samples of a person; None when there are none. Raises `StorageFailed` when one cannot be unsealed."""
+    if not person.samples:
+        return None
     try:
         return Enrolled.of(
             (templates.from_store(sample.template, person.person, seal) for sample in person.samples),
