@@ -33,6 +33,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Event
 from doorbus.wire.messages import Decision, Frame, LockState, Outcome, Recognition, Result, ResultStatus, Trigger
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 DOOR, CAMERA, PERSON = "front", "porch", "obama"
 STRANGERS = ("astronaut", "biden")
@@ -275,7 +276,6 @@ def demand(holds: bool, otherwise: str) -> None:  # noqa: FBT001  # reads like a
 
 async def play(story: Story, stage: Stage) -> None:
     """The story itself."""
-    root = channels.DEFAULT_ROOT
     with story.telling("A broker with credentials and access rules, enroller, recognizer and actuator start"):
         story.note(what="ok", why=await stage.begin())
 
@@ -292,7 +292,9 @@ async def play(story: Story, stage: Stage) -> None:
             story.note(what="ok", why="0 people")
 
         with story.telling("A picture sent to person/obama/enrol enrols obama, with no restart"):
-            await mosquitto_pub(stage, f"{root}/person/{PERSON}/enrol", "-f", str(stage.samples / "obama.jpg"))
+            await mosquitto_pub(
+                stage, TOPICS.topic(channels.ENROL, person=PERSON), "-f", str(stage.samples / "obama.jpg")
+            )
             result = await watch.result()
             demand(result.status is ResultStatus.OK, f"the enroller answered: {result.error}")
             story.note(PERSON, "ok", f"{result.samples} sample, gallery version {result.gallery_version}")
@@ -309,8 +311,8 @@ async def play(story: Story, stage: Stage) -> None:
             story.note(what="ok", why=f"the relay was energised for {held:.2f} s")
 
         await stage.stop_camera()
-        await by_hand(story, watch, stage, root, granted_at)
-        await removal(story, watch, stage, root)
+        await by_hand(story, watch, stage, granted_at)
+        await removal(story, watch, stage)
 
 
 async def strangers_and_resident(story: Story, watch: Watch, stage: Stage) -> float:
@@ -357,19 +359,19 @@ async def strangers_and_resident(story: Story, watch: Watch, stage: Stage) -> fl
     return granted_at
 
 
-async def by_hand(story: Story, watch: Watch, stage: Stage, root: str, granted_at: float) -> None:
+async def by_hand(story: Story, watch: Watch, stage: Stage, granted_at: float) -> None:
     """Manual commands, and the cooldown between them."""
     with story.telling("A plain mosquitto_pub unlocks by hand, once the cooldown is over"):
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, granted_at + COOLDOWN_SECONDS + 0.2 - loop.time()))
-        await mosquitto_pub(stage, f"{root}/door/{DOOR}/lock/set", "-m", "UNLOCK")
+        await mosquitto_pub(stage, TOPICS.topic(channels.LOCK_COMMAND, door=DOOR), "-m", "UNLOCK")
         decision = await by_command(watch)
         demand(decision.outcome is Outcome.GRANTED, f"refused: {decision.reason}")
         await watch.state(LockState.UNLOCKED)
         story.note("operator", "granted", decision.reason, ms=decision.latency_ms)
 
     with story.telling("A second UNLOCK in the cooldown is refused"):
-        await mosquitto_pub(stage, f"{root}/door/{DOOR}/lock/set", "-m", "UNLOCK")
+        await mosquitto_pub(stage, TOPICS.topic(channels.LOCK_COMMAND, door=DOOR), "-m", "UNLOCK")
         decision = await by_command(watch)
         demand(decision.outcome is Outcome.DENIED and decision.reason == "cooldown", f"it was {decision}")
         story.note("operator", "denied", decision.reason)
@@ -384,10 +386,10 @@ async def by_command(watch: Watch) -> Decision:
             return decision
 
 
-async def removal(story: Story, watch: Watch, stage: Stage, root: str) -> None:
+async def removal(story: Story, watch: Watch, stage: Stage) -> None:
     """Who is removed stays outside from then on."""
     with story.telling("Obama is removed"):
-        await mosquitto_pub(stage, f"{root}/person/{PERSON}/remove", "-n")
+        await mosquitto_pub(stage, TOPICS.topic(channels.REMOVE, person=PERSON), "-n")
         result = await watch.result()
         demand(result.status is ResultStatus.OK and result.samples == 0, f"the enroller answered: {result}")
         story.note(PERSON, "ok", f"gallery version {result.gallery_version}")

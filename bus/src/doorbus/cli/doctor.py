@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from doorbus.cli import certificate
+from doorbus.cli.access import Access
 from doorbus.cli.checks import Finding, Heard, Observed, Severity, findings
-from doorbus.cli.common import Access, As, ExitStatus, out
+from doorbus.cli.common import As, ExitStatus, out
 from doorbus.cli.lines import line
-from doorbus.runtime.client import Client, connect
+from doorbus.runtime.client import Client
 from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
 from doorbus.wire.exchange import Event
 from doorbus.wire.messages import LockState, Manifest, Presence, RosterEntry
@@ -40,7 +41,7 @@ async def _doctor(access: Access, seconds: float) -> int:
         tell(Finding(Severity.FAIL, "user", state, "use --as operator or --as viewer"))
         return ExitStatus.NO_ANSWER
     try:
-        async with connect(access.transport(), topics=access.settings.topics, name="doorbus-doctor") as client:
+        async with access.connect("doorbus-doctor") as client:
             tell(Finding(Severity.OK, "broker", access.address))
             tell(Finding(Severity.OK, "user", access.role))
             with out.status("listening to the services"):

@@ -4,9 +4,10 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
-from doorbus.cli.common import Access, ExitStatus, err
+from doorbus.cli.access import Access
+from doorbus.cli.common import ExitStatus, err
 from doorbus.cli.lines import line
-from doorbus.runtime.client import Client, connect
+from doorbus.runtime.client import Client
 from doorbus.wire.packet import ConnectionLost
 
 _RETRY_SECONDS = 2.0
@@ -44,7 +45,7 @@ async def _for_ever(access: Access, name: str, follow: Follow, lost: Callable[[s
     been_there = False
     while True:
         try:
-            async with connect(access.transport(), topics=access.settings.topics, name=name) as client:
+            async with access.connect(name) as client:
                 been_there = True
                 await follow(client)
         except ConnectionLost as error:

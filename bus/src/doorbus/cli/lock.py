@@ -9,7 +9,8 @@ from uuid import uuid4
 import typer
 from pydantic import ValidationError
 
-from doorbus.cli.common import Access, As, Door, ExitStatus, Timeout, on_the_bus, out
+from doorbus.cli.access import Access, on_the_bus
+from doorbus.cli.common import As, Door, ExitStatus, Timeout, out
 from doorbus.cli.lines import line
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import DECISION, LOCK_COMMAND, LOCK_STATE

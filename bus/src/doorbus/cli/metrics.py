@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from doorbus.cli.common import Access, As, ExitStatus, err, out
+from doorbus.cli.access import Access
+from doorbus.cli.common import As, ExitStatus, err, out
 from doorbus.cli.exposition import serving
 from doorbus.cli.following import until_told
 from doorbus.cli.instances import Instances

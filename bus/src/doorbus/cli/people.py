@@ -11,7 +11,8 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from doorbus.cli.common import Access, As, ExitStatus, Person, Timeout, err, on_the_bus, out, slug
+from doorbus.cli.access import Access, on_the_bus
+from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, out, slug
 from doorbus.cli.lines import clean, line
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
-from doorbus.cli.common import Access, As, out
+from doorbus.cli.access import Access
+from doorbus.cli.common import As, out
 from doorbus.cli.following import until_told
 from doorbus.cli.scene import CHANNELS, Scene, fold, is_news, render, sentence
 from doorbus.runtime.client import Client
