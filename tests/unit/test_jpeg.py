@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.jpeg import survey
 from doorbus.wire.pixels import Pixels, decode
+from support.jpegs import END, Jpeg, segment
 
-END = b"\xff\xd9"
 SCAN = b"\xff\xda"
 
 
@@ -51,7 +51,7 @@ KINDS = {
 
 
 def pixels(content: bytes, reduction: int = 1) -> Pixels:
-    return decode(content, survey(content), reduction)
+    return decode(survey(content), reduction)
 
 
 def refusal(content: bytes) -> Refusal:
@@ -135,6 +135,40 @@ def test_what_a_camera_puts_between_the_segments_or_behind_the_end_does_not_matt
     noted = PLAIN[:2] + b"\xff\xfe\x00\x06note" + bytes(600) + PLAIN[2:] + b"maker notes" * 10
 
     assert np.array_equal(pixels(noted), pixels(PLAIN))
+
+
+def remarkable(content: bytes) -> dict[str, bytes]:
+    """The picture with headers that a decoder warns of, but understands."""
+    version, scan = content.index(b"JFIF\0") + 5, content.index(SCAN) + 11
+    return {
+        "an unknown version": content[:version] + b"\x03" + content[version + 1 :],
+        "a broken colour profile": content[:2] + segment(0xE2, b"ICC_PROFILE\0\x05\x03nonsense") + content[2:],
+        "an unknown transform": content[:2] + segment(0xEE, b"Adobe\0\x64\0\0\0\0\x07") + content[2:],
+        "a scan of not all": content[:scan] + b"\x01\x3f\x00" + content[scan + 3 :],
+    }
+
+
+@pytest.mark.parametrize("name", remarkable(PLAIN))
+def test_a_remark_about_a_header_is_no_loss_and_hides_none(name: str) -> None:
+    lost = remarkable(PLAIN[: len(PLAIN) // 2] + END)
+
+    assert np.array_equal(pixels(remarkable(PLAIN)[name]), pixels(PLAIN))
+    assert refusal(lost[name]) is Refusal.NOT_A_PICTURE
+
+
+@pytest.mark.parametrize("length", range(16))
+@pytest.mark.parametrize("kind", [b"JFIF\0", b"Adobe"])
+def test_headers_that_break_off_do_not_matter(kind: bytes, length: int) -> None:
+    broken = segment(0xE0 if kind == b"JFIF\0" else 0xEE, (kind + bytes(11))[:length])
+
+    assert np.array_equal(pixels(PLAIN[:2] + broken + PLAIN[2:]), pixels(PLAIN))
+
+
+def test_padding_in_cmyk_is_refused_rather_than_decoded_to_chance() -> None:
+    """The conversion to colours, which comes last, does not happen where the decoder had a remark."""
+    cmyk = Jpeg(64, 48, ((1, 1),) * 4).whole().end()
+
+    assert refusal(cmyk[:-2] + b"\x55" * 12 + END) is Refusal.NOT_A_PICTURE
 
 
 def test_a_jpeg_without_huffman_tables_is_one_with_the_usual_ones() -> None:

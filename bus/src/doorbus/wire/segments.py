@@ -1,7 +1,7 @@
 """The segments of a JPEG, as ITU-T T.81, annex B, lays them down. Pure; takes time in proportion to the bytes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from doorbus.wire.codec import Refusal, Refused
@@ -9,6 +9,14 @@ from doorbus.wire.codec import Refusal, Refused
 SOI, EOI, SOS, DHT, APP1 = 0xD8, 0xD9, 0xDA, 0xC4, 0xE1
 MOST_SEGMENTS = 1024
 """Photos have up to about 150: notes of their makers, and tables and data of each scan."""
+_APP0, _APP14, _COM = 0xE0, 0xEE, 0xFE
+_NOTES = frozenset({*range(0xE1, 0xF0), _COM}) - {_APP14}
+_JFIF, _VERSION = b"JFIF\0", b"\x01\x01"
+_ADOBE, _TRANSFORM = b"Adobe", 11
+_TRANSFORMS: dict[int, Sequence[int]] = {3: (0, 1), 4: (0, 2)}
+"""By the number of components, the transforms of colours that Adobe has; the second stands for any other."""
+_ALL = b"\x00\x3f\x00"
+"""What a sequential scan has to say of its coefficients: all, whole."""
 _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
 """Whatever begins a segment, ends the picture, or begins another: not stuffing, fill bytes, TEM and the restarts."""
 
@@ -45,12 +53,29 @@ def segments(content: bytes) -> Iterator[Segment]:
     raise Refused(Refusal.TOO_MUCH_WORK, f"more than {MOST_SEGMENTS} segments; send a plain picture")
 
 
-def tidied(content: bytes) -> bytes:
-    """A whole JPEG without the bytes that belong to no segment and no scan."""
-    found = list(segments(content))
-    end = _MARKER.search(content, found[-1].end if found else 2)
-    pieces = (content[each.begin : each.end] for each in found)
-    return b"".join([content[:2], *pieces, content[end.start() :] if end else b""])
+def plain(content: bytes, found: Iterable[Segment], components: int, *, sequential: bool) -> bytes:
+    """A JPEG of these segments, without bytes between them and without notes, as what decodes to the same picture.
+
+    A decoder tells one remark of all that it makes. What it says of headers is repaired here, so that it is of what was
+    lost, if anything was.
+    """
+    pieces = [_unremarkable(content, each, components, sequential=sequential) for each in found]
+    return b"".join([content[:2], *pieces, bytes((0xFF, EOI))])
+
+
+def _unremarkable(content: bytes, segment: Segment, components: int, *, sequential: bool) -> bytes:
+    """The segment with nothing to remark on, as long as it was, or nothing at all if it is a note."""
+    marker, body = segment.marker, bytearray(segment.body)
+    if marker in _NOTES:
+        return b""
+    if marker == SOS and sequential and len(body) > len(_ALL):
+        body[-len(_ALL) :] = _ALL
+    elif marker == _APP0 and body.startswith(_JFIF) and len(body) > len(_JFIF) + 1:
+        body[len(_JFIF) : len(_JFIF) + 2] = _VERSION
+    elif marker == _APP14 and body.startswith(_ADOBE) and len(body) > _TRANSFORM:
+        known = _TRANSFORMS.get(components, range(256))
+        body[_TRANSFORM] = body[_TRANSFORM] if body[_TRANSFORM] in known else known[1]
+    return content[segment.begin : segment.begin + 4] + body + content[segment.data : segment.end]
 
 
 def _next(content: bytes, at: int) -> Segment | None:

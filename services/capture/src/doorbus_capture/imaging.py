@@ -44,7 +44,7 @@ def _decode_jpeg(content: bytes) -> Image:
     except Refused as refused:
         raise Refused(Refusal.NOT_A_PICTURE, refused.detail) from None
     survey.afford()
-    return pixels.decode(content, survey)
+    return pixels.decode(survey)
 
 
 def _whole_png(content: bytes) -> bool:

@@ -50,4 +50,4 @@ def decode(content: bytes, limits: Limits = Limits()) -> Decoded:
     survey = jpeg.survey(content)
     survey.afford(limits.pixels)
     reduction = next(factor for factor in (8, 4, 2, 1) if factor == 1 or survey.pixels >= ENOUGH_PIXELS * factor**2)
-    return Decoded(pixels.decode(content, survey, reduction), reduction)
+    return Decoded(pixels.decode(survey, reduction), reduction)
