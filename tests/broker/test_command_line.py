@@ -197,9 +197,8 @@ async def test_doctor_names_what_is_missing_and_the_way_out(fresh_broker: Broker
 
 async def test_without_a_broker_there_is_one_clear_sentence(broker: Broker) -> None:
     port = str(free_port())
-    for command in (["unlock", "front"], ["people"], ["watch"], ["doctor"]):
-        status, out, err = await _run(broker, *command, DOORBUS_BROKER__PORT=port)
-
+    commands = (["unlock", "front"], ["people"], ["watch"], ["doctor"])
+    for status, out, err in await asyncio.gather(*(_run(broker, *one, DOORBUS_BROKER__PORT=port) for one in commands)):
         assert status == 2
         told = out + err
         assert f"broker 127.0.0.1:{port}: Connection refused; is it running?" in told
