@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.session import Backoff
@@ -111,6 +112,34 @@ async def test_a_camera_that_fails_is_opened_again_after_a_pause(broken: FakeSou
         assert await level(shots) == 5
         assert reader.reopened == 1
         assert broken.history[-1] == "close"
+
+
+async def test_a_picture_that_is_not_whole_is_missed_and_counted_and_the_source_goes_on() -> None:
+    one_of_four: list[Image | Happening] = [plain(1), plain(2), plain(3), Happening.MISS] * 20
+    with capture_logs() as logs:
+        async with reading(camera(*one_of_four, plain(9))) as (reader, shots, _):
+            reader.pace(1e9)  # none is skipped
+            while await level(shots) != 9:
+                assert reader.problem is None
+            assert reader.missed == 20
+            assert reader.reopened == 0
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [("picture_missed", "a part of it is lost")]
+
+
+async def test_a_source_whose_pictures_are_all_missed_is_lost_for_that_reason() -> None:
+    async with reading(camera(*[Happening.MISS] * 100), camera(plain(7))) as (reader, shots, _):
+        assert await level(shots) == 7
+        assert reader.reopened == 1
+        assert reader.missed == 10
+
+
+async def test_a_camera_that_is_too_slow_to_miss_many_pictures_is_told_why_there_is_none() -> None:
+    missing, stuck = camera(Happening.MISS, Happening.HANG), camera(hangs=True)
+    async with reading(missing, stuck, camera(plain(7))) as (reader, shots, _):
+        waiting = asyncio.ensure_future(level(shots))
+        await asyncio.to_thread(stuck.hanging.wait, 5)
+        assert reader.problem == "no frame within 0.15 s; a part of it is lost"
+        assert await waiting == 7
 
 
 async def test_what_has_ended_for_good_is_reported_and_not_opened_again() -> None:

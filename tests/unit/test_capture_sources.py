@@ -5,9 +5,7 @@ import hashlib
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import cv2
@@ -26,6 +24,7 @@ from doorbus_capture.sources.sample import SCENES, SampleSource, empty_room
 from doorbus_capture.sources.snapshot import SnapshotSource
 from doorbus_capture.sources.source import Source, SourceEnded, SourceError
 from doorbus_capture.sources.video import CameraSource, FileSource
+from support.cameras import Answer, send, web_camera
 
 OPTIONS = Options(samples=Path("nowhere"), timeout_seconds=2.0)
 
@@ -244,43 +243,6 @@ def test_a_device_that_is_not_there_says_so() -> None:
 
 
 # --- cameras in the network
-
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def web_camera(answer: Answer) -> Iterator[str]:
-    """A camera on the loopback that answers each GET with `answer`; its address as host:port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            try:
-                answer(self)
-            except OSError:
-                self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.block_on_close = False
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def send(request: BaseHTTPRequestHandler, content: bytes, kind: str = "image/jpeg") -> None:
-    request.send_response(200)
-    request.send_header("Content-Type", kind)
-    request.send_header("Content-Length", str(len(content)))
-    request.end_headers()
-    request.wfile.write(content)
 
 
 def test_a_snapshot_camera_gives_a_picture_for_each_request() -> None:

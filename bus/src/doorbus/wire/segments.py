@@ -17,7 +17,7 @@ _TRANSFORMS: dict[int, Sequence[int]] = {3: (0, 1), 4: (0, 2)}
 """By the number of components, the transforms of colours that Adobe has; the second stands for any other."""
 _ALL = b"\x00\x3f\x00"
 """What a sequential scan has to say of its coefficients: all, whole."""
-_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
+MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
 """Whatever begins a segment, ends the picture, or begins another: not stuffing, fill bytes, TEM and the restarts."""
 
 
@@ -80,7 +80,7 @@ def _unremarkable(content: bytes, segment: Segment, components: int, *, sequenti
 
 def _next(content: bytes, at: int) -> Segment | None:
     """The segment that begins after `at`; None at the end marker."""
-    found = _MARKER.search(content, at)
+    found = MARKER.search(content, at)
     if found is None:
         raise Refused(Refusal.TRUNCATED, "no end marker")
     marker, body = found[1][0], found.end()
@@ -93,6 +93,6 @@ def _next(content: bytes, at: int) -> Segment | None:
     if end > len(content):
         raise Refused(Refusal.TRUNCATED, "no end marker")
     if marker == SOS:
-        following = _MARKER.search(content, data)
+        following = MARKER.search(content, data)
         end = following.start() if following else len(content)
     return Segment(marker, content[body + 2 : data], found.start(), data, end)

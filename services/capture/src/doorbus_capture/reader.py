@@ -11,12 +11,16 @@ import structlog
 
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.session import Backoff
-from doorbus_capture.sources.source import Shot, Source, SourceEnded, SourceError
+from doorbus_capture.sources.source import PictureMissed, Shot, Source, SourceEnded, SourceError
 
 _log = structlog.get_logger("doorbus.capture")
 
 _MOST_HUNG = 4
 """Threads that may hang at the same time; each keeps the memory of its camera's driver."""
+_MOST_MISSED_IN_A_ROW = 10
+"""Pictures that may be missed one after the other before the source is given up: a second, for most cameras."""
+_QUIET_SECONDS = 60.0
+"""Missed pictures are logged once in so long."""
 _JOIN_SECONDS = 0.3
 
 
@@ -55,6 +59,7 @@ class CameraReader:
         self._threads: list[_ReadingThread] = []
         self._interval = 0.0
         self._superseded = 0
+        self._misses = _Misses(clock)
         self.problem: str | None = None
         """Why there are no pictures at present, for people."""
         self.reopened = 0
@@ -63,6 +68,11 @@ class CameraReader:
     def pace(self, fps: float) -> None:
         """How many pictures a second to read from now on; may be called at any time."""
         self._interval = 1.0 / fps
+
+    @property
+    def missed(self) -> int:
+        """Pictures that could not be had, or were not whole, while the source went on."""
+        return self._misses.count
 
     @property
     def superseded(self) -> int:
@@ -78,6 +88,7 @@ class CameraReader:
         """The newest picture each time one is asked for; waits while the source is away, and for ever once it ended."""
         failures = 0
         while True:
+            self._misses.over()
             thread = await self._begin()
             try:
                 while True:
@@ -126,7 +137,7 @@ class CameraReader:
             with suppress(RuntimeError):  # the loop is closed: a thread that hung has come back too late
                 loop.call_soon_threadsafe(wake.set)
 
-        thread = _ReadingThread(self._make, self._clock, lambda: self._interval, wake, tell)
+        thread = _ReadingThread(self._make, self._clock, lambda: self._interval, wake, tell, misses=self._misses)
         self._threads.append(thread)
         thread.start()
         return thread
@@ -138,8 +149,38 @@ class CameraReader:
                 while (shot := thread.take()) is None:
                     await thread.wake.wait()
         except TimeoutError:
-            raise SourceError(f"no frame within {limit:g} s; is the camera reachable?") from None
+            hint = self._misses.reason or "is the camera reachable?"
+            raise SourceError(f"no frame within {limit:g} s; {hint}") from None
         return shot
+
+
+class _Misses:
+    """Counts the pictures that were missed, and says so now and then."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._in_a_row = 0
+        self._unsaid = 0
+        self._said_at: float | None = None
+        self.count = 0
+        self.reason: str | None = None
+        """Why the last picture was missed; None when it was not."""
+
+    def note(self, reason: str) -> int:
+        """Count one more; how many in a row it makes."""
+        self.count += 1
+        self._in_a_row += 1
+        self._unsaid += 1
+        self.reason = reason
+        now = self._clock.monotonic()
+        if self._said_at is None or now - self._said_at >= _QUIET_SECONDS:
+            _log.warning("picture_missed", reason=reason, since_last_told=self._unsaid)
+            self._said_at, self._unsaid = now, 0
+        return self._in_a_row
+
+    def over(self) -> None:
+        """The next picture was had, or the source is opened anew."""
+        self._in_a_row, self.reason = 0, None
 
 
 class _ReadingThread(threading.Thread):
@@ -152,6 +193,8 @@ class _ReadingThread(threading.Thread):
         interval: Callable[[], float],
         wake: asyncio.Event,
         tell: Callable[[], None],
+        *,
+        misses: "_Misses",
     ) -> None:
         super().__init__(name="camera", daemon=True)
         self._make = make
@@ -164,6 +207,7 @@ class _ReadingThread(threading.Thread):
         self._error: SourceError | None = None
         self.wake = wake
         self.superseded = 0
+        self._misses = misses
 
     def stopping(self) -> bool:
         """Whether it was told to stop."""
@@ -200,15 +244,28 @@ class _ReadingThread(threading.Thread):
     def _read(self, source: Source) -> None:
         due = self._clock.monotonic()
         while not self.stopping():
-            while not self.stopping() and (left := due - self._clock.monotonic()) > 0:
-                if not source.skip():
-                    self._stop_asked.wait(left)
-            if self.stopping():
-                return
-            shot = source.read()
-            with self._lock:
-                self.superseded += self._newest is not None
-                self._newest = shot
-            self._tell()
+            try:
+                self._skip(source, due)
+                if self.stopping():
+                    return
+                shot = source.read()
+            except PictureMissed as missed:
+                if self._misses.note(str(missed)) >= _MOST_MISSED_IN_A_ROW:
+                    raise
+            else:
+                self._misses.over()
+                self._hand_over(shot)
             # Keeps to the beat, unless that lies in the past.
             due = max(due + self._interval(), self._clock.monotonic())
+
+    def _skip(self, source: Source, due: float) -> None:
+        """Throw pictures away, or wait where none queue up, until the next one is due."""
+        while not self.stopping() and (left := due - self._clock.monotonic()) > 0:
+            if not source.skip():
+                self._stop_asked.wait(left)
+
+    def _hand_over(self, shot: Shot) -> None:
+        with self._lock:
+            self.superseded += self._newest is not None
+            self._newest = shot
+        self._tell()

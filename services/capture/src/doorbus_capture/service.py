@@ -102,6 +102,7 @@ class CaptureService(Service):
         }
         if self._reader is not None:
             figures["frames_superseded"] = self._reader.superseded
+            figures["frames_missed"] = self._reader.missed
             figures["reopened"] = self._reader.reopened
             figures["hung"] = self._reader.hung
         return figures if self._last_at is None else figures | {"last_frame_age_seconds": now - self._last_at}

@@ -13,6 +13,7 @@ from doorbus_capture.reader import Patience
 from doorbus_capture.sampling import Rules
 from doorbus_capture.sources.address import Address, Kind, parse
 from doorbus_capture.sources.factory import Options
+from doorbus_capture.sources.trust import Trust
 
 _HOW_TO_MAKE_ONE = "openssl rand -hex 24"
 
@@ -32,6 +33,12 @@ class Camera(Section):
         validate_default=True,
         description="Secret of those who send pictures to the webhook: 16 to 256 letters, digits and . _ ~ -",
     )
+    certificate: str = Field(
+        default="",
+        description="Whom to believe that they are the camera, where its URL has https:// or rtsps://. Nothing: "
+        "whom the authorities of this machine vouch for; a file of authorities in PEM; sha256: and the fingerprint "
+        "of the camera's own certificate; `unchecked`: anybody.",
+    )
     door: Slug = Field(default="front", description="Id of the door.")
     camera: Slug = Field(default="porch", description="Id of the camera at that door.")
 
@@ -39,6 +46,12 @@ class Camera(Section):
     @classmethod
     def _source_is_known(cls, text: str) -> str:
         parse(text)
+        return text
+
+    @field_validator("certificate")
+    @classmethod
+    def _certificate_can_be_read(cls, text: str) -> str:
+        Trust.parse(text)
         return text
 
     @field_validator("webhook_token")
@@ -125,6 +138,7 @@ class Capture(Rules, Camera):
             scene_seconds=self.scene_seconds,
             loop=self.loop,
             timeout_seconds=self.timeout_seconds,
+            trust=Trust.parse(self.certificate),
             width=self.source_width,
             height=self.source_height,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from doorbus.runtime.clock import Clock
@@ -9,9 +10,11 @@ from doorbus_capture import bridge
 from doorbus_capture.posting import Listening
 from doorbus_capture.sources.address import Address, Kind
 from doorbus_capture.sources.directory import DirectorySource, is_picture
+from doorbus_capture.sources.mjpeg import HttpSource
 from doorbus_capture.sources.sample import SampleSource
 from doorbus_capture.sources.snapshot import SnapshotSource
 from doorbus_capture.sources.source import Source
+from doorbus_capture.sources.trust import USUAL, Trust
 from doorbus_capture.sources.video import CameraSource, FileSource
 from doorbus_capture.webhook import Webhook
 
@@ -25,6 +28,7 @@ class Options:
     scene_seconds: float = 2.5
     loop: bool = True
     timeout_seconds: float = 10.0
+    trust: Trust = USUAL
     width: int | None = None
     height: int | None = None
 
@@ -51,9 +55,10 @@ def _make(address: Address, options: Options, clock: Clock) -> Source:
             number = int(address.location.removeprefix("/dev/video"))
             return _camera(number, options, clock)
         case Kind.STREAM:
-            return _camera(address.location, options, clock)
+            return _stream(address, options, clock)
         case Kind.SNAPSHOT:
-            return SnapshotSource(address.location, clock, timeout_seconds=options.timeout_seconds)
+            seconds, trust = options.timeout_seconds, options.trust
+            return SnapshotSource(address.location, clock, timeout_seconds=seconds, trust=trust)
         case Kind.PATH:
             path = Path(address.location)
             if path.is_dir() or is_picture(path):
@@ -63,7 +68,20 @@ def _make(address: Address, options: Options, clock: Clock) -> Source:
             return SampleSource(options.samples, clock, options.scene_seconds)
 
 
+def _stream(address: Address, options: Options, clock: Clock) -> Source:
+    played = partial(_camera, address.location, options, clock)
+    if not address.location.lower().startswith(("http://", "https://")):
+        return played()
+    seconds, trust = options.timeout_seconds, options.trust
+    return HttpSource(address.location, played, clock, timeout_seconds=seconds, trust=trust)
+
+
 def _camera(location: str | int, options: Options, clock: Clock) -> CameraSource:
     return CameraSource(
-        location, clock, timeout_seconds=options.timeout_seconds, width=options.width, height=options.height
+        location,
+        clock,
+        timeout_seconds=options.timeout_seconds,
+        trust=options.trust,
+        width=options.width,
+        height=options.height,
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from doorbus.runtime.clock import Clock
-from doorbus_capture.sources.source import Image, Shot, SourceEnded, SourceError
+from doorbus_capture.sources.source import Image, PictureMissed, Shot, SourceEnded, SourceError
 
 
 class Happening(StrEnum):
@@ -15,6 +15,8 @@ class Happening(StrEnum):
 
     HANG = "hang"
     """Block until `let_go`, as a driver does when the cable is pulled."""
+    MISS = "miss"
+    """Give a picture that is not whole; the next may be."""
     FAIL = "fail"
     """Lose the connection."""
     END = "end"
@@ -82,6 +84,8 @@ class FakeSource:
                 return step
             if step is Happening.END:
                 raise SourceEnded("has ended")
+            if step is Happening.MISS:
+                raise PictureMissed("a part of it is lost")
             if step is Happening.HANG:
                 self._hang()
             raise SourceError("has stopped sending pictures")

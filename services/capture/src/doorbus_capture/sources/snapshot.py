@@ -1,38 +1,26 @@
 """A camera that answers each HTTP request with one picture."""
 
-import http.client
-import ssl
-import urllib.error
-import urllib.request
-from urllib.parse import unquote, urlsplit, urlunsplit
-
 from doorbus.runtime.clock import Clock
 from doorbus.wire.codec import Refused
 from doorbus_capture.imaging import decode
-from doorbus_capture.sources.source import Shot, SourceError
+from doorbus_capture.sources.source import PictureMissed, Shot, SourceError
+from doorbus_capture.sources.splitting import Splitter
+from doorbus_capture.sources.trust import USUAL, Trust
+from doorbus_capture.sources.web import Answer, Garbled, Web
 
 MAX_BYTES = 8 * 1024 * 1024
-_CHUNK = 64 * 1024
 
 
 class SnapshotSource:
-    """Asks for a picture at each read. Speaks basic and digest authentication with the user and password of the URL.
+    """Asks for a picture at each read. Of a stream it takes the first picture, and hangs up."""
 
-    Proxies of the environment are not used: a camera is in the house.
-    """
-
-    def __init__(self, url: str, clock: Clock, *, timeout_seconds: float, max_bytes: int = MAX_BYTES) -> None:
-        self._url, user, password = _without_credentials(url)
+    def __init__(
+        self, url: str, clock: Clock, *, timeout_seconds: float, trust: Trust = USUAL, max_bytes: int = MAX_BYTES
+    ) -> None:
+        self._web = Web(url, trust, timeout_seconds)
         self._clock = clock
         self._timeout = timeout_seconds
         self._max_bytes = max_bytes
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-        if user is not None:
-            passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-            passwords.add_password(None, self._url, user, password or "")
-            handlers.append(urllib.request.HTTPDigestAuthHandler(passwords))
-            handlers.append(urllib.request.HTTPBasicAuthHandler(passwords))
-        self._opener = urllib.request.build_opener(*handlers)
 
     def open(self) -> None:
         """Nothing: each read is a request of its own."""
@@ -45,60 +33,38 @@ class SnapshotSource:
         """Ask for a picture.
 
         Raises:
-            SourceError: no answer in time, an answer that is no picture, or one larger than `max_bytes`.
+            PictureMissed: another answer than a picture, or one that breaks off; the next request may fare better.
+            SourceError: no answer in time, or the camera does not let us in.
         """
-        content, kind = self._fetch()
-        captured_at, at = self._clock.now(), self._clock.monotonic()
-        try:
-            image = decode(content)
-        except Refused as refused:
-            raise SourceError(
-                f"answers with no picture, but {len(content)} bytes of {kind}: {refused.detail}"
-            ) from None
-        return Shot(image, captured_at, at)
-
-    def close(self) -> None:
-        """Nothing is kept open."""
-        self._opener.close()
-
-    def _fetch(self) -> tuple[bytes, str]:
         deadline = self._clock.monotonic() + self._timeout
         try:
-            with self._opener.open(self._url, timeout=self._timeout) as response:
-                content = bytearray()
-                while chunk := response.read1(_CHUNK):
-                    content += chunk
-                    if len(content) > self._max_bytes:
-                        raise SourceError(f"sends more than {self._max_bytes} bytes; is it a stream, not a snapshot?")
-                    if self._clock.monotonic() > deadline:
-                        raise SourceError(f"no whole picture within {self._timeout:g} s")
-                return bytes(content), str(response.headers.get_content_type())
-        except urllib.error.HTTPError as error:
-            error.close()
-            hint = "; are user and password right?" if error.code in {401, 403} else ""
-            raise SourceError(f"answers with HTTP status {error.code}{hint}") from None
-        except TimeoutError:
-            raise SourceError(f"no answer within {self._timeout:g} s") from None
-        except urllib.error.URLError as error:
-            raise SourceError(_reason(error.reason)) from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise SourceError(_reason(error)) from None
+            answer = self._web.ask()
+        except Garbled as garbled:
+            raise PictureMissed(str(garbled)) from None
+        try:
+            content = self._content(answer, deadline)
+        finally:
+            answer.close()
+        captured_at, at = self._clock.now(), self._clock.monotonic()
+        try:
+            return Shot(decode(content), captured_at, at)
+        except Refused as refused:
+            what = f"{len(content)} bytes of {answer.kind}"
+            raise PictureMissed(f"answers with no picture, but {what}: {refused.detail}") from None
 
+    def close(self) -> None:
+        """Let go of the camera."""
+        self._web.close()
 
-def _reason(error: object) -> str:
-    """Why a request failed, without the URL that some of these errors quote."""
-    if isinstance(error, TimeoutError):
-        return "cannot be reached in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot be reached: {error.strerror}"
-    return f"does not speak HTTP as it should ({type(error).__name__})"
-
-
-def _without_credentials(url: str) -> tuple[str, str | None, str | None]:
-    parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    plain = urlunsplit((parts.scheme, place, parts.path or "/", parts.query, ""))
-    user = None if parts.username is None else unquote(parts.username)
-    return plain, user, None if parts.password is None else unquote(parts.password)
+    def _content(self, answer: Answer, deadline: float) -> bytes:
+        splitter = Splitter(self._max_bytes) if answer.kind.startswith("multipart/") else None
+        content = bytearray()
+        for piece in answer.pieces():
+            content += piece
+            if splitter is not None and (pictures := splitter.feed(piece)):
+                return pictures[0]
+            if len(content) > self._max_bytes:
+                raise SourceError(f"sends more than {self._max_bytes} bytes; is it a stream, not a snapshot?")
+            if self._clock.monotonic() > deadline:
+                raise SourceError(f"no whole picture within {self._timeout:g} s")
+        return bytes(content)

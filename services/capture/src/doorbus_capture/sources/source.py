@@ -11,12 +11,20 @@ Image = NDArray[np.uint8]
 """Shape (height, width, 3), in blue, green, red."""
 
 
+HINT = "is the camera reachable, and are path, user and password right?"
+"""What to look at first when a stream cannot be opened."""
+
+
 class SourceError(Exception):
     """The source cannot be opened or read; opening it again later may help. The text says why, without credentials."""
 
 
 class SourceEnded(SourceError):  # noqa: N818  # the end of a file is what the person asked for, not a fault
     """The source has given all that it has, and is set not to begin again."""
+
+
+class PictureMissed(SourceError):  # noqa: N818  # what happened
+    """This picture could not be had, or a part of it is lost; the source is open still, and the next may be whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +58,7 @@ class Source(Protocol):
         ...
 
     def read(self) -> Shot:
-        """Wait for the next picture and return it; raises `SourceError`."""
+        """Wait for the next picture and return it; raises `SourceError`, and `PictureMissed` for this one only."""
         ...
 
     def close(self) -> None:

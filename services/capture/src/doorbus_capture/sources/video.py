@@ -1,20 +1,30 @@
 """Whatever OpenCV can open as a video: a device, a stream or a file. With `imaging` the only importer of cv2."""
 
+import os
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
 import cv2
 
 from doorbus.runtime.clock import Clock
-from doorbus_capture.sources.source import Image, Shot, SourceEnded, SourceError
+from doorbus_capture.sources.proof import proof
+from doorbus_capture.sources.source import HINT, Image, PictureMissed, Shot, SourceEnded, SourceError
+from doorbus_capture.sources.trust import USUAL, Trust
 
 _DEFAULT_FILE_FPS = 25.0
 _HIGHEST_FILE_FPS = 240.0
 
-cv2.utils.logging.setLogLevel(
-    cv2.utils.logging.LOG_LEVEL_SILENT
-)  # OpenCV's own messages quote the URL with its password
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_GIVEN_OPTIONS = os.environ.get(_OPTIONS)
+_USUAL_OPTIONS = "rtsp_flags;prefer_tcp"
+"""What OpenCV tells FFmpeg where the variable is not set."""
+
+# What OpenCV and FFmpeg write to standard error quotes the URL with its password, and is no event of a log.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 class _Capture:
@@ -48,14 +58,25 @@ class _Capture:
         try:
             decoded, image = self._capture.retrieve()
         except cv2.error as error:
-            raise SourceError(f"OpenCV cannot decode it ({error.code})") from None
+            raise PictureMissed(f"OpenCV cannot decode it ({error.code})") from None
         if not decoded or image.size == 0:
-            raise SourceError("gave a picture that cannot be decoded")
+            raise PictureMissed("gave a picture that cannot be decoded")
         return cast("Image", image)
 
     def release(self) -> None:
         """Close it."""
         self._capture.release()
+
+
+def _tell_ffmpeg(options: Mapping[str, str]) -> None:
+    """Have the next capture opened with these options besides those of whoever started the process.
+
+    OpenCV takes them from the environment only. A process has one camera, so that nobody else reads them.
+    """
+    if not options:
+        return
+    told = (f"{name};{value}" for name, value in options.items())
+    os.environ[_OPTIONS] = "|".join((_USUAL_OPTIONS if _GIVEN_OPTIONS is None else _GIVEN_OPTIONS, *told))
 
 
 class CameraSource:
@@ -67,11 +88,14 @@ class CameraSource:
         clock: Clock,
         *,
         timeout_seconds: float,
+        trust: Trust = USUAL,
         width: int | None = None,
         height: int | None = None,
     ) -> None:
         self._location = location
         self._clock = clock
+        self._trust = trust
+        self._proof = ExitStack()
         self._timeout = timeout_seconds
         self._size = (width, height)
         self._capture: _Capture | None = None
@@ -85,8 +109,8 @@ class CameraSource:
             # Just below the watchdog's time, so that FFmpeg gives up by itself and no thread is left hanging.
             milliseconds = int(900 * self._timeout)
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-            hint = "is the camera reachable, and are path, user and password right?"
-            capture = _Capture(self._location, cv2.CAP_FFMPEG, limits, hint)
+            _tell_ffmpeg(self._proof.enter_context(proof(self._location, self._trust, self._timeout)))
+            capture = _Capture(self._location, cv2.CAP_FFMPEG, limits, HINT)
         self._capture = capture
         capture.ask(cv2.CAP_PROP_BUFFERSIZE, 1)
         for what, value in zip((cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT), self._size, strict=True):
@@ -109,6 +133,7 @@ class CameraSource:
         if self._capture is not None:
             self._capture.release()
         self._capture = None
+        self._proof.close()
 
     def _grab(self) -> _Capture:
         if self._capture is None:
