@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.runtime.inbox import Inbox
+from doorbus.runtime.inbox import LIMITS, Inbox
 from doorbus.testing import FakeClock
+from doorbus.wire.exchange import Rank
 
 Item = tuple[str, bytes]
 
@@ -48,7 +49,7 @@ async def test_a_newer_frame_takes_the_place_of_the_unread_one_of_its_camera() -
 
 async def test_the_oldest_goes_when_too_many_wait() -> None:
     clock = FakeClock()
-    inbox: Inbox[Item] = Inbox(clock, limit=3)
+    inbox: Inbox[Item] = Inbox(clock, {**LIMITS, Rank.REST: 3})
     for number in range(5):
         _put(inbox, ("command", b"%d" % number))
 
@@ -89,7 +90,7 @@ async def test_whatever_comes_only_the_newest_frame_and_the_latest_of_all_else_a
     limit: int, packets: list[tuple[str, bytes]]
 ) -> None:
     clock = FakeClock()
-    inbox: Inbox[Item] = Inbox(clock, limit)
+    inbox: Inbox[Item] = Inbox(clock, {**LIMITS, Rank.REST: limit})
     for topic, payload in packets:
         _put(inbox, (topic, payload))
 
@@ -103,3 +104,39 @@ async def test_whatever_comes_only_the_newest_frame_and_the_latest_of_all_else_a
     sent_others = [packet for packet in packets if not _is_frame(packet)]
     assert others == sent_others[len(sent_others) - len(others) :]
     assert len(found) + inbox.superseded + inbox.overflowed == len(packets)
+
+
+async def test_locking_comes_before_opening_and_both_before_the_rest() -> None:
+    clock = FakeClock()
+    inbox: Inbox[str] = Inbox(clock)
+    for name, rank in (("noise", Rank.REST), ("unlock", Rank.UNLOCK), ("noise again", Rank.REST), ("lock", Rank.LOCK)):
+        inbox.put(name, rank=rank)
+
+    assert [await inbox.get() for _ in range(4)] == ["lock", "unlock", "noise", "noise again"]
+
+
+async def test_a_storm_of_one_rank_pushes_out_its_own_oldest_only() -> None:
+    inbox: Inbox[str] = Inbox(FakeClock(), {Rank.LOCK: 2, Rank.UNLOCK: 2, Rank.REST: 2})
+    inbox.put("unlock", rank=Rank.UNLOCK)
+
+    gone = [one for number in range(4) for one in inbox.put(f"noise {number}")]
+
+    assert gone == ["noise 0", "noise 1"]
+    assert [await inbox.get() for _ in range(3)] == ["unlock", "noise 2", "noise 3"]
+
+
+async def test_no_more_bytes_wait_than_may_however_many_topics_they_have() -> None:
+    inbox: Inbox[int] = Inbox(FakeClock(), max_bytes=1000)
+
+    gone = [one for number in range(20) for one in inbox.put(number, f"frame/{number}", size=100)]
+
+    assert gone == list(range(10))
+    assert inbox.overflowed == 10
+    assert inbox.put(20, "frame/19", size=500) == [10, 11, 12, 13]
+
+
+async def test_one_item_that_is_larger_than_all_that_may_wait_is_taken() -> None:
+    inbox: Inbox[str] = Inbox(FakeClock(), max_bytes=10)
+
+    assert inbox.put("picture", size=100) == []
+    assert await inbox.get() == "picture"

@@ -58,6 +58,8 @@ class Arrivals:
             raise Refused(Refusal.STALE, f"the connection stood still: it may have been under way for {way:.1f} s")
         if arrived.packet.retain and channel.retain in _NO_RETAINED:
             raise Refused(Refusal.RETAINED, "sent with the retain flag; send it without")
+        if arrived.packet.excess:
+            raise Refused(Refusal.BAD_METADATA, f"{arrived.packet.excess} bytes of MQTT properties are too much")
         size = len(arrived.packet.payload)
         if size > channel.max_bytes:
             raise Refused(Refusal.TOO_LARGE, f"{size} bytes, at most {channel.max_bytes} are taken")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -30,6 +30,8 @@ _QUIET = logging.getLogger("doorbus.runtime.mqtt")
 _QUIET.setLevel(logging.CRITICAL)  # what matters comes back as ConnectionLost and is logged once, with the address
 _RETAIN_NOT_ON_SUBSCRIBE = 2
 _FAILURE = 0x80
+_MAX_PROPERTIES = 4096
+"""Bytes: all that doorbus sends takes some 300."""
 _UNAUTHORIZED = frozenset({0x86, 0x87, 0x8A, 0x8C})
 """MQTT 5, 2.4: bad user name or password, not authorized, banned, bad authentication method."""
 
@@ -232,6 +234,23 @@ def _will(packet: Packet | None) -> aiomqtt.Will | None:
     return aiomqtt.Will(packet.topic, packet.payload, packet.qos, packet.retain, properties)
 
 
+def _unpack_bounded(self: Properties, buffer: bytes) -> tuple[Properties, int]:
+    """Read properties of at most `_MAX_PROPERTIES` bytes, and note how long they are when there are more.
+
+    paho copies all that is left of a packet, payload included, for each property, and extends a list by each: 700 kB of
+    user properties took it half a minute, in which nothing else was done.
+    """
+    length, width = VariableByteIntegers.decode(buffer[:4])  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    if length <= _MAX_PROPERTIES:
+        return _unpack(self, buffer[: width + length])
+    object.__setattr__(self, "excess", length)  # its own takes the names of properties only
+    return self, width + length
+
+
+_unpack: Callable[[Properties, bytes], tuple[Properties, int]] = Properties.unpack
+Properties.unpack = _unpack_bounded  # type: ignore[method-assign]  # paho has no place to set another
+
+
 def _packet(message: aiomqtt.Message) -> Packet:
     properties = message.properties
     return Packet(
@@ -244,4 +263,5 @@ def _packet(message: aiomqtt.Message) -> Packet:
         response_topic=getattr(properties, "ResponseTopic", None),
         correlation=getattr(properties, "CorrelationData", None),
         user=tuple(getattr(properties, "UserProperty", ())),
+        excess=getattr(properties, "excess", 0),
     )

@@ -11,13 +11,18 @@ from doorbus.wire.packet import Packet
 _log = structlog.get_logger("doorbus.runtime.refusals")
 
 
+LINES = 20
+"""A storm of messages under ever new topics fills no disk with lines that say the same."""
+
+
 class Refusals:
-    """Counts what was refused, and logs it once a minute for each topic and reason."""
+    """Counts what was refused, and logs it once a minute for each topic and reason, at most `LINES` a second in all."""
 
     def __init__(self, clock: Clock, quiet_seconds: float = 60.0, remember: int = 1024) -> None:
         self._clock = clock
         self._quiet = quiet_seconds
         self._remember = remember
+        self._second, self._lines = 0.0, 0
         self._logged: OrderedDict[tuple[str, Refusal], tuple[float, int]] = OrderedDict()
         self.counts: Counter[str] = Counter()
 
@@ -27,13 +32,13 @@ class Refusals:
         key = (packet.topic, refused.reason)
         now = self._clock.monotonic()
         last, unsaid = self._logged.get(key, (-self._quiet, 0))
-        if now - last < self._quiet:
+        if now - last < self._quiet or not self._may_say(now):
             self._logged[key] = (last, unsaid + 1)
+            self._forget()
             return
         self._logged[key] = (now, 0)
         self._logged.move_to_end(key)
-        if len(self._logged) > self._remember:
-            self._logged.popitem(last=False)
+        self._forget()
         _log.warning(
             "refused",
             topic=packet.topic,
@@ -43,3 +48,13 @@ class Refusals:
             frame_id=dict(packet.user).get("frame_id"),
             like_it_since=unsaid or None,
         )
+
+    def _may_say(self, now: float) -> bool:
+        if now - self._second >= 1:
+            self._second, self._lines = now, 0
+        self._lines += 1
+        return self._lines <= LINES
+
+    def _forget(self) -> None:
+        if len(self._logged) > self._remember:
+            self._logged.popitem(last=False)

@@ -155,7 +155,12 @@ class Runner:
         if packet.response_topic is not None and delivery.arrived.reply_ids is None:
             elsewhere = Refused(Refusal.FOREIGN_REPLY_TOPIC, "answered in the usual place")
             self._refusals.add(delivery.arrived.channel.name, packet, elsewhere)
-        self._inbox.put(delivery, packet.topic if delivery.subscription.newest_only else None)
+        subscription = delivery.subscription
+        key = packet.topic if subscription.newest_only else None
+        too_much = Refused(Refusal.OVERLOADED, "more came than could be handled; try again")
+        for gone in self._inbox.put(delivery, key, rank=subscription.rank(packet), size=len(packet.payload)):
+            with self._going_on(packet.topic):
+                self._send(self._refuse(gone.arrived, too_much))
 
     def _refuse(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         self._refusals.add(arrived.channel.name, arrived.packet, refused)
@@ -249,6 +254,7 @@ class Runner:
         while True:
             await asyncio.sleep(0.25)
             now = self._clock.monotonic()
+            self._send(() if self._announcer is None else self._announcer.due(now))
             news = (self._service.problem(), self._refusals.counts.total(), self._errors)
             if self._heartbeat is not None and now - beaten_at >= BEAT_SECONDS:
                 beaten_at = now

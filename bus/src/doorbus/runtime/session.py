@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from doorbus.runtime.clock import Clock
+from doorbus.runtime.outbox import Outbox
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
 
 _log = structlog.get_logger("doorbus.runtime.session")
@@ -68,10 +68,9 @@ class Session:
         self._deliver = deliver
         self._clock = clock
         self._backoff = backoff or Backoff()
-        self._keep = keep
         self._patience = patience
         self._online_since = 0.0
-        self._outbox: deque[Packet] = deque()
+        self._outbox = Outbox(keep)
         self._in_flight: dict[int, Packet] = {}
         self._started = 0
         self._wake = asyncio.Event()
@@ -79,22 +78,19 @@ class Session:
         self._idle.set()
         self.online = False
         self.connections = 0
-        self.dropped = 0
+        self._unsendable = 0
+
+    @property
+    def dropped(self) -> int:
         """Packets not sent because the broker was away, or the way there too slow."""
+        return self._unsendable + self._outbox.dropped
 
     def send(self, packet: Packet) -> None:
         """Send `packet` as soon as may be, in order; never waits."""
         if not self.online and not _lasting(packet):
-            self.dropped += 1
+            self._unsendable += 1
             return
-        if packet.qos == 0:  # on a slow link the newest frame takes the place of those not yet sent
-            waiting = len(self._outbox)
-            self._outbox = deque(other for other in self._outbox if other.topic != packet.topic)
-            self.dropped += waiting - len(self._outbox)
-        self._outbox.append(packet)
-        while len(self._outbox) > self._keep:
-            self._outbox.popleft()
-            self.dropped += 1
+        self._outbox.put(packet)
         self._idle.clear()
         self._wake.set()
 
@@ -163,7 +159,7 @@ class Session:
             subscribed = self._filters
             await connection.subscribe(subscribed)
             self.connections += 1
-            self._outbox.extendleft(reversed(list(self._on_connected())))
+            self._outbox.put_first(list(self._on_connected()))
             self.online, self._online_since = True, self._clock.monotonic()
             _log.info("broker_connected", broker=self._transport.address, client_id=self._client_id)
             async with asyncio.TaskGroup() as tasks:
@@ -191,7 +187,7 @@ class Session:
                 self._wake.clear()
                 await self._wake.wait()
             await room.acquire()
-            packet = self._outbox.popleft()
+            packet = self._outbox.pop()
             self._started += 1
             self._in_flight[self._started] = packet
             if packet.qos == 0:  # nothing acknowledges it: this waits for the socket, and newer frames supersede
@@ -210,10 +206,11 @@ class Session:
 
     def _collect_unsent(self) -> None:
         """Keep what was not acknowledged and what still waits, in their order, but for what would go stale."""
-        unsent = [*self._in_flight.values(), *self._outbox]
+        unsent = [*self._in_flight.values(), *self._outbox.take_all()]
         self._in_flight.clear()
-        self._outbox = deque(packet for packet in unsent if _lasting(packet))
-        self.dropped += len(unsent) - len(self._outbox)
+        lasting = [packet for packet in unsent if _lasting(packet)]
+        self._outbox.put_first(lasting)
+        self._unsendable += len(unsent) - len(lasting)
 
 
 def _lasting(packet: Packet) -> bool:

@@ -46,6 +46,8 @@ class Refusal(StrEnum):
     NO_REPLY_TOPIC = "no_reply_topic"
     FOREIGN_REPLY_TOPIC = "foreign_reply_topic"
     """The response topic is not one that replies may go to."""
+    OVERLOADED = "overloaded"
+    """More came than could be handled: the oldest had to go."""
     UNEXPECTED = "unexpected"
     """Nobody asked for this reply, or the service reads no such topic."""
     UNSEALED = "unsealed"

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 from doorbus.wire.channels import Channel, Retain
@@ -93,13 +94,26 @@ class Intake:
     """Counts a packet that was turned away before it could be delivered."""
 
 
+class Rank(IntEnum):
+    """What is handled first when more waits than can be handled at once."""
+
+    LOCK = 0
+    UNLOCK = 1
+    REST = 2
+
+
+def _rest(_: Packet) -> Rank:
+    return Rank.REST
+
+
 @dataclass(frozen=True)
 class Subscription(Generic[M]):
     """What a service wants to hear, and who handles it.
 
     `ids` narrows the topic: what comes with others is refused. `share` names the group of replicas that share the
-    messages, `newest_only` keeps one unread message for each topic. With `on_demand` it is subscribed to only for the
-    ids that this gives at the time; asked again after every handler and tick.
+    messages, `newest_only` keeps one unread message for each topic, `rank` says what goes first when more waits than
+    can be handled. With `on_demand` it is subscribed to only for the ids that this gives at the time; asked again after
+    every handler and tick.
     """
 
     channel: Channel[M]
@@ -108,6 +122,7 @@ class Subscription(Generic[M]):
     share: str | None = None
     newest_only: bool = False
     on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
+    rank: Callable[[Packet], Rank] = _rest
 
     def wants(self, ids: Mapping[str, str]) -> bool:
         """Whether `ids` are those that it is narrowed to."""

@@ -22,6 +22,8 @@ class Packet:
     response_topic: str | None = None
     correlation: bytes | None = None
     user: tuple[tuple[str, str], ...] = ()
+    excess: int = 0
+    """Bytes of properties that were not read, because they were more than anybody needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from doorbus.wire.snapshot import Snapshot, shard_number
 from doorbus_actuator import policy, roster
 from doorbus_actuator.bolt import Bolt
 from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
+from doorbus_actuator.ranks import rank_of
 from doorbus_actuator.relay import Relay
 from doorbus_actuator.roster import People, Roster
 from doorbus_actuator.settings import Actuator, rules_of
@@ -74,7 +75,7 @@ class ActuatorService(Service):
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """Recognitions and commands of this door, and the roster."""
         return (
-            Subscription(channels.LOCK_COMMAND, self._on_command, self._door),
+            Subscription(channels.LOCK_COMMAND, self._on_command, self._door, rank=rank_of),
             Subscription(channels.RECOGNITION, self._on_recognition, self._door),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard),

@@ -1,0 +1,78 @@
+"""Whoever has a password can send a lot: commands come through, and what is retained is true afterwards."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from doorbus.runtime.client import connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.messages import LockState, Outcome, Trigger
+from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from support.door import Door
+
+AT_THE_DOOR = {"door": "front", "camera": "porch"}
+STORMS = {
+    "announcements asked for": (Role.HOMEASSISTANT, TOPICS.topic(channels.HOMEASSISTANT_STATUS), "online"),
+    "recognitions of nobody": (Role.RECOGNIZER, TOPICS.topic(channels.RECOGNITION, **AT_THE_DOOR), '{"faces": 7}'),
+    "commands that are none": (Role.NODERED, TOPICS.topic(channels.LOCK_COMMAND, door="front"), '{"action": "PARTY"}'),
+    "words that are none": (Role.NODERED, TOPICS.topic(channels.LOCK_COMMAND, door="front"), "UNLOCK!"),
+}
+
+
+@asynccontextmanager
+async def _storm(door: Door, role: Role, topic: str, line: str) -> AsyncIterator[None]:
+    """20,000 messages, as fast as the broker takes them."""
+    broker = door.stack.broker
+    user = ("-u", role.value, "-P", broker.password(role))
+    command = ("mosquitto_pub", "-p", str(broker.port), *user, "-V", "5", "-t", topic, "-q", "0", "-l")
+    storm = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+    assert storm.stdin is not None
+    storm.stdin.write(f"{line}\n".encode() * 20_000)
+    storm.stdin.close()
+    try:
+        yield
+    finally:
+        await storm.wait()
+
+
+@pytest.mark.parametrize("name", STORMS)
+async def test_a_command_opens_in_the_middle_of_a_storm(door: Door, name: str) -> None:
+    role, topic, line = STORMS[name]
+
+    async with _storm(door, role, topic, line):
+        await door.command(b"UNLOCK")
+        async with asyncio.timeout(5):
+            while (decision := await door.decision()).outcome is not Outcome.GRANTED:
+                pass
+
+    assert decision.trigger is Trigger.COMMAND
+    await door.until_locked()
+    assert not door.energised
+
+
+async def test_the_retained_state_is_true_after_a_storm_of_openings(door: Door) -> None:
+    role, topic, line = STORMS["announcements asked for"]
+
+    async with _storm(door, role, topic, line):
+        for word in (b"UNLOCK", b"LOCK") * 20:
+            await door.command(word)
+
+    await door.until_locked()
+    assert not door.energised
+    async with asyncio.timeout(10), connect(door.stack.broker.transport(Role.VIEWER), [channels.LOCK_STATE]) as viewer:
+        assert (await viewer.expect(channels.LOCK_STATE, door="front")).message is LockState.LOCKED
+
+
+async def test_a_message_with_too_many_properties_is_refused_before_they_are_read(door: Door) -> None:
+    before = await door.health(Role.ACTUATOR)
+    many = tuple((f"key {number}", "value") for number in range(12_000))
+    topic = TOPICS.topic(channels.LOCK_COMMAND, door="front")
+
+    await door.operator.send_packet(Packet(topic, b"UNLOCK", qos=1, user=many))
+
+    await door.counted(Role.ACTUATOR, "lock_command.bad_metadata", before)
+    assert not door.energised
