@@ -13,13 +13,15 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from doorbus import healthcheck
 from doorbus.cli import env
+from doorbus.cli.app import app
 from doorbus.cli.exposition import RECOGNIZERS_BUSY
 from doorbus.runtime.settings import CommonSettings
 from doorbus.site import acl_emqx
-from doorbus.site.secrets import Site
+from doorbus.site.certificates import about
 from doorbus.testing import matches
 from doorbus.wire.channels import CHANNELS, Retain, Role
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
@@ -39,7 +41,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """The repository's manifests beside secrets of a site."""
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(repository / "deploy", root / "deploy")
-    Site(root / "var" / "secrets").make(["broker.doorbus.svc"])
+    told = (repository / "deploy/k8s/example/centre/kustomization.yaml").read_text()
+    (command,) = re.findall(r"`doorbus (secrets [^`]+)`", told)
+    made = CliRunner().invoke(app, [*command.split(), "--into", str(root / "var" / "secrets")])
+    assert made.exit_code == 0, made.output
     for name in ("cookie", "dashboard-password"):
         path = root / "var" / "secrets" / "emqx" / name
         path.parent.mkdir(exist_ok=True)
@@ -267,9 +272,10 @@ def test_the_broker_is_called_what_its_certificate_says(site: Path, everything: 
         if variable["name"] == "DOORBUS_BROKER__HOST"
     }
     broker = _named(everything, "Service", "broker")["metadata"]
+    certificate = about((site / "var/secrets/broker/broker.crt").read_text())
 
     assert hosts == {f"{broker['name']}.{broker['namespace']}.svc"}
-    assert "--name broker.doorbus.svc" in (site / "deploy/k8s/example/centre/kustomization.yaml").read_text()
+    assert hosts <= certificate.names
 
 
 def test_every_user_of_a_role_gets_a_password(rendered: Mapping[str, list[Resource]]) -> None:
