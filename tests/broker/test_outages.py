@@ -24,7 +24,8 @@ from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import Decision, Frame, Health, LockCommand, LockState, Outcome, Presence, Reason, Trigger
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
-from support import idle
+from support import hanging, idle
+from support.jpegs import Jpeg
 
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 HEARD = (channels.DECISION, channels.LOCK_STATE, channels.HEALTH)
@@ -339,6 +340,33 @@ async def test_a_frame_of_nine_megabytes_is_refused_and_the_next_frame_is_looked
     assert lookout.seen == ["good"]
 
 
+@pytest.mark.parametrize("kind", hanging.KINDS)
+async def test_a_process_in_a_call_that_nothing_interrupts_ends_all_the_same(fresh_broker: Broker, kind: str) -> None:
+    instance, logs = _name(), fresh_broker.var / "logs"
+    arguments = ["--broker.port", str(fresh_broker.port), "--var", str(fresh_broker.var), "--instance", instance]
+    arguments += ["--health_seconds", "0.5"]
+    async with (
+        connect(fresh_broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer,
+        connect(fresh_broker.transport(Role.OPERATOR)) as operator,
+    ):
+        process = await Process.start(instance, [sys.executable, hanging.__file__, kind, *arguments], logs)
+        await _health(viewer, instance, lambda one: one.state is Presence.ONLINE)
+        topic = TOPICS.topic(channels.FRAME, door="front", camera="porch")
+        await operator.send_packet(Packet(topic, Jpeg(64, 48).whole().end()))
+        async with asyncio.timeout(10):
+            while hanging.SAYS not in process.log():  # noqa: ASYNC110  # a log has no event
+                await asyncio.sleep(0.01)
+        hangs_since = SystemClock().now()
+        await _health(viewer, instance, lambda one: one.state is Presence.ONLINE and one.at > hangs_since)
+        ended = await process.stop(signal.SIGTERM)
+        await _health(viewer, instance, lambda one: one.state is Presence.OFFLINE)
+
+    assert ended == 0
+    assert "stopped" in process.log()
+    assert "threads_left_behind" in process.log()
+    assert "Traceback" not in process.log()
+
+
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0), (signal.SIGINT, 0)]
 )
@@ -356,5 +384,6 @@ async def test_everybody_learns_when_a_process_ends_however_it_ends(
         retained = await _health(latecomer, instance, lambda one: bool(one.instance))
 
     assert ended == status
+    assert "threads_left_behind" not in process.log()
     assert retained.state is Presence.OFFLINE
     assert broker.password(Role.CAPTURE) not in process.log()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, repack
 from doorbus.wire.templates import Template
 from doorbus_recognizer.calibration import Scale
-from doorbus_recognizer.faces import Image
+from doorbus_recognizer.faces import Detection, Image
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
@@ -68,9 +69,23 @@ class SlowLiveness(FakeLiveness):
         return super().live(image, box)
 
 
-def vision(liveness: FakeLiveness | None = None) -> Vision:
+class HangingDetector(FakeDetector):
+    """Hangs with a picture of nobody, as long as it is not let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
+
+    def detect(self, image: Image) -> tuple[Detection, ...]:
+        found = super().detect(image)
+        if not found:
+            self.released.wait()
+        return found
+
+
+def vision(liveness: FakeLiveness | None = None, detector: FakeDetector | None = None) -> Vision:
     return Vision(
-        detector=FakeDetector(),
+        detector=detector or FakeDetector(),
         mesh=FakeMesh(),
         embedder=FakeEmbedder(MODEL),
         liveness=liveness or FakeLiveness(),
@@ -100,11 +115,10 @@ class Bench:
             await self.client.send(Outbound(channels.GALLERY_SHARD, shard, {"shard": str(index)}))
         await self.client.send(Outbound(channels.GALLERY_MANIFEST, manifest))
 
-    async def show(self, jpeg: bytes, *, age: float = 0.0, frame_id: str = "f1") -> None:
+    async def show(self, jpeg: bytes, *, age: float = 0.0, frame_id: str = "f1", camera: str = "porch") -> None:
         captured = self.clock.now() - timedelta(seconds=age)
-        await self.client.send(
-            Outbound(channels.FRAME, Frame(jpeg=jpeg, frame_id=frame_id, captured_at=captured), PORCH)
-        )
+        frame = Frame(jpeg=jpeg, frame_id=frame_id, captured_at=captured)
+        await self.client.send(Outbound(channels.FRAME, frame, {"door": "front", "camera": camera}))
 
     async def recognition(self) -> Recognition:
         async with asyncio.timeout(10):
@@ -131,9 +145,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def recognizing(live: float = 1.0, seconds: float = 0.0, *, portraits: bool = False) -> AsyncIterator[Bench]:
+async def recognizing(
+    live: float = 1.0, seconds: float = 0.0, *, portraits: bool = False, detector: FakeDetector | None = None
+) -> AsyncIterator[Bench]:
     bus, clock = MemoryBus(), FakeClock()
-    eyes = vision(SlowLiveness(live, seconds, clock))
+    eyes = vision(SlowLiveness(live, seconds, clock), detector)
     service = RecognizerService(eyes, Seal(KEY), Recognizer(), instance="r1", clock=clock, portraits=portraits)
     settings = ServiceSettings(_env_file=None, instance="r1")
     async with (
@@ -367,3 +383,29 @@ async def test_health_says_how_busy_a_replica_is() -> None:
         await bench.client.send(Outbound(channels.EMBED_REQUEST, EmbedRequest(jpeg=picture("alice"))))
         health = await bench.health("embed_request.no_reply_topic")
     assert (idle.figures["busy"], health.figures["busy"]) == (0.0, 0.5)  # one of two lanes, all the time
+
+
+async def test_a_picture_on_which_a_model_hangs_keeps_no_other_camera_waiting_and_health_tells_of_it() -> None:
+    detector = HangingDetector()
+    async with recognizing(detector=detector) as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.show(picture(), frame_id="hangs", camera="yard")
+        for number in range(3):
+            await bench.show(picture("alice"), frame_id=f"f{number}")
+            assert (await bench.recognition()).frame_id == f"f{number}"
+        bench.clock.advance(8)
+        health = await bench.health(problem="looking at one picture for 8 s")
+        detector.released.set()
+        await bench.health(problem="")
+    assert health.figures["busy"] > 0.4
+
+
+async def test_a_recognizer_stops_while_a_model_hangs() -> None:
+    detector = HangingDetector()
+    async with recognizing(detector=detector) as bench:
+        await bench.show(picture())
+        async with asyncio.timeout(10):
+            while not detector.seen:  # noqa: ASYNC110  # what is watched has no event
+                await asyncio.sleep(0.01)
+    assert b'"offline"' in bench.bus.retained["doorbus/v1/health/recognizer/r1"].payload
+    detector.released.set()

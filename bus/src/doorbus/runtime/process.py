@@ -4,7 +4,10 @@ import asyncio
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import structlog
@@ -22,11 +25,17 @@ _log = structlog.get_logger("doorbus.runtime.process")
 
 S = TypeVar("S", bound=ServiceSettings)
 
+GRACE_SECONDS = 1.0
+"""How long threads may go on after the service has said its last word. Nothing interrupts a call into a driver, a
+decoder or a model; the process ends without it, with the status that it has."""
+_LOOK_SECONDS = 0.01
+
 
 def run(kind: type[S], build: Callable[[S], Service]) -> int:
     """Run the service that `build` makes of the settings until SIGTERM or SIGINT; the exit status.
 
-    2 after one sentence on standard error: it was set up wrongly. 1: it failed, and the log says how.
+    2 after one sentence on standard error: it was set up wrongly. 1: it failed, and the log says how. Where threads of
+    the service do not end, the process ends here.
     """
     return ended(lambda: _run(kind, build))
 
@@ -34,16 +43,35 @@ def run(kind: type[S], build: Callable[[S], Service]) -> int:
 def _run(kind: type[S], build: Callable[[S], Service]) -> int:
     settings = load(kind)
     service = build(settings)
-    status = ended(lambda: asyncio.run(_serve(service, settings)))
-    if service.stuck():  # a thread that returns from a driver into an interpreter shutting down would crash it
+    pool = ThreadPoolExecutor(thread_name_prefix="work")
+    runner = asyncio.Runner()
+    status = ended(lambda: runner.run(_serve(service, settings, pool)))
+    pool.shutdown(wait=False, cancel_futures=True)
+    if not _other_threads_end(GRACE_SECONDS):
+        # The interpreter would wait for them however long it takes; and one that comes back from a driver while it
+        # shuts down crashes it.
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+    runner.close()
     return status
 
 
-async def _serve(service: Service, settings: ServiceSettings) -> int:
+def _other_threads_end(within: float) -> bool:
+    """Whether this is the only thread that is left after so many seconds."""
+    until = time.monotonic() + within
+    while others := [thread for thread in threading.enumerate() if thread is not threading.current_thread()]:
+        if time.monotonic() >= until:
+            _log.warning("threads_left_behind", threads=[thread.name for thread in others])
+            return False
+        time.sleep(_LOOK_SECONDS)
+    return True
+
+
+async def _serve(service: Service, settings: ServiceSettings, pool: ThreadPoolExecutor) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(pool)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     _log.info("started", service=service.role, instance=settings.instance, version=__version__)

@@ -73,10 +73,6 @@ class Service:
         """What keeps the service from its work, in words for people."""
         return None
 
-    def stuck(self) -> bool:
-        """Whether a thread of it cannot be ended any more: its process then ends without waiting for it."""
-        return False
-
     async def stop(self) -> Iterable[Outbound]:
         """Bring hardware into its safe state, and say so; always called, also after a failed start."""
         return ()

@@ -42,7 +42,7 @@ class CameraReader:
 
     A call into a camera driver cannot be interrupted, so a thread that hangs is abandoned; it lets go of its source
     when the call returns after all. Such threads do not keep the process alive, but one may crash an interpreter that
-    shuts down around it: see `hung`.
+    shuts down around it: see `doorbus.runtime.process`.
     """
 
     def __init__(

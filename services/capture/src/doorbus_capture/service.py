@@ -112,11 +112,6 @@ class CaptureService(Service):
         trouble = self._never_heard() if self._reader is None else self._reader.problem or self._frozen()
         return trouble and f"DOORBUS_CAPTURE__SOURCE={self._address.shown}: {trouble}"
 
-    @property
-    def hung(self) -> bool:
-        """Whether a thread still hangs in the camera's driver."""
-        return self._reader is not None and self._reader.hung > 0
-
     async def start(self) -> None:
         """Have the webhook's port, if there is one, before anybody is told that this works."""
         if self._webhook is not None:

@@ -40,6 +40,8 @@ from doorbus_recognizer.settings import Recognizer
 
 REPLICAS = "recognizers"
 """Name of the shared subscription: each frame goes to one of the replicas."""
+HANGS_SECONDS = 5.0
+"""Longer than a picture with eight faces takes on a small machine."""
 _LARGE = frozenset({Refusal.TOO_LARGE, Refusal.TOO_MUCH_WORK})
 T = TypeVar("T")
 
@@ -56,6 +58,10 @@ class Eyes(Protocol):
 
     def see(self, image: Image) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
         """The faces on a picture and the milliseconds of each stage."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all threads, also of those that are still at work."""
         ...
 
 
@@ -99,7 +105,11 @@ class RecognizerService(Service):
 
     def problem(self) -> str | None:
         """Why it cannot recognise anybody, if so."""
-        return self._gallery_problem or self._punctuality.problem(self._clock.monotonic())
+        now = self._clock.monotonic()
+        looking = self._busy.longest(now)
+        if looking > HANGS_SECONDS:
+            return f"has been looking at one picture for {looking:.0f} s; if this does not end, restart it"
+        return self._gallery_problem or self._punctuality.problem(now)
 
     def figures(self) -> Mapping[str, float]:
         """Frames, faces and verdicts so far, the mean time of a frame, how busy it is, and the gallery in use."""
@@ -108,6 +118,12 @@ class RecognizerService(Service):
         )
         busy = round(self._busy.fraction(self._clock.monotonic()), 3)
         return {**self._counts, **gallery, "milliseconds_per_frame": round(self._milliseconds, 2), "busy": busy}
+
+    async def stop(self) -> Iterable[Outbound]:
+        """Let go of the lanes, also of those that are still at work."""
+        self._lanes.shutdown(wait=False, cancel_futures=True)
+        self._eyes.close()
+        return ()
 
     async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
         frame = inbound.message
@@ -164,11 +180,11 @@ class RecognizerService(Service):
         return (Outbound(channels.PORTRAIT, portrait, inbound.ids),)
 
     async def _at_work(self, work: Callable[[], T]) -> T:
-        began = self._clock.monotonic()
+        ticket = self._busy.begin(self._clock.monotonic())
         try:
             return await asyncio.get_running_loop().run_in_executor(self._lanes, work)
         finally:
-            self._busy.note(began, self._clock.monotonic())
+            self._busy.end(ticket, self._clock.monotonic())
 
     def _recognise(self, jpeg: bytes) -> tuple[tuple[Face, ...], dict[str, float], Decoded]:
         began = self._clock.monotonic()

@@ -119,6 +119,10 @@ class Vision:
         looked_at = (self._look(image, detection, watch) for detection in found[:_MAX_FACES])
         return tuple(face for face in looked_at if face is not None), watch.milliseconds
 
+    def close(self) -> None:
+        """Let go of all threads, also of those that are still at work; nothing is seen after that. Twice is fine."""
+        self._beside.shutdown(wait=False, cancel_futures=True)
+
     def warm_up(self) -> None:
         """Runs every part on an empty picture, in all lanes side by side.
 
