@@ -229,6 +229,17 @@ def test_what_is_no_stream_is_told_what_it_is_and_what_to_give_instead(answer: A
         source.read()
 
 
+def test_what_ffmpeg_says_of_a_film_that_it_cannot_read_reaches_no_log(capfd: pytest.CaptureFixture[str]) -> None:
+    half_a_film = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(2000)
+    with (
+        web_camera(lambda request: send(request, half_a_film, "video/mp4")) as host,
+        pytest.raises(SourceError, match="cannot be opened"),
+        opened(f"http://{host}/film"),
+    ):
+        pass
+    assert "".join(capfd.readouterr()) == ""
+
+
 def test_a_stream_that_ends_after_one_picture_is_a_snapshot() -> None:
     with (
         web_camera(saying(b"HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n", JPEGS[0])) as host,

@@ -23,7 +23,7 @@ def decode(content: bytes) -> Image:
     """The picture in a JPEG, PNG or other usual format, turned as its EXIF orientation says.
 
     Raises:
-        Refused: `not_a_picture`, also when a part of it is lost, or `too_large`.
+        Refused: `not_a_picture`, also when a part of it is lost, `too_large` or `too_much_work`.
     """
     if content.startswith(JPEG_START):
         return _decode_jpeg(content)
@@ -42,7 +42,8 @@ def _decode_jpeg(content: bytes) -> Image:
     try:
         survey = jpeg.survey(content)
     except Refused as refused:
-        raise Refused(Refusal.NOT_A_PICTURE, refused.detail) from None
+        lost = refused.reason is Refusal.TRUNCATED
+        raise Refused(Refusal.NOT_A_PICTURE if lost else refused.reason, refused.detail) from None
     survey.afford()
     return pixels.decode(survey)
 
