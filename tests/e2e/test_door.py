@@ -1,6 +1,7 @@
 """What a person in front of the door, or with an ordinary MQTT client, sees."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from doorbus.local.stack import Stack
 from doorbus.runtime.client import connect
@@ -8,6 +9,8 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, Outcome, Reason, Recognition, Remove, Trigger, Verdict
+from doorbus.wire.packet import Filter, Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.door import CAMERA, DOOR, ROOT, Door
 
 
@@ -22,6 +25,23 @@ async def test_the_door_opens_for_other_pictures_of_the_enrolled_person(door: Do
 
 async def test_a_stranger_stays_outside(door: Door, jpeg: dict[str, bytes]) -> None:
     assert await door.refuses(jpeg["biden"]) is Reason.UNKNOWN_FACE
+
+
+async def test_nobody_takes_frames_away_by_joining_the_recognizers(door: Door, jpeg: dict[str, bytes]) -> None:
+    """A viewer may read frames; in the group of the recognizers it would be given theirs."""
+    shared = f"$share/recognizers/{TOPICS.filter(channels.FRAME)}"
+    viewer, camera = door.stack.broker.transport(Role.VIEWER), "crowded"
+    taken: list[Packet] = []
+    async with AsyncExitStack() as thieves, connect(viewer, [channels.RECOGNITION]) as watching:
+        for number in range(9):
+            thief = viewer.connect(client_id=f"thief-{number}", will=None, deliver=taken.append)
+            await (await thieves.enter_async_context(thief)).subscribe([Filter(shared)])
+        for _ in range(10):
+            async with asyncio.timeout(10):
+                frame_id = await door.show(jpeg["biden"], camera)
+                assert (await watching.expect(channels.RECOGNITION, camera=camera)).message.frame_id == frame_id
+
+    assert len(taken) == 10  # a copy of each, as a viewer may have
 
 
 async def test_one_frame_is_not_enough(door: Door, jpeg: dict[str, bytes]) -> None:

@@ -1,5 +1,6 @@
 """Seals biometrics with the site key: AES-256-GCM. The only module that knows the cryptography library."""
 
+import hmac
 import os
 import re
 from pathlib import Path
@@ -22,6 +23,7 @@ class Seal:
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"the site key has {len(key)} bytes, it needs {KEY_BYTES}")
+        self._key = key
         self._aead = AESGCM(key)
 
     def seal(self, data: bytes, purpose: str) -> bytes:
@@ -35,6 +37,10 @@ class Seal:
             return self._aead.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], purpose.encode())
         except (InvalidTag, ValueError):
             raise Refused(Refusal.UNSEALED, f"not sealed with this site's key for {purpose!r}") from None
+
+    def secret_name(self, purpose: str) -> str:
+        """32 hexadecimal digits that whoever has the key comes to, and nobody else can guess (HMAC-SHA-256)."""
+        return hmac.new(self._key, f"name of {purpose}".encode(), "sha256").hexdigest()[:32]
 
 
 def read_key(path: Path) -> bytes:

@@ -27,7 +27,8 @@ from doorbus.wire.messages import (
     Recognition,
     Verdict,
 )
-from doorbus.wire.snapshot import Sealing, Snapshot, SnapshotReader, shard_number
+from doorbus.wire.seal import Seal
+from doorbus.wire.snapshot import Snapshot, SnapshotReader, shard_number
 from doorbus.wire.templates import to_reply
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
@@ -38,8 +39,6 @@ from doorbus_recognizer.models import imaging
 from doorbus_recognizer.portraits import Crop, Pace, around
 from doorbus_recognizer.settings import Recognizer
 
-REPLICAS = "recognizers"
-"""Name of the shared subscription: each frame goes to one of the replicas."""
 HANGS_SECONDS = 5.0
 """Longer than a picture with eight faces takes on a small machine."""
 _LARGE = frozenset({Refusal.TOO_LARGE, Refusal.TOO_MUCH_WORK})
@@ -71,7 +70,7 @@ class RecognizerService(Service):
     role = Role.RECOGNIZER
 
     def __init__(
-        self, eyes: Eyes, seal: Sealing, settings: Recognizer, *, instance: str, clock: Clock, portraits: bool = False
+        self, eyes: Eyes, seal: Seal, settings: Recognizer, *, instance: str, clock: Clock, portraits: bool = False
     ) -> None:
         self._portraits = Pace() if portraits else None
         self._eyes = eyes
@@ -95,10 +94,14 @@ class RecognizerService(Service):
         self._lanes = ThreadPoolExecutor(settings.lanes, thread_name_prefix="lane")
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """Frames and embed requests are shared among the replicas, the gallery goes to each."""
+        """Frames and embed requests are shared among the replicas, the gallery goes to each.
+
+        The name of their group is a secret: whoever joins it takes frames away, and may read none of them for that.
+        """
+        group = self._seal.secret_name("the group of recognizers")
         return (
-            Subscription(channels.FRAME, self._on_frame, share=REPLICAS, newest_only=True),
-            Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=REPLICAS),
+            Subscription(channels.FRAME, self._on_frame, share=group, newest_only=True),
+            Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=group),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
             Subscription(channels.GALLERY_SHARD, self._on_shard),
         )
