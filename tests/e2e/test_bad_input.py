@@ -37,11 +37,24 @@ async def harmless(door: Door, opens_after: bytes) -> AsyncIterator[None]:
     assert (await door.opens_for(opens_after)).person == "obama"
 
 
+def cut_off_and_closed(jpeg: bytes) -> bytes:
+    """Grey from somewhere on, and for most decoders a whole picture."""
+    return jpeg[: len(jpeg) // 2] + b"\xff\xd9"
+
+
+def zeros_inside(jpeg: bytes) -> bytes:
+    """As a file has them that was never written to the end, and as most decoders do not mind."""
+    middle = len(jpeg) // 2
+    return jpeg[:middle] + bytes(4096) + jpeg[middle + 4096 :]
+
+
 FRAMES: dict[str, tuple[str, dict[str, str]]] = {
     "empty": ("frame.empty", {}),
     "text": ("frame.not_a_picture", {}),
     "png": ("frame.not_a_picture", {}),
     "truncated": ("frame.truncated", {}),
+    "cut off and closed": ("frame.not_a_picture", {}),
+    "zeros inside": ("frame.not_a_picture", {}),
     "huge": ("frame.too_large", {}),
     "ancient": ("frame.stale", {"captured_at": utc(datetime.now(UTC) - LONG_AGO)}),
     "future": ("frame.from_the_future", {"captured_at": utc(datetime.now(UTC) + SOON)}),
@@ -60,6 +73,8 @@ async def test_a_bad_frame_is_refused_counted_and_logged_once(case: str, door: D
         "text": b"UNLOCK",
         "png": b"\x89PNG\r\n\x1a\n" + b"\0" * 1000,
         "truncated": good[: len(good) // 2],
+        "cut off and closed": cut_off_and_closed(good),
+        "zeros inside": zeros_inside(good),
         "huge": good + b"\0" * 50_000_000,
     }.get(case, good)
     topic = f"{ROOT}/door/{DOOR}/frame/camera-{uuid4().hex[:8]}"
@@ -193,6 +208,8 @@ ENROLMENTS: dict[str, tuple[str, str]] = {
     "text": ("not_a_picture", "text"),
     "empty": ("not_a_picture", "empty"),
     "truncated": ("not_a_picture", "truncated"),
+    "cut off and closed": ("not_a_picture", "cut off and closed"),
+    "zeros inside": ("not_a_picture", "zeros inside"),
     "huge": ("too_large", "huge"),
     "of somebody else": ("already_someone_else", "obama3"),
 }
@@ -202,7 +219,14 @@ ENROLMENTS: dict[str, tuple[str, str]] = {
 async def test_a_bad_enrolment_is_answered_with_an_error(case: str, door: Door, jpeg: dict[str, bytes]) -> None:
     code, name = ENROLMENTS[case]
     good = jpeg["obama2"]
-    payloads = {"text": b"alice", "empty": b"", "truncated": good[:50_000], "huge": good + b"\0" * 50_000_000}
+    payloads = {
+        "text": b"alice",
+        "empty": b"",
+        "truncated": good[:50_000],
+        "cut off and closed": cut_off_and_closed(good),
+        "zeros inside": zeros_inside(good),
+        "huge": good + b"\0" * 50_000_000,
+    }
     person = f"person-{uuid4().hex[:8]}"
     packet = Packet(f"{ROOT}/person/{person}/enrol", payloads[name] if name in payloads else jpeg[name], qos=1)
     async with harmless(door, good):

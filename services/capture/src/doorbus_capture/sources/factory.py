@@ -57,8 +57,7 @@ def _make(address: Address, options: Options, clock: Clock) -> Source:
         case Kind.STREAM:
             return _stream(address, options, clock)
         case Kind.SNAPSHOT:
-            seconds, trust = options.timeout_seconds, options.trust
-            return SnapshotSource(address.location, clock, timeout_seconds=seconds, trust=trust)
+            return _snapshot(address, options, clock)
         case Kind.PATH:
             path = Path(address.location)
             if path.is_dir() or is_picture(path):
@@ -66,6 +65,12 @@ def _make(address: Address, options: Options, clock: Clock) -> Source:
             return FileSource(path, clock, loop=options.loop)
         case _:
             return SampleSource(options.samples, clock, options.scene_seconds)
+
+
+def _snapshot(address: Address, options: Options, clock: Clock) -> Source:
+    played = partial(_camera, address.location, options, clock)
+    seconds, trust = options.timeout_seconds, options.trust
+    return SnapshotSource(address.location, clock, timeout_seconds=seconds, trust=trust, other=played)
 
 
 def _stream(address: Address, options: Options, clock: Clock) -> Source:

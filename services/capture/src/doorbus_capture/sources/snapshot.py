@@ -1,9 +1,11 @@
 """A camera that answers each HTTP request with one picture."""
 
+from collections.abc import Callable
+
 from doorbus.runtime.clock import Clock
 from doorbus.wire.codec import Refused
 from doorbus_capture.imaging import decode
-from doorbus_capture.sources.source import PictureMissed, Shot, SourceError
+from doorbus_capture.sources.source import PictureMissed, Shot, Source, SourceError
 from doorbus_capture.sources.splitting import Splitter
 from doorbus_capture.sources.trust import USUAL, Trust
 from doorbus_capture.sources.web import Answer, Garbled, Web
@@ -15,9 +17,17 @@ class SnapshotSource:
     """Asks for a picture at each read. Of a stream it takes the first picture, and hangs up."""
 
     def __init__(
-        self, url: str, clock: Clock, *, timeout_seconds: float, trust: Trust = USUAL, max_bytes: int = MAX_BYTES
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        timeout_seconds: float,
+        trust: Trust = USUAL,
+        max_bytes: int = MAX_BYTES,
+        other: Callable[[], Source] | None = None,
     ) -> None:
         self._web = Web(url, trust, timeout_seconds)
+        self._other = other
         self._clock = clock
         self._timeout = timeout_seconds
         self._max_bytes = max_bytes
@@ -40,7 +50,7 @@ class SnapshotSource:
         try:
             answer = self._web.ask()
         except Garbled as garbled:
-            raise PictureMissed(str(garbled)) from None
+            return self._otherwise(garbled)
         try:
             content = self._content(answer, deadline)
         finally:
@@ -55,6 +65,19 @@ class SnapshotSource:
     def close(self) -> None:
         """Let go of the camera."""
         self._web.close()
+
+    def _otherwise(self, garbled: Garbled) -> Shot:
+        """Read it by `other`, which may understand a server that takes HTTP lightly."""
+        if self._other is None:
+            raise PictureMissed(str(garbled))
+        source = self._other()
+        try:
+            source.open()
+            return source.read()
+        except SourceError:
+            raise PictureMissed(str(garbled)) from None
+        finally:
+            source.close()
 
     def _content(self, answer: Answer, deadline: float) -> bytes:
         splitter = Splitter(self._max_bytes) if answer.kind.startswith("multipart/") else None
