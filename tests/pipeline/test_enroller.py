@@ -38,6 +38,7 @@ from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import MAX_SHARDS, SnapshotReader, as_they_are
 from doorbus.wire.templates import to_store
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus_enroller.lookout import PICTURE
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.store import MemoryStore, Sample, SqliteStore, Store
@@ -131,9 +132,8 @@ class Site:
         await self.stack.enter_async_context(running(service, self.bus, self.clock, runner))
 
     def make(self, store: Store, seal: Seal, **settings: float) -> tuple[EnrollerService, EnrollerSettings]:
-        of_process = EnrollerSettings(
-            _env_file=None, instance="one", var=self.var, health_seconds=1e9, enroller=Enroller.model_validate(settings)
-        )
+        own = Enroller.model_validate({"probe_seconds": 0} | settings)
+        of_process = EnrollerSettings(_env_file=None, instance="one", var=self.var, health_seconds=1e9, enroller=own)
         return EnrollerService(of_process, store, seal, self.clock), of_process
 
     async def recognizer(self, model: str = "MobileFaceNet") -> ScriptedRecognizer:
@@ -970,3 +970,29 @@ async def test_a_camera_is_listened_to_again_after_a_reconnect(site: Site) -> No
     await site.until_pictures_are_embedded()
     site.show(ALICE)
     assert (await site.result("alice")).status is ResultStatus.OK
+
+
+async def test_recognizers_that_do_not_answer_turn_health_red_until_one_does(site: Site) -> None:
+    await site.enroller(probe_seconds=4)
+    for _ in range(2):
+        site.clock.advance(4)
+        await site.hear(lambda packet: packet.payload == PICTURE)
+    assert "no recognizer answers the test pictures" in str((await site.health(lambda one: bool(one.problem))).problem)
+
+    recognizer = await site.recognizer()
+    recognizer.script[PICTURE] = ()
+    await site.until_pictures_are_embedded()
+    site.clock.advance(4)
+
+    await site.health(lambda one: one.problem is None)
+
+
+async def test_a_recognizer_that_is_busy_with_somebody_is_not_missed(site: Site) -> None:
+    await site.enroller(probe_seconds=4)
+    await site.recognizer()  # it answers Alice's picture, and no other
+    await site.until_pictures_are_embedded()
+    for _ in range(4):
+        site.clock.advance(3)
+        await site.ask(channels.ENROL, "alice", ALICE)
+
+    assert (await site.health(lambda _: True)).problem is None

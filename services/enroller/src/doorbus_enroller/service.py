@@ -37,6 +37,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.seal import Seal
 from doorbus_enroller.enrolment import fault_of, id_of
+from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.register import Outcome, Register, Shot
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
@@ -88,6 +89,8 @@ class EnrollerService(Service):
         self._sittings: dict[str, tuple[Inbound[EnrolFromCamera], Sitting]] = {}
         self._trouble: str | None = None
         self._reopen_at: float | None = None
+        self._lookout = Lookout(self._settings.probe_seconds)
+        self._probe: bytes | None = None
         self._enrolled = 0
         self._refused: Counter[str] = Counter()
 
@@ -113,16 +116,18 @@ class EnrollerService(Service):
 
     def connected(self) -> Iterable[Outbound]:
         """Both maps whole; nothing while the people were never read: an empty map would lock everybody out."""
+        self._lookout = self._lookout.connected(self._clock.monotonic())
         return self._register.whole()
 
     def wake_at(self) -> float | None:
         """When the next picture is to be asked about again or given up, or the store is to be tried again."""
         due = [each.expires_at if each.retry_at is None else each.retry_at for each in self._pending.values()]
         due += [sitting.ends_at for _, sitting in self._sittings.values()]
+        due += [self._lookout.due_at] if self._settings.probe_seconds else []
         return min([*due, *([] if self._reopen_at is None else [self._reopen_at])], default=None)
 
     async def tick(self) -> Iterable[Outbound]:
-        """Ask again, give up, try the store again."""
+        """Ask again, give up, try the store again, see whether recognizers are there."""
         now = self._clock.monotonic()
         outbounds: list[Outbound] = []
         for key, pending in list(self._pending.items()):
@@ -133,6 +138,9 @@ class EnrollerService(Service):
                 outbounds.append(self._ask(key, replace(pending, retry_at=None)))
         for person in list(self._sittings):
             outbounds += self._unless_over(person)
+        if self._settings.probe_seconds and now >= self._lookout.due_at:
+            self._lookout, self._probe = self._lookout.asked(now), self._new_id()
+            outbounds.append(self._embed(self._probe, PICTURE))
         if self._reopen_at is not None and now >= self._reopen_at:
             outbounds += (await self._change(self._register.refresh)).news
         return outbounds
@@ -163,7 +171,9 @@ class EnrollerService(Service):
         }
 
     def problem(self) -> str | None:
-        """What is wrong with the store."""
+        """What is wrong with the store, or that no recognizer answers."""
+        if self._trouble is None and self._lookout.silent(self._clock.monotonic()):
+            return "no recognizer answers the test pictures, so that no face opens a door; is one running?"
         return self._trouble
 
     async def stop(self) -> Iterable[Outbound]:
@@ -190,16 +200,22 @@ class EnrollerService(Service):
 
     def _ask(self, key: bytes, pending: _Pending) -> Outbound:
         self._pending[key] = pending
+        return self._embed(key, pending.jpeg)
+
+    def _embed(self, key: bytes, jpeg: bytes) -> Outbound:
         return Outbound(
             channels.EMBED_REQUEST,
-            EmbedRequest(jpeg=pending.jpeg),
+            EmbedRequest(jpeg=jpeg),
             correlation=key,
             response=(channels.EMBED_REPLY, self._reply_ids),
         )
 
     async def _on_embedded(self, inbound: Inbound[Embedded]) -> Iterable[Outbound]:
         """Finish an enrolment. An answer that cannot be used is as none: another recognizer may do better."""
+        self._lookout = self._lookout.answered()
         key = inbound.packet.correlation or b""
+        if key == self._probe:
+            return ()
         pending = self._pending.get(key)
         if pending is None:
             raise Refused(Refusal.UNEXPECTED, "no picture waits for this answer")

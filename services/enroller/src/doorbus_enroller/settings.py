@@ -27,6 +27,13 @@ class Enroller(Section, Rules):
         le=300,
         description="How long to wait for a recognizer, in seconds; asked a second time at half of it.",
     )
+    probe_seconds: float = Field(
+        default=4.0,
+        ge=0,
+        le=300,
+        description="How often a test picture is sent to the recognizers, in seconds; health says when none answers it "
+        "within as long. 0: never.",
+    )
 
 
 class EnrollerSettings(ServiceSettings):
