@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
 from doorbus.local.stack import Stack
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
@@ -12,6 +14,7 @@ from doorbus.wire.messages import Decision, Outcome, Reason, Recognition, Remove
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.door import CAMERA, DOOR, ROOT, Door
+from support.pictures import scene
 
 
 async def test_the_door_opens_for_other_pictures_of_the_enrolled_person(door: Door, jpeg: dict[str, bytes]) -> None:
@@ -42,6 +45,31 @@ async def test_nobody_takes_frames_away_by_joining_the_recognizers(door: Door, j
                 assert (await watching.expect(channels.RECOGNITION, camera=camera)).message.frame_id == frame_id
 
     assert len(taken) == 10  # a copy of each, as a viewer may have
+
+
+@pytest.mark.parametrize(
+    ("reason", "obama", "biden", "blur"),
+    [
+        (Reason.TOO_SMALL, 70, 0, 0.0),
+        (Reason.TOO_SMALL, 70, 640, 0.0),
+        (Reason.IN_BACKGROUND, 130, 960, 0.0),
+        (Reason.BLURRED, 400, 0, 7.0),
+    ],
+    ids=["far away", "far behind a stranger", "behind a stranger", "blurred"],
+)
+async def test_a_resident_who_is_seen_too_poorly_does_not_open(  # noqa: PLR0917  # what is on the picture
+    reason: Reason, obama: int, biden: int, blur: float, door: Door, jpeg: dict[str, bytes]
+) -> None:
+    in_front = [(jpeg["biden"], biden, (640 - biden * 2 // 3, 0))] if biden else []
+    picture = scene([*in_front, (jpeg["obama2"], obama, (10, 100))], blur=blur)
+    before, told = door.openings, set[Reason]()
+    async with asyncio.timeout(15), door.showing(picture) as shown:
+        while len(shown) < 6 or not told:
+            decision = await door.decision()
+            if decision.person == "obama" and set(decision.frame_ids) & set(shown):
+                told.add(decision.reason)
+    assert told == {reason}
+    assert door.openings == before
 
 
 async def test_one_frame_is_not_enough(door: Door, jpeg: dict[str, bytes]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from doorbus.wire.messages import (
     RosterEntry,
     Trigger,
     Verdict,
+    utc,
 )
 from doorbus.wire.packet import Connection, Packet
 from doorbus.wire.snapshot import pack, repack
@@ -40,6 +42,7 @@ from doorbus_actuator.settings import Actuator
 
 ROOT = "doorbus/v1"
 SET = f"{ROOT}/door/front/lock/set"
+SEEN = f"{ROOT}/door/front/recognition/porch"
 STATES = [LockState.UNLOCKING, LockState.UNLOCKED, LockState.LOCKING, LockState.LOCKED]
 
 
@@ -173,11 +176,33 @@ class House:
 
 
 def match(person: str = "alice", **changes: Any) -> Face:
-    return Face(box=(0.0, 0.0, 9.0, 9.0), verdict=Verdict.MATCH, person=person, confidence=0.95, live=0.99, **changes)
+    seen = {"confidence": 0.95, "live": 0.99, "quality": 0.9} | changes
+    return Face(box=(0.0, 0.0, 99.0, 99.0), verdict=Verdict.MATCH, person=person, **seen)
 
 
 ALICE = RosterEntry(person="alice")
-STRANGER = Face(box=(0.0, 0.0, 9.0, 9.0), verdict=Verdict.UNKNOWN)
+STRANGER = Face(box=(0.0, 0.0, 99.0, 99.0), verdict=Verdict.UNKNOWN)
+
+
+async def test_a_recognition_that_tells_of_no_quality_is_not_judged_by_it() -> None:
+    face = {"box": [0, 0, 99, 99], "verdict": "match", "person": "alice", "confidence": 0.95, "live": 0.99}
+    async with House().runs(ALICE) as house:
+        for frame_id in ("one", "two"):
+            now = utc(house.clock.now())
+            whole = {"frame_id": frame_id, "captured_at": now, "recognized_at": now, "recognizer": "own", "model": "m"}
+            house.bus.publish(Packet(SEEN, json.dumps(whole | {"faces": [face]}).encode(), qos=1))
+        await house.settled()
+        assert house.unlocked()
+
+
+async def test_a_face_too_poor_to_be_enrolled_opens_nothing() -> None:
+    far, dim = match(size=22.0, quality=0.14), match(size=80.0, sharpness=10.0)
+    for face, reason in ((far, Reason.TOO_SMALL), (dim, Reason.BLURRED), (match(quality=0.1), Reason.LOW_QUALITY)):
+        async with House().runs(ALICE) as house:
+            for _ in range(3):
+                await house.sees(face)
+            assert not house.unlocked()
+            assert {one.reason for one in house.decisions} == {reason}
 
 
 async def test_a_resident_is_let_in_and_the_door_locks_after_the_pulse() -> None:

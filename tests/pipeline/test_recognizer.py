@@ -170,6 +170,9 @@ async def test_a_known_face_is_named_with_all_that_a_decision_needs() -> None:
     (face,) = seen.faces
     assert (face.verdict, face.person, face.live) == (Verdict.MATCH, "alice", 1.0)
     assert face.confidence > 0.9
+    assert face.size is not None
+    assert 0.4 * face.box[2] < face.size < face.box[2]
+    assert face.sharpness == 0.0  # a plain square
     assert face.runner_up is not None
     assert face.similarity is not None
     assert face.runner_up < 0.5 < face.similarity

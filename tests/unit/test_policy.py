@@ -330,6 +330,12 @@ def test_a_stranger_after_a_resident_who_was_kept_waiting_is_not_let_in_on_their
     [
         (stranger(), Reason.UNKNOWN_FACE),
         (stranger(Verdict.AMBIGUOUS), Reason.AMBIGUOUS_FACE),
+        (match(size=31.9), Reason.TOO_SMALL),
+        (match(size=22.0, sharpness=200.0, quality=0.14), Reason.TOO_SMALL),
+        (match(box=(0.0, 0.0, 63.9, 90.0)), Reason.TOO_SMALL),
+        (match(size=32.0, box=(0.0, 0.0, 20.0, 20.0), sharpness=19.9), Reason.BLURRED),
+        (match(quality=0.24), Reason.LOW_QUALITY),
+        (match(quality=0.0), Reason.LOW_QUALITY),
         (match(confidence=0.79), Reason.LOW_CONFIDENCE),
         (match(similarity=0.5, runner_up=0.46), Reason.LOW_MARGIN),
         (match(similarity=None, runner_up=0.1), Reason.LOW_MARGIN),
@@ -353,6 +359,9 @@ def test_a_face_that_breaks_a_rule_stays_outside_with_the_reason(face: Face, rea
 @pytest.mark.parametrize(
     "face",
     [
+        match(size=32.0),
+        match(size=32.0, box=(0.0, 0.0, 40.0, 40.0), sharpness=20.0, quality=0.25),
+        match(box=(0.0, 0.0, 64.0, 64.0)),
         match(confidence=0.8),
         match(similarity=0.85, runner_up=0.8),
         match(similarity=0.2, runner_up=0.15),
@@ -367,6 +376,74 @@ def test_a_face_just_good_enough_is_let_in(face: Face) -> None:
 def test_a_frame_that_breaks_a_face_rule_is_no_vote() -> None:
     door = Door()
     assert not opened(door.sees_in_turn((match(live=0.1),), (match(),)))
+
+
+@pytest.mark.parametrize("size", [44.9, 45.0 / 2, 0.0])
+def test_a_resident_far_behind_a_stranger_does_not_open_the_door_for_them(size: float) -> None:
+    door = Door(Rules(door="front", min_size=0.0))
+    in_front = stranger().model_copy(update={"size": 90.0})
+    effects = [*try_twice(door, in_front, match(size=size)), *try_twice(door, match(size=size), in_front)]
+    assert not opened(effects)
+    assert set(reasons(effects)) == {Reason.UNKNOWN_FACE, Reason.IN_BACKGROUND}
+
+
+@pytest.mark.parametrize(
+    "in_front",
+    [
+        match("bob", size=180.0),
+        match("bob", size=180.0, live=0.0),
+        match(size=180.0, quality=0.1),
+        stranger(Verdict.AMBIGUOUS).model_copy(update={"size": 180.0}),
+        stranger().model_copy(update={"box": (0.0, 0.0, 360.0, 10.0)}),
+    ],
+)
+def test_who_stands_in_front_need_not_be_a_good_face_to_put_others_into_the_background(in_front: Face) -> None:
+    effects = Door(ONE_VOTE, people=[person("alice")]).sees(in_front, match(size=89.0))
+    assert not opened(effects)
+    assert Reason.IN_BACKGROUND in reasons(effects)
+
+
+def test_a_face_half_as_large_as_the_largest_still_votes() -> None:
+    assert opened(try_twice(Door(), stranger().model_copy(update={"size": 90.0}), match(size=45.0)))
+
+
+def test_of_two_residents_side_by_side_either_may_open_the_door() -> None:
+    for sizes in ((80.0, 80.0), (80.0, 60.0), (60.0, 80.0)):
+        door = Door(people=[person("bob")])
+        assert (
+            grant(try_twice(door, match("alice", size=sizes[0]), match("bob", size=sizes[1]))).decision.person == "bob"
+        )
+
+
+def test_faces_on_other_frames_put_nobody_into_the_background() -> None:
+    door = Door()
+    frames = [(match(size=40.0),), (stranger().model_copy(update={"size": 400.0}),), (match(size=40.0),)]
+    assert opened(door.sees_in_turn(*frames))
+
+
+def test_a_face_in_the_background_counts_against_the_votes_there_are() -> None:
+    door = Door()
+    hidden = (stranger().model_copy(update={"size": 200.0}), match(size=40.0))
+    assert not opened(door.sees_in_turn((match(),), hidden, hidden, (match(),)))
+
+
+def test_nothing_is_asked_of_how_a_face_is_seen_where_the_measures_are_zero() -> None:
+    rules = Rules(door="front", min_size=0.0, min_sharpness=0.0, min_quality=0.0, background=0.0)
+    poor = match(size=1.0, sharpness=0.0, quality=0.0)
+    assert opened(try_twice(Door(rules), stranger().model_copy(update={"size": 500.0}), poor))
+
+
+def test_a_recognizer_that_tells_nothing_of_size_and_quality_is_measured_by_its_boxes() -> None:
+    near = Face.model_validate(
+        {"box": (0.0, 0.0, 100.0, 100.0), "verdict": "match", "person": "alice", "confidence": 0.9, "live": 0.9},
+        strict=False,
+    )
+    far = near.model_copy(update={"box": (0.0, 0.0, 60.0, 60.0)})
+    behind = near.model_copy(update={"box": (0.0, 0.0, 70.0, 70.0)})
+    assert opened(try_twice(Door(), near))
+    assert reasons(try_twice(Door(), far)) == [Reason.TOO_SMALL]
+    in_front = stranger().model_copy(update={"box": (0.0, 0.0, 200.0, 200.0)})
+    assert Reason.IN_BACKGROUND in reasons(try_twice(Door(), in_front, behind))
 
 
 def test_liveness_off_asks_for_none() -> None:

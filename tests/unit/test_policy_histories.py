@@ -94,7 +94,10 @@ def faces(draw: st.DrawFn) -> Face:
     who = draw(people)
     good = draw(st.booleans()) or draw(st.booleans())
     return Face(
-        box=(0.0, 0.0, 9.0, 9.0),
+        box=(0.0, 0.0, draw(st.sampled_from([100.0, 140.0, 50.0])), 100.0),
+        size=draw(st.sampled_from([None, 60.0, 90.0])) if good else draw(st.sampled_from([0.0, 31.0, 32.0, 180.0])),
+        sharpness=draw(st.sampled_from([None, 100.0])) if good else draw(st.sampled_from([19.0, 20.0])),
+        quality=0.9 if good else draw(st.sampled_from([0.0, 0.24, 0.25])),
         verdict=Verdict.MATCH if who else draw(st.sampled_from([Verdict.UNKNOWN, Verdict.AMBIGUOUS])),
         person=who,
         confidence=0.9 if good else draw(st.sampled_from([0.0, 0.79, 0.8, 1.0])),
@@ -252,7 +255,11 @@ class History:
             assert vote.camera == event.camera
             assert -0.5 <= vote.age <= 2.0
             assert vote.clock_trusted
-            assert any(self._convincing(face, decision.person, rights.threshold) for face in vote.faces)
+            largest = max(map(_width, vote.faces))
+            assert any(
+                self._convincing(face, decision.person, rights.threshold) and _width(face) >= largest / 2
+                for face in vote.faces
+            )
         moments = [vote.captured_at for vote in votes]
         assert max(moments) - min(moments) <= timedelta(seconds=self.rules.vote_window_seconds)
         between = [
@@ -271,7 +278,13 @@ class History:
         alive = self.rules.liveness is LivenessMode.OFF or (face.live is not None and face.live >= 0.5)
         clear = face.runner_up is None or (face.similarity is not None and face.similarity - face.runner_up >= 0.0499)
         # The threshold may have changed between two votes: the least that any roster asks holds for all.
-        return face.person == person and face.confidence >= min(0.8, own or 1.0) and alive and clear
+        near = _width(face) >= 32 and (face.sharpness is None or face.sharpness >= 20) and face.quality >= 0.25
+        return face.person == person and face.confidence >= min(0.8, own or 1.0) and alive and clear and near
+
+
+def _width(face: Face) -> float:
+    """Between the eyes, in pixels; half of the box at least if it is not told."""
+    return face.box[2] / 2 if face.size is None else face.size
 
 
 @settings(max_examples=300)
@@ -297,11 +310,12 @@ def test_whatever_happened_a_resident_gets_in_in_the_end(rules: Rules, story: li
     before = len(history.grants)
     for number, eyes_open in enumerate([0.9, 0.9, 0.9, 0.1, 0.9, 0.9]):
         face = Face(
-            box=(0.0, 0.0, 9.0, 9.0),
+            box=(0.0, 0.0, 99.0, 99.0),
             verdict=Verdict.MATCH,
             person="alice",
             confidence=0.9,
             live=0.9,
+            quality=0.9,
             eyes_open=eyes_open,
         )
         history.play(Frame("porch", 100 + number, 0.05, (face,)))

@@ -14,6 +14,8 @@ from doorbus_actuator.codes import Totp
 from doorbus_actuator.policy import LivenessMode
 from doorbus_actuator.rpi import Active, Numbering
 from doorbus_actuator.settings import Actuator, ActuatorSettings, RelayKind, rules_of
+from doorbus_enroller import enrolment
+from doorbus_recognizer.faces import Pose, quality_of
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
@@ -33,6 +35,14 @@ def test_the_defaults_are_those_of_the_design(monkeypatch: pytest.MonkeyPatch) -
     settings = of(monkeypatch)
     assert (settings.door, settings.relay, settings.camera_ids) == ("front", RelayKind.SIMULATED, frozenset())
     assert rules_of(settings) == policy.Rules(door="front")
+
+
+def test_a_face_that_votes_is_as_large_and_as_sharp_as_one_that_is_enrolled() -> None:
+    door, enrolling = Actuator(), enrolment.Rules()
+    assert door.min_size >= enrolling.min_size
+    assert door.min_sharpness >= enrolling.min_sharpness
+    assert door.background >= enrolling.background
+    assert door.min_quality >= quality_of(enrolling.min_size, enrolling.min_sharpness, Pose(yaw=0.0, pitch=0.0))
 
 
 def test_everything_can_be_told_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +92,9 @@ def test_an_empty_value_means_not_given(monkeypatch: pytest.MonkeyPatch) -> None
         ({"VOTES": "2"}, "DOORBUS_ACTUATOR__VOTES=2: .*such as 2/3"),
         ({"VOTES": "1/21"}, "DOORBUS_ACTUATOR__VOTES=1/21"),
         ({"THRESHOLD": "80"}, "DOORBUS_ACTUATOR__THRESHOLD=80: .*less than or equal to 1"),
+        ({"MIN_QUALITY": "25"}, "DOORBUS_ACTUATOR__MIN_QUALITY=25: .*less than or equal to 1"),
+        ({"BACKGROUND": "2"}, "DOORBUS_ACTUATOR__BACKGROUND=2: .*less than or equal to 1"),
+        ({"MIN_SIZE": "-1"}, "DOORBUS_ACTUATOR__MIN_SIZE=-1: .*greater than or equal to 0"),
         ({"DOOR": "Front Door"}, "DOORBUS_ACTUATOR__DOOR=Front Door"),
         ({"CAMERAS": "porch,No Camera"}, "DOORBUS_ACTUATOR__CAMERAS=.*'No Camera' is no camera id"),
         ({"UNLOCK_SECONDS": "31"}, "DOORBUS_ACTUATOR__UNLOCK_SECONDS=31: .*must not exceed max_hold_seconds"),

@@ -87,6 +87,10 @@ class Face(Message):
     runner_up: Similarity | None = None
     """Similarity of the second most similar person; None when the gallery holds one person."""
     live: Unit | None = None
+    size: Annotated[float, Field(ge=0)] | None = None
+    """Distance between the outer corners of the eyes in pixels of the frame."""
+    sharpness: Annotated[float, Field(ge=0)] | None = None
+    """Variance of the Laplacian of the aligned face."""
     quality: Unit = 0.0
     yaw: float | None = None
     """Degrees; positive when the person looks to their own left."""
@@ -206,6 +210,12 @@ class Reason(StrEnum):
     """A frame_id, command id or one-time password that was seen before."""
     UNKNOWN_FACE = "unknown_face"
     AMBIGUOUS_FACE = "ambiguous_face"
+    TOO_SMALL = "too_small"
+    IN_BACKGROUND = "in_background"
+    """Far smaller than the largest face on the frame."""
+    BLURRED = "blurred"
+    LOW_QUALITY = "low_quality"
+    """Size, sharpness and frontal pose together are too poor."""
     LOW_CONFIDENCE = "low_confidence"
     LOW_MARGIN = "low_margin"
     """The runner-up is too similar."""

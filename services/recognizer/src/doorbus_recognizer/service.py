@@ -210,6 +210,8 @@ class RecognizerService(Service):
             similarity=match.similarity,
             runner_up=match.runner_up,
             live=seen.live,
+            size=round(seen.size, 1),
+            sharpness=round(seen.sharpness, 1),
             quality=seen.quality,
             yaw=round(seen.pose.yaw, 1),
             pitch=round(seen.pose.pitch, 1),

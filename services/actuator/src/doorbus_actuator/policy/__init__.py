@@ -12,6 +12,7 @@ module         what it holds
 `rules`        what the rules are measured by
 `events`       what happens at a door, and what follows
 `state`        what is remembered, and which rule each part of it serves
+`quality`      how well a face is seen
 `votes`        frames that were seen, and whom they name
 `clock`        whether the time of day can be trusted
 `commands`     commands and codes that were seen

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from doorbus.wire.messages import Action, Decision, LockCommand, Outcome, Reason, Trigger
-from doorbus_actuator.policy import challenge, clock, commands, telling, votes
+from doorbus_actuator.policy import challenge, clock, commands, quality, telling, votes
 from doorbus_actuator.policy.events import Command, Effect, Event, Grant, Lock, Now, RosterChanged, Sighting, Tick
 from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import State, Step
@@ -58,7 +58,8 @@ def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
     recognition = event.recognition
     seen_before = votes.seen(state, recognition)
     state = votes.remember(state, recognition, now)
-    cases = [FaceCase(rules, state, now, recognition, seen_before, face) for face in recognition.faces]
+    largest = quality.largest_of(recognition.faces)
+    cases = [FaceCase(rules, state, now, recognition, seen_before, face, largest) for face in recognition.faces]
     if first_failing(FRAME_RULES, FrameCase(rules, state, now, recognition, seen_before)) is None:
         voting = [case.face for case in cases if first_failing(VOTE_TABLE, case) is None]
         state = votes.cast(rules, state, event, voting, now)

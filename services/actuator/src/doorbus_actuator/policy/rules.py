@@ -57,6 +57,29 @@ class Measures(BaseModel):
     margin: float = Field(
         default=0.05, ge=0, le=2, description="Least lead of the similarity over the second most similar person's."
     )
+    min_size: float = Field(
+        default=32.0,
+        ge=0,
+        description="Least size of a face that votes: pixels of the frame between the outer corners of the eyes.",
+    )
+    min_sharpness: float = Field(
+        default=20.0,
+        ge=0,
+        description="Least sharpness of a face that votes: variance of the Laplacian of the aligned face.",
+    )
+    # That of a face from the front which has just the least size and sharpness, rounded up.
+    min_quality: float = Field(
+        default=0.25,
+        ge=0,
+        le=1,
+        description="Least quality of a face that votes, 0 to 1: size, sharpness and frontal pose together.",
+    )
+    background: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Faces smaller than this share of the largest on the frame (0 to 1) do not vote.",
+    )
     votes: str = Field(
         default="2/3",
         description="How many of how many recognitions in a row, of one camera, must name the person, such as 2/3.",

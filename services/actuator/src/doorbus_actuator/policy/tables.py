@@ -12,6 +12,7 @@ from doorbus.wire.messages import Face, LockCommand, Reason, Recognition, Roster
 from doorbus_actuator.policy.clock import clock_plausible
 from doorbus_actuator.policy.commands import tries_left
 from doorbus_actuator.policy.events import Now, Person
+from doorbus_actuator.policy.quality import good_enough, sharp_enough, size_of
 from doorbus_actuator.policy.rules import LivenessMode, Rules
 from doorbus_actuator.policy.state import State
 
@@ -37,6 +38,8 @@ class FaceCase(FrameCase):
     """One face of a recognition, and all that the rules for it look at."""
 
     face: Face
+    largest: float
+    """Size of the largest face on the frame, in pixels between the outer corners of the eyes."""
     votes: tuple[str, ...] = ()
     """frame_ids of the votes for the face's person, this frame's among them if it is one."""
     challenge_met: bool = False
@@ -112,6 +115,10 @@ FRAME_RULES: Table[FrameCase] = (
 FACE_RULES: Table[FaceCase] = (
     (Reason.UNKNOWN_FACE, lambda c: c.face.verdict is not Verdict.UNKNOWN),
     (Reason.AMBIGUOUS_FACE, lambda c: c.face.verdict is not Verdict.AMBIGUOUS),
+    (Reason.TOO_SMALL, lambda c: size_of(c.face) >= c.rules.min_size),
+    (Reason.IN_BACKGROUND, lambda c: size_of(c.face) >= c.rules.background * c.largest),
+    (Reason.BLURRED, lambda c: sharp_enough(c.rules, c.face)),
+    (Reason.LOW_QUALITY, lambda c: good_enough(c.rules, c.face)),
     (Reason.LOW_CONFIDENCE, lambda c: c.face.confidence >= c.threshold),
     (Reason.LOW_MARGIN, lambda c: c.margin_holds),
     (Reason.LIVENESS_MISSING, lambda c: c.rules.liveness is LivenessMode.OFF or c.face.live is not None),
