@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from doorbus.runtime.clock import SystemClock
+from doorbus_capture.sources.address import parse
+from doorbus_capture.sources.factory import Options, maker
+from doorbus_capture.sources.source import Source
+
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -62,3 +67,16 @@ def part(
 ) -> bytes:
     """One part of a multipart stream; braces in `head` stand for its length."""
     return f"--{boundary}\r\n{head.format(len(jpeg))}\r\n".encode() + jpeg + b"\r\n"
+
+
+@contextmanager
+def opened(url: str, options: Options) -> Iterator[Source]:
+    """The source that `url` names, open; closed at the end whatever happens."""
+    make = maker(parse(url), options, SystemClock())
+    assert make is not None
+    source = make()
+    try:
+        source.open()
+        yield source
+    finally:
+        source.close()

@@ -2,8 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -20,7 +19,7 @@ from doorbus_capture.sources.address import parse
 from doorbus_capture.sources.factory import maker
 from doorbus_capture.sources.fakes import plain
 from doorbus_capture.sources.source import Source, SourceError
-from support.cameras import part, send, web_camera
+from support.cameras import opened, part, send, web_camera
 from support.certificates import Identity, Shop, self_made
 
 NOW = datetime.now(UTC)
@@ -74,24 +73,15 @@ class Camera:
             send(request, self._films[end], {"avi": "video/x-msvideo", "ts": "video/mp2t"}[end])
 
 
-@contextmanager
-def opened(host: str, kind: str, certificate: str) -> Iterator[Source]:
-    """The source that the settings make, open; closed at the end whatever happens."""
+def trusting(host: str, kind: str, certificate: str) -> AbstractContextManager[Source]:
     settings = Capture(source=f"https://bob:hunter2@{host}/{kind}", certificate=certificate, timeout_seconds=5)
-    make = maker(parse(settings.source), settings.options(Path("nowhere")), SystemClock())
-    assert make is not None
-    source = make()
-    try:
-        source.open()
-        yield source
-    finally:
-        source.close()
+    return opened(settings.source, settings.options(Path("nowhere")))
 
 
 def plays(camera: Camera, identity: Identity, kind: str, certificate: str, name: str = "localhost") -> bool:
     with web_camera(camera, identity.context()) as host:
         port = host.rpartition(":")[2]
-        with opened(f"{name}:{port}", kind, certificate) as source:
+        with trusting(f"{name}:{port}", kind, certificate) as source:
             return abs(float(source.read().image.mean()) - 77) < 3
 
 
@@ -99,7 +89,7 @@ def complaint(camera: Camera, identity: Identity, kind: str, certificate: str, n
     """Why it does not play; the camera has heard nothing by then, least of all the password."""
     with web_camera(camera, identity.context()) as host:
         port = host.rpartition(":")[2]
-        with pytest.raises(SourceError) as error, opened(f"{name}:{port}", kind, certificate) as source:
+        with pytest.raises(SourceError) as error, trusting(f"{name}:{port}", kind, certificate) as source:
             source.read()
     assert camera.asked == []
     assert "hunter2" not in str(error.value)
@@ -189,7 +179,7 @@ def test_where_ffmpeg_plays_the_certificate_of_the_fingerprint_must_be_in_date_a
     with (
         web_camera(Camera(films), identity.context()) as host,
         pytest.raises(SourceError, match="FFmpeg does not take: certificate has expired"),
-        opened(host, "film.avi", identity.fingerprint),
+        trusting(host, "film.avi", identity.fingerprint),
     ):
         pass
 

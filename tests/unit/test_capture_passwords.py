@@ -2,8 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.request import parse_http_list, parse_keqv_list
@@ -12,14 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.runtime.clock import SystemClock
 from doorbus_capture.imaging import encode_jpeg
-from doorbus_capture.sources.address import parse
 from doorbus_capture.sources.challenges import best, challenges
-from doorbus_capture.sources.factory import Options, maker
+from doorbus_capture.sources.factory import Options
 from doorbus_capture.sources.fakes import plain
-from doorbus_capture.sources.source import PictureMissed, Source, SourceError
-from support.cameras import part, send, web_camera
+from doorbus_capture.sources.source import PictureMissed, SourceError
+from support.cameras import opened, part, send, web_camera
 
 OPTIONS = Options(samples=Path("nowhere"), timeout_seconds=5.0)
 JPEG = encode_jpeg(plain(77, 160, 120), 95)
@@ -27,20 +23,8 @@ USER, PASSWORD = "bob", "p@ss/word"
 GIVEN = "bob:p%40ss%2Fword"
 
 
-@contextmanager
-def source_of(url: str) -> Iterator[Source]:
-    make = maker(parse(url), OPTIONS, SystemClock())
-    assert make is not None
-    source = make()
-    try:
-        source.open()
-        yield source
-    finally:
-        source.close()
-
-
 def level(url: str) -> int:
-    with source_of(url) as source:
+    with opened(url, OPTIONS) as source:
         return round(float(source.read().image.mean()))
 
 
@@ -148,7 +132,7 @@ def test_of_what_a_camera_offers_the_best_that_is_known_is_taken(headers: list[s
 
 def test_what_was_asked_for_once_is_shown_at_once_from_then_on() -> None:
     camera = Camera(digest(algorithm="SHA-256"))
-    with web_camera(camera) as host, source_of(f"http://{GIVEN}@{host}/snap.jpg") as source:
+    with web_camera(camera) as host, opened(f"http://{GIVEN}@{host}/snap.jpg", OPTIONS) as source:
         for _ in range(5):
             source.read()
     assert camera.shown[0] is None
@@ -166,7 +150,7 @@ def test_a_camera_that_asks_with_a_new_nonce_each_time_is_answered_each_time() -
             self.headers = (digest(nonce=f"nonce{(len(self.shown) + 2) // 2}"),)
             super().__call__(request)
 
-    with web_camera(Changing()) as host, source_of(f"http://{GIVEN}@{host}/snap.jpg") as source:
+    with web_camera(Changing()) as host, opened(f"http://{GIVEN}@{host}/snap.jpg", OPTIONS) as source:
         for _ in range(4):
             assert round(float(source.read().image.mean())) == 77
 
@@ -174,7 +158,7 @@ def test_a_camera_that_asks_with_a_new_nonce_each_time_is_answered_each_time() -
 @pytest.mark.parametrize("header", [BASIC, digest(), digest(algorithm="SHA-256")])
 def test_a_wrong_password_is_a_lost_source_at_once_and_not_tried_again_and_again(header: str) -> None:
     camera = Camera(header)
-    with web_camera(camera) as host, source_of(f"http://bob:wrong@{host}/snap.jpg") as source:
+    with web_camera(camera) as host, opened(f"http://bob:wrong@{host}/snap.jpg", OPTIONS) as source:
         with pytest.raises(SourceError, match="are user and password right") as error:
             source.read()
         assert not isinstance(error.value, PictureMissed)
@@ -184,7 +168,7 @@ def test_a_wrong_password_is_a_lost_source_at_once_and_not_tried_again_and_again
 def test_a_way_that_is_not_known_is_named() -> None:
     with (
         web_camera(Camera("NTLM", digest(algorithm="SHA-512-256"))) as host,
-        source_of(f"http://{GIVEN}@{host}/snap.jpg") as source,
+        opened(f"http://{GIVEN}@{host}/snap.jpg", OPTIONS) as source,
         pytest.raises(SourceError, match="not known here: ntlm, digest SHA-512-256"),
     ):
         source.read()
@@ -194,7 +178,7 @@ def test_without_a_user_nothing_is_shown() -> None:
     camera = Camera(BASIC)
     with (
         web_camera(camera) as host,
-        source_of(f"http://{host}/snap.jpg") as source,
+        opened(f"http://{host}/snap.jpg", OPTIONS) as source,
         pytest.raises(SourceError, match="are user and password right"),
     ):
         source.read()
@@ -230,7 +214,7 @@ def test_a_redirect_to_somebody_else_is_followed_without_the_password() -> None:
         location = f"http://localhost:{elsewhere.rpartition(':')[2]}/picture"
         with (
             web_camera(leading_to(location)) as host,
-            source_of(f"http://{GIVEN}@{host}/snap.jpg") as source,
+            opened(f"http://{GIVEN}@{host}/snap.jpg", OPTIONS) as source,
             pytest.raises(SourceError, match="are user and password right"),
         ):
             source.read()
@@ -248,7 +232,7 @@ def test_a_redirect_to_somebody_else_is_followed_without_the_password() -> None:
 def test_a_redirect_that_leads_nowhere_is_told(location: str, said: str) -> None:
     with (
         web_camera(leading_to(location)) as host,
-        source_of(f"http://{GIVEN}@{host}/snap.jpg") as source,
+        opened(f"http://{GIVEN}@{host}/snap.jpg", OPTIONS) as source,
         pytest.raises(SourceError, match=said),
     ):
         source.read()

@@ -5,7 +5,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -23,24 +23,12 @@ from doorbus_capture.sources.factory import Options, maker
 from doorbus_capture.sources.fakes import plain
 from doorbus_capture.sources.source import PictureMissed, Source, SourceError
 from doorbus_capture.sources.splitting import Splitter
-from support.cameras import Answer, part, send, web_camera
+from support.cameras import Answer, opened, part, send, web_camera
 
 OPTIONS = Options(samples=Path("nowhere"), timeout_seconds=5.0)
 GREYS = range(10, 250, 10)
 JPEGS = [encode_jpeg(plain(grey, 160, 120), 95) for grey in GREYS]
 MULTIPART = "multipart/x-mixed-replace; boundary=frame"
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Source]:
-    make = maker(parse(url), OPTIONS, SystemClock())
-    assert make is not None
-    source = make()
-    try:
-        source.open()
-        yield source
-    finally:
-        source.close()
 
 
 def streaming(kind: str | None, pieces: Iterable[bytes]) -> Answer:
@@ -128,7 +116,7 @@ def too_long(jpeg: bytes) -> bytes:
     ],
 )
 def test_whatever_stands_between_them_the_jpegs_of_a_stream_are_played(kind: str | None, pieces: list[bytes]) -> None:
-    with web_camera(streaming(kind, pieces)) as host, opened(f"http://{host}/video") as source:
+    with web_camera(streaming(kind, pieces)) as host, opened(f"http://{host}/video", OPTIONS) as source:
         assert levels(source) <= set(GREYS)
         assert source.skip()
         assert levels(source) <= set(GREYS)
@@ -146,7 +134,7 @@ def test_whatever_stands_between_them_the_jpegs_of_a_stream_are_played(kind: str
     ids=["1.0", "no phrase", "line feeds", "no headers", "blanks before colons"],
 )
 def test_cameras_that_take_http_lightly_are_played(head: bytes) -> None:
-    with web_camera(saying(head, *parts(), *parts())) as host, opened(f"http://{host}/video") as source:
+    with web_camera(saying(head, *parts(), *parts())) as host, opened(f"http://{host}/video", OPTIONS) as source:
         assert levels(source, 1) <= set(GREYS)
 
 
@@ -158,7 +146,7 @@ def test_a_stream_in_chunks_is_played() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: multipart/x-mixed-replace\r\n\r\n"
     with (
         web_camera(saying(head, *chunked(parts()), *chunked(parts()))) as host,
-        opened(f"http://{host}/video") as source,
+        opened(f"http://{host}/video", OPTIONS) as source,
     ):
         assert levels(source, 1) <= set(GREYS)
 
@@ -173,7 +161,7 @@ def test_each_picture_is_given_as_soon_as_its_last_byte_is_there() -> None:
         request.wfile.write(part(JPEGS[0])[:-2])  # nothing tells yet that it is over but the picture itself
         more.wait(10)
 
-    with web_camera(answer) as host, opened(f"http://{host}/video") as source:
+    with web_camera(answer) as host, opened(f"http://{host}/video", OPTIONS) as source:
         assert levels(source, 1) == {GREYS[0]}
         more.set()
 
@@ -186,7 +174,7 @@ def test_each_picture_is_given_as_soon_as_its_last_byte_is_there() -> None:
 def test_a_damaged_picture_of_a_stream_is_missed_and_the_next_is_had(damaged: bytes) -> None:
     with (
         web_camera(saying(b"HTTP/1.0 200 OK\r\n\r\n", *parts(), damaged, part(JPEGS[1]), part(JPEGS[2]))) as host,
-        opened(f"http://{host}/video") as source,
+        opened(f"http://{host}/video", OPTIONS) as source,
     ):
         seen: list[int] = []
         missed = 0
@@ -224,7 +212,7 @@ def test_what_is_no_stream_is_told_what_it_is_and_what_to_give_instead(answer: A
     with (
         web_camera(answer) as host,
         pytest.raises(SourceError, match=said),
-        opened(f"http://{host}/video") as source,
+        opened(f"http://{host}/video", OPTIONS) as source,
     ):
         source.read()
 
@@ -234,7 +222,7 @@ def test_what_ffmpeg_says_of_a_film_that_it_cannot_read_reaches_no_log(capfd: py
     with (
         web_camera(lambda request: send(request, half_a_film, "video/mp4")) as host,
         pytest.raises(SourceError, match="cannot be opened"),
-        opened(f"http://{host}/film"),
+        opened(f"http://{host}/film", OPTIONS),
     ):
         pass
     assert "".join(capfd.readouterr()) == ""
@@ -243,7 +231,7 @@ def test_what_ffmpeg_says_of_a_film_that_it_cannot_read_reaches_no_log(capfd: py
 def test_a_stream_that_ends_after_one_picture_is_a_snapshot() -> None:
     with (
         web_camera(saying(b"HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n", JPEGS[0])) as host,
-        opened(f"http://{host}/video") as source,
+        opened(f"http://{host}/video", OPTIONS) as source,
     ):
         assert levels(source, 1) == {GREYS[0]}
         with pytest.raises(SourceError, match=r"one picture.*put snapshot\+ before"):
@@ -283,7 +271,7 @@ def test_films_and_other_streams_are_left_to_ffmpeg_with_their_own_pace(
     film.release()
     with (
         web_camera(lambda request: send(request, path.read_bytes(), kind)) as host,
-        opened(f"http://{host}/film") as source,
+        opened(f"http://{host}/film", OPTIONS) as source,
     ):
         assert abs(float(source.read().image.mean()) - 77) < 3
 
@@ -321,18 +309,18 @@ async def test_one_bad_snapshot_of_four_is_missed_and_counted_and_the_camera_goe
 
 def test_a_snapshot_camera_that_takes_http_lightly_is_understood() -> None:
     head = b"HTTP/1.0 200 OK\r\nServer : Camera 1.0\r\nContent-Type : image/jpeg\r\n\r\n"
-    with web_camera(saying(head, JPEGS[3])) as host, opened(f"http://{host}/snap.jpg") as source:
+    with web_camera(saying(head, JPEGS[3])) as host, opened(f"http://{host}/snap.jpg", OPTIONS) as source:
         assert levels(source, 3) == {GREYS[3]}
 
 
 def test_a_snapshot_with_a_wrong_length_is_taken_if_it_is_whole() -> None:
     longer = saying(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 99999\r\n\r\n", JPEGS[3])
-    with web_camera(longer) as host, opened(f"http://{host}/snap.jpg") as source:
+    with web_camera(longer) as host, opened(f"http://{host}/snap.jpg", OPTIONS) as source:
         assert levels(source, 1) == {GREYS[3]}
 
 
 def test_a_snapshot_of_a_stream_is_its_first_picture() -> None:
-    with web_camera(streaming(MULTIPART, parts())) as host, opened(f"snapshot+http://{host}/video") as source:
+    with web_camera(streaming(MULTIPART, parts())) as host, opened(f"snapshot+http://{host}/video", OPTIONS) as source:
         assert levels(source, 3) == {GREYS[0]}
 
 
