@@ -57,10 +57,18 @@ def test_a_file_that_would_keep_a_decoder_busy_is_refused_before_it_is_decoded(c
         survey(content).afford()
 
 
-@pytest.mark.parametrize("side", [10_000, 65_000])
-def test_a_picture_of_very_many_pixels_is_refused_whatever_it_holds(side: int) -> None:
-    with pytest.raises(Refused, match=f"too_large: {side}x{side} pixels, 50,000,000 are allowed"):
-        survey(SMALL.replace(frame(32, 24), frame(side, side))).afford()
+@pytest.mark.parametrize(
+    ("width", "height", "allowed"),
+    [
+        (10_000, 10_000, "50,000,000 are"),
+        (32_001, 1, "32,000 a side are"),
+        (1, 65_000, "32,000 a side are"),
+        (65_000, 65_000, "32,000 a side are"),
+    ],
+)
+def test_a_picture_of_very_many_pixels_is_refused_whatever_it_holds(width: int, height: int, allowed: str) -> None:
+    with pytest.raises(Refused, match=f"too_large: {width}x{height} pixels, {allowed} allowed"):
+        survey(SMALL.replace(frame(32, 24), frame(width, height))).afford()
 
 
 @pytest.mark.parametrize("piece", [note(b""), table(1, b"\x00")], ids=["notes", "tables"])

@@ -317,7 +317,7 @@ def test_under_this_name_the_model_makes_these_templates(
     assert seen == pytest.approx(seen_from_six_sides, abs=0.01), "galleries would mix: give the alignment a new version"
 
 
-def test_the_default_models_need_neither_deepface_nor_what_it_brings(
+def test_the_default_models_need_neither_deepface_nor_what_it_brings_and_say_nothing(
     weights: Path, fresh_environment: dict[str, str]
 ) -> None:
     program = f"""
@@ -333,6 +333,7 @@ print(json.dumps(sorted(unwanted & set(sys.modules))))
     )
 
     assert json.loads(done.stdout) == []
+    assert done.stderr == ""
 
 
 def test_missing_weights_are_named_with_the_command_that_fetches_them(tmp_path: Path) -> None:

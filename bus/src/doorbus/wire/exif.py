@@ -3,13 +3,14 @@
 import struct
 
 UPRIGHT = 1
-_START = b"Exif\0\0"
+START = b"Exif\0\0"
 _ORIENTATION = 0x0112
+_SHORT = 3
 
 
 def is_exif(body: bytes) -> bool:
     """Whether the body of an APP1 segment is EXIF; some hold other notes."""
-    return body.startswith(_START)
+    return body.startswith(START)
 
 
 def orientation(body: bytes) -> int:
@@ -17,7 +18,7 @@ def orientation(body: bytes) -> int:
 
     Upright where it names none that there is.
     """
-    tiff = body[len(_START) :]
+    tiff = body[len(START) :]
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return UPRIGHT
@@ -31,3 +32,8 @@ def orientation(body: bytes) -> int:
     except struct.error:
         pass
     return UPRIGHT
+
+
+def saying(orientation: int) -> bytes:
+    """EXIF that says nothing else."""
+    return START + struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, _ORIENTATION, _SHORT, 1, orientation, 0, 0)

@@ -16,6 +16,8 @@ from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.segments import APP1, DHT, SOS, Segment, plain, segments
 
 MOST_PIXELS = 50_000_000
+MOST_SIDE = 32_000
+"""Pixels; OpenCV warps none that has 32,767."""
 MOST_MILLISECONDS = 160.0
 """What decoding may cost, see `Survey.milliseconds`.
 
@@ -77,7 +79,9 @@ class Survey:
         return self.width * self.height
 
     def afford(self, pixels: int = MOST_PIXELS) -> None:
-        """Raise `Refused` as `too_large` beyond so many pixels, as `too_much_work` beyond `MOST_MILLISECONDS`."""
+        """Raise `Refused`: `too_large` beyond so many pixels, or a side, `too_much_work` beyond `MOST_MILLISECONDS`."""
+        if max(self.width, self.height) > MOST_SIDE:
+            raise Refused(Refusal.TOO_LARGE, f"{self.width}x{self.height} pixels, {MOST_SIDE:,} a side are allowed")
         if self.pixels > pixels:
             raise Refused(Refusal.TOO_LARGE, f"{self.width}x{self.height} pixels, {pixels:,} are allowed")
         if self.milliseconds > MOST_MILLISECONDS:

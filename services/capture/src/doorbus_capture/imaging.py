@@ -1,6 +1,5 @@
 """Pixels: decoding, scaling, moving and encoding. With `sources.video` the only importer of cv2."""
 
-import zlib
 from typing import cast
 
 import cv2
@@ -9,28 +8,25 @@ from numpy.typing import NDArray
 
 from doorbus.wire import jpeg, pixels
 from doorbus.wire.codec import JPEG_START, Refusal, Refused
+from doorbus_capture import formats
 from doorbus_capture.sampling import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Thumbnail
 from doorbus_capture.sources.source import Image
 
 Matrix = NDArray[np.float64]
 """2x3 affine matrix that takes target pixels to source pixels."""
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_FRAME = 12
-"""Bytes of a chunk besides its data: length, kind and checksum."""
 
 
 def decode(content: bytes) -> Image:
-    """The picture in a JPEG, PNG or other usual format, turned as its EXIF orientation says.
+    """The picture in a JPEG, PNG, BMP or WebP, turned as its EXIF orientation says.
 
     Raises:
         Refused: `not_a_picture`, also when a part of it is lost, `too_large` or `too_much_work`.
     """
     if content.startswith(JPEG_START):
         return _decode_jpeg(content)
-    if content.startswith(_PNG) and not _whole_png(content):
-        raise Refused(Refusal.NOT_A_PICTURE, "a part of the PNG is lost")
+    checked = formats.checked(content)
     try:
-        decoded = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(np.frombuffer(checked, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         decoded = None
     if decoded is None:
@@ -46,20 +42,6 @@ def _decode_jpeg(content: bytes) -> Image:
         raise Refused(Refusal.NOT_A_PICTURE if lost else refused.reason, refused.detail) from None
     survey.afford()
     return pixels.decode(survey)
-
-
-def _whole_png(content: bytes) -> bool:
-    """Whether all chunks are there as they were written: the decoder would complain to standard error."""
-    at = len(_PNG)
-    while at + _PNG_FRAME <= len(content):
-        end = at + _PNG_FRAME + int.from_bytes(content[at : at + 4], "big")
-        kind_and_data, checksum = content[at + 4 : end - 4], content[end - 4 : end]
-        if zlib.crc32(kind_and_data).to_bytes(4, "big") != checksum:
-            return False
-        if kind_and_data.startswith(b"IEND"):
-            return True
-        at = end
-    return False
 
 
 def encode_jpeg(image: Image, quality: int) -> bytes:

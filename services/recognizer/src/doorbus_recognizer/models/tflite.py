@@ -1,11 +1,18 @@
 """Runs TensorFlow Lite models, without TensorFlow. The only importer of ai_edge_litert."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+
+_STANDARD_ERROR = 2
+_GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate"
 
 
 class TfliteRunner:
@@ -19,7 +26,8 @@ class TfliteRunner:
         self._weights = weights
         self._threads = threads
         self._idle: LifoQueue[Interpreter] = LifoQueue()  # the last one used is the one in the cache
-        first = self._interpreter()
+        with _without_the_greeting():
+            first = self._interpreter()
         (self._input,) = first.get_input_details()
         self._outputs = [output["index"] for output in first.get_output_details()]
         for interpreter in (first, *(self._interpreter() for _ in range(1, callers))):
@@ -43,3 +51,26 @@ class TfliteRunner:
         interpreter = Interpreter(model_path=str(self._weights), num_threads=self._threads)
         interpreter.allocate_tensors()
         return interpreter
+
+
+@contextmanager
+def _without_the_greeting() -> Iterator[None]:
+    """Keeps one line off standard error, which the library writes there as it begins, and cannot be told not to.
+
+    For use before the process has other threads. What else is said meanwhile, up to what a pipe holds, comes after it.
+    """
+    sys.stderr.flush()
+    ours = os.dup(_STANDARD_ERROR)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    os.dup2(writing, _STANDARD_ERROR)
+    os.close(writing)
+    try:
+        yield
+    finally:
+        os.dup2(ours, _STANDARD_ERROR)
+        os.close(ours)
+        with os.fdopen(reading, "rb") as said:
+            for line in said:
+                if not line.startswith(_GREETING):
+                    os.write(_STANDARD_ERROR, line)
