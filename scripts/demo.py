@@ -300,7 +300,7 @@ async def play(story: Story, stage: Stage) -> None:
             story.note(PERSON, "ok", f"{result.samples} sample, gallery version {result.gallery_version}")
 
         await stage.start_camera()
-        granted_at = await strangers_and_resident(story, watch, stage)
+        await strangers_and_resident(story, watch, stage)
 
         with story.telling("It locks again after the pulse"):
             await watch.state(LockState.LOCKED)
@@ -311,12 +311,12 @@ async def play(story: Story, stage: Stage) -> None:
             story.note(what="ok", why=f"the relay was energised for {held:.2f} s")
 
         await stage.stop_camera()
-        await by_hand(story, watch, stage, granted_at)
+        await by_hand(story, watch, stage)
         await removal(story, watch, stage)
 
 
-async def strangers_and_resident(story: Story, watch: Watch, stage: Stage) -> float:
-    """The sample camera shows nobody, two strangers, then the one who was enrolled; the loop's time when he got in."""
+async def strangers_and_resident(story: Story, watch: Watch, stage: Stage) -> None:
+    """The sample camera shows nobody, two strangers, then the one who was enrolled."""
     with story.telling("The camera shows an empty scene: nothing happens"):
         empty = 0
         while True:
@@ -347,7 +347,6 @@ async def strangers_and_resident(story: Story, watch: Watch, stage: Stage) -> fl
                 shown not in RESIDENT or decision.reason == "awaiting_votes", f"{shown} was refused: {decision.reason}"
             )
         shown = watch.shown(decision)
-        granted_at = asyncio.get_running_loop().time()
         demand(decision.person == PERSON and shown in RESIDENT, f"granted to {decision.person} for {shown}")
         demand(decision.trigger is Trigger.FACE, f"the trigger was {decision.trigger}")
         await watch.state(LockState.UNLOCKED)
@@ -356,14 +355,11 @@ async def strangers_and_resident(story: Story, watch: Watch, stage: Stage) -> fl
         stages = ", ".join(f"{name} {ms:.1f}" for name, ms in seen.timings_ms.items()) if seen else ""
         story.note(f"{PERSON} ({shown})", "granted", decision.reason, decision.confidence, decision.latency_ms)
         console.print(f"    [dim]frame {decision.frame_ids[-1]}: {stages} (ms)[/dim]")
-    return granted_at
 
 
-async def by_hand(story: Story, watch: Watch, stage: Stage, granted_at: float) -> None:
+async def by_hand(story: Story, watch: Watch, stage: Stage) -> None:
     """Manual commands, and the cooldown between them."""
-    with story.telling("A plain mosquitto_pub unlocks by hand, once the cooldown is over"):
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, granted_at + COOLDOWN_SECONDS + 0.2 - loop.time()))
+    with story.telling("A plain mosquitto_pub unlocks by hand"):
         await mosquitto_pub(stage, TOPICS.topic(channels.LOCK_COMMAND, door=DOOR), "-m", "UNLOCK")
         decision = await by_command(watch)
         demand(decision.outcome is Outcome.GRANTED, f"refused: {decision.reason}")

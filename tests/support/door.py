@@ -22,6 +22,7 @@ ROOT = channels.DEFAULT_ROOT
 QUICK_ACTUATOR = {
     "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "0.3",
     "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": "0.5",
+    "DOORBUS_ACTUATOR__OUT_OF_VIEW_SECONDS": "0",  # one test after another shows the same face
     "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
 }
 LISTEN = (channels.DECISION, channels.LOCK_STATE, channels.RESULT, channels.HEALTH)

@@ -32,6 +32,7 @@ from doorbus_actuator.policy import (
     LivenessMode,
     Lock,
     Now,
+    OpeningFailed,
     Person,
     RosterChanged,
     Rules,
@@ -562,7 +563,7 @@ def test_a_replayed_recognition_opens_nothing() -> None:
 
 
 def test_a_recognition_that_opened_the_door_does_not_open_it_again_after_the_cooldown() -> None:
-    rules = Rules(door="front", cooldown_seconds=0.0, unlock_seconds=0.2)
+    rules = Rules(door="front", cooldown_seconds=0.0, unlock_seconds=0.2, out_of_view_seconds=0.0)
     door = Door(rules)
     first, second = door.frame(match()), door.frame(match())
     replay = [Sighting("porch", frame, 0.0) for frame in (first, second)]
@@ -714,7 +715,7 @@ def test_after_a_step_back_new_frames_are_not_taken_for_forgotten_ones() -> None
 
 
 def test_the_door_does_not_open_again_in_the_cooldown_and_opens_right_after() -> None:
-    door = Door()
+    door = Door(Rules(door="front", out_of_view_seconds=0.0))
     assert opened(try_twice(door, match()))
     door.wait(5.8)
     assert reasons(try_twice(door, match())) == [Reason.COOLDOWN]
@@ -731,7 +732,7 @@ def test_the_cooldown_ends_on_time() -> None:
 
 
 def test_a_grant_uses_up_the_votes() -> None:
-    door = Door(Rules(door="front", cooldown_seconds=0.0, unlock_seconds=0.2))
+    door = Door(Rules(door="front", cooldown_seconds=0.0, unlock_seconds=0.2, out_of_view_seconds=0.0))
     assert opened(try_twice(door, match()))
     door.wait(0.3)
     assert not opened(door.sees(match()))
@@ -757,6 +758,136 @@ def test_locking_does_not_end_the_cooldown() -> None:
     door.told_to()
     door.told_to(Action.LOCK)
     assert reasons(door.told_to()) == [Reason.COOLDOWN]
+
+
+def test_a_command_does_not_wait_for_the_cooldown_of_a_face() -> None:
+    door = Door(ONE_VOTE)
+    assert opened(door.sees(match()))
+    door.wait(1)
+    assert opened(door.told_to())
+    assert reasons(door.told_to()) == [Reason.COOLDOWN]
+    door.wait(6)
+    assert opened(door.told_to())
+
+
+def test_a_face_waits_for_the_cooldown_of_a_command() -> None:
+    door = Door(ONE_VOTE)
+    door.told_to(seconds=8.0)
+    door.wait(7.9)
+    assert reasons(door.sees(match())) == [Reason.COOLDOWN]
+    door.wait(0.1)
+    assert opened(door.sees(match()))
+
+
+# Somebody who was let in stays in front of the door.
+
+
+def stays(door: Door, seconds: float, *faces: Face, pause: float = 0.1) -> list[Effect]:
+    return door.sees_in_turn(*[faces] * round(seconds / pause), pause=pause)
+
+
+def test_who_was_let_in_and_waits_for_a_friend_is_neither_denied_nor_let_in_again() -> None:
+    door = Door()
+    assert opened(try_twice(door, match()))
+    assert stays(door, 60, match()) == []
+
+
+def test_doubtful_frames_of_who_was_let_in_are_no_denials() -> None:
+    door = Door()
+    try_twice(door, match())
+    doubtful = [match(live=0.1), match(live=None), match(confidence=0.3), match(runner_up=0.79)]
+    assert door.sees_in_turn(*[(face,) for face in doubtful]) == []
+    assert door.sees(match(), age=5) == ()
+
+
+def test_who_was_out_of_view_for_a_while_is_let_in_anew() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match())
+    door.wait(9.9)
+    assert door.sees(match()) == ()
+    door.wait(10.0)
+    assert opened(door.sees(match()))
+
+
+@pytest.mark.parametrize(
+    ("face", "reason"),
+    [
+        (match(live=0.0), Reason.NOT_LIVE),
+        (match(confidence=0.5), Reason.LOW_CONFIDENCE),
+        (match(runner_up=0.79), Reason.LOW_MARGIN),
+    ],
+)
+def test_neither_a_portrait_on_the_wall_nor_a_lookalike_keeps_somebody_in_view(face: Face, reason: Reason) -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match())
+    assert stays(door, 9.5, face) == []
+    assert reasons(stays(door, 1, face))[:1] == [reason]
+    assert opened(door.sees(match()))
+
+
+def test_who_steps_back_is_still_in_view() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match())
+    assert stays(door, 20, match(size=10.0, quality=0.05)) == []
+    assert door.sees(match()) == ()
+
+
+def test_others_are_judged_while_somebody_who_was_let_in_stays() -> None:
+    door = Door()
+    try_twice(door, match())
+    assert reasons(door.sees(match(), stranger())) == [Reason.UNKNOWN_FACE]
+    assert reasons([*try_twice(door, match("bob"), match())]) == [Reason.COOLDOWN]
+    door.wait(6)
+    assert grant(try_twice(door, match("bob"), match())).decision.person == "bob"
+
+
+def test_a_frame_of_somebody_who_was_let_in_is_still_an_alarm_when_it_comes_twice() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match(), frame_id="once")
+    assert reasons(door.sees(match(), frame_id="once")) == [Reason.REPLAYED]
+
+
+@pytest.mark.parametrize(
+    ("people", "reason"), [([person(enabled=False)], Reason.DISABLED), ([person("bob")], Reason.NOT_ON_ROSTER)]
+)
+def test_who_loses_the_right_while_in_view_is_denied(people: list[Person], reason: Reason) -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match())
+    door.roster(*people)
+    assert reasons(door.sees(match())) == [reason]
+
+
+def test_somebody_elses_change_on_the_roster_changes_nothing_for_who_was_let_in() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match())
+    door.roster(person("alice"), person("carol"))
+    assert door.sees(match()) == ()
+
+
+def test_who_stands_before_a_relay_that_failed_is_tried_again() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match())
+    door.happens(OpeningFailed("alice"))
+    assert reasons(door.sees(match())) == [Reason.COOLDOWN]
+    door.wait(6)
+    assert opened(door.sees(match()))
+
+
+def test_it_can_be_switched_off() -> None:
+    door = Door(Rules(door="front", out_of_view_seconds=0.0))
+    try_twice(door, match())
+    assert reasons(door.sees(match())) == [Reason.COOLDOWN]
+    openings = [effect for effect in stays(door, 60, match()) if isinstance(effect, Grant)]
+    assert len(openings) == 9
+
+
+def test_the_memory_for_who_was_let_in_is_bounded() -> None:
+    crowd = [f"p{number}" for number in range(70)]
+    door = Door(Rules(door="front", votes="1/1", cooldown_seconds=0.0, unlock_seconds=0.01), people=map(person, crowd))
+    for one in crowd:
+        assert opened(door.sees(match(one)))
+        door.wait(0.02)
+    assert list(door.state.admitted) == crowd[6:]
 
 
 # Commands.
@@ -838,10 +969,12 @@ def test_an_empty_code_is_a_missing_one() -> None:
     assert reasons(Door(Rules(door="front", codes=OneCode(""))).told_to(code="")) == [Reason.CODE_MISSING]
 
 
-def test_a_code_shown_in_the_cooldown_is_used_up() -> None:
+def test_a_code_shown_in_the_cooldown_still_opens_when_that_is_over() -> None:
     door = Door(Rules(door="front", codes=OneCode("1", "2")))
     door.told_to(code="1")
-    assert reasons(door.told_to(code="2")) == [Reason.COOLDOWN]
+    assert reasons([*door.told_to(code="2"), *door.told_to(code="2")]) == [Reason.COOLDOWN]
+    assert reasons(door.wait(10)) == [Reason.COOLDOWN]
+    assert opened(door.told_to(code="2"))
     door.wait(10)
     assert reasons(door.told_to(code="2")) == [Reason.REPLAYED]
 
@@ -890,6 +1023,17 @@ def test_a_stranger_waiting_at_the_door_is_told_once_a_second_with_a_count() -> 
     counts = [(e.decision.count, e.decision.at) for e in effects if isinstance(e, Deny)]
     assert [count for count, _ in counts] == [1, 9, 10]
     assert sum(count for count, _ in counts) + sum(t.count for t in door.state.tallies.values()) == 25
+
+
+def test_what_was_counted_is_told_before_the_grant_that_ends_it() -> None:
+    door = Door()
+    door.sees_in_turn(*[(stranger(),)] * 3)
+    door.sees(match())
+    effects = door.sees(match())
+    assert [type(effect) for effect in effects] == [Deny, Grant]
+    assert isinstance(effects[0], Deny)
+    assert (effects[0].decision.reason, effects[0].decision.count) == (Reason.UNKNOWN_FACE, 2)
+    assert reasons(door.wait(10)) == []
 
 
 def test_the_last_of_a_row_of_denials_is_told_without_another_frame() -> None:

@@ -1,5 +1,6 @@
 """Whatever happens at the door, in whatever order: what must never be, and what must always be."""
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -139,6 +140,7 @@ some_rules = st.builds(
     votes=st.sampled_from(["2/2", "2/3", "2/5"]),
     cooldown_seconds=st.sampled_from([0.0, 1.0, 6.0]),
     codes=st.sampled_from([None, Digits()]),
+    out_of_view_seconds=st.sampled_from([0.0, 2.0, 10.0]),
 )
 
 
@@ -167,6 +169,9 @@ class History:
     seen: list[tuple[str, Seen]] = field(default_factory=list)
     grants: list[tuple[float, Grant]] = field(default_factory=list)
     told: list[tuple[float, Decision]] = field(default_factory=list)
+    views: list[tuple[float, str | None]] = field(default_factory=list)
+    """When each person was on a frame in a way that makes a vote."""
+    rosters: list[float] = field(default_factory=list)
     ids_used: set[str] = field(default_factory=set)
     codes_used: dict[str, float] = field(default_factory=dict)
 
@@ -183,6 +188,7 @@ class History:
                 return self._decide(Tick())
             case Roster(name):
                 self.roster = name
+                self.rosters.append(self.monotonic)
                 return self._decide(RosterChanged(ROSTERS[name]))
             case Order(command):
                 return self._decide(Command(command))
@@ -192,6 +198,8 @@ class History:
                 first_time = frame_id not in {known for known, _ in self.seen}
                 trusted = self.monotonic - self.last_jump >= 5
                 self.seen.append((frame_id, Seen(camera, captured_at, age, faces, trusted, first_time)))
+                if first_time and trusted and -0.5 <= age <= 2.0:
+                    self.views += [(self.monotonic, one.person) for one in faces if self._votes(one)]
                 recognition = Recognition(
                     frame_id=frame_id,
                     captured_at=captured_at,
@@ -216,14 +224,29 @@ class History:
 
     def _witness(self, grant: Grant, event: Event) -> None:
         assert 0 < grant.seconds <= self.rules.max_hold_seconds
+        by_command = grant.decision.trigger is Trigger.COMMAND
         for at, before in self.grants:
+            if by_command and before.decision.trigger is not Trigger.COMMAND:
+                continue
             assert self.monotonic >= at + max(self.rules.cooldown_seconds, before.seconds), "opened in the cooldown"
+            again = before.decision.person is not None and before.decision.person == grant.decision.person
+            assert not again or self._out_of_view(before.decision.person, at), "opened again for who never left"
         if grant.decision.trigger is Trigger.COMMAND:
             assert isinstance(event, Command)
             self._witness_command(event.command)
         else:
             assert isinstance(event, Sighting)
             self._witness_votes(grant.decision, event)
+
+    def _out_of_view(self, person: str | None, since: float) -> bool:
+        """Whether nobody could have seen `person` for as long as is asked, at some time since then."""
+        views = [
+            since,
+            *(at for at, one in self.views if one == person and since < at < self.monotonic),
+            self.monotonic,
+        ]
+        longest = max(later - earlier for earlier, later in itertools.pairwise(views))
+        return longest >= self.rules.out_of_view_seconds or any(at >= since for at in self.rosters)
 
     def _witness_command(self, command: LockCommand) -> None:
         assert command.action is not Action.LOCK
@@ -273,6 +296,14 @@ class History:
         ]
         outvoted = [one for one in between if one not in votes]
         assert len(outvoted) + len(votes) <= self.rules.votes_of, "opened by votes too far apart"
+
+    def _votes(self, face: Face) -> bool:
+        """Whether a face names somebody convincingly enough for the roster of now."""
+        people = ROSTERS[self.roster] or {}
+        if face.person is None:
+            return False
+        own = people[face.person].rights.threshold if face.person in people else None
+        return face.confidence >= (own or 0.8) and self._convincing(face, face.person, own)
 
     def _convincing(self, face: Face, person: str, own: float | None) -> bool:
         alive = self.rules.liveness is LivenessMode.OFF or (face.live is not None and face.live >= 0.5)
@@ -334,9 +365,10 @@ def test_equal_denials_are_told_at_most_once_a_second_and_none_is_left_untold(
     for _ in range(8):
         history.play(Wait(2.0))
     last: dict[tuple[Reason, str | None, Trigger], float] = {}
+    granted = {at for at, _ in history.grants}
     for at, denial in history.told:
         key = (denial.reason, denial.person, denial.trigger)
-        assert at - last.get(key, -math.inf) >= 1.0
+        assert at in granted or at - last.get(key, -math.inf) >= 1.0
         last[key] = at
     assert history.state.tallies == {}
 

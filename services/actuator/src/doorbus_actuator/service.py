@@ -192,7 +192,8 @@ class ActuatorService(Service):
         states = self._bolt.open(seconds)
         if LockState.UNLOCKED not in states:
             failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": Reason.RELAY_FAILED})
-            return (*self._lock_states(states), self._say(failed))
+            after = self._decide(policy.OpeningFailed(decision.person), arrived)
+            return (*self._lock_states(states), self._say(failed), *after)
         self._latency_ms = self._latency(event, arrived)
         opened = decision.model_copy(update={"latency_ms": self._latency_ms})
         return (*self._lock_states(states), self._say(opened))

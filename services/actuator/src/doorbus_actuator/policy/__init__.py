@@ -17,6 +17,7 @@ module         what it holds
 `clock`        whether the time of day can be trusted
 `commands`     commands and codes that were seen
 `tables`       the rules, in their order
+`admitted`     who was let in and is still there
 `telling`      when a denial is told, equal ones together
 `challenge`    what is asked of a person, and what was seen of it
 `deciding`     from an event to what follows from it
@@ -37,6 +38,7 @@ from doorbus_actuator.policy.events import (
     Grant,
     Lock,
     Now,
+    OpeningFailed,
     Person,
     RosterChanged,
     Sighting,
@@ -65,6 +67,7 @@ __all__ = [
     "Lock",
     "Measures",
     "Now",
+    "OpeningFailed",
     "Person",
     "RosterChanged",
     "Rules",

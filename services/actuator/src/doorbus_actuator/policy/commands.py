@@ -31,7 +31,7 @@ def remember(rules: Rules, state: State, command: LockCommand, reason: Reason | 
         state = replace(state, commands=commands)
     if reason is Reason.CODE_WRONG and tries_left(state):
         return replace(state, wrong_codes=(*state.wrong_codes, at))
-    if rules.codes is not None and command.code and reason in (None, Reason.COOLDOWN):
+    if rules.codes is not None and command.code and reason is None:
         return replace(state, codes={**state.codes, command.code: at})
     return state
 

@@ -4,14 +4,26 @@ import math
 from dataclasses import replace
 
 from doorbus.wire.messages import Action, Decision, LockCommand, Outcome, Reason, Trigger
-from doorbus_actuator.policy import challenge, clock, commands, quality, telling, votes
-from doorbus_actuator.policy.events import Command, Effect, Event, Grant, Lock, Now, RosterChanged, Sighting, Tick
+from doorbus_actuator.policy import admitted, challenge, clock, commands, quality, telling, votes
+from doorbus_actuator.policy.events import (
+    Command,
+    Effect,
+    Event,
+    Grant,
+    Lock,
+    Now,
+    OpeningFailed,
+    RosterChanged,
+    Sighting,
+    Tick,
+)
 from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import State, Step
 from doorbus_actuator.policy.tables import (
     COMMAND_RULES,
     FACE_TABLE,
     FRAME_RULES,
+    VIEW_TABLE,
     VOTE_TABLE,
     CommandCase,
     FaceCase,
@@ -29,7 +41,9 @@ def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
         case Command(command):
             state, more = _obey(rules, state, command, now)
         case RosterChanged(people):
-            state, more = replace(state, people=people), ()
+            state, more = admitted.revise(state, people), ()
+        case OpeningFailed(person):
+            state, more = admitted.turned_away(state, person), ()
         case Tick():
             more = ()
     return state, effects + more
@@ -49,6 +63,7 @@ def _let_time_pass(rules: Rules, state: State, now: Now) -> Step:
     state = clock.watch(rules, state, now)
     state = votes.forget(rules, state, now)
     state = commands.forget(state, now)
+    state = admitted.forget(rules, state, now)
     state, told = telling.tell_due(state, now)
     state, ended = challenge.end_due(rules, state, now)
     return state, told + ended
@@ -63,6 +78,8 @@ def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
     if first_failing(FRAME_RULES, FrameCase(rules, state, now, recognition, seen_before)) is None:
         voting = [case.face for case in cases if first_failing(VOTE_TABLE, case) is None]
         state = votes.cast(rules, state, event, voting, now)
+        in_view = [case.face.person for case in cases if first_failing(VIEW_TABLE, case) is None]
+        state = admitted.see(state, in_view, now)
         state = challenge.look(rules, state, event, voting)
     cases = [
         replace(
@@ -77,13 +94,15 @@ def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
 
 def _judge(rules: Rules, state: State, event: Sighting, cases: list[FaceCase], now: Now) -> Step:
     effects: tuple[Effect, ...] = ()
-    reasons = [first_failing(FACE_TABLE, case) for case in cases]
-    winners = [case for case, reason in zip(cases, reasons, strict=True) if reason is None]
+    judged = [(case, first_failing(FACE_TABLE, case)) for case in cases]
+    judged = [(case, reason) for case, reason in judged if not admitted.settled(state, case.face.person, reason)]
+    winners = [case for case, reason in judged if reason is None]
     if winners:
         winner = max(winners, key=lambda case: case.face.confidence)
         decision = _decision_of(winner, event.camera, Outcome.GRANTED, Reason.MATCHED)
         state, effects = _grant(rules, state, decision, rules.unlock_seconds, now)
-    for case, reason in zip(cases, reasons, strict=True):
+        state = admitted.admit(rules, state, [case.rights.person for case in winners], now)
+    for case, reason in judged:
         if len(case.votes) >= rules.votes_needed:
             state = telling.withdraw(state, [(Reason.AWAITING_VOTES, case.face.person, Trigger.FACE)])
         if reason is None:
@@ -114,16 +133,21 @@ def _decision_of(case: FaceCase, camera: str, outcome: Outcome, reason: Reason) 
 def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: Now) -> Step:
     seconds = min(seconds, rules.max_hold_seconds)
     waiting = (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE)
-    effects: tuple[Effect, ...] = (Grant(seconds, decision),)
+    state = telling.withdraw(state, [key for key in state.tallies if key[0] in waiting])
+    state, counted = telling.tell_counted(state, now)
+    effects: tuple[Effect, ...] = (*counted, Grant(seconds, decision))
     if state.trial is not None:
         effects += (challenge.NOTHING_ASKED,)
+    until = now.monotonic + max(rules.cooldown_seconds, seconds)
+    commanded = decision.trigger is Trigger.COMMAND
     granted = replace(
         state,
-        cooldown_until=now.monotonic + max(rules.cooldown_seconds, seconds),
+        cooldown_until=until,
+        commanded_until=until if commanded else state.commanded_until,
         ballots={},
         trial=None,
     )
-    return telling.withdraw(granted, [key for key in state.tallies if key[0] in waiting]), effects
+    return granted, effects
 
 
 def _obey(rules: Rules, state: State, command: LockCommand, now: Now) -> Step:

@@ -48,11 +48,18 @@ class RosterChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OpeningFailed:
+    """The relay could not be driven: nobody was let in by the grant to `person`, or to a command if that is None."""
+
+    person: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
 
-Event = Sighting | Command | RosterChanged | Tick
+Event = Sighting | Command | RosterChanged | OpeningFailed | Tick
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,15 @@ class Measures(BaseModel):
         default=6.0,
         ge=0,
         le=3600,
-        description="Time from an unlocking to the next, in seconds; never less than the door was unlocked for.",
+        description="Time from an unlocking to the next one by a face, and from one by a command to the next by a "
+        "command, in seconds; never less than the door was unlocked for.",
+    )
+    out_of_view_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="How long somebody who was let in must be out of view before their frames are decided on again, in "
+        "seconds; 0 decides on all.",
     )
     clock_jump_seconds: float = Field(
         default=2.0, gt=0, le=60, description="A step of the time of day that makes it implausible, in seconds."

@@ -9,7 +9,9 @@ field of `State`     serves the rules                                    written
 `frames`             `REPLAYED` of a face                                `votes`; dated anew after a step
 `forgotten_until`    `REPLAYED` of a face, when too many were seen       `votes`; dated anew after a step
 `ballots`            `AWAITING_VOTES`                                    `votes`; none after a grant or step
-`cooldown_until`     `COOLDOWN` of faces and commands                    `deciding`: a grant
+`cooldown_until`     `COOLDOWN` of faces                                 `deciding`: a grant
+`commanded_until`    `COOLDOWN` of commands                              `deciding`: a grant to a command
+`admitted`           no rule: whose frames are no decision any more      `admitted`
 `commands`           `REPLAYED` of a command by its id                   `commands`
 `codes`              `REPLAYED` of a command by its code                 `commands`
 `wrong_codes`        `CODE_WRONG`: too many and none is looked at        `commands`
@@ -35,6 +37,7 @@ MAX_REMEMBERED = 1024
 """Frames, and commands, that are known to have been seen."""
 MAX_CAMERAS = 64
 MAX_TALLIES = 256
+MAX_ADMITTED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,9 @@ class State:
     ballots: Mapping[str, tuple[Ballot, ...]] = field(default_factory=dict)
     """The last ballots of each camera, oldest capture first."""
     cooldown_until: float = -math.inf
+    commanded_until: float = -math.inf
+    admitted: Mapping[str, float] = field(default_factory=dict)
+    """Who was let in, and when they were seen last."""
     commands: Mapping[str, float] = field(default_factory=dict)
     """When each command id was seen."""
     codes: Mapping[str, float] = field(default_factory=dict)

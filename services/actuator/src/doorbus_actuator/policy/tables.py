@@ -146,6 +146,9 @@ OPENING_RULES: Table[FaceCase] = (
     (Reason.AWAITING_CHALLENGE, lambda c: c.rules.liveness is not LivenessMode.CHALLENGE or c.challenge_met),
 )
 VOTE_TABLE: Table[FaceCase] = (*FRAME_RULES, *FACE_RULES)
+_POORLY_SEEN = (Reason.TOO_SMALL, Reason.IN_BACKGROUND, Reason.BLURRED, Reason.LOW_QUALITY)
+VIEW_TABLE: Table[FaceCase] = tuple(rule for rule in VOTE_TABLE if rule[0] not in _POORLY_SEEN)
+"""What shows that somebody is there still: it must be them and alive, however well they are seen."""
 FACE_TABLE: Table[FaceCase] = (*VOTE_TABLE, *PERSON_RULES, *OPENING_RULES)
 COMMAND_RULES: Table[CommandCase] = (
     (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
@@ -155,7 +158,7 @@ COMMAND_RULES: Table[CommandCase] = (
     (Reason.CODE_MISSING, lambda c: c.rules.codes is None or bool(c.command.code)),
     (Reason.CODE_WRONG, lambda c: c.code_holds),
     (Reason.REPLAYED, lambda c: c.rules.codes is None or c.command.code not in c.state.codes),
-    (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.cooldown_until),
+    (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.commanded_until),
 )
 
 

@@ -1,10 +1,12 @@
 """When a denial is told. Pure.
 
-Equal denials (same reason, person and trigger) are told at most once a second, with their number. `awaiting_votes` is
-told only when the vote window has passed and the door is still shut, because every entry begins with it.
+Equal denials (same reason, person and trigger) are told at most once a second, with their number; what was counted is
+told before the grant that ends it, not after. `awaiting_votes` is told only when the vote window has passed and the
+door is still shut, because every entry begins with it.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from doorbus.wire.messages import Decision, Reason
@@ -43,13 +45,19 @@ def withdraw(state: State, keys: Iterable[Key]) -> State:
 
 
 def tell_due(state: State, now: Now) -> Step:
-    """Tell what was counted and is due."""
-    told: list[Effect] = []
-    tallies: dict[Key, Tally] = {}
-    for key, tally in state.tallies.items():
-        if now.monotonic < tally.due:
-            tallies[key] = tally
-        elif tally.count:
-            told.append(Deny(tally.newest.model_copy(update={"count": tally.count})))
-            tallies[key] = replace(tally, count=0, due=now.monotonic + COALESCE_SECONDS)
-    return replace(state, tallies=tallies), tuple(told)
+    """Tell what was counted and is due; forget what nothing was added to."""
+    left = {key: tally for key, tally in state.tallies.items() if tally.count or now.monotonic < tally.due}
+    return _tell(replace(state, tallies=left), {key for key, tally in left.items() if now.monotonic >= tally.due}, now)
+
+
+def tell_counted(state: State, now: Now) -> Step:
+    """Tell all that was counted, due or not."""
+    return _tell(state, state.tallies.keys(), now)
+
+
+def _tell(state: State, keys: AbstractSet[Key], now: Now) -> Step:
+    counted = {key: tally for key, tally in state.tallies.items() if key in keys and tally.count}
+    told = tuple(Deny(one.newest.model_copy(update={"count": one.count})) for one in counted.values())
+    due = now.monotonic + COALESCE_SECONDS
+    told_of = {key: replace(tally, count=0, due=due) for key, tally in counted.items()}
+    return replace(state, tallies={**state.tallies, **told_of}), told
