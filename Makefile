@@ -47,8 +47,8 @@ check: setup  ## lint, types and placement rules, exactly as CI does
 release: ## build and try what a release consists of
 	@scripts/setup && exec scripts/release
 
-bench:  ## measure latency, throughput, load and replicas on this machine
-	@scripts/setup && for one in latency throughput load scale; do python bench/$$one.py || exit; done
+bench:  ## measure latency, throughput, load, replicas and enrolment on this machine
+	@scripts/setup && for one in latency throughput load scale enrolment; do python bench/$$one.py || exit; done
 
 bench-images:  ## build the images and print their sizes; needs Docker
 	@scripts/setup && exec python bench/images.py

@@ -7,6 +7,7 @@ from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB$", re.MULTILINE)
+_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 _IDLE = (3, 4)
 """Fields of the first line of /proc/stat in which the processors did nothing: idle, and waiting for a disk."""
 _GUEST = 8
@@ -33,6 +34,17 @@ def usage(pid: int) -> Usage:
     if resident is None:  # it has ended, and nobody has taken its exit status yet
         raise ProcessLookupError(pid)
     return Usage(int(resident[1]) / 1024, (int(fields[11]) + int(fields[12])) / _TICKS)
+
+
+def peak(pid: int) -> float:
+    """The most memory in MiB that the process `pid` has had resident; `ProcessLookupError` when it is gone."""
+    try:
+        found = _PEAK.search((Path("/proc") / str(pid) / "status").read_text())
+    except FileNotFoundError:
+        raise ProcessLookupError(pid) from None
+    if found is None:
+        raise ProcessLookupError(pid)
+    return int(found[1]) / 1024
 
 
 def machine_seconds() -> float:

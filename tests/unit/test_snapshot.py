@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import MAX_SHARDS, Packed, Snapshot, SnapshotReader, as_they_are, pack, repack
+from doorbus.wire.snapshot import (
+    MAX_SHARDS,
+    Packed,
+    Snapshot,
+    SnapshotReader,
+    as_they_are,
+    pack,
+    pack_one_by_one,
+    repack,
+)
 from support.snapshots import parts, take
 
 SEAL = Seal(bytes(range(32)))
@@ -181,6 +190,18 @@ def test_changes_one_after_the_other_make_the_map_that_is_made_at_once(steps: li
         people = {person: entry for person, entry in (people | changes).items() if entry is not None}
         assert (packed.manifest.version, packed.manifest.count) == (version, len(people))
         assert _unsealed(packed) == set(people.values())
+
+
+@pytest.mark.parametrize("number", [0, 1, 200, 8000])
+def test_a_map_is_the_same_whether_its_entries_are_asked_for_at_once_or_one_by_one(number: int) -> None:
+    everybody = {entry.person: entry for entry in _crowd(number)}
+
+    asked = pack_one_by_one((*everybody, "nobody"), everybody.get, 1)
+
+    assert asked == pack(everybody.values(), 1)
+    assert _read(asked) == set(everybody.values())
+    changes = dict.fromkeys(list(everybody)[::7])
+    assert _read(repack(asked, changes, 2)) == {entry for person, entry in everybody.items() if person not in changes}
 
 
 def test_shards_become_more_with_the_people_and_fewer_without_them() -> None:

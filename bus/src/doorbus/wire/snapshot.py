@@ -54,9 +54,34 @@ class Packed(NamedTuple):
 
 def pack(entries: Iterable[Entry], version: int, model: str | None = None, seal: Sealing | None = None) -> Packed:
     """The map of these entries, each of another person; sealed when there is a seal. A shard is a JSON array."""
-    texts = {entry.person: _text(entry) for entry in entries}
-    number = _number(sum(map(len, texts.values())))
-    return _packed(_spread(texts, number, seal), len(texts), version, model, seal)
+    people = {entry.person: entry for entry in entries}
+    return pack_one_by_one(people, people.get, version, model, seal)
+
+
+def pack_one_by_one(
+    people: Iterable[str],
+    entry_of: Callable[[str], Entry | None],
+    version: int,
+    model: str | None = None,
+    seal: Sealing | None = None,
+) -> Packed:
+    """The map of those of `people` who have an entry; where many have, all entries are never in memory at once."""
+    groups: list[list[str]] = [[] for _ in range(MAX_SHARDS)]
+    for person in people:
+        groups[_shard_of(person, MAX_SHARDS)].append(person)
+    shards: list[bytes] = []
+    waiting: list[dict[str, bytes]] = []
+    size = count = 0
+    for group in groups:
+        waiting.append({person: _text(entry) for person in group if (entry := entry_of(person))})
+        size += sum(map(len, waiting[-1].values()))
+        count += len(waiting[-1])
+        if _number(size) == MAX_SHARDS:  # each group is a shard, whatever is still to come
+            shards += [_shard(texts, len(shards) + n, MAX_SHARDS, seal) for n, texts in enumerate(waiting)]
+            waiting.clear()
+    if not shards:
+        shards = _spread({person: text for texts in waiting for person, text in texts.items()}, _number(size), seal)
+    return _packed(shards, count, version, model, seal)
 
 
 def repack(

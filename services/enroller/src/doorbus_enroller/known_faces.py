@@ -1,6 +1,6 @@
 """Everybody enrolled, as decisions need them: each by the mean of the templates, as recognizers match. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorbus.wire.templates import Template, mean
+
+_FLOATS = np.dtype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -31,49 +33,57 @@ class Enrolled:
         return Enrolled.of((*self.templates, template), (*self.pictures, picture))
 
 
-@dataclass(frozen=True)
 class KnownFaces:
-    """Everybody. Never changed: `but` makes another one."""
+    """Everybody's mean, in one piece of memory that grows and shrinks with them."""
 
-    model: str | None = None
-    """What made the templates; None while there is nobody."""
-    people: tuple[str, ...] = ()
-    means: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32), repr=False)
-    """Shape (people, length), rows of unit length."""
+    def __init__(self) -> None:
+        self.model: str | None = None
+        """What made the templates; None while there is nobody."""
+        self.people: list[str] = []
+        self._rows: dict[str, int] = {}
+        self._values = bytearray()
+        self._length = 0
 
-    @classmethod
-    def of(cls, model: str | None, means: Mapping[str, Template]) -> Self:
-        """A gallery of these people's means, which are all of one length."""
-        return cls(model, tuple(means), np.stack(list(means.values()))) if means else cls()
+    def put(self, person: str, mean: Template, model: str) -> None:
+        """Add a person, or change the mean; it fits. The first decides of which model all are."""
+        if not self.people:
+            self.model, self._length = model, len(mean)
+        row = self._rows.setdefault(person, len(self.people))
+        if row == len(self.people):
+            self.people.append(person)
+        size = self._length * _FLOATS.itemsize
+        self._values[row * size : (row + 1) * size] = mean.astype(_FLOATS).tobytes()
 
-    def but(self, person: str, mean: Template | None, model: str | None) -> "KnownFaces":
-        """The same with this mean for a person, or without the person; `model` is that of a first mean."""
-        where = self.people.index(person) if person in self.people else None
-        if mean is None:
-            if where is None:
-                return self
-            people = (*self.people[:where], *self.people[where + 1 :])
-            return KnownFaces(self.model, people, np.delete(self.means, where, axis=0)) if people else KnownFaces()
-        if where is None:
-            means = np.vstack((self.means, mean)) if self.people else mean[np.newaxis]
-            return KnownFaces(self.model or model, (*self.people, person), means)
-        means = self.means.copy()
-        means[where] = mean
-        return KnownFaces(self.model, self.people, means)
+    def drop(self, person: str) -> None:
+        """Forget a person, if there; the last one takes the place."""
+        row = self._rows.pop(person, None)
+        if row is None:
+            return
+        size = self._length * _FLOATS.itemsize
+        last, values = self.people.pop(), self._values[-size:]
+        del self._values[-size:]
+        if last != person:
+            self.people[row], self._rows[last] = last, row
+            self._values[row * size : (row + 1) * size] = values
+        if not self.people:
+            self.model = None
 
     def fits(self, template: Template) -> bool:
         """Whether a template can be compared with everybody's."""
-        return not self.people or len(template) == self.means.shape[1]
+        return not self.people or len(template) == self._length
 
     def similarities(self, template: Template) -> NDArray[np.float32]:
         """Cosine similarity of a template that fits to the mean of each of `people`."""
-        return self.means @ template if self.people else np.zeros(0, np.float32)
+        if not self.people:
+            return np.zeros(0, _FLOATS)
+        return np.frombuffer(self._values, _FLOATS).reshape(-1, self._length) @ template
 
     def nearest(self, template: Template, but: str) -> tuple[str, float]:
         """Who resembles a template that fits the most, apart from one person; ("", -1) where there is nobody else."""
         similar = self.similarities(template)
-        if but in self.people:
-            similar[self.people.index(but)] = -1.0
+        if but in self._rows:
+            similar[self._rows[but]] = -np.inf
         best = int(similar.argmax()) if len(similar) else 0
-        others = [person for person in self.people[best : best + 1] if person != but]
-        return (others[0], float(similar[best])) if others else ("", -1.0)
+        if not len(similar) or self.people[best] == but:
+            return "", -1.0
+        return self.people[best], float(similar[best])

@@ -7,8 +7,8 @@ from datetime import datetime
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import ErrorCode, Fault, GalleryEntry, Rights, RosterEntry, Update
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Packed, pack, repack
-from doorbus.wire.templates import Template, to_gallery, to_store
+from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack
+from doorbus.wire.templates import to_gallery, to_store
 from doorbus_enroller import maps
 from doorbus_enroller.enrolment import Answer, Candidate, Rules, decide, revise
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
@@ -38,14 +38,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _State:
-    """Everybody, as published. The sealed shards are all that is kept of the templates but their means."""
+    """Everybody, as published."""
 
     versions: Versions
     samples: Mapping[str, int]
     """How many there are of each person."""
     roster: Packed
     gallery: Packed
-    faces: KnownFaces
 
 
 class Register:
@@ -60,6 +59,8 @@ class Register:
         self._seal = seal
         self._state: _State | None = None
         self._published: _State | None = None
+        self._faces = KnownFaces()
+        """Besides the sealed shards all that is kept of templates."""
         self._in_doubt = True
         """Whether the store may hold something else than the state: from the beginning of a request to its end."""
 
@@ -90,7 +91,7 @@ class Register:
         enrolled = unseal(known, self._seal) if known else None
         samples: list[Sample] = []
         for shot in shots:
-            decision = decide(person, shot.picture, shot.answer, enrolled, state.faces, shot.rules)
+            decision = decide(person, shot.picture, shot.answer, enrolled, self._faces, shot.rules)
             if isinstance(decision, Fault):
                 return self._outcome(state, decision)
             if isinstance(decision, Candidate):
@@ -121,8 +122,7 @@ class Register:
         versions = self._store.remove(person, now)
         if versions is None:
             return self._outcome(state, _unknown(person))
-        state = self._with_rights(state, person, None, versions)
-        return self._outcome(self._with_face(state, person, None, None, versions))
+        return self._outcome(self._without(state, person, versions))
 
     def close(self) -> None:
         """Let go of the store."""
@@ -149,51 +149,57 @@ class Register:
         return Outcome(fault, taken, (*roster, *maps.GALLERY.news(state.gallery, former.gallery)))
 
     def _read(self, versions: Versions, now: datetime) -> _State:
-        """Everybody, one after the other: all at once would be large."""
-        samples: dict[str, int] = {}
-        roster: list[RosterEntry] = []
-        means: dict[str, Template] = {}
-        models: list[str] = []
+        """Everybody, one after the other: all templates at once would be large."""
+        people = self._store.people(now)
+        roster = pack((_roster_entry(person, rights) for person, rights in people.items()), versions.roster)
+        samples = dict.fromkeys(people, 0)
+        faces = self._faces = KnownFaces()
 
-        def gallery() -> Iterator[GalleryEntry]:
-            for each in self._store.people(now):
-                samples[each.person] = len(each.samples)
-                roster.append(_roster_entry(each.person, each.rights))
-                enrolled = unseal(each, self._seal)
-                if enrolled:
-                    means[each.person] = enrolled.mean
-                    models.append(each.samples[0].model)
-                    yield _gallery_entry(each.person, enrolled)
+        def gallery_entry(person: str) -> GalleryEntry | None:
+            known = self._store.find(person, now)
+            enrolled = unseal(known, self._seal) if known else None
+            if known is None or enrolled is None:
+                return None
+            samples[person] = len(enrolled.templates)
+            faces.put(person, enrolled.mean, known.samples[0].model)
+            return _gallery_entry(person, enrolled)
 
-        packed = pack(gallery(), versions.gallery, None, self._seal)
-        faces = KnownFaces.of(next(iter(models), None), means)
+        gallery = pack_one_by_one(samples, gallery_entry, versions.gallery, None, self._seal)
         return _State(
             versions=versions,
             samples=samples,
-            roster=pack(roster, versions.roster),
-            gallery=repack(packed, {}, versions.gallery, faces.model, self._seal),  # known only now
-            faces=faces,
+            roster=roster,
+            gallery=repack(gallery, {}, versions.gallery, faces.model, self._seal),  # the model is known only now
         )
 
-    def _with_rights(self, state: _State, person: str, rights: Rights | None, versions: Versions) -> _State:
-        """The state with a person who has these rights, or without the person."""
-        entry = None if rights is None else _roster_entry(person, rights)
-        return replace(state, versions=versions, roster=repack(state.roster, {person: entry}, versions.roster))
+    def _with_rights(self, state: _State, person: str, rights: Rights, versions: Versions) -> _State:
+        """The state with a person who has these rights."""
+        roster = repack(state.roster, {person: _roster_entry(person, rights)}, versions.roster)
+        return replace(state, versions=versions, roster=roster)
 
-    def _with_face(
-        self, state: _State, person: str, enrolled: Enrolled | None, model: str | None, versions: Versions
+    def _with_face(self, state: _State, person: str, enrolled: Enrolled, model: str, versions: Versions) -> _State:
+        """The state with a person who has these samples."""
+        self._faces.put(person, enrolled.mean, model)
+        samples = {**state.samples, person: len(enrolled.templates)}
+        return self._with_gallery(state, person, _gallery_entry(person, enrolled), samples, versions)
+
+    def _without(self, state: _State, person: str, versions: Versions) -> _State:
+        """The state without a person."""
+        self._faces.drop(person)
+        samples = {each: count for each, count in state.samples.items() if each != person}
+        state = self._with_gallery(state, person, None, samples, versions)
+        return replace(state, roster=repack(state.roster, {person: None}, versions.roster))
+
+    def _with_gallery(
+        self,
+        state: _State,
+        person: str,
+        entry: GalleryEntry | None,
+        samples: Mapping[str, int],
+        versions: Versions,
     ) -> _State:
-        """The state with a person who has these samples, or without the person."""
-        faces = state.faces.but(person, enrolled.mean if enrolled else None, model)
-        changes = {person: _gallery_entry(person, enrolled) if enrolled else None}
-        others = {each: count for each, count in state.samples.items() if each != person}
-        return replace(
-            state,
-            versions=versions,
-            samples=others | ({person: len(enrolled.templates)} if enrolled else {}),
-            gallery=repack(state.gallery, changes, versions.gallery, faces.model, self._seal),
-            faces=faces,
-        )
+        gallery = repack(state.gallery, {person: entry}, versions.gallery, self._faces.model, self._seal)
+        return replace(state, versions=versions, samples=samples, gallery=gallery)
 
     def _sample(self, person: str, candidate: Candidate, shot: Shot, now: datetime) -> Sample:
         return Sample(

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -82,6 +83,8 @@ class EnrollerService(Service):
         self._reply_ids = {"token": settings.instance}
         self._settings = settings.enroller
         self._register = Register(store, seal)
+        # Not one of the event loop's own threads: each of these keeps memory of its own.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="register")
         self._seal = seal
         self._clock = clock
         self._new_id = new_id
@@ -180,6 +183,7 @@ class EnrollerService(Service):
         """Close the store; pictures that still wait are answered, so that their senders need not."""
         waiting = self._withdraw(lambda _: True)
         self._register.close()
+        self._worker.shutdown(wait=False)
         fault = Fault(code=ErrorCode.BUSY, message="the enroller is stopping; send the request again")
         return [outbound for inbound in waiting for outbound in self._answer(inbound, fault)]
 
@@ -312,7 +316,7 @@ class EnrollerService(Service):
     async def _change(self, work: Callable[[datetime], Outcome]) -> Outcome:
         """Have the register do `work`; a store that fails is what became of it, and is tried again later."""
         try:
-            outcome = await asyncio.to_thread(work, self._clock.now())
+            outcome = await asyncio.get_running_loop().run_in_executor(self._worker, work, self._clock.now())
         except StorageFailed as failed:
             self._failed(failed)
             return Outcome(Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed)))

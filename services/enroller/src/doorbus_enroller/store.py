@@ -6,7 +6,7 @@ A change is one transaction: after a crash at any moment the file holds the stat
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -80,8 +80,8 @@ class Store(Protocol):
         """Those of the last change."""
         ...
 
-    def people(self, now: datetime) -> Iterator[Person]:
-        """Everybody, in order of their ids, one at a time."""
+    def people(self, now: datetime) -> Mapping[str, Rights]:
+        """The rights of everybody, in order of the ids."""
         ...
 
     def find(self, person: str, now: datetime) -> Person | None:
@@ -124,11 +124,11 @@ class SqliteStore:
         with self._transaction(now) as db:
             return _versions(db)
 
-    def people(self, now: datetime) -> Iterator[Person]:
-        """Read everybody in one transaction."""
+    def people(self, now: datetime) -> Mapping[str, Rights]:
+        """Read all ids and rights in one transaction."""
         with self._transaction(now) as db:
-            for person, rights in db.execute("SELECT person, rights FROM people ORDER BY person").fetchall():
-                yield Person(person, _rights(rights), _samples(db, person))
+            rows = db.execute("SELECT person, rights FROM people ORDER BY person")
+            return {person: _rights(rights) for person, rights in rows}
 
     def find(self, person: str, now: datetime) -> Person | None:
         """Read the rows of the person."""
@@ -327,7 +327,7 @@ class MemoryStore:
         self.changes: list[str] = []
         """What was done, in order: `add alice`, `set_rights alice`, `remove alice`."""
         self.asked: list[str] = []
-        """Whom it was asked about, in order; `*` is everybody."""
+        """Whom it was asked about, in order."""
         self.failing: str | None = None
         """While set, every method but `close` raises `StorageFailed` with this text."""
 
@@ -337,11 +337,10 @@ class MemoryStore:
         self._versions = self._versions or Versions.first(now)
         return self._versions
 
-    def people(self, now: datetime) -> Iterator[Person]:  # noqa: ARG002  # the Protocol's
-        """Everybody."""
+    def people(self, now: datetime) -> Mapping[str, Rights]:  # noqa: ARG002  # the Protocol's
+        """Everybody's."""
         self._check()
-        self.asked.append("*")
-        yield from [self._people[person] for person in sorted(self._people)]
+        return {person: self._people[person].rights for person in sorted(self._people)}
 
     def find(self, person: str, now: datetime) -> Person | None:  # noqa: ARG002  # the Protocol's
         """The person, if there."""
