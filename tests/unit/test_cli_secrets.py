@@ -55,6 +55,29 @@ def test_a_service_of_its_own_speaks_for_itself_alone_unless_replicas_share_it(t
     assert speaks("site-b") == ["topic write doorbus/v1/health/recognizer/+"]
 
 
+def test_another_authority_is_one_command(tmp_path: Path) -> None:
+    assert _say(tmp_path / "s", "new-authority").exit_code == 1
+    _say(tmp_path / "s")
+    before = (tmp_path / "s" / "ca.crt").read_text()
+
+    said = _say(tmp_path / "s", "new-authority")
+
+    assert (said.exit_code, (tmp_path / "s" / "ca.crt").read_text() == before) == (0, False)
+    assert "every program elsewhere needs the new" in said.output
+
+
+def test_in_a_container_the_words_are_those_of_the_machine_around_it(tmp_path: Path) -> None:
+    words = ("--shown-as", "var/secrets")
+    said = [
+        _say(tmp_path / "s", *words, *command).output
+        for command in (("show",), (), ("add", "alice", "--role", "operator"), ("revoke", "bob"))
+    ]
+
+    assert "var/secrets/users/alice is the password" in said[2]
+    assert "scripts/secrets rotate bob" in said[3]
+    assert not [one for one in said if str(tmp_path) in one or "doorbus secrets" in one or "systemctl" in one]
+
+
 def test_showing_changes_nothing(tmp_path: Path) -> None:
     nothing = _say(tmp_path / "s", "show")
     assert (nothing.exit_code, "no secrets here; doorbus secrets makes them" in nothing.output) == (1, True)

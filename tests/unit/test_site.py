@@ -11,7 +11,7 @@ import pytest
 from doorbus.site.certificates import Pair, about, belong_together
 from doorbus.site.secrets import RENEW, Site, SiteError, own_names
 from doorbus.site.users import User
-from doorbus.wire.channels import Role
+from doorbus.wire.channels import SERVICES, Role
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -54,9 +54,41 @@ def test_making_it_again_changes_no_secret(site: Site) -> None:
     again = _again(site)
     again.make(["hub.example"], now=NOW + timedelta(days=1))
 
-    after = _files(site)
     assert again.news == []
-    assert {name for name in before if before[name] != after[name]} == {"broker/passwords"}  # salted anew
+    assert _files(site) == before
+
+
+def test_what_is_right_is_not_written_again_and_nobody_who_uses_it_need_be_started_anew(site: Site) -> None:
+    def written() -> dict[Path, int]:
+        return {path: path.stat().st_ctime_ns for path in site.directory.rglob("*")}
+
+    before = written()
+
+    _again(site).make(now=NOW)
+
+    assert written() == before
+
+
+def test_a_copy_that_was_made_under_a_strict_umask_is_opened_to_the_containers(site: Site) -> None:
+    for path in (site.directory, *site.directory.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    again = _again(site)
+    again.make(now=NOW)
+
+    modes = {str(path.relative_to(site.directory)): path.stat().st_mode & 0o777 for path in site.directory.rglob("*")}
+    assert {name for name, mode in modes.items() if not mode & 0o004} == {"authority", "authority/ca.key"}
+    assert site.directory.stat().st_mode & 0o777 == 0o700
+    assert again.news == ["opened to the containers, which could not have read it"]
+
+
+def test_a_copy_that_anybody_could_read_is_closed(site: Site) -> None:
+    for path in (site.directory, site.directory / "authority", site.directory / "authority" / "ca.key"):
+        path.chmod(0o755)
+
+    _again(site).make(now=NOW)
+
+    test_only_its_owner_gets_in_and_the_key_of_the_authority_is_closed_twice(site)
 
 
 @pytest.mark.parametrize(("left", "renewed"), [(RENEW - timedelta(days=1), True), (RENEW + timedelta(days=1), False)])
@@ -181,6 +213,48 @@ def test_a_site_that_begins_anew_keeps_nothing_that_the_old_authority_signed(sit
     assert "users/viewer" in kept
 
 
+@pytest.mark.parametrize("clients", [False, True])
+def test_another_authority_takes_the_place_of_the_old_one_in_one_step(site: Site, *, clients: bool) -> None:
+    site.make(client_certificates=clients, now=NOW)
+    site.add(User("tablet", Role.VIEWER, {}), now=NOW)
+    site.revoke("tablet", now=NOW)
+    before = _files(site)
+
+    _again(site).replace_authority(now=NOW)
+
+    after = _files(site)
+    assert about(after["broker/broker.crt"].decode()).names == about(before["broker/broker.crt"].decode()).names
+    kept = {name for name, content in after.items() if before.get(name) == content}
+    assert {name for name in kept if name.endswith((".crt", ".key", ".crl"))} == {"site.key"}
+    assert "users/viewer" in kept
+    assert ("clients/viewer.crt" in after) is clients
+    again = _again(site)
+    again.make(now=NOW)
+    assert again.news == []
+
+
+def test_another_authority_helps_where_the_old_one_has_ended_or_its_key_is_lost(site: Site) -> None:
+    until = about((site.directory / "ca.crt").read_text()).until
+    (site.directory / "authority" / "ca.key").unlink()
+
+    _again(site).replace_authority(now=until)
+
+    assert about((site.directory / "broker" / "broker.crt").read_text()).until > until
+
+
+def test_a_service_has_a_place_for_settings_that_nobody_else_may_read(site: Site) -> None:
+    settings = site.directory / "settings"
+    assert {path.name for path in settings.iterdir()} == {role.value for role in SERVICES}
+
+    site.add(User("capture-yard", Role.CAPTURE, {}), now=NOW)
+    site.add(User("tablet", Role.VIEWER, {}), now=NOW)
+    (settings / "capture-yard" / "doorbus_capture__source").write_text("rtsp://camera")
+    assert {path.name for path in settings.iterdir()} == {"capture-yard", *(role.value for role in SERVICES)}
+
+    site.revoke("capture-yard", now=NOW)
+    assert not (settings / "capture-yard").exists()
+
+
 @pytest.mark.parametrize("lost", ["broker/broker.key", "clients/viewer.key"])
 @pytest.mark.parametrize("instead", [None, "nonsense"])
 def test_a_certificate_without_its_key_is_made_anew(site: Site, lost: str, instead: str | None) -> None:
@@ -200,7 +274,7 @@ def test_a_certificate_without_its_key_is_made_anew(site: Site, lost: str, inste
 def test_an_authority_that_has_ended_signs_nothing(site: Site) -> None:
     until = about((site.directory / "ca.crt").read_text()).until
 
-    with pytest.raises(SiteError, match=f"ca.crt: ended on {until:%Y-%m-%d}; to begin anew"):
+    with pytest.raises(SiteError, match=f"ca.crt: ended on {until:%Y-%m-%d}; make a new authority"):
         _again(site).make(now=until)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -25,15 +26,16 @@ Into = Annotated[
     typer.Option("--into", help="Directory of the secrets; VAR/secrets.", show_default=False, file_okay=False),
 ]
 Name = Annotated[str, typer.Argument(metavar="USER", help="Name of a user of the broker.")]
-RESTART = (
-    "a broker that runs takes it when it is started anew: systemctl restart doorbus-broker; scripts/secrets does so"
-)
+RESTART = "a broker that runs takes it when it is started anew: systemctl restart doorbus-broker"
 
 
 @app.callback()
 def make(
     context: typer.Context,
     into: Into = None,
+    shown_as: Annotated[
+        str | None, typer.Option("--shown-as", hidden=True, help="What scripts/secrets calls --into.")
+    ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option("--name", help="A host name or address that the broker is reached under, besides this machine's."),
@@ -43,26 +45,25 @@ def make(
     ] = False,
 ) -> None:
     """Make what is not there yet, and say what lasts how long."""
-    with _site(into) as site:
-        context.obj = site
-        if context.invoked_subcommand is not None:
-            return
-        site.make(name or (), client_certificates=client_certificates)
-        _tell(site)
-        _tell_ends(site)
-        if site.news:
-            out.print(line(RESTART))
+    settings = load(CommonSettings, [])
+    place = _Place(Site(into or settings.var / "secrets", settings.topics), shown_as)
+    context.obj = place
+    if context.invoked_subcommand is not None:
+        return
+    with place.saying():
+        place.site.make(name or (), client_certificates=client_certificates)
+        place.tell_ends()
 
 
 @app.command()
 def show(context: typer.Context) -> None:
     """Say how long certificates last, and which users the site has named. Changes nothing."""
-    site: Site = context.obj
-    with _said():
-        if not site.exists:
-            raise SiteError(f"{site.directory}: no secrets here; doorbus secrets makes them")
-        _tell_ends(site)
-        for user in site.named():
+    place: _Place = context.obj
+    with place.saying():
+        if not place.site.exists:
+            raise SiteError(f"{place.site.directory}: no secrets here; doorbus secrets makes them")
+        place.tell_ends()
+        for user in place.site.named():
             ids = ", ".join(f"{name} {value}" for name, value in user.ids.items())
             out.print(line(f"{user.name}: {user.role}{f' of {ids}' if ids else ''}"))
 
@@ -98,70 +99,89 @@ def add(
     if instance is None and role in SERVICES and not any_instance:
         instance = name  # else it could claim the name of another, which would then not start
     ids = {"door": door, "camera": camera, "instance": instance}
-    with _of(context) as site:
-        site.add(named(name, role, _given(ids), topic or ()))
-        _tell(site)
-        settings = f"DOORBUS_BROKER__USERNAME={name}"
-        if instance not in {None, name}:
-            settings += f" DOORBUS_INSTANCE={instance}"
-        out.print(line(f"{site.directory}/users/{name} is the password; {settings}; {RESTART}"))
+    with _change(context) as place:
+        place.site.add(named(name, role, _given(ids), topic or ()))
+    settings = f"DOORBUS_BROKER__USERNAME={name}"
+    if instance not in {None, name}:
+        settings += f" DOORBUS_INSTANCE={instance}"
+    place.say(f"{place.site.directory}/users/{name} is the password; {settings}")
 
 
 @app.command()
 def revoke(context: typer.Context, name: Name) -> None:
     """Take a named user's password, rights and certificate away."""
-    with _of(context) as site:
-        site.revoke(name)
-        _tell(site)
-        out.print(line(RESTART))
+    with _change(context) as place:
+        place.site.revoke(name)
 
 
 @app.command()
 def rotate(context: typer.Context, name: Name) -> None:
     """Give a user a new password, and a new certificate where there is one."""
-    with _of(context) as site:
-        site.rotate(name)
-        _tell(site)
-        out.print(line(RESTART))
+    with _change(context) as place:
+        place.site.rotate(name)
+
+
+@app.command()
+def new_authority(context: typer.Context) -> None:
+    """Begin anew with another authority: new certificates for the broker and, if they have one, for users.
+
+    Passwords and the site key stay. Every program elsewhere needs the new ca.crt, and its client certificate.
+    """
+    place: _Place = context.obj
+    with place.saying():
+        place.site.replace_authority()
+    place.say(f"every program elsewhere needs the new {place.site.directory}/ca.crt before it gets in again")
 
 
 def _given(ids: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in ids.items() if value is not None}
 
 
-def _tell(site: Site) -> None:
-    for news in site.news:
-        out.print(line(f"{site.directory}: {news}"))
+@dataclass(frozen=True)
+class _Place:
+    """The secrets, and how to speak of them where a script stands between them and the reader."""
 
+    site: Site
+    shown_as: str | None
+    """What `scripts/secrets` calls the directory; it restarts the broker itself."""
 
-def _tell_ends(site: Site) -> None:
-    for one in site.expiries():
-        days = (one.until - datetime.now(UTC)).days
-        soon = "yellow" if days < RENEW.days else ""
-        out.print(line(f"{one.name}:", (f"valid until {one.until:%Y-%m-%d}, {days} days", soon)))
+    def say(self, text: str) -> None:
+        """Print a sentence in the reader's words."""
+        out.print(line(self.in_words(text)))
+
+    def in_words(self, text: str) -> str:
+        """A sentence in the reader's words."""
+        if self.shown_as is None:
+            return text
+        return text.replace(str(self.site.directory), self.shown_as).replace("doorbus secrets", "scripts/secrets")
+
+    def tell_ends(self) -> None:
+        """Say how long certificates last."""
+        for one in self.site.expiries():
+            days = (one.until - datetime.now(UTC)).days
+            soon = "yellow" if days < RENEW.days else ""
+            out.print(line(f"{one.name}:", (f"valid until {one.until:%Y-%m-%d}, {days} days", soon)))
+
+    @contextmanager
+    def saying(self) -> Iterator[None]:
+        """Say what was changed within, or why it could not be."""
+        try:
+            yield
+        except (SiteError, UserError) as error:
+            err.print(line((self.in_words(str(error)), "red")))
+            raise typer.Exit(ExitStatus.REFUSED) from None
+        finally:
+            for news in self.site.news:
+                self.say(f"{self.site.directory}: {news}")
+        if self.site.news and self.shown_as is None:
+            self.say(RESTART)
 
 
 @contextmanager
-def _site(into: Path | None) -> Iterator[Site]:
-    settings = load(CommonSettings, [])
-    with _said():
-        yield Site(into or settings.var / "secrets", settings.topics)
-
-
-@contextmanager
-def _of(context: typer.Context) -> Iterator[Site]:
+def _change(context: typer.Context) -> Iterator[_Place]:
     """The site of a subcommand; made when it is not there yet."""
-    site: Site = context.obj
-    with _said():
-        if not site.exists:
-            site.make()
-        yield site
-
-
-@contextmanager
-def _said() -> Iterator[None]:
-    try:
-        yield
-    except (SiteError, UserError) as error:
-        err.print(line((str(error), "red")))
-        raise typer.Exit(ExitStatus.REFUSED) from None
+    place: _Place = context.obj
+    with place.saying():
+        if not place.site.exists:
+            place.site.make()
+        yield place

@@ -7,13 +7,16 @@
     DIR/users.json          the users that the site has named
     DIR/clients/USER.crt, USER.key      with client certificates only
     DIR/site.key            seals templates; for recognizers and the enroller
+    DIR/settings/USER/      settings of one service that nobody else may read, each a file named like it
 
 The directory is closed to other users of the machine, the files in it are not: a container runs as a user of its own,
-and gets single files of it.
+and gets single files of it. `authority` is for the owner alone.
 """
 
+import errno
 import json
 import secrets
+import shutil
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -35,13 +38,15 @@ from doorbus.site.certificates import (
     new_authority,
     signed_by,
 )
-from doorbus.site.passwords import new_password, password_file
+from doorbus.site.passwords import holds, new_password, password_file
 from doorbus.site.users import User, UserError, everybody, named
-from doorbus.wire.channels import Role
+from doorbus.wire.channels import SERVICES, Role
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 RENEW = timedelta(days=30)
 """A certificate with less time left is made anew."""
+
+_CLOSED, _OPEN = 0o700, 0o755
 
 
 class SiteError(Exception):
@@ -68,11 +73,14 @@ class Site:
     def make(
         self, names: Iterable[str] = (), *, client_certificates: bool = False, now: datetime | None = None
     ) -> None:
-        """Make what is not there; renew certificates that end soon, and the broker's when it lacks one of `names`."""
+        """Make what is not there; renew certificates that end soon, and the broker's when it lacks one of `names`.
+
+        What is right is not written again, and modes are set whatever the umask of whoever copied the directory.
+        """
         now = now or datetime.now(UTC)
         with _naming_the_file(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            self.directory.chmod(0o700)
+            self._set_modes()
             if not self.exists:
                 self._begin(now)
             users = everybody(self.named())
@@ -107,6 +115,7 @@ class Site:
             self._revoke_certificate(name, now or datetime.now(UTC))
             self._name(left)
             self._password(name).unlink(missing_ok=True)
+            shutil.rmtree(self._settings(name), ignore_errors=True)
             self.news.append(f"{name} revoked")
             self._tell_broker()
 
@@ -120,6 +129,25 @@ class Site:
             self._password(name).unlink(missing_ok=True)
             self._user(user, now or datetime.now(UTC))
             self._tell_broker()
+
+    def replace_authority(self, *, now: datetime | None = None) -> None:
+        """Begin anew with another authority, under which the broker and, where they have one, users get certificates.
+
+        Passwords, the site key and the names of the broker stay. Whatever an interrupted call left is made good by the
+        next one.
+        """
+        now = now or datetime.now(UTC)
+        with _naming_the_file(self.directory):
+            if not self.exists:
+                raise SiteError(f"{self.directory}: no secrets here; doorbus secrets makes them")
+            path = self._broker / "broker.crt"
+            names = _about(path).names if path.exists() else ()
+            revoking = self._crl.exists()
+            pair = self._new_authority(now)
+            self._revoked.unlink(missing_ok=True)
+            if revoking:
+                _write(self._crl, Authority(pair).revocations((), now))
+            self.make(names, now=now)
 
     @property
     def exists(self) -> bool:
@@ -158,8 +186,15 @@ class Site:
     def _crl(self) -> Path:
         return self._broker / "revoked.crl"
 
+    @property
+    def _revoked(self) -> Path:
+        return self.directory / "authority" / "revoked.json"
+
     def _password(self, user: str) -> Path:
         return self.directory / "users" / user
+
+    def _settings(self, user: str) -> Path:
+        return self.directory / "settings" / user
 
     @property
     def _ca_key(self) -> Path:
@@ -172,11 +207,27 @@ class Site:
                 f"{self._ca}: not there, but {left[0]} is; bring it back ({self._broker / 'ca.crt'} is a copy), or to "
                 f"begin anew remove authority, broker and clients from {self.directory}"
             )
+        self._new_authority(now)
+
+    def _new_authority(self, now: datetime) -> Pair:
         pair = new_authority(f"doorbus {socket.gethostname()}", now)
         _write(self._ca_key, pair.key, 0o600)
         self._ca_key.parent.chmod(0o700)
         _write(self._ca, pair.certificate)
         self.news.append("a new authority")
+        return pair
+
+    def _set_modes(self) -> None:
+        """Close the directory, and open what is in it to the users of containers, `authority` excepted."""
+        modes = {self.directory: _CLOSED}
+        for path in self.directory.rglob("*"):
+            closed = "authority" in path.relative_to(self.directory).parts
+            modes[path] = (_CLOSED if closed else _OPEN) & (0o777 if path.is_dir() else 0o666)
+        wrong = [path for path, mode in modes.items() if not path.is_symlink() and path.stat().st_mode & 0o777 != mode]
+        for path in wrong:
+            path.chmod(modes[path])
+        if any(modes[path] & 0o044 for path in wrong):
+            self.news.append("opened to the containers, which could not have read it")
 
     def _authority(self, purpose: str, now: datetime) -> Authority:
         """The authority, which only `purpose` needs: its key may be kept elsewhere."""
@@ -185,8 +236,7 @@ class Site:
         until = _about(self._ca).until
         if until < now + timedelta(days=1):
             raise SiteError(
-                f"{self._ca}: ended on {until:%Y-%m-%d}; to begin anew remove it, authority, broker and clients from "
-                f"{self.directory}, and give the new one to every program"
+                f"{self._ca}: ended on {until:%Y-%m-%d}; make a new authority with: doorbus secrets new-authority"
             )
         try:
             return Authority(Pair(self._ca.read_text(), self._ca_key.read_text()))
@@ -233,6 +283,8 @@ class Site:
             _write(certificate.with_suffix(".key"), pair.key)
             _write(certificate, pair.certificate)
             self.news.append(f"a certificate of {user.name}")
+        if user.role in SERVICES:
+            _make_folder(self._settings(user.name))
         password = self._password(user.name)
         if not password.exists():
             _write(password, new_password() + "\n")
@@ -242,11 +294,10 @@ class Site:
         certificate = self.directory / "clients" / f"{name}.crt"
         if not certificate.exists():
             return
-        path = self.directory / "authority" / "revoked.json"
         authority = self._authority(f"taking the certificate of {name} away", now)
-        known = json.loads(path.read_text()) if path.exists() else ()
+        known = json.loads(self._revoked.read_text()) if self._revoked.exists() else ()
         serials = list(dict.fromkeys([*known, _about(certificate).serial]))
-        _write(path, json.dumps(serials))
+        _write(self._revoked, json.dumps(serials), 0o600)
         _write(self._crl, authority.revocations(serials, now))
         certificate.unlink()
         certificate.with_suffix(".key").unlink(missing_ok=True)
@@ -258,7 +309,9 @@ class Site:
     def _tell_broker(self) -> None:
         names = [user.name for user in everybody(self.named())]
         passwords = {name: self._password(name).read_text().strip() for name in names}
-        _write(self._broker / "passwords", password_file(passwords))
+        path = self._broker / "passwords"
+        if not path.exists() or not holds(path.read_text(), passwords):  # else salts alone would change
+            _write(path, password_file(passwords))
         _write(self._broker / "acl", acl.text(self.topics, self.named()))
 
 
@@ -281,11 +334,17 @@ def _about(path: Path) -> About:
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file that appears whole or not at all."""
-    if not path.parent.exists():
-        path.parent.mkdir(parents=True)
-        path.parent.chmod(0o755)  # whatever the umask: the broker is another user
-    put(path, text, mode)
+    """Write a file that appears whole or not at all, unless it is there: who uses it is started anew for a change."""
+    _make_folder(path.parent)
+    if not path.exists() or path.read_text() != text:
+        put(path, text, mode)
+
+
+def _make_folder(path: Path) -> None:
+    for one in reversed([path, *path.parents]):
+        if not one.exists():
+            one.mkdir()
+            one.chmod(_OPEN)  # whatever the umask: the broker is another user
 
 
 @contextmanager
@@ -294,4 +353,5 @@ def _naming_the_file(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SiteError(f"{error.filename or directory}: {error.strerror}; may this user write there?") from None
+        way_out = "chown -R it to this user" if error.errno == errno.EPERM else "may this user write there?"
+        raise SiteError(f"{error.filename or directory}: {error.strerror}; {way_out}") from None
