@@ -3,18 +3,25 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from doorbus.local.stack import Broker, Process, free_port
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
-from doorbus.wire.channels import Role
+from doorbus.wire.channels import SERVICES, Role
 from doorbus.wire.messages import Presence
 
-Start = Callable[[Role, Mapping[str, str], str], Awaitable[Process]]
+
+class Start(Protocol):
+    """Starts a service as a process of the name `instance`, with `arguments` on its command line."""
+
+    async def __call__(
+        self, service: Role, environment: Mapping[str, str], instance: str, *arguments: str
+    ) -> Process: ...
 
 
 @pytest.fixture
@@ -22,20 +29,20 @@ async def start(broker: Broker, tmp_path: Path) -> AsyncIterator[Start]:
     """Starts a service as a process; none outlives the test."""
     processes: list[Process] = []
 
-    async def one(service: Role, environment: Mapping[str, str], name: str) -> Process:
+    async def one(service: Role, environment: Mapping[str, str], instance: str, *arguments: str) -> Process:
         variables = {
             **os.environ,
             "DOORBUS_VAR": str(broker.var),
             "DOORBUS_BROKER__PORT": str(broker.port),
             "DOORBUS_BROKER__PATIENCE_SECONDS": "1",
             "DOORBUS_CAPTURE__SOURCE": "none",
-            "DOORBUS_INSTANCE": name,
+            "DOORBUS_INSTANCE": instance,
             **environment,
         }
         folder = tmp_path / str(len(processes))
         folder.mkdir()
-        command = [sys.executable, "-m", f"doorbus_{service}"]
-        processes.append(await Process.start(name, command, folder / "logs", variables, folder))
+        command = [sys.executable, "-m", f"doorbus_{service}", *arguments]
+        processes.append(await Process.start(instance, command, folder / "logs", variables, folder))
         return processes[-1]
 
     yield one
@@ -69,7 +76,7 @@ async def _last_words(process: Process) -> str:
         (
             Role.CAPTURE,
             {"DOORBUS_BROKER__PASSWORD": "wrong"},
-            "DOORBUS_BROKER__HOST=127.0.0.1, DOORBUS_BROKER__PORT=",
+            "no connection within 1 s (broker 127.0.0.1:",
         ),
         (Role.CAPTURE, {"DOORBUS_BROKER__PASSWORD_FILE": "/"}, "DOORBUS_BROKER__PASSWORD_FILE=/: Is a directory"),
         (
@@ -99,7 +106,46 @@ async def test_one_sentence_names_the_setting_and_the_process_ends(
 async def test_a_wrong_password_is_told_from_a_broker_that_is_not_there(start: Start) -> None:
     process = await start(Role.CAPTURE, {"DOORBUS_BROKER__PASSWORD": "wrong"}, "stranger")
 
-    assert "Not authorized" in await _last_words(process)
+    words = await _last_words(process)
+
+    assert "Not authorized); it does not take DOORBUS_BROKER__PASSWORD as the password of capture" in words
+    assert "HOST" not in words
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_check_says_that_a_service_could_start_and_starts_nothing(
+    broker: Broker, start: Start, service: Role, repository: Path
+) -> None:
+    var = {"DOORBUS_RECOGNIZER__WEIGHTS": str(repository / "var/weights")}
+    async with connect(broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
+        process = await start(service, var, "checked", "--check")
+        async with asyncio.timeout(30):
+            assert await process.ended() == 0, process.log()
+        first = await start(service, var, "started-after")
+        async with asyncio.timeout(30):
+            while (
+                heard := (await viewer.expect(channels.HEALTH, service=service)).message
+            ).instance != "started-after":
+                assert heard.instance != "checked"
+
+    assert process.log() == ""
+    first.check_alive()
+
+
+@pytest.mark.parametrize(
+    ("service", "environment", "sentence"),
+    [
+        (Role.ACTUATOR, {"DOORBUS_ACTUATOR__THRESHOLD": "7"}, "DOORBUS_ACTUATOR__THRESHOLD=7: "),
+        (Role.CAPTURE, {"DOORBUS_BROKER__PASSWORD": "wrong"}, "broker 127.0.0.1:"),
+        (Role.ENROLLER, {"DOORBUS_BROKER__PORT": "9"}, "broker 127.0.0.1:9: Connection refused; is it running?"),
+    ],
+)
+async def test_a_check_says_in_the_same_words_why_a_service_could_not_start(
+    start: Start, service: Role, environment: Mapping[str, str], sentence: str
+) -> None:
+    process = await start(service, environment, "wrong", "--check")
+
+    assert (await _last_words(process)).startswith(sentence)
 
 
 async def test_a_duplicate_instance_ends_and_the_one_at_work_does_not_notice(broker: Broker, start: Start) -> None:

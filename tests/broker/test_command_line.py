@@ -211,7 +211,7 @@ async def test_a_wrong_password_is_told_from_a_missing_one(broker: Broker, tmp_p
 
     assert wrong[0] == missing[0] == 2
     assert "as operator" in wrong[2]
-    assert "are user and password those of this broker?" in wrong[2]
+    assert "it does not take DOORBUS_BROKER__PASSWORD as the password of operator" in wrong[2]
     assert "hunter2" not in wrong[2]
     assert f"there is no password: {tmp_path}/credentials/operator does not exist" in missing[2]
     assert wrong[2].count("\n") == missing[2].count("\n") == 1

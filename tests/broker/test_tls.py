@@ -340,7 +340,7 @@ async def test_the_doctor_says_why_there_is_no_tls(tls_site: TlsSite, broker: Br
         "is not valid for '127.1'; DOORBUS_BROKER__TLS_CA must": {"DOORBUS_BROKER__HOST": "127.1"},
         "it speaks TLS; set DOORBUS_BROKER__TLS=true": {"DOORBUS_BROKER__TLS": "false"},
         "is DOORBUS_BROKER__PORT that of the TLS listener?": {"DOORBUS_BROKER__PORT": str(broker.port)},
-        "are user and password those of this broker": {"DOORBUS_BROKER__PASSWORD": "wrong"},
+        "it does not take DOORBUS_BROKER__PASSWORD as the password": {"DOORBUS_BROKER__PASSWORD": "wrong"},
     }
     tellings = await asyncio.gather(*(_doctor(known | change) for change in wrong.values()))
     for sentence, told in zip(wrong, tellings, strict=True):

@@ -19,7 +19,6 @@ _WAYS_OUT: Mapping[type[BaseException], str] = {
     "certificate (doorbus secrets --name adds one), and the clock right",
     TlsFailed: "is DOORBUS_BROKER__PORT that of the TLS listener?",
     NoAnswer: "perhaps it speaks TLS; set DOORBUS_BROKER__TLS=true",
-    NotAuthorized: "are user and password those of this broker?",
     SubscriptionRefused: "do its access rules allow it?",
     ConnectionLost: "is it running?",
 }
@@ -27,11 +26,20 @@ _WAYS_OUT: Mapping[type[BaseException], str] = {
 
 def way_out(lost: ConnectionLost, settings: CommonSettings, role: str) -> str:
     """The way out for who came as `role`, to follow what `lost` says."""
-    if isinstance(lost, NotAuthorized) and settings.password(role) is None:
-        return (
-            f"there is no password: {settings.password_path(role)} does not exist, DOORBUS_VAR says where it would be "
-            "and DOORBUS_BROKER__PASSWORD sets it"
-        )
+    if isinstance(lost, NotAuthorized):
+        return _about_the_password(settings, role)
     if isinstance(lost, NoAnswer) and settings.broker.tls:
         return "does it ask for a certificate, DOORBUS_BROKER__TLS_CERT, and does it speak MQTT?"
     return next(_WAYS_OUT[kind] for kind in type(lost).__mro__ if kind in _WAYS_OUT)
+
+
+def _about_the_password(settings: CommonSettings, role: str) -> str:
+    user, path = settings.broker.username or role, settings.password_path(role)
+    if settings.broker.password is not None:
+        return f"it does not take DOORBUS_BROKER__PASSWORD as the password of {user}"
+    if settings.password(role) is None:
+        return (
+            f"there is no password: {path} does not exist, DOORBUS_VAR says where it would be and "
+            "DOORBUS_BROKER__PASSWORD sets it"
+        )
+    return f"it does not take what {path} holds as the password of {user}"

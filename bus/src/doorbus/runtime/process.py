@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import TypeVar
 import structlog
 
 from doorbus import __version__
+from doorbus.runtime.advice import way_out
 from doorbus.runtime.broker import transport
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.errors import SetupError, ended
@@ -20,6 +22,7 @@ from doorbus.runtime.heartbeat import Heartbeat
 from doorbus.runtime.runner import Runner
 from doorbus.runtime.service import Service
 from doorbus.runtime.settings import ServiceSettings, load
+from doorbus.wire.packet import ConnectionLost
 
 _log = structlog.get_logger("doorbus.runtime.process")
 
@@ -29,6 +32,7 @@ GRACE_SECONDS = 1.0
 """How long threads may go on after the service has said its last word. Nothing interrupts a call into a driver, a
 decoder or a model; the process ends without it, with the status that it has."""
 _LOOK_SECONDS = 0.01
+_CHECK = "--check"
 
 
 def run(kind: type[S], build: Callable[[S], Service]) -> int:
@@ -36,13 +40,19 @@ def run(kind: type[S], build: Callable[[S], Service]) -> int:
 
     2 after one sentence on standard error: it was set up wrongly. 1: it failed, and the log says how. Where threads of
     the service do not end, the process ends here.
+
+    With `--check` on the command line the service does not start: its settings, its secrets and what it is built of are
+    tried, then whether the broker lets it in, beside one that is at work; 0 when it could start.
     """
     return ended(lambda: _run(kind, build))
 
 
 def _run(kind: type[S], build: Callable[[S], Service]) -> int:
-    settings = load(kind)
+    arguments = sys.argv[1:]
+    settings = load(kind, [one for one in arguments if one != _CHECK])
     service = build(settings)
+    if _CHECK in arguments:
+        return asyncio.run(_check(service, settings))
     pool = ThreadPoolExecutor(thread_name_prefix="work")
     runner = asyncio.Runner()
     status = ended(lambda: runner.run(_serve(service, settings, pool)))
@@ -55,6 +65,15 @@ def _run(kind: type[S], build: Callable[[S], Service]) -> int:
         os._exit(status)
     runner.close()
     return status
+
+
+async def _check(service: Service, settings: ServiceSettings) -> int:
+    client_id = f"{service.role}-check-{secrets.token_hex(16)}"
+    try:
+        async with transport(settings, service.role).connect(client_id=client_id, will=None, deliver=lambda _: None):
+            return 0
+    except ConnectionLost as lost:
+        raise SetupError(f"{lost}; {way_out(lost, settings, service.role)}") from None
 
 
 def _other_threads_end(within: float) -> bool:

@@ -29,7 +29,7 @@ from doorbus.wire import channels
 from doorbus.wire.codec import Arrival, Refusal, Refused
 from doorbus.wire.exchange import Arrived, Intake, Outbound
 from doorbus.wire.messages import Health, Presence
-from doorbus.wire.packet import Filter, Packet, Transport
+from doorbus.wire.packet import Filter, NotAuthorized, Packet, Transport
 
 _log = structlog.get_logger("doorbus.runtime.runner")
 
@@ -129,9 +129,12 @@ class Runner:
 
     def _why_never(self, never: NeverConnected) -> str:
         broker = self._settings.broker
+        where = f"DOORBUS_BROKER__HOST={broker.host}, DOORBUS_BROKER__PORT={broker.port}: "
+        if isinstance(never.lost, NotAuthorized):
+            where = ""  # the broker is there
         return (
-            f"DOORBUS_BROKER__HOST={broker.host}, DOORBUS_BROKER__PORT={broker.port}: no connection within "
-            f"{broker.patience_seconds:g} s ({never}); {way_out(never.lost, self._settings, self._service.role)}"
+            f"{where}no connection within {broker.patience_seconds:g} s ({never}); "
+            f"{way_out(never.lost, self._settings, self._service.role)}"
         )
 
     def _deliver(self, packet: Packet) -> None:
