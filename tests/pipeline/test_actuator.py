@@ -35,7 +35,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import Connection, Packet
 from doorbus.wire.snapshot import pack, repack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
-from doorbus_actuator.fakes import RecordingRelay
+from doorbus_actuator.fakes import FakeGuardian, RecordingRelay
 from doorbus_actuator.policy import LivenessMode
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator
@@ -77,7 +77,9 @@ class House:
         self.clock = FakeClock()
         self.relay = RecordingRelay()
         self.bus = WatchedBus(self.relay)
-        self.service = ActuatorService(settings or Actuator(), self.relay, self.clock, lambda: 0.0)
+        chosen = settings or Actuator()
+        self.guardian = FakeGuardian(self.relay, self.clock, chosen.max_hold_seconds)
+        self.service = ActuatorService(chosen, self.guardian, self.clock, lambda: 0.0)
         self._ids = itertools.count()
 
     @asynccontextmanager
@@ -258,7 +260,7 @@ async def test_a_command_opens_by_hand_and_once_in_the_cooldown(payload: str) ->
         assert house.decisions[0].latency_ms == 0.0
         await house.passes(0.2)
         await house.told(payload)
-        assert house.relay.history == [False, True, False, False, True]
+        assert house.relay.history == [False, True, False, True]
 
 
 async def test_locking_locks_at_once() -> None:
@@ -561,6 +563,36 @@ async def test_a_relay_that_is_broken_from_the_start_is_told_of_and_works_once_i
         assert house.decisions[0].reason is Reason.RELAY_FAILED
         house.relay.broken = False
         await house.passes(1)
+        assert house.states[-1] is LockState.LOCKED
+        await house.passes(10)
+        await house.told("UNLOCK")
+        assert house.unlocked()
+
+
+async def test_a_relay_that_does_not_pull_in_is_told_of_and_counts_as_locked_once_it_was_let_go() -> None:
+    async with House().runs() as house:
+        house.relay.worn_out = True
+        await house.told("UNLOCK")
+        assert house.decisions[0].reason is Reason.RELAY_FAILED
+        assert house.states == [LockState.LOCKED, LockState.JAMMED, LockState.LOCKED]
+        assert not house.unlocked()
+        assert house.service.problem() != "relay: the coil is worn out"
+
+
+async def test_while_the_guardian_of_the_relay_is_dead_the_door_is_jammed_and_another_one_locks_it() -> None:
+    async with House().runs() as house:
+        await house.told("UNLOCK")
+        house.guardian.die()
+        await house.settled()
+        assert house.states[-2:] == [LockState.UNLOCKED, LockState.JAMMED]
+        assert house.service.problem() == "relay: the guardian is dead"
+        await house.passes(10)
+        await house.told("UNLOCK")
+        assert house.decisions[-1].reason is Reason.RELAY_FAILED
+
+        house.guardian.replace()
+        await house.settled()
+        assert not house.unlocked()
         assert house.states[-1] is LockState.LOCKED
         await house.passes(10)
         await house.told("UNLOCK")

@@ -14,7 +14,7 @@ from doorbus.wire import channels
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, Enrol, Frame, LockState, Outcome, Reason, Recognition, Remove, Result
 from doorbus.wire.seal import Seal
-from doorbus_actuator.fakes import RecordingRelay
+from doorbus_actuator.fakes import FakeGuardian, RecordingRelay
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator
 from doorbus_enroller.service import EnrollerService
@@ -94,7 +94,7 @@ async def house() -> AsyncIterator[House]:
     async with (
         running(EnrollerService(enrolling, MemoryStore(), seal, clock), bus, clock),
         running(RecognizerService(vision, seal, Recognizer(), instance="test", clock=clock), bus, clock),
-        running(ActuatorService(deciding, relay, clock), bus, clock),
+        running(ActuatorService(deciding, FakeGuardian(relay, clock), clock), bus, clock),
         connect(bus, heard) as client,
     ):
         yield House(client, clock, relay)

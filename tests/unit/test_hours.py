@@ -170,9 +170,9 @@ def test_the_machines_time_zone_is_one() -> None:
 
 def test_without_hours_the_library_is_never_loaded() -> None:
     code = (
-        "import sys; from doorbus.testing import FakeClock; from doorbus_actuator.fakes import RecordingRelay;"
+        "import sys; from doorbus.testing import FakeClock; from doorbus_actuator.guarded import Guarded;"
         "from doorbus_actuator.service import ActuatorService; from doorbus_actuator.settings import Actuator;"
-        "ActuatorService(Actuator(), RecordingRelay(), FakeClock());"
+        "ActuatorService(Actuator(), Guarded({}), FakeClock());"
         "heavy = {'opening_hours', 'numpy', 'cv2', 'tensorflow', 'RPi', 'cryptography'} & set(sys.modules);"
         "sys.exit(', '.join(heavy) or None)"
     )

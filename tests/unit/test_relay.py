@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from doorbus.testing import FakeClock
 from doorbus_actuator.fakes import FakeGpio, RecordingRelay
@@ -14,8 +13,13 @@ from doorbus_actuator.relay import Relay, RelayError
 from doorbus_actuator.rpi import Active, Numbering, RpiRelay
 from doorbus_actuator.simulated import SimulatedRelay
 
+
+def simulated(path: Path, clock: FakeClock, notes: list[str] | None = None) -> SimulatedRelay:
+    return SimulatedRelay(path, ([] if notes is None else notes).append, clock.now, clock.monotonic)
+
+
 RELAYS: dict[str, Callable[[Path], Relay]] = {
-    "simulated": lambda path: SimulatedRelay(path / "relay.jsonl", FakeClock()),
+    "simulated": lambda path: simulated(path / "relay.jsonl", FakeClock()),
     "rpi": lambda _: RpiRelay(FakeGpio(), 17, Numbering.BCM, Active.HIGH),
     "recording": lambda _: RecordingRelay(),
 }
@@ -69,7 +73,7 @@ def test_a_relay_can_be_set_up_again(relay: Relay) -> None:
 def test_each_transition_of_the_simulated_relay_is_a_line(tmp_path: Path) -> None:
     clock = FakeClock()
     path = tmp_path / "var" / "relay.jsonl"
-    relay = SimulatedRelay(path, clock)
+    relay = simulated(path, clock)
     relay.setup()
     clock.advance(1.5)
     relay.energise()
@@ -87,7 +91,7 @@ def test_each_transition_of_the_simulated_relay_is_a_line(tmp_path: Path) -> Non
 
 def test_closing_the_simulated_relay_locks(tmp_path: Path) -> None:
     path = tmp_path / "relay.jsonl"
-    relay = SimulatedRelay(path, FakeClock())
+    relay = simulated(path, FakeClock())
     relay.setup()
     relay.energise()
     relay.close()
@@ -98,27 +102,32 @@ def test_closing_the_simulated_relay_locks(tmp_path: Path) -> None:
 def test_the_simulated_relay_goes_on_with_the_file_of_the_run_before(tmp_path: Path) -> None:
     path = tmp_path / "relay.jsonl"
     for _ in range(2):
-        relay = SimulatedRelay(path, FakeClock())
+        relay = simulated(path, FakeClock())
         relay.setup()
         relay.close()
     assert [line["energised"] for line in lines(path)] == [False, False]
 
 
-def test_a_full_disk_keeps_no_door_from_locking(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_no_door_from_locking_and_the_lines_follow_when_there_is_room(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("needs /dev/full")
-    path = tmp_path / "relay.jsonl"
+    path, clock, notes = tmp_path / "relay.jsonl", FakeClock(), list[str]()
     path.symlink_to(full)
-    relay = SimulatedRelay(path, FakeClock())
-    with capture_logs() as logs:
-        relay.setup()
-        relay.energise()
-        relay.de_energise()
-    assert [(one["event"], one["energised"], one["why"]) for one in logs] == [
-        ("relay_not_recorded", False, "No space left on device"),
-        ("relay_not_recorded", True, "No space left on device"),
-        ("relay_not_recorded", False, "No space left on device"),
+    relay = simulated(path, clock, notes)
+    relay.setup()
+    relay.energise()
+    clock.advance(3)
+    relay.de_energise()
+    why = f"{path}: No space left on device; the relay is"
+    assert notes == [f"{why} off all the same", f"{why} on all the same", f"{why} off all the same"]
+
+    path.unlink()
+    relay.tend()
+    assert [(line["monotonic"], line["energised"]) for line in lines(path)] == [
+        (1000.0, False),
+        (1000.0, True),
+        (1003.0, False),
     ]
 
 

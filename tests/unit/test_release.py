@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from doorbus.testing import FakeClock
+from doorbus.runtime.errors import SetupError
 from doorbus_actuator.factory import chosen_relay
-from doorbus_actuator.relay import RelayError
+from doorbus_actuator.guardian import relay_of
 from doorbus_actuator.settings import ActuatorSettings, RelayKind
 from doorbus_actuator.simulated import SimulatedRelay
 
@@ -26,7 +26,7 @@ def release(var: Path, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_relay_that_a_killed_actuator_left_energised_is_released(tmp_path: Path) -> None:
-    killed = SimulatedRelay(tmp_path / "relay.jsonl", FakeClock())
+    killed = SimulatedRelay(tmp_path / "relay.jsonl", print)
     killed.setup()
     killed.energise()
 
@@ -41,7 +41,7 @@ def test_it_says_so_when_the_relay_cannot_be_driven(tmp_path: Path) -> None:
     ended = release(tmp_path, DOORBUS_ACTUATOR__RELAY="rpi")
 
     assert ended.returncode == 2
-    assert ended.stderr.startswith("the relay is as it was: DOORBUS_ACTUATOR__RELAY=rpi: ")
+    assert ended.stderr.startswith("DOORBUS_ACTUATOR__RELAY=rpi: ")
     assert "Traceback" not in ended.stderr
 
 
@@ -56,7 +56,7 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
 def test_the_settings_choose_the_relay(tmp_path: Path) -> None:
     settings = ActuatorSettings(var=tmp_path)
 
-    assert isinstance(chosen_relay(settings, FakeClock()), SimulatedRelay)
+    assert isinstance(relay_of(chosen_relay(settings), print), SimulatedRelay)
     on_a_pin = settings.model_copy(update={"actuator": settings.actuator.model_copy(update={"relay": RelayKind.RPI})})
-    with pytest.raises(RelayError, match=r"RPi\.GPIO"):
-        chosen_relay(on_a_pin, FakeClock())
+    with pytest.raises(SetupError, match=r"RPi\.GPIO"):
+        chosen_relay(on_a_pin)

@@ -1,24 +1,18 @@
-"""`python -m doorbus_actuator`: one door as a process."""
+"""`python -m doorbus_actuator`: one door as a process, and a second one that guards its relay."""
 
 import sys
 
 from doorbus.runtime.clock import SystemClock
-from doorbus.runtime.errors import SetupError
 from doorbus.runtime.process import run
 from doorbus_actuator.factory import chosen_relay
-from doorbus_actuator.relay import RelayError
+from doorbus_actuator.guarded import Guarded
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import ActuatorSettings
 
 
 def build(settings: ActuatorSettings) -> ActuatorService:
-    """The service, its relay not yet set up."""
-    clock = SystemClock()
-    try:
-        relay = chosen_relay(settings, clock)
-    except RelayError as error:
-        raise SetupError(str(error)) from None
-    return ActuatorService(settings.actuator, relay, clock)
+    """The service, its relay not yet guarded."""
+    return ActuatorService(settings.actuator, Guarded(chosen_relay(settings)), SystemClock())
 
 
 def main() -> int:

@@ -1,123 +1,125 @@
-"""The pulse of the relay: energised for so long and no longer, let go on time, and tried again where it fails.
+"""What the relay does, told as lock states. The guardian holds it; the bolt says of each change what residents see."""
 
-What the relay did is told as lock states. A method that moves the bolt returns those that follow from it, oldest first.
-"""
-
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import NamedTuple, Protocol
 
 import structlog
 
-from doorbus.runtime.clock import Clock, Timer
 from doorbus.wire.messages import LockState
-from doorbus_actuator.relay import Relay, RelayError
+from doorbus_actuator.relay import RelayError
 
 _log = structlog.get_logger("doorbus.actuator")
 
-RETRY_SECONDS = 1.0
-"""How often a relay that failed is told to de-energise."""
 
-States = tuple[LockState, ...]
+class Report(NamedTuple):
+    """What the relay is."""
+
+    energised: bool
+    fault: str | None
+    """Why nobody can drive it; None when somebody can."""
+
+
+class Guardian(Protocol):
+    """Who holds the relay, and lets go of it in time, whatever befalls the service.
+
+    From `start` to `close` it tells each report as it comes, the oldest first.
+    """
+
+    async def start(self, tell: Callable[[Report], None]) -> None:
+        """De-energise, before this returns."""
+        ...
+
+    async def hold(self, seconds: float) -> None:
+        """Energise for so long; returns when it is so. Raises `RelayError` when it is not, or when nobody can tell."""
+        ...
+
+    async def lock(self) -> None:
+        """De-energise; returns when it is so. Raises `RelayError` when it is not, or when nobody can tell."""
+        ...
+
+    def watch(self) -> AsyncIterator[None]:
+        """Keep watch over the relay as long as this is iterated: yields when something may have been reported."""
+        ...
+
+    async def close(self) -> None:
+        """De-energise and let go of the relay; also when it was never started."""
+        ...
 
 
 class Bolt:
-    """One lock behind one relay. No pulse is longer than `max_hold` seconds, whoever asks for it."""
+    """One lock. What it does is told once, in order: by the method that caused it, or by `changes`."""
 
-    def __init__(self, relay: Relay, clock: Clock, max_hold: float) -> None:
-        self._relay = relay
-        self._clock = clock
-        self._max_hold = max_hold
+    def __init__(self, guardian: Guardian) -> None:
+        self._guardian = guardian
         self._state = LockState.LOCKED
         self._fault: str | None = None
-        self._hold_until: float | None = None
-        self._pulse: Timer | None = None
-        self._retry_at: float | None = None
+        self._untold: list[LockState] = []
 
     @property
     def state(self) -> LockState:
-        """`LOCKED`, `UNLOCKED`, or `JAMMED` while the relay cannot be driven."""
+        """`LOCKED`, `UNLOCKED`, or `JAMMED` while nobody can drive the relay."""
         return self._state
 
     @property
     def fault(self) -> str | None:
-        """Why the relay cannot be driven; None when it can."""
+        """Why nobody can drive the relay; None when somebody can."""
         return self._fault
 
-    def secure(self) -> None:
-        """Claim the relay, de-energised. A relay that cannot be driven is tried again by `tick`."""
-        self._attempt(self._relay.setup)
+    async def secure(self) -> None:
+        """Have the relay claimed and de-energised. One that cannot be driven is tried again."""
+        await self._guardian.start(self._follow)
+        self._untold.clear()  # nobody is there yet to be told
 
-    def open(self, seconds: float) -> States:
-        """Unlock for so long; `JAMMED` comes first, and `UNLOCKED` not at all, when the relay cannot be driven."""
-        self._cancel_pulse()
+    async def open(self, seconds: float) -> bool:
+        """Unlock for so long; whether it did. `told` says what there is to say."""
         try:
-            self._relay.energise()
+            await self._guardian.hold(seconds)
+        except RelayError:
+            return False
+        return True
+
+    async def lock(self) -> Iterable[LockState]:
+        """Lock at once; what there is to say."""
+        try:
+            await self._guardian.lock()
         except RelayError as error:
-            self._fail(error)
-            self._attempt(self._relay.de_energise)
-            return (LockState.JAMMED,) if self._fault else (LockState.JAMMED, LockState.LOCKED)
-        self._hold_until = self._clock.monotonic() + min(seconds, self._max_hold)
-        # Besides the tick: the relay drops on time while a handler waits for something.
-        self._pulse = self._clock.call_at(self._hold_until, self._end_pulse)
-        self._state = LockState.UNLOCKED
-        self._fault = self._retry_at = None
-        return (LockState.UNLOCKING, LockState.UNLOCKED)
+            _log.warning("not_locked", why=str(error))  # whoever watches the relay tries again
+        return self.told() or (self._state,)
 
-    def lock(self) -> States:
-        """Lock at once."""
-        was = self._state
-        self._cancel_pulse()
-        self._attempt(self._relay.de_energise)
-        if self._state is LockState.LOCKED and was is not LockState.LOCKED:
-            return (LockState.LOCKING, LockState.LOCKED)
-        return (self._state,)
+    def told(self) -> tuple[LockState, ...]:
+        """What has happened and was not told yet, the oldest first; it counts as told from now on."""
+        untold, self._untold = self._untold, []
+        return tuple(untold)
 
-    def wake_at(self) -> float | None:
-        """The monotonic time at which `tick` is due: the end of the pulse, or another try; None when neither is."""
-        return self._retry_at if self._hold_until is None else self._hold_until
+    async def changes(self) -> AsyncIterator[LockState]:
+        """What happens by itself: the end of a pulse, a relay that fails or works again. Keeps watch meanwhile."""
+        async for _ in self._guardian.watch():
+            for state in self.told():
+                yield state
 
-    def tick(self) -> States:
-        """Lock if the pulse is over; try a relay again that could not be driven. Nothing else is due: no states."""
-        now = self._clock.monotonic()
-        if self._hold_until is not None and now >= self._hold_until:
-            return self.lock()
-        if self._retry_at is not None and now >= self._retry_at:
-            self._attempt(self._relay.setup)
-            return (LockState.LOCKED,) if self._fault is None else ()
+    async def close(self) -> Iterable[LockState]:
+        """Lock and let go of the relay; what there is to say."""
+        await self._guardian.close()
+        return self.told() or (self._state,)
+
+    def _follow(self, report: Report) -> None:
+        before = self._state
+        if report.fault is not None and self._fault is None:
+            _log.error("relay_failed", why=report.fault)
+        self._fault = report.fault
+        if report.fault is not None:
+            self._state = LockState.JAMMED
+        else:
+            self._state = LockState.UNLOCKED if report.energised else LockState.LOCKED
+        self._untold += _between(before, self._state)
+
+
+def _between(before: LockState, after: LockState) -> Iterable[LockState]:
+    """What is told of a change, oldest first."""
+    if before is after:
         return ()
-
-    def close(self) -> States:
-        """Lock and let go of the relay."""
-        was = self._state
-        self._cancel_pulse()
-        self._attempt(self._relay.close)
-        if was is LockState.UNLOCKED and self._state is LockState.LOCKED:
-            return (LockState.LOCKING, LockState.LOCKED)
-        return (self._state,)
-
-    def _end_pulse(self) -> None:
-        try:
-            self._relay.de_energise()
-        except RelayError as error:
-            self._fail(error)  # the tick that is due now tries again, and says so
-
-    def _cancel_pulse(self) -> None:
-        if self._pulse is not None:
-            self._pulse.cancel()
-        self._pulse = self._hold_until = None
-
-    def _attempt(self, act: Callable[[], None]) -> None:
-        """Bring the relay into its safe state by `act`; if that fails the door counts as jammed until it works."""
-        try:
-            act()
-        except RelayError as error:
-            self._fail(error)
-            return
-        self._state = LockState.LOCKED
-        self._fault = self._retry_at = None
-
-    def _fail(self, error: RelayError) -> None:
-        if self._fault is None:
-            _log.error("relay_failed", why=str(error))
-        self._state = LockState.JAMMED
-        self._fault = str(error)
-        self._retry_at = self._clock.monotonic() + RETRY_SECONDS
+    if after is LockState.UNLOCKED:
+        return (LockState.UNLOCKING, LockState.UNLOCKED)
+    if before is LockState.UNLOCKED and after is LockState.LOCKED:
+        return (LockState.LOCKING, LockState.LOCKED)
+    return (after,)

@@ -1,15 +1,22 @@
-"""The relay that the settings ask for."""
+"""The relay that the settings ask for, as its guardian is told."""
 
-from doorbus.runtime.clock import Clock
-from doorbus_actuator.relay import Relay
-from doorbus_actuator.rpi import RpiRelay, load_gpio
+from doorbus.runtime.errors import SetupError
+from doorbus_actuator.relay import RelayError
+from doorbus_actuator.rpi import load_gpio
 from doorbus_actuator.settings import ActuatorSettings, RelayKind
-from doorbus_actuator.simulated import SimulatedRelay
 
 
-def chosen_relay(settings: ActuatorSettings, clock: Clock) -> Relay:
-    """The relay, not yet set up; raises `RelayError` when its library does not work here."""
+def chosen_relay(settings: ActuatorSettings) -> dict[str, str | float]:
+    """What `doorbus_actuator.guardian.relay_of` makes a relay of, and the longest hold.
+
+    Raises `SetupError` when the relay's library does not work here.
+    """
     own = settings.actuator
+    held = {"relay": own.relay.value, "max_hold": own.max_hold_seconds}
     if own.relay is RelayKind.RPI:
-        return RpiRelay(load_gpio(), own.pin, own.numbering, own.active)
-    return SimulatedRelay(settings.var / "relay.jsonl", clock)
+        try:
+            load_gpio()
+        except RelayError as error:
+            raise SetupError(str(error)) from None
+        return {**held, "pin": own.pin, "numbering": own.numbering.value, "active": own.active.value}
+    return {**held, "path": str(settings.var.absolute() / "relay.jsonl")}

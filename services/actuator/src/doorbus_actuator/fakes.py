@@ -1,16 +1,26 @@
 """Honest stand-ins for the hardware, for tests: they keep its rules and record what was done to them."""
 
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
 
-from doorbus_actuator.relay import RelayError
+from doorbus.runtime.clock import Clock, Timer
+from doorbus_actuator.bolt import Report
+from doorbus_actuator.guardian import Pulse
+from doorbus_actuator.relay import Relay, RelayError
 
 
 class RecordingRelay:
-    """A relay without a coil. `history` holds every level it was set to; `broken` makes it fail as hardware does."""
+    """A relay without a coil. `history` holds every level it was set to.
+
+    `broken` makes it fail as hardware does; `worn_out`, fail to pull in.
+    """
 
     def __init__(self) -> None:
         self.history: list[bool] = []
         self.broken = False
+        self.worn_out = False
         self.closed = False
         self._set_up = False
 
@@ -29,11 +39,16 @@ class RecordingRelay:
 
     def energise(self) -> None:
         """Unlock."""
+        if self.worn_out:
+            raise RelayError("the coil is worn out")
         self._switch(energised=True)
 
     def de_energise(self) -> None:
         """Lock."""
         self._switch(energised=False)
+
+    def tend(self) -> None:
+        """Nothing is left over."""
 
     def close(self) -> None:
         """Lock and let go."""
@@ -50,6 +65,90 @@ class RecordingRelay:
     def _fail_if_broken(self) -> None:
         if self.broken:
             raise RelayError("the coil is burnt")
+
+
+class FakeGuardian:
+    """A guardian that is no process: the real one's rules for `relay`, on a clock that is passed in.
+
+    `die` is what it never does by itself: nobody can tell then what the relay does, until another one takes its place.
+    """
+
+    def __init__(self, relay: Relay, clock: Clock, max_hold: float = 30.0) -> None:
+        self._clock = clock
+        self._pulse = Pulse(relay, max_hold)
+        self._timer: Timer | None = None
+        self._tell: Callable[[Report], None] = lambda _: None
+        self._news = asyncio.Event()
+        self._dead = False
+
+    async def start(self, tell: Callable[[Report], None]) -> None:
+        """De-energise."""
+        self._tell = tell
+        self._pulse.secure(self._clock.monotonic())
+        self._report()
+
+    async def hold(self, seconds: float) -> None:
+        """Energise for so long."""
+        self._require_life()
+        self._pulse.hold(seconds, self._clock.monotonic())
+        report = self._report()
+        if not report.energised:
+            raise RelayError(report.fault or "it let go at once")
+
+    async def lock(self) -> None:
+        """De-energise."""
+        self._require_life()
+        self._pulse.lock(self._clock.monotonic())
+        report = self._report()
+        if report.fault is not None:
+            raise RelayError(report.fault)
+
+    async def watch(self) -> AsyncIterator[None]:
+        """See that there is a guardian."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            yield
+
+    async def close(self) -> None:
+        """De-energise and let go of the relay."""
+        self._pulse.end(self._clock.monotonic())
+        self._report()
+
+    def die(self) -> None:
+        """Leave the relay as it is."""
+        self._dead = True
+        self._say(Report(energised=False, fault="the guardian is dead"))
+
+    def replace(self) -> None:
+        """Put another one in its place, which locks first."""
+        self._dead = False
+        self._pulse.secure(self._clock.monotonic())
+        self._report()
+
+    def _require_life(self) -> None:
+        if self._dead:
+            raise RelayError("the guardian is dead")
+
+    def _tick(self) -> None:
+        if not self._dead:
+            self._pulse.tick(self._clock.monotonic())
+            self._report()
+
+    def _report(self) -> Report:
+        report = Report(self._pulse.energised, self._pulse.fault)
+        self._say(report)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._pulse.heard(math.inf)  # the service lives as long as this does
+        if self._pulse.due is not None:
+            self._timer = self._clock.call_at(self._pulse.due, self._tick)
+        return report
+
+    def _say(self, report: Report) -> None:
+        self._tell(report)
+        self._news.set()
 
 
 class FakeGpio:

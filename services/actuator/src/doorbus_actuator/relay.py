@@ -1,4 +1,4 @@
-"""What the actuator needs of the thing that moves the bolt."""
+"""What the guardian needs of the thing that moves the bolt."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ class RelayError(Exception):
 class Relay(Protocol):
     """One output. Energised means unlocked: the lock is fail-secure.
 
-    Every method but `close` raises `RelayError` when the output cannot be driven, and after `close`.
+    Every method but `tend` and `close` raises `RelayError` when the output cannot be driven, and after `close`.
     """
 
     def setup(self) -> None:
@@ -23,6 +23,10 @@ class Relay(Protocol):
 
     def de_energise(self) -> None:
         """Lock. Needs `setup`."""
+        ...
+
+    def tend(self) -> None:
+        """Do what could not be done at once, some times a second while the actuator lives. Must not take long."""
         ...
 
     def close(self) -> None:

@@ -7,10 +7,10 @@ a door which the actuator believes open.
 
 import sys
 
-from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.settings import load
 from doorbus_actuator.factory import chosen_relay
+from doorbus_actuator.guardian import relay_of
 from doorbus_actuator.relay import RelayError
 from doorbus_actuator.settings import ActuatorSettings
 
@@ -19,13 +19,17 @@ def release() -> int:
     """De-energise; the exit status. Raises `SetupError` when the relay cannot be driven."""
     settings = load(ActuatorSettings)
     try:
-        relay = chosen_relay(settings, SystemClock())
+        relay = relay_of(chosen_relay(settings), _say)
         relay.setup()
         relay.close()
     except RelayError as error:
         raise SetupError(f"the relay is as it was: {error}") from None
-    print(f"door {settings.actuator.door}: the relay is de-energised", file=sys.stderr)  # noqa: T201  # a command
+    _say(f"door {settings.actuator.door}: the relay is de-energised")
     return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201  # a command
 
 
 if __name__ == "__main__":

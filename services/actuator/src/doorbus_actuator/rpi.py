@@ -97,6 +97,9 @@ class RpiRelay:
         """Lock."""
         self._output(self._off)
 
+    def tend(self) -> None:
+        """Nothing is ever left over."""
+
     def close(self) -> None:
         """Lock, and leave the pin driven."""
         if self._set_up and not self._closed:

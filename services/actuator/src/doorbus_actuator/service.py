@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, assert_never
 
@@ -12,7 +12,7 @@ import structlog
 from doorbus import homeassistant
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.punctuality import Punctuality
-from doorbus.runtime.service import Service
+from doorbus.runtime.service import Producer, Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
@@ -30,10 +30,9 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.snapshot import Snapshot, shard_number
 from doorbus_actuator import policy, roster
-from doorbus_actuator.bolt import Bolt
+from doorbus_actuator.bolt import Bolt, Guardian
 from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
 from doorbus_actuator.ranks import rank_of
-from doorbus_actuator.relay import Relay
 from doorbus_actuator.roster import People, Roster
 from doorbus_actuator.settings import Actuator, rules_of
 
@@ -49,7 +48,7 @@ class ActuatorService(Service):
     def __init__(
         self,
         settings: Actuator,
-        relay: Relay,
+        guardian: Guardian,
         clock: Clock,
         chance: Callable[[], float] = _RANDOM.random,
     ) -> None:
@@ -57,7 +56,7 @@ class ActuatorService(Service):
         self._rules = rules_of(settings)
         self._calendar = settings.calendar
         self._door = {"door": settings.door}
-        self._bolt = Bolt(relay, clock, settings.max_hold_seconds)
+        self._bolt = Bolt(guardian)
         self._clock = clock
         self._chance = chance
         self._state = State()
@@ -87,7 +86,7 @@ class ActuatorService(Service):
 
     async def start(self) -> None:
         """De-energise the relay."""
-        self._bolt.secure()
+        await self._bolt.secure()
 
     def connected(self) -> Iterable[Outbound]:
         """The retained states."""
@@ -95,13 +94,16 @@ class ActuatorService(Service):
         yield Outbound(channels.CHALLENGE, self._challenge, self._door)
 
     def wake_at(self) -> float:
-        """When the pulse ends, a broken relay is tried again, or the policy has something to do."""
-        due, bolt_due = policy.wake_at(self._state), self._bolt.wake_at()
-        return due if bolt_due is None else min(due, bolt_due)
+        """When the policy has something to do."""
+        return policy.wake_at(self._state)
 
     async def tick(self) -> Iterable[Outbound]:
-        """Lock at the end of the pulse; let the policy know that time has passed."""
-        return self._handle(policy.Tick(), self._clock.monotonic())
+        """Let the policy know that time has passed."""
+        return await self._handle(policy.Tick(), self._clock.monotonic())
+
+    def producers(self) -> Sequence[Producer]:
+        """What the bolt does by itself, such as to lock when the pulse is over."""
+        return (self._bolt_changes,)
 
     def place(self) -> Mapping[str, str]:
         """The door that it drives."""
@@ -133,7 +135,7 @@ class ActuatorService(Service):
 
     async def stop(self) -> Iterable[Outbound]:
         """De-energise the relay and let go of it."""
-        return self._lock_states(self._bolt.close())
+        return self._lock_states(await self._bolt.close())
 
     # Handlers.
 
@@ -143,10 +145,10 @@ class ActuatorService(Service):
             raise Refused(Refusal.WRONG_TOPIC, f"camera {camera} is not one of DOORBUS_ACTUATOR__CAMERAS")
         age = self._clock.now() - inbound.message.captured_at
         self._punctuality.note(age.total_seconds(), self._clock.monotonic())
-        return self._handle(policy.Sighting(camera, inbound.message, self._chance()), inbound.at_monotonic)
+        return await self._handle(policy.Sighting(camera, inbound.message, self._chance()), inbound.at_monotonic)
 
     async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
-        return self._handle(policy.Command(inbound.message), inbound.at_monotonic)
+        return await self._handle(policy.Command(inbound.message), inbound.at_monotonic)
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
         return await self._take(self._reader.manifest(inbound.message), inbound.at_monotonic)
@@ -160,43 +162,40 @@ class ActuatorService(Service):
             return ()
         # In a thread: the pulse must end meanwhile.
         self._roster = await asyncio.to_thread(roster.read, snapshot)
-        return self._handle(policy.RosterChanged(self._roster.people), at_monotonic)
+        return await self._handle(policy.RosterChanged(self._roster.people), at_monotonic)
 
     # From event to effect.
 
-    def _handle(self, event: Event, arrived: float) -> Iterable[Outbound]:
-        return (*self._lock_states(self._bolt.tick()), *self._decide(event, arrived))
-
-    def _decide(self, event: Event, arrived: float) -> list[Outbound]:
+    async def _handle(self, event: Event, arrived: float) -> Iterable[Outbound]:
         self._state, effects = policy.decide(self._rules, self._state, event, self._now())
-        return [outbound for effect in effects for outbound in self._carry_out(effect, event, arrived)]
+        return [outbound for effect in effects for outbound in await self._carry_out(effect, event, arrived)]
 
     def _now(self) -> Now:
         return Now(self._clock.now(), self._clock.monotonic())
 
-    def _carry_out(self, effect: Effect, event: Event, arrived: float) -> Iterable[Outbound]:
+    async def _carry_out(self, effect: Effect, event: Event, arrived: float) -> Iterable[Outbound]:
         match effect:
             case Grant(seconds, decision):
-                return self._open(seconds, decision, event, arrived)
+                return await self._open(seconds, decision, event, arrived)
             case Deny(decision):
                 return (self._say(decision),)
             case AskFor(challenge):
                 self._challenge = challenge
                 return (Outbound(channels.CHALLENGE, challenge, self._door),)
             case Lock():
-                return self._lock_states(self._bolt.lock())
+                return self._lock_states(await self._bolt.lock())
             case _:
                 assert_never(effect)
 
-    def _open(self, seconds: float, decision: Decision, event: Event, arrived: float) -> Iterable[Outbound]:
-        states = self._bolt.open(seconds)
-        if LockState.UNLOCKED not in states:
-            failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": Reason.RELAY_FAILED})
-            after = self._decide(policy.OpeningFailed(decision.person), arrived)
-            return (*self._lock_states(states), self._say(failed), *after)
-        self._latency_ms = self._latency(event, arrived)
-        opened = decision.model_copy(update={"latency_ms": self._latency_ms})
-        return (*self._lock_states(states), self._say(opened))
+    async def _open(self, seconds: float, decision: Decision, event: Event, arrived: float) -> Iterable[Outbound]:
+        if await self._bolt.open(seconds):
+            self._latency_ms = self._latency(event, arrived)
+            opened = decision.model_copy(update={"latency_ms": self._latency_ms})
+            return (*self._lock_states(self._bolt.told()), self._say(opened))
+        failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": Reason.RELAY_FAILED})
+        states = self._bolt.told()
+        after = await self._handle(policy.OpeningFailed(decision.person), arrived)
+        return (*self._lock_states(states), self._say(failed), *after)
 
     def _latency(self, event: Event, arrived: float) -> float:
         if isinstance(event, policy.Sighting):
@@ -222,6 +221,10 @@ class ActuatorService(Service):
             count=decision.count,
         )
         return Outbound(channels.DECISION, decision, self._door)
+
+    async def _bolt_changes(self) -> AsyncIterator[Outbound]:
+        async for state in self._bolt.changes():
+            yield Outbound(channels.LOCK_STATE, state, self._door)
 
     def _lock_states(self, states: Iterable[LockState]) -> list[Outbound]:
         return [Outbound(channels.LOCK_STATE, state, self._door) for state in states]

@@ -1,28 +1,44 @@
 """A relay for trying doorbus without one: every transition becomes a line in a file."""
 
 import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
-import structlog
-
-from doorbus.runtime.clock import Clock
-from doorbus.wire.messages import utc
 from doorbus_actuator.relay import RelayError
 
-_log = structlog.get_logger("doorbus.actuator")
+_REMEMBERED = 1000
+"""Transitions that are kept for a disk that is full; older ones are lost."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class SimulatedRelay:
     """Appends `{"at", "monotonic", "energised"}` to `path` for each transition, the first of them at `setup`.
 
-    A file that cannot be written is logged and changes nothing else: a full disk must not keep a door from locking.
+    A file that cannot be written changes nothing else, because a full disk must not keep a door from locking: `note` is
+    told, and the lines follow, with the time of their transition, when there is room again.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        note: Callable[[str], None],
+        now: Callable[[], datetime] = _now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._path = path
-        self._clock = clock
+        self._note = note
+        self._now = now
+        self._monotonic = monotonic
         self._energised: bool | None = None
         self._closed = False
+        self._unwritten: deque[bytes] = deque(maxlen=_REMEMBERED)
 
     def setup(self) -> None:
         """Write the first line: de-energised."""
@@ -38,6 +54,11 @@ class SimulatedRelay:
         """Lock."""
         self._require(set_up=True)
         self._switch(energised=False)
+
+    def tend(self) -> None:
+        """Write what could not be written."""
+        if self._unwritten:
+            self._write()
 
     def close(self) -> None:
         """Lock, and take no more orders."""
@@ -55,10 +76,29 @@ class SimulatedRelay:
         if energised == self._energised:
             return
         self._energised = energised
-        line = {"at": utc(self._clock.now()), "monotonic": self._clock.monotonic(), "energised": energised}
+        at = self._now().isoformat().replace("+00:00", "Z")
+        line = {"at": at, "monotonic": self._monotonic(), "energised": energised}
+        self._unwritten.append(json.dumps(line).encode() + b"\n")
+        why = self._write()
+        if why is not None:
+            self._note(f"{self._path}: {why}; the relay is {'on' if energised else 'off'} all the same")
+
+    def _write(self) -> str | None:
+        """Append what is not written yet; why not all of it could be."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         except OSError as error:
-            _log.warning("relay_not_recorded", path=str(self._path), energised=energised, why=error.strerror)
+            return error.strerror
+        try:
+            while self._unwritten:
+                rest = self._unwritten[0][os.write(file, self._unwritten[0]) :]
+                if rest:  # the disk became full within a line
+                    self._unwritten[0] = rest
+                else:
+                    self._unwritten.popleft()
+        except OSError as error:
+            return error.strerror
+        finally:
+            os.close(file)
+        return None

@@ -1,0 +1,229 @@
+"""`python -m doorbus_actuator.guardian RELAY`: holds the relay for the actuator, and lets go whatever befalls that.
+
+RELAY is what `doorbus_actuator.factory` makes of the settings, as JSON. Standard input is a socket to the actuator. It
+writes a line for each order: `NUMBER hold SECONDS`, `NUMBER lock`, or `NUMBER beat`, its sign of life. Each is answered
+with its number and what the relay is then: `NUMBER on`, `NUMBER off`, `NUMBER jammed WHY`. Number 0 stands before what
+nobody asked for: a change, or `0 note TEXT`.
+
+Nothing but the standard library and the relay's adapter is loaded here.
+"""
+
+import json
+import math
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from doorbus_actuator.relay import Relay, RelayError
+from doorbus_actuator.rpi import Active, Numbering, RpiRelay, load_gpio
+from doorbus_actuator.simulated import SimulatedRelay
+
+SILENCE_SECONDS = 2.0
+"""An actuator that gives no sign of life for so long has no door open."""
+RETRY_SECONDS = 1.0
+"""How often a relay that failed is told to de-energise."""
+UNASKED = "0"
+"""The number of what nobody asked for."""
+_LONGEST = 4096
+_MOST_READS = 16
+_LAST_TRIES = 60
+
+
+class Pulse:
+    """One relay, and when to let go of it: at the latest `max_hold` seconds after it was energised.
+
+    Times are seconds of a monotonic clock. `SILENCE_SECONDS` after the last `heard` it lets go, too.
+    """
+
+    def __init__(self, relay: Relay, max_hold: float) -> None:
+        self._relay = relay
+        self._max_hold = max_hold
+        self._since: float | None = None
+        self._until: float | None = None
+        self._retry_at: float | None = None
+        self._heard_at = -math.inf
+        self.fault: str | None = None
+        """Why the relay cannot be driven; None when it can."""
+
+    @property
+    def energised(self) -> bool:
+        """Whether the door is unlocked."""
+        return self._until is not None
+
+    @property
+    def words(self) -> str:
+        """What the relay is, for the actuator."""
+        if self.fault is not None:
+            return f"jammed {self.fault}"
+        return "on" if self.energised else "off"
+
+    @property
+    def due(self) -> float | None:
+        """When `tick` has something to do; None while nothing is due."""
+        return self._retry_at if self._until is None else min(self._until, self._heard_at + SILENCE_SECONDS)
+
+    def heard(self, now: float) -> None:
+        """The actuator lives."""
+        self._heard_at = now
+        self._relay.tend()
+
+    def secure(self, now: float) -> None:
+        """Claim the relay, de-energised."""
+        self._let_go(self._relay.setup, now)
+
+    def hold(self, seconds: float, now: float) -> None:
+        """Energise for so long, or for what is left of the longest hold."""
+        since = now if self._since is None else self._since
+        until = min(now + seconds, since + self._max_hold)
+        if not now < until:  # not a number, either
+            self.lock(now)
+            return
+        try:
+            self._relay.energise()
+        except RelayError as error:
+            self._since = self._until = None
+            self._fail(error, now)
+        else:
+            self._since, self._until = since, until
+            self.fault = self._retry_at = None
+
+    def lock(self, now: float) -> None:
+        """De-energise."""
+        self._let_go(self._relay.de_energise if self.fault is None else self._relay.setup, now)
+
+    def tick(self, now: float) -> None:
+        """Let go if it is time; try a relay again that could not be driven."""
+        if self.due is not None and now >= self.due:
+            self.lock(now)
+
+    def end(self, now: float) -> None:
+        """De-energise, and take no more orders."""
+        self._let_go(self._relay.close, now)
+
+    def _let_go(self, act: Callable[[], None], now: float) -> None:
+        self._since = self._until = None
+        try:
+            act()
+        except RelayError as error:
+            self._fail(error, now + RETRY_SECONDS)
+        else:
+            self.fault = self._retry_at = None
+
+    def _fail(self, error: RelayError, retry_at: float) -> None:
+        self.fault = str(error)
+        self._retry_at = retry_at
+
+
+class ActuatorGone(Exception):  # noqa: N818  # the ordinary end
+    """The actuator is no more, or no longer makes sense."""
+
+
+class Line:
+    """The way to the actuator and back. What it does not read is lost to it, and holds nothing up."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._rest = b""
+        link.setblocking(False)
+
+    def orders(self, timeout: float | None) -> list[bytes]:
+        """What arrives within `timeout` seconds. Raises `ActuatorGone`, whatever was ordered before that."""
+        if not select.select([self._link], [], [], timeout)[0]:
+            return []
+        for _ in range(_MOST_READS):
+            try:
+                piece = self._link.recv(_LONGEST)
+            except BlockingIOError:
+                break
+            except OSError:
+                raise ActuatorGone from None
+            if not piece:
+                raise ActuatorGone
+            self._rest += piece
+        *lines, self._rest = self._rest.split(b"\n")
+        if len(self._rest) > _LONGEST:
+            raise ActuatorGone
+        return lines
+
+    def say(self, number: str, words: str) -> None:
+        """Answer an order."""
+        with suppress(OSError):
+            self._link.send(f"{number} {' '.join(words.split())}\n".encode())
+
+
+def guard(pulse: Pulse, line: Line) -> None:
+    """Lock, and then do as told until the actuator is gone."""
+    pulse.secure(time.monotonic())
+    told = None
+    while True:
+        if pulse.words != told:
+            told = pulse.words
+            line.say(UNASKED, told)
+        due = pulse.due
+        try:
+            for order in line.orders(None if due is None else max(0.0, due - time.monotonic())):
+                number = obey(pulse, order.decode(errors="replace"))
+                told = pulse.words
+                line.say(number, told)
+        except ActuatorGone:
+            return
+        pulse.tick(time.monotonic())
+
+
+def end(pulse: Pulse) -> None:
+    """Lock for good; a relay that fails is told again for a while."""
+    pulse.end(time.monotonic())
+    for _ in range(_LAST_TRIES):
+        if pulse.fault is None:
+            return
+        time.sleep(RETRY_SECONDS)
+        pulse.end(time.monotonic())
+
+
+def obey(pulse: Pulse, order: str) -> str:
+    """Carry out one order; its number. Raises `ActuatorGone` for one that cannot be read."""
+    now = time.monotonic()
+    pulse.heard(now)
+    match order.split():
+        case [number, "hold", seconds]:
+            try:
+                pulse.hold(float(seconds), now)
+            except ValueError:
+                raise ActuatorGone from None
+        case [number, "lock"]:
+            pulse.lock(now)
+        case [number, "beat"]:
+            pass
+        case _:
+            raise ActuatorGone
+    return number
+
+
+def relay_of(given: Mapping[str, Any], note: Callable[[str], None]) -> Relay:
+    """The relay that the settings ask for, not yet set up. Raises `RelayError` where its library does not work."""
+    if given["relay"] == "rpi":
+        return RpiRelay(load_gpio(), given["pin"], Numbering(given["numbering"]), Active(given["active"]))
+    return SimulatedRelay(Path(given["path"]), note)
+
+
+def main() -> None:
+    """Guard the relay until the actuator is gone."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it ends after the actuator, not with it
+        signal.signal(number, signal.SIG_IGN)
+    given = json.loads(sys.argv[1])
+    line = Line(socket.socket(fileno=sys.stdin.fileno()))
+    pulse = Pulse(relay_of(given, lambda text: line.say(UNASKED, f"note {text}")), given["max_hold"])
+    try:
+        guard(pulse, line)
+    finally:
+        end(pulse)
+
+
+if __name__ == "__main__":
+    main()
