@@ -34,7 +34,7 @@ from doorbus.wire.snapshot import Packed, pack, repack
 from doorbus.wire.templates import Template
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import Detection, Image
-from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
+from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, FakeRuntime, portrait
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
@@ -83,13 +83,16 @@ class HangingDetector(FakeDetector):
         return found
 
 
-def vision(liveness: FakeLiveness | None = None, detector: FakeDetector | None = None) -> Vision:
+def vision(
+    liveness: FakeLiveness | None = None, detector: FakeDetector | None = None, runtime: FakeRuntime | None = None
+) -> Vision:
     return Vision(
         detector=detector or FakeDetector(),
         mesh=FakeMesh(),
         embedder=FakeEmbedder(MODEL),
         liveness=liveness or FakeLiveness(),
         scale=Scale(likely=0.5, secure=0.6),
+        runtime=runtime,
     )
 
 
@@ -146,10 +149,15 @@ class Bench:
 
 @asynccontextmanager
 async def recognizing(
-    live: float = 1.0, seconds: float = 0.0, *, portraits: bool = False, detector: FakeDetector | None = None
+    live: float = 1.0,
+    seconds: float = 0.0,
+    *,
+    portraits: bool = False,
+    detector: FakeDetector | None = None,
+    runtime: FakeRuntime | None = None,
 ) -> AsyncIterator[Bench]:
     bus, clock = MemoryBus(), FakeClock()
-    eyes = vision(SlowLiveness(live, seconds, clock), detector)
+    eyes = vision(SlowLiveness(live, seconds, clock), detector, runtime)
     service = RecognizerService(eyes, Seal(KEY), Recognizer(), instance="r1", clock=clock, portraits=portraits)
     settings = ServiceSettings(_env_file=None, instance="r1")
     async with (
@@ -376,6 +384,15 @@ async def test_an_embed_request_that_cannot_be_answered_is_counted() -> None:
         await bench.client.send(Outbound(channels.EMBED_REQUEST, EmbedRequest(jpeg=picture("alice"))))
         health = await bench.health("embed_request.no_reply_topic")
     assert health.refused == {"embed_request.no_reply_topic": 1}
+
+
+async def test_health_says_what_runs_the_models_and_what_that_could_not_have() -> None:
+    async with recognizing(runtime=FakeRuntime(problem="no GPU here; the CPU takes its place")) as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        health = await bench.health(problem="no GPU here")
+        await bench.show(picture("alice"))
+        assert (await bench.recognition()).faces[0].person == "alice"
+    assert health.figures["runtime_fake"] == 1
 
 
 async def test_health_says_how_busy_a_replica_is() -> None:

@@ -43,6 +43,7 @@ CONTAINERS = (
     Choice("DOORBUS_RECOGNIZERS", "1", "How many recognizers run."),
     Choice("DOORBUS_RECOGNIZER_MEMORY", "1g", "Most memory of one of them; TensorFlow needs 3g."),
     Choice("DOORBUS_TENSORFLOW", "false", "Build the recognizer with TensorFlow, for deepface's models of Keras."),
+    Choice("DOORBUS_ACCELERATORS", "false", "Build the recognizer with OpenVINO's plugins for GPU and NPU."),
     Choice("DOORBUS_DLIB", "false", "Build the recognizer with dlib, for DOORBUS_RECOGNIZER__MODEL=Dlib."),
     Choice(
         "DOORBUS_CAMERA_DEVICE", "", "Camera device, in the container /dev/video0; none in demo, /dev/video0 in pi."

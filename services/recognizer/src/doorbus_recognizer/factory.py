@@ -12,7 +12,17 @@ from doorbus_recognizer import calibration
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.models import blazeface, facemesh, imaging, mobilefacenet
 from doorbus_recognizer.models import liveness as passive
-from doorbus_recognizer.models.choice import BLAZEFACE, MOBILEFACENET, Engine, ModelUnavailable
+from doorbus_recognizer.models.choice import (
+    BLAZEFACE,
+    CPU,
+    MOBILEFACENET,
+    Engine,
+    ModelUnavailable,
+    Precision,
+    RuntimeChoice,
+)
+from doorbus_recognizer.models.runtime import Runtime
+from doorbus_recognizer.models.runtimes import build_runtime
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import RecognizerSettings
 from doorbus_recognizer.vision import Detector, Embedder, Vision
@@ -30,14 +40,19 @@ _PINNED = {
 """Weights that the manifest pins, by the name of the detector or embedder."""
 
 
+_PARTS = {"model", "detector", "engine", "liveness", "threads", "lanes", "runtime", "device", "precision"}
+
+
 def build_service(settings: RecognizerSettings) -> RecognizerService:
     """The service with its models built; raises `SetupError` when one cannot be had."""
     own, name, portraits = settings.recognizer, settings.instance, settings.homeassistant.portraits
     try:
-        parts = own.model_dump(include={"model", "detector", "engine", "liveness", "threads", "lanes"})
+        parts = own.model_dump(include=_PARTS)
         eyes = build_vision(weights_dir=settings.weights, **parts)
     except (AssetError, ModelUnavailable) as error:
-        raise SetupError(f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE or __WEIGHTS: {error}") from None
+        raise SetupError(
+            f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE, __RUNTIME, __PRECISION or __WEIGHTS: {error}"
+        ) from None
     return RecognizerService(eyes, open_seal(settings), own, instance=name, clock=SystemClock(), portraits=portraits)
 
 
@@ -50,6 +65,9 @@ def build_vision(
     engine: Engine = Engine.ONNX,
     threads: int = 2,
     lanes: int = 1,
+    runtime: RuntimeChoice = RuntimeChoice.AUTO,
+    device: str = CPU,
+    precision: Precision = Precision.F32,
 ) -> Vision:
     """Builds the chain on the chosen models. Our own are built here, all others by deepface's registry.
 
@@ -64,24 +82,29 @@ def build_vision(
         engine: what runs those of deepface's models that have a choice.
         threads: threads that one model may use.
         lanes: how many callers at once the chain is made ready for.
+        runtime: what runs our own models.
+        device: where OpenVINO runs them; the CPU where that cannot be had.
+        precision: which numbers OpenVINO reckons with.
 
     Raises:
-        ModelUnavailable: unknown model, detector or engine, or one whose library or weights cannot be had.
+        ModelUnavailable: unknown model, detector or engine, or one or a runtime whose library or weights cannot be had.
         AssetError: a pinned file is missing or corrupt; names it and the command that fetches it.
     """
     names = [facemesh.WEIGHTS, *(_PINNED[name] for name in (detector, model) if name in _PINNED)]
     verify(WEIGHTS_MANIFEST, weights_dir, only=[*names, *([passive.WEIGHTS] if liveness else [])])
 
     imaging.use_threads(1)
-    means = _Means(weights_dir, engine, threads, lanes)
+    ours = build_runtime(runtime, weights_dir, threads=threads, callers=lanes, device=device, precision=precision)
+    means = _Means(weights_dir, engine, threads, ours)
     embedder, scale = means.embedder(model)
     vision = Vision(
         detector=means.detector(detector),
-        mesh=facemesh.FaceMesh(weights_dir / facemesh.WEIGHTS, threads, lanes),
+        mesh=facemesh.FaceMesh(ours),
         embedder=embedder,
-        liveness=passive.PassiveLiveness(weights_dir / passive.WEIGHTS, threads) if liveness else None,
+        liveness=passive.PassiveLiveness(ours) if liveness else None,
         scale=scale,
         lanes=lanes,
+        runtime=ours,
     )
     vision.warm_up()
     return vision
@@ -94,18 +117,17 @@ class _Means:
     weights: Path
     engine: Engine
     threads: int
-    lanes: int
+    runtime: Runtime
 
     def detector(self, name: str) -> Detector:
         if name == BLAZEFACE:
-            return blazeface.BlazeFace(self.weights / blazeface.WEIGHTS, self.threads, self.lanes)
+            return blazeface.BlazeFace(self.runtime)
         return self._registry().detector(name)
 
     def embedder(self, name: str) -> tuple[Embedder, Scale]:
         pinned = AssetList.load(WEIGHTS_MANIFEST).asset(_PINNED[name]).sha256 if name in _PINNED else None
         if name == MOBILEFACENET and pinned is not None:
-            weights = self.weights / mobilefacenet.WEIGHTS
-            return mobilefacenet.MobileFaceNet(weights, pinned, self.threads, self.lanes), calibration.MOBILEFACENET
+            return mobilefacenet.MobileFaceNet(self.runtime, pinned), calibration.MOBILEFACENET
         registry = self._registry()
         return registry.embedder(name, pinned), registry.scale(name)
 

@@ -3,7 +3,8 @@
 A probe is compared with one vector a person, `doorbus.wire.templates.mean`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -17,6 +18,18 @@ from doorbus_recognizer.calibration import Scale
 
 MATCH_CONFIDENCE = 0.5
 """Confidence from which a face gets a name; what the name may open is for the actuator to decide."""
+
+
+MIRRORED_APART = 0.1
+"""By how much the similarity of a face and of face and mirror image together may differ.
+
+At most 0.093 for 592 faces of 11 people, plain and distorted, against the plain ones; 0.054 at similarities above 0.7.
+"""
+SURE_CONFIDENCE = 0.9
+"""A face may be settled without its mirror image when thresholds up to here are out of reach."""
+
+Settled = Callable[[Template], bool]
+"""Whether a template says already what comes of a face."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,25 @@ class Gallery:
             verdict = Verdict.MATCH
         person = self.people[best] if verdict is Verdict.MATCH else None
         return Match(verdict, person=person, similarity=similarity, runner_up=runner_up, confidence=confidence)
+
+    def settled(self, probe: Template, scale: Scale, margin: float | None = None) -> bool:
+        """Whether the template of a face and its mirror image would lead to the same as that of the face alone.
+
+        So it is when all that hangs on the similarity is more than `MIRRORED_APART` away: the verdict, the person, and
+        every threshold of confidence up to `SURE_CONFIDENCE`.
+
+        Args:
+            probe: template of the face alone.
+            scale: calibration of the model.
+            margin: as in `match`.
+        """
+        match = self.match(probe, scale, margin)
+        if match.similarity is None or match.similarity + MIRRORED_APART < scale.similarity(MATCH_CONFIDENCE):
+            return True
+        lead = math.inf if match.runner_up is None else match.similarity - match.runner_up
+        needed = scale.margin if margin is None else margin
+        far_ahead = lead - 2 * MIRRORED_APART >= needed
+        return far_ahead and match.similarity - MIRRORED_APART >= scale.similarity(SURE_CONFIDENCE)
 
 
 def _cosine(value: np.float32) -> float:

@@ -29,13 +29,14 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, shard_number
-from doorbus.wire.templates import to_reply
+from doorbus.wire.templates import Template, to_reply
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, decode
 from doorbus_recognizer.faces import Image, SeenFace
-from doorbus_recognizer.matching import MATCH_CONFIDENCE, Block, Gallery
+from doorbus_recognizer.matching import MATCH_CONFIDENCE, Block, Gallery, Settled
 from doorbus_recognizer.models import imaging
+from doorbus_recognizer.models.choice import Mirrored
 from doorbus_recognizer.portraits import Crop, Pace, around
 from doorbus_recognizer.settings import Recognizer
 
@@ -55,8 +56,18 @@ class Eyes(Protocol):
         """Names model, weights and alignment."""
         ...
 
-    def see(self, image: Image) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
-        """The faces on a picture and the milliseconds of each stage."""
+    @property
+    def runtime(self) -> str | None:
+        """What runs the models, as health calls it."""
+        ...
+
+    @property
+    def problem(self) -> str | None:
+        """What it could not have as it was asked for."""
+        ...
+
+    def see(self, image: Image, settled: Settled | None = None) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
+        """The faces on a picture and the milliseconds of each stage; `settled` says which template is good enough."""
         ...
 
     def close(self) -> None:
@@ -112,7 +123,7 @@ class RecognizerService(Service):
         looking = self._busy.longest(now)
         if looking > HANGS_SECONDS:
             return f"has been looking at one picture for {looking:.0f} s; if this does not end, restart it"
-        return self._gallery_problem or self._punctuality.problem(now)
+        return self._gallery_problem or self._punctuality.problem(now) or self._eyes.problem
 
     def figures(self) -> Mapping[str, float]:
         """Frames, faces and verdicts so far, the mean time of a frame, how busy it is, and the gallery in use."""
@@ -120,7 +131,14 @@ class RecognizerService(Service):
             {} if self._gallery is None else {"people": len(self._gallery), "gallery_version": self._gallery.version}
         )
         busy = round(self._busy.fraction(self._clock.monotonic()), 3)
-        return {**self._counts, **gallery, "milliseconds_per_frame": round(self._milliseconds, 2), "busy": busy}
+        runtime = {} if self._eyes.runtime is None else {f"runtime_{self._eyes.runtime}": 1}
+        return {
+            **self._counts,
+            **gallery,
+            **runtime,
+            "milliseconds_per_frame": round(self._milliseconds, 2),
+            "busy": busy,
+        }
 
     async def stop(self) -> Iterable[Outbound]:
         """Let go of the lanes, also of those that are still at work."""
@@ -193,11 +211,16 @@ class RecognizerService(Service):
         began = self._clock.monotonic()
         decoded = decode(jpeg, self._limits)
         decoding = (self._clock.monotonic() - began) * 1000
-        seen, timings = self._eyes.see(decoded.image)
+        seen, timings = self._eyes.see(
+            decoded.image, None if self._settings.mirrored is Mirrored.ALWAYS else self._settled
+        )
         began = self._clock.monotonic()
         faces = tuple(self._face(face.enlarged(decoded.reduction)) for face in seen)
         matching = (self._clock.monotonic() - began) * 1000
         return faces, {"decode": decoding, **timings, "match": matching}, decoded
+
+    def _settled(self, alone: Template) -> bool:
+        return (self._gallery or Gallery.empty()).settled(alone, self._eyes.scale, self._settings.margin)
 
     def _face(self, seen: SeenFace) -> Face:
         gallery = self._gallery or Gallery.empty()

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from doorbus.runtime.settings import Section, ServiceSettings
-from doorbus_recognizer.models.choice import BLAZEFACE, MOBILEFACENET, Engine
+from doorbus_recognizer.models.choice import BLAZEFACE, CPU, MOBILEFACENET, Engine, Mirrored, Precision, RuntimeChoice
 
 
 class Recognizer(Section):
@@ -20,6 +20,21 @@ class Recognizer(Section):
     engine: Engine = Field(
         default=Engine.ONNX,
         description="onnx, tensorflow or pytorch: what runs those of deepface's models that have a choice.",
+    )
+    runtime: RuntimeChoice = Field(
+        default=RuntimeChoice.AUTO,
+        description="auto, openvino or litert: what runs our own models; auto takes the fastest that is installed.",
+    )
+    device: str = Field(
+        default=CPU, min_length=1, description="CPU, GPU, NPU or another of OpenVINO's; CPU where it cannot be had."
+    )
+    precision: Precision = Field(
+        default=Precision.F32,
+        description="f32, bf16 or f16, on OpenVINO; another than f32 is another model: enrol everybody anew.",
+    )
+    mirrored: Mirrored = Field(
+        default=Mirrored.NEEDED,
+        description="needed or always: when the mirror image of a face is embedded, too.",
     )
     liveness: bool = Field(default=True, description="Judge each face live or not; costs about a third of the time.")
     lanes: int = Field(default=2, ge=1, le=64, description="Frames looked at side by side; at best as many as cores.")

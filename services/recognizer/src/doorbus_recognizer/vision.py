@@ -28,8 +28,10 @@ from doorbus_recognizer.faces import (
     quality_of,
     size_of,
 )
+from doorbus_recognizer.matching import Settled
 from doorbus_recognizer.models import imaging
 from doorbus_recognizer.models.geometry import ARCFACE_POINTS, ARCFACE_SIZE, similarity_transform
+from doorbus_recognizer.models.runtime import Runtime
 
 STAGES = ("detect", "mesh", "align", "embed", "liveness")
 _MIN_MESH_SCORE = 0.5
@@ -60,8 +62,11 @@ class Embedder(Protocol):
     def model_id(self) -> str:
         """Names model, weights and alignment; templates are comparable only where this is equal."""
 
-    def embed(self, image: Image, face: Located) -> Template:
-        """Template of a face; raises `Refused` when the model makes none of it."""
+    def embed(self, image: Image, face: Located, settled: Settled | None = None) -> Template:
+        """Template of a face; raises `Refused` when the model makes none of it.
+
+        One that makes a template more certain by further work leaves that when `settled` says yes to what it has.
+        """
 
 
 class LivenessJudge(Protocol):
@@ -87,6 +92,7 @@ class Vision:
         scale: Scale,
         *,
         lanes: int = 1,
+        runtime: Runtime | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._detector = detector
@@ -96,6 +102,7 @@ class Vision:
         self._clock = clock
         self._lanes = lanes
         self._beside = ThreadPoolExecutor(lanes, thread_name_prefix="liveness")  # each thread more costs memory
+        self._runtime = runtime
         self.scale = scale
 
     @property
@@ -106,8 +113,20 @@ class Vision:
         """
         return self._embedder.model_id
 
-    def see(self, image: Image) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
+    @property
+    def runtime(self) -> str | None:
+        """What runs the models, as health calls it."""
+        return None if self._runtime is None else self._runtime.name
+
+    @property
+    def problem(self) -> str | None:
+        """What the runtime could not have as it was asked for, and what it uses instead."""
+        return None if self._runtime is None else self._runtime.problem
+
+    def see(self, image: Image, settled: Settled | None = None) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
         """The faces on a picture, largest first, and the milliseconds spent in each of `STAGES`, all faces together.
+
+        With `settled` a template may be less certain than it could be, where that says that it does not matter.
 
         A detection that is smaller than a pixel, or on which the mesh finds no face, is dropped. The stage `liveness`
         is the time that it was waited for.
@@ -116,7 +135,7 @@ class Vision:
         faces = [face for face in self._detector.detect(image) if min(face.box[2:]) >= 1]
         found = sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
         watch.lap("detect")
-        looked_at = (self._look(image, detection, watch) for detection in found[:_MAX_FACES])
+        looked_at = (self._look(image, detection, watch, settled) for detection in found[:_MAX_FACES])
         return tuple(face for face in looked_at if face is not None), watch.milliseconds
 
     def close(self) -> None:
@@ -141,14 +160,16 @@ class Vision:
         with suppress(Refused):  # where there is no face, an embedder may find no direction
             self._describe(image, detection, landmarks, judging, _Stopwatch(self._clock))
 
-    def _look(self, image: Image, detection: Detection, watch: "_Stopwatch") -> SeenFace | None:
+    def _look(
+        self, image: Image, detection: Detection, watch: "_Stopwatch", settled: Settled | None
+    ) -> SeenFace | None:
         place = detection.in_whole_pixels()
         judging = self._judge(image, place)
         landmarks = self._mesh.locate(image, place)
         watch.lap("mesh")
         if landmarks.score < _MIN_MESH_SCORE:
             return None
-        return self._describe(image, detection, landmarks, judging, watch)
+        return self._describe(image, detection, landmarks, judging, watch, settled=settled)
 
     def _judge(self, image: Image, detection: Detection) -> Future[float] | None:
         return None if self._liveness is None else self._beside.submit(self._liveness.live, image, detection.box)
@@ -160,6 +181,8 @@ class Vision:
         landmarks: Landmarks,
         judging: Future[float] | None,
         watch: "_Stopwatch",
+        *,
+        settled: Settled | None = None,
     ) -> SeenFace:
         points = five_points(landmarks)
         aligned = imaging.warp(image, similarity_transform(points, ARCFACE_POINTS), (ARCFACE_SIZE, ARCFACE_SIZE))
@@ -167,7 +190,7 @@ class Vision:
         pose, size = pose_of(landmarks), size_of(landmarks)
         eyes_open, quality = eyes_open_of(landmarks), quality_of(size, sharpness, pose)
         watch.lap("align")
-        template = self._embedder.embed(image, Located(landmarks=landmarks, aligned=aligned))
+        template = self._embedder.embed(image, Located(landmarks=landmarks, aligned=aligned), settled)
         watch.lap("embed")
         live = None if judging is None else judging.result()
         watch.lap("liveness")

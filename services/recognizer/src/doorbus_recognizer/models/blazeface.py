@@ -4,19 +4,18 @@ Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile G
 boxes and the blending of overlapping ones follow the parameters of MediaPipe's graph for this model.
 """
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from doorbus_recognizer.faces import Detection, Image
 from doorbus_recognizer.models.geometry import Matrix
-from doorbus_recognizer.models.imaging import rgb, warp
-from doorbus_recognizer.models.tflite import TfliteRunner
+from doorbus_recognizer.models.imaging import warp
+from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "face_detection_back.tflite"
 MIN_SCORE = 0.5
 _SIDE = 256
+_FEED = Feed(WEIGHTS, _SIDE, mean=127.5, spread=127.5)
 _OVERLAP = 0.3
 _CELLS = ((16, 2), (8, 6))
 """Cells along a side of each feature map, and anchors in each cell."""
@@ -29,8 +28,8 @@ Rows = NDArray[np.float32]
 class BlazeFace:
     """Finds faces."""
 
-    def __init__(self, weights: Path, threads: int, callers: int) -> None:
-        self._runner = TfliteRunner(weights, threads, callers)
+    def __init__(self, runtime: Runtime) -> None:
+        self._runner = runtime.load(_FEED)
         self._anchors = anchors()
 
     def detect(self, image: Image) -> tuple[Detection, ...]:
@@ -43,7 +42,7 @@ class BlazeFace:
                 [0.0, scale, (_SIDE - height * scale + scale - 1) / 2],
             ]
         )
-        outputs = self._runner.run(rgb(warp(image, letterbox, (_SIDE, _SIDE)), 1 / 127.5, -1.0))
+        outputs = self._runner.run(warp(image, letterbox, (_SIDE, _SIDE)))
         boxes = next(output[0] for output in outputs if output.shape[-1] == _VALUES)
         logits = next(output[0, :, 0] for output in outputs if output.shape[-1] == 1)
         shift = letterbox[:, 2]

@@ -3,17 +3,16 @@
 Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", 2019.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from doorbus_recognizer.faces import Detection, Image, Landmarks
 from doorbus_recognizer.models.geometry import apply, invert, scale_of, square_crop
-from doorbus_recognizer.models.imaging import rgb, warp
-from doorbus_recognizer.models.tflite import TfliteRunner
+from doorbus_recognizer.models.imaging import warp
+from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "face_landmark.tflite"
 _SIDE = 192
+_FEED = Feed(WEIGHTS, _SIDE, spread=255)
 _MARGIN = 1.5
 """Side of the crop over the longer side of the box, as in MediaPipe's graph."""
 
@@ -21,8 +20,8 @@ _MARGIN = 1.5
 class FaceMesh:
     """Puts the mesh on a face."""
 
-    def __init__(self, weights: Path, threads: int, callers: int) -> None:
-        self._runner = TfliteRunner(weights, threads, callers)
+    def __init__(self, runtime: Runtime) -> None:
+        self._runner = runtime.load(_FEED)
 
     def locate(self, image: Image, detection: Detection) -> Landmarks:
         """The mesh of a detected face; of an upright crop where the detector gives no eyes."""
@@ -33,7 +32,7 @@ class FaceMesh:
             angle = float(np.arctan2(left_y - right_y, left_x - right_x))
         centre = (left + width / 2, top + height / 2)
         matrix = square_crop(centre, max(width, height, 1.0) * _MARGIN, angle, _SIDE)
-        points, logit = self._runner.run(rgb(warp(image, matrix, (_SIDE, _SIDE)), 1 / 255, 0.0))
+        points, logit = self._runner.run(warp(image, matrix, (_SIDE, _SIDE)))
         mesh = points.reshape(-1, 3).astype(np.float64)
         back = invert(matrix)
         mesh[:, :2] = apply(back, mesh[:, :2])

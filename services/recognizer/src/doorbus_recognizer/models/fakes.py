@@ -11,7 +11,9 @@ import numpy as np
 
 from doorbus.wire.templates import Template
 from doorbus_recognizer.faces import Box, Detection, Image, Landmarks, Located
+from doorbus_recognizer.matching import Settled
 from doorbus_recognizer.models.geometry import ARCFACE_POINTS, ARCFACE_SIZE, Points, apply, invert, square_crop
+from doorbus_recognizer.models.runtime import Feed, Rows
 
 BACKGROUND = 127
 _LEVELS = (20, 70, 185, 235)
@@ -76,13 +78,48 @@ class FakeMesh:
         return Landmarks(points=mesh, score=self._score)
 
 
+class FakeRuntime:
+    """Loads models without reading any weights."""
+
+    name = "fake"
+    variant = ""
+
+    def __init__(self, at_once: int = 1, problem: str | None = None) -> None:
+        """Load models that take `at_once` pictures."""
+        self.problem = problem
+        self.runners: list[FakeRunner] = []
+        self._at_once = at_once
+
+    def load(self, feed: Feed) -> "FakeRunner":
+        """A model for pictures as the feed says."""
+        self.runners.append(FakeRunner(feed, self._at_once))
+        return self.runners[-1]
+
+
+class FakeRunner:
+    """Takes as many pictures at once as it must, of the feed's size, and answers with their uppermost pixels."""
+
+    def __init__(self, feed: Feed, at_once: int) -> None:
+        self.at_once = at_once
+        self.runs = 0
+        self._feed = feed
+
+    def run(self, *pictures: Image) -> list[Rows]:
+        """One output: a row for each picture, its first 192 values about the middle."""
+        shapes = [picture.shape for picture in pictures]
+        if shapes != [(self._feed.side, self._feed.side, 3)] * self.at_once:
+            raise ValueError(f"{shapes} is not what the model was made for")
+        self.runs += 1
+        return [np.stack([picture.ravel()[:192].astype(np.float32) - BACKGROUND for picture in pictures])]
+
+
 class FakeEmbedder:
     """Derives the template from the colour in the middle of the face."""
 
     def __init__(self, model_id: str = "fake@1") -> None:
         self.model_id = model_id
 
-    def embed(self, image: Image, face: Located) -> Template:  # noqa: ARG002 (what other embedders cut from)
+    def embed(self, image: Image, face: Located, settled: Settled | None = None) -> Template:  # noqa: ARG002
         """A unit vector that depends on the face's colour alone; those of different colours are about orthogonal."""
         middle = face.aligned[40:72, 40:72].reshape(-1, 3).mean(axis=0)
         nearest = [int(np.abs(np.array(_LEVELS) - value).argmin()) for value in middle]

@@ -3,13 +3,15 @@
 Images are uint8 arrays of shape (height, width, 3) in the order blue, green, red.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from doorbus_recognizer.models.runtime import Feed, Image
+
 Matrix = NDArray[np.float64]
 """2x3 affine matrix that takes source pixels to target pixels."""
 
@@ -48,17 +50,15 @@ def resize(image: Image, size: tuple[int, int]) -> Image:
     return cast("Image", cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
 
 
-def planes(image: Image) -> NDArray[np.float32]:
-    """The picture as a float32 batch of shape (1, 3, height, width), values 0 to 255, in blue, green, red."""
-    return np.ascontiguousarray(image.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
-
-
-def rgb(image: Image, scale: float, offset: float) -> NDArray[np.float32]:
-    """The picture as a float32 batch of shape (1, height, width, 3) in red, green, blue: `value * scale + offset`."""
-    colours = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    scaled = np.multiply(colours, np.float32(scale), dtype=np.float32)
-    scaled += np.float32(offset)
-    return scaled[np.newaxis]
+def batch(pictures: Sequence[Image], feed: Feed) -> NDArray[np.float32]:
+    """Pictures as a model wants them, shape and order of colours as its feed says."""
+    if feed.planar:
+        stacked = np.stack([picture.transpose(2, 0, 1) for picture in pictures])
+    else:
+        stacked = np.stack([cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) for picture in pictures])
+    scaled = np.multiply(stacked, np.float32(1 / feed.spread), dtype=np.float32)
+    scaled += np.float32(-feed.mean / feed.spread)
+    return scaled
 
 
 def sharpness(aligned: Image) -> float:

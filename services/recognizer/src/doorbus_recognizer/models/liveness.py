@@ -4,16 +4,15 @@ A MiniFASNet of the Silent-Face-Anti-Spoofing family. It is a filter and no defe
 live.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from doorbus_recognizer.faces import Box, Image
-from doorbus_recognizer.models.imaging import planes, resize
-from doorbus_recognizer.models.onnx import OnnxRunner
+from doorbus_recognizer.models.imaging import resize
+from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "fr_liveness.onnx"
 _SIDE = 128
+_FEED = Feed(WEIGHTS, _SIDE, planar=True)
 _CONTEXT = 2.7
 """Side of the crop over the side of the face box that the model was trained with."""
 _LIVE = 0
@@ -23,14 +22,14 @@ _LIVE = 0
 class PassiveLiveness:
     """Judges one face."""
 
-    def __init__(self, weights: Path, threads: int) -> None:
-        self._runner = OnnxRunner(weights, threads)
+    def __init__(self, runtime: Runtime) -> None:
+        self._runner = runtime.load(_FEED)
 
     def live(self, image: Image, box: Box) -> float:
         """Probability 0..1 that the face in the box is a live one."""
         left, top, right, bottom = surroundings(box, image.shape[1], image.shape[0])
         crop = resize(image[top:bottom, left:right], (_SIDE, _SIDE))
-        logits = self._runner.run(planes(crop))[0][0].astype(np.float64)
+        logits = self._runner.run(crop)[0][0].astype(np.float64)
         odds = np.exp(logits - logits.max())
         return float(odds[_LIVE] / odds.sum())
 

@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
+
+from doorbus_recognizer.models.imaging import batch
+from doorbus_recognizer.models.runtime import Feed, Image, Rows
 
 
 class OnnxRunner:
     """One model with one float32 input."""
 
-    def __init__(self, weights: Path, threads: int) -> None:
+    def __init__(self, weights: Path, feed: Feed, threads: int) -> None:
+        self.at_once = feed.at_once
+        self._feed = feed
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -19,6 +22,6 @@ class OnnxRunner:
         self._session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
-    def run(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def run(self, *pictures: Image) -> list[Rows]:
         """The outputs in the model's order."""
-        return list(self._session.run(None, {self._input: batch}))
+        return list(self._session.run(None, {self._input: batch(pictures, self._feed)}))

@@ -24,6 +24,7 @@ from deepface.modules.exceptions import UnimplementedError
 from doorbus.wire.templates import Template, unit
 from doorbus_recognizer.calibration import MOBILEFACENET, Scale, scale_from_distance
 from doorbus_recognizer.faces import Detection, Image, Located, Point, five_points
+from doorbus_recognizer.matching import Settled
 from doorbus_recognizer.models import choice
 from doorbus_recognizer.models.choice import Engine, ModelUnavailable
 from doorbus_recognizer.models.imaging import warp
@@ -77,7 +78,7 @@ class RegisteredEmbedder:
         self._resize = preprocessing.resize_image
         self.model_id = model_id
 
-    def embed(self, image: Image, face: Located) -> Template:
+    def embed(self, image: Image, face: Located, settled: Settled | None = None) -> Template:  # noqa: ARG002 (for those who embed twice)
         """Template of a face."""
         left, top, side = _box(face)
         # deepface surrounds pictures with black before it cuts, so that a box at the edge keeps its shape.

@@ -1,4 +1,7 @@
-"""Runs TensorFlow Lite models, without TensorFlow. The only importer of ai_edge_litert."""
+"""LiteRT: runs TensorFlow Lite models, without TensorFlow. The only importer of ai_edge_litert.
+
+ONNX models, which it cannot read, run on onnxruntime beside it.
+"""
 
 import os
 import sys
@@ -7,22 +10,49 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
 
-import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from numpy.typing import NDArray
+
+from doorbus_recognizer.models.choice import CPU
+from doorbus_recognizer.models.imaging import batch
+from doorbus_recognizer.models.runtime import Feed, Image, Rows, Runner
 
 _STANDARD_ERROR = 2
 _GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate"
 
 
-class TfliteRunner:
+class LiteRt:
+    """A runtime on the CPU that knows 32-bit machines as well."""
+
+    name = "litert"
+    variant = ""
+
+    def __init__(self, weights: Path, threads: int, callers: int, device: str = CPU) -> None:
+        """Run the weights in this directory with `threads` each, made ready for so many `callers` at once."""
+        self._weights = weights
+        self._threads = threads
+        self._callers = callers
+        self.problem = None if device == CPU else f"LiteRT has no device {device}, and runs on the CPU"
+
+    def load(self, feed: Feed) -> Runner:
+        """A model."""
+        weights = self._weights / feed.weights
+        if weights.suffix == ".onnx":
+            from doorbus_recognizer.models.onnx import OnnxRunner  # noqa: PLC0415 (only where there is such a model)
+
+            return OnnxRunner(weights, feed, self._threads)
+        return LiteRtRunner(weights, feed, self._threads, self._callers)
+
+
+class LiteRtRunner:
     """One model with one float32 input.
 
     An interpreter serves one caller at a time, so there are as many as there ever were callers at once, `callers` of
     them from the start: what a process needs for them it takes before it works, and not some day in between.
     """
 
-    def __init__(self, weights: Path, threads: int, callers: int) -> None:
+    def __init__(self, weights: Path, feed: Feed, threads: int, callers: int) -> None:
+        self.at_once = feed.at_once
+        self._feed = feed
         self._weights = weights
         self._threads = threads
         self._idle: LifoQueue[Interpreter] = LifoQueue()  # the last one used is the one in the cache
@@ -34,14 +64,14 @@ class TfliteRunner:
             interpreter.invoke()  # takes the memory that it keeps
             self._idle.put(interpreter)
 
-    def run(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def run(self, *pictures: Image) -> list[Rows]:
         """The outputs in the model's order, each a copy that stays valid."""
         try:
             interpreter = self._idle.get_nowait()
         except Empty:
             interpreter = self._interpreter()
         try:
-            interpreter.set_tensor(self._input["index"], batch)
+            interpreter.set_tensor(self._input["index"], batch(pictures, self._feed))
             interpreter.invoke()
             return [interpreter.get_tensor(index) for index in self._outputs]
         finally:
