@@ -30,12 +30,17 @@ console = Console(highlight=False)
 
 def scene(label: str, quality: int = 88) -> bytes:
     """A scene of the sample camera, 640x480 with one face, as JPEG; the quality is capture's default."""
+    return shots(label, 1, quality)[0]
+
+
+def shots(label: str, count: int, quality: int = 88) -> list[bytes]:
+    """As many shots of a scene, which differ by the camera's noise alone: the same picture would be one vote."""
     clock = FakeClock()
     source = SampleSource(VAR / "samples", clock)
     source.open()
-    while (shot := source.read()).label != label:
+    while source.read().label != label:
         clock.advance(0.5)
-    return encode_jpeg(shot.image, quality)
+    return [encode_jpeg(source.read().image, quality) for _ in range(count)]
 
 
 def sample(name: str) -> bytes:

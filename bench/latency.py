@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from common import VAR, console, enrol, keep, run, sample, scene, show, spread, start
+from common import VAR, console, enrol, keep, run, sample, shots, show, spread, start
 from doorbus.local.stack import stack
 from doorbus.runtime.client import connect
 from doorbus.wire import channels, messages
@@ -32,7 +32,7 @@ WARM_UP = 10
 async def measure(given: argparse.Namespace, var: Path) -> None:
     """Send frames and print what came of them."""
     frames, fps = given.frames, given.fps
-    jpeg = scene("obama2")
+    pictures = shots("obama2", frames + WARM_UP)
     sent: dict[str, float] = {}
     granted: list[messages.Decision] = []
     stages: dict[str, dict[str, float]] = {}
@@ -54,7 +54,7 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
 
             listening = asyncio.create_task(listen())
             async with connect(one.broker.transport(Role.CAPTURE)) as camera:
-                for number in track(range(frames + WARM_UP), "frames", console=console, transient=True):
+                for number, jpeg in enumerate(track(pictures, "frames", console=console, transient=True)):
                     frame = messages.Frame(
                         jpeg=jpeg, frame_id=f"bench-{number}", captured_at=datetime.now(UTC), seq=number
                     )
@@ -76,11 +76,13 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     inside = {frame_id: sum(ms for name, ms in stages[frame_id].items() if name != "total") for frame_id in total}
     rows["bus, queues and policy"] = spread([total[frame_id] - inside[frame_id] for frame_id in total])
     show(
-        f"{len(total)} of {frames} frames opened the door ({len(jpeg) // 1000} kB, {fps:g} a second, one vote)",
+        f"{len(total)} of {frames} frames opened the door ({len(pictures[0]) // 1000} kB, {fps:g} a second, one vote)",
         rows,
         "ms",
     )
-    keep("latency", {"frames": frames, "opened": len(total), "fps": fps, "bytes": len(jpeg), "milliseconds": rows})
+    keep(
+        "latency", {"frames": frames, "opened": len(total), "fps": fps, "bytes": len(pictures[0]), "milliseconds": rows}
+    )
 
 
 def main() -> None:

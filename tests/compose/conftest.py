@@ -14,8 +14,6 @@ async def project(tmp_path_factory: pytest.TempPathFactory, jpeg: dict[str, byte
     """All services, healthy; obama is enrolled; no camera."""
     one = Project(tmp_path_factory.mktemp("site"))
     Site(one.secrets).make()
-    (one.folder / "faces").mkdir()
-    (one.folder / "faces" / "obama2.jpg").write_bytes(jpeg["obama2"])
     try:
         await one.compose("build")
         await one.up()

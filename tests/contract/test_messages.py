@@ -106,6 +106,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             model="MobileFaceNet",
             gallery_version=3,
             timings_ms={"decode": 0.4, "detect": 2.3},
+            digest="0123456789abcdef" * 2,
             faces=(FACE,),
             door="front",
             camera="porch",

@@ -18,6 +18,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Decision, LockState, Outcome, Presence, Reason
 from doorbus.wire.packet import ConnectionLost
+from support.jpegs import shot
 
 TOPIC = "doorbus/v1"
 
@@ -154,10 +155,12 @@ async def mosquitto_pub(var: Path, port: int, role: str, topic: str, file: Path,
 
 async def opened_by_frames(var: Path, port: int) -> Decision:
     """The first decision that is not about missing votes, with frames sent by mosquitto_pub until then."""
+    picture, file = (var / "samples" / "obama2.jpg").read_bytes(), var / "frame.jpg"
     async with asyncio.timeout(30), connect(transport(var, port, Role.VIEWER), [channels.DECISION]) as viewer:
         while True:
             for _ in range(2):
-                await mosquitto_pub(var, port, "capture", "door/front/frame/porch", var / "samples" / "obama2.jpg")
+                file.write_bytes(shot(picture))
+                await mosquitto_pub(var, port, "capture", "door/front/frame/porch", file)
             decision: Decision = (await viewer.expect(channels.DECISION)).message
             early = {Reason.AWAITING_VOTES, Reason.UNKNOWN_FACE, Reason.ROSTER_INCOMPLETE, Reason.NOT_ON_ROSTER}
             if decision.reason not in early:  # the enrolment travels beside the first frames

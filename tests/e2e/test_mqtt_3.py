@@ -14,6 +14,7 @@ from doorbus.wire.channels import Channel, Role
 from doorbus.wire.messages import Decision, LockState, Outcome, Reason, Recognition, Result, RosterEntry, Trigger
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.door import CAMERA, DOOR, Door
+from support.jpegs import shot
 
 
 class Old:
@@ -61,8 +62,9 @@ async def test_frames_open_the_door_and_are_seen_to(door: Door, jpeg: dict[str, 
             decision = None
             while decision is None or decision.outcome is Outcome.DENIED:
                 for _ in range(2):
-                    await camera.send(channels.FRAME, jpeg["obama2"], door=DOOR, camera=CAMERA)
-                    assert (await viewer.next(channels.FRAME)).payload == jpeg["obama2"]
+                    picture = shot(jpeg["obama2"])
+                    await camera.send(channels.FRAME, picture, door=DOOR, camera=CAMERA)
+                    assert (await viewer.next(channels.FRAME)).payload == picture
                     recognition = Recognition.model_validate_json((await viewer.next(channels.RECOGNITION)).payload)
                     assert recognition.faces[0].person == "obama"
                 decision = Decision.model_validate_json((await viewer.next(channels.DECISION)).payload)
@@ -78,7 +80,9 @@ async def test_a_command_opens(door: Door, payload: bytes) -> None:
         decision = None
         while decision is None or decision.reason is Reason.COOLDOWN:
             await client.send(channels.LOCK_COMMAND, payload, door=DOOR)
-            decision = Decision.model_validate_json((await client.next(channels.DECISION)).payload)
+            decision = None
+            while decision is None or decision.trigger is Trigger.FACE:  # of a frame of the test before
+                decision = Decision.model_validate_json((await client.next(channels.DECISION)).payload)
         assert (decision.outcome, decision.trigger) == (Outcome.GRANTED, Trigger.COMMAND)
 
 

@@ -19,6 +19,7 @@ from doorbus.wire.channels import Role
 from doorbus.wire.messages import Outcome, Reason, Trigger
 from support.door import Door, at_the_door
 from support.homeassistant import ACTUATOR, BROKER_GONE, CAPTURE, Hass, State
+from support.jpegs import shot
 
 pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
 
@@ -155,7 +156,7 @@ async def test_a_face_shows_as_the_last_person_with_confidence_and_milliseconds(
 ) -> None:
     seen = asyncio.create_task(hass.until(DECISION, lambda one: one["attributes"].get("reason") == "matched"))
     while not seen.done():  # the cooldown of the test before may not be over
-        frames = [await door.show((samples / "obama2.jpg").read_bytes()) for _ in range(2)]
+        frames = [await door.show(shot((samples / "obama2.jpg").read_bytes())) for _ in range(2)]
         await asyncio.wait([seen], timeout=4)
     event = (await seen)["attributes"]
 

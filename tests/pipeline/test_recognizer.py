@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -38,7 +39,7 @@ from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLive
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
-from support.jpegs import refining
+from support.jpegs import refining, shot
 
 KEY = bytes(range(32))
 PORCH = {"door": "front", "camera": "porch"}
@@ -184,6 +185,17 @@ async def test_a_known_face_is_named_with_all_that_a_decision_needs() -> None:
     assert face.runner_up is not None
     assert face.similarity is not None
     assert face.runner_up < 0.5 < face.similarity
+
+
+async def test_a_picture_is_known_by_its_bytes_whatever_its_id_and_whoever_looks_at_it() -> None:
+    still, other = picture("alice"), shot(picture("alice"))
+    digests = []
+    for shown in ((still, still, other), (still,)):  # the second is another recognizer, or the same started anew
+        async with recognizing() as bench:
+            for number, jpeg in enumerate(shown):
+                await bench.show(jpeg, frame_id=f"f{number}")
+                digests.append((await bench.recognition()).digest)
+    assert digests == [hashlib.sha256(one).hexdigest()[:32] for one in (still, still, other, still)]
 
 
 async def test_a_portrait_shows_who_was_recognised_and_nobody_else() -> None:

@@ -25,6 +25,7 @@ from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLive
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
+from support.jpegs import shot
 
 PORCH = {"door": "front", "camera": "porch"}
 
@@ -52,7 +53,7 @@ class House:
         for _ in range(2):
             self._frames += 1
             self.clock.advance(0.1)
-            frame = Frame(jpeg=_picture(person), frame_id=f"f{self._frames}", captured_at=self.clock.now())
+            frame = Frame(jpeg=shot(_picture(person)), frame_id=f"f{self._frames}", captured_at=self.clock.now())
             await self.client.send(Outbound(channels.FRAME, frame, PORCH))
             async with asyncio.timeout(10):
                 await self.client.expect(channels.RECOGNITION)

@@ -61,7 +61,6 @@ class Project:
         variables = {
             "DOORBUS_SECRETS": str(self.secrets),
             "DOORBUS_TLS_PORT": str(self.port),
-            "DOORBUS_TEST_FACES": str(self.folder / "faces"),
             "DOORBUS_CAPTURE__SOURCE": "none",
             **(environment or {}),
         }

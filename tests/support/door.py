@@ -16,6 +16,7 @@ from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, Enrol, Frame, Health, LockState, Outcome, Presence, Reason, Result
 from doorbus.wire.packet import Packet, Transport
+from support.jpegs import shot
 
 DOOR, CAMERA = "front", "porch"
 ROOT = channels.DEFAULT_ROOT
@@ -87,7 +88,10 @@ class Doorstep:
 
     @asynccontextmanager
     async def showing(self, *jpegs: bytes) -> AsyncIterator[list[str]]:
-        """Stand in front of the camera, with one face of these after another; the ids of the frames so far."""
+        """Stand in front of the camera, with one face of these after another; the ids of the frames so far.
+
+        What is sent are shots of them, because the same picture would be one vote.
+        """
         shown: list[str] = []
         gone = asyncio.Event()
 
@@ -95,7 +99,7 @@ class Doorstep:
             for jpeg in itertools.cycle(jpegs):
                 if gone.is_set():
                     return
-                shown.append(await self.show(jpeg))
+                shown.append(await self.show(shot(jpeg)))
                 await asyncio.sleep(0.1)  # ten frames a second, as a camera does
 
         showing = asyncio.create_task(camera())

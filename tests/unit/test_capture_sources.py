@@ -171,6 +171,14 @@ def test_the_sample_scene_moves_enough_for_the_motion_gate(samples: Path) -> Non
         assert max(motion(looks[0], look) for look in looks[1:]) > Rules().motion_threshold, scene.label
 
 
+def test_no_two_pictures_of_the_sample_scene_are_equal_as_of_a_real_camera(samples: Path) -> None:
+    source = SampleSource(samples, FakeClock(), scene_seconds=1e9)
+    source.open()
+    shots = [source.read().image for _ in range(20)]
+    assert len({encode_jpeg(shot, 88) for shot in shots}) == len(shots)
+    assert np.abs(shots[0].astype(int) - shots[1]).max() <= 4
+
+
 def test_the_sample_scene_without_its_pictures_names_the_command_that_fetches_them(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"astronaut\.png: missing; fetch it with: .*doorbus\.assets"):
         SampleSource(tmp_path, FakeClock()).open()

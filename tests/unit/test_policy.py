@@ -1,5 +1,6 @@
 """What happens at the door, told as stories. Times are in seconds since the story began."""
 
+import hashlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -83,6 +84,10 @@ def match(person: str = "alice", **changes: Any) -> Face:
     return Face(**(fields | changes))
 
 
+def digest_of(picture: str) -> str:
+    return hashlib.sha256(picture.encode()).hexdigest()[:32]
+
+
 def stranger(verdict: Verdict = Verdict.UNKNOWN) -> Face:
     return match().model_copy(update={"verdict": verdict, "person": None, "confidence": 0.1})
 
@@ -131,13 +136,16 @@ class Door:
     def roster(self, *people: Person) -> None:
         self.happens(RosterChanged({one.rights.person: one for one in people}))
 
-    def frame(self, *faces: Face, frame_id: str | None = None, age: float = 0.1) -> Recognition:
+    def frame(
+        self, *faces: Face, frame_id: str | None = None, age: float = 0.1, picture: str | None = None
+    ) -> Recognition:
         return Recognition(
             frame_id=frame_id or f"f{next(self._ids)}",
             captured_at=self.wall - timedelta(seconds=age),
             recognized_at=self.wall,
             recognizer="one",
             model="m",
+            digest=None if picture is None else digest_of(picture),
             faces=faces,
         )
 
@@ -457,6 +465,139 @@ def test_a_person_with_a_threshold_of_their_own_is_held_to_it() -> None:
     assert reasons(try_twice(strict, match(confidence=0.95))) == [Reason.LOW_CONFIDENCE]
     lenient = Door(people=[person("alice", threshold=0.6)])
     assert opened(try_twice(lenient, match(confidence=0.6)))
+
+
+# The same picture is one vote.
+
+
+def test_a_still_that_is_sent_under_many_ids_is_one_vote() -> None:
+    door = Door()
+    effects = [*door.sees(match(), picture="still")]
+    for _ in range(300):
+        effects += door.wait(0.1)
+        effects += door.sees(match(), picture="still")
+    assert not opened(effects)
+    assert set(reasons(effects)) == {Reason.AWAITING_VOTES, Reason.SAME_PICTURE}
+
+
+def test_pictures_that_differ_are_votes_whatever_they_show() -> None:
+    door = Door()
+    assert not opened(door.sees(match(), picture="one"))
+    assert opened(door.sees(match(), picture="other"))
+
+
+def test_a_camera_that_freezes_opens_the_door_no_second_time() -> None:
+    door = Door(Rules(door="front", votes="1/1"))
+    assert opened(door.sees(match(), picture="frozen"))
+    effects: list[Effect] = []
+    for _ in range(60):
+        door.wait(5)
+        effects += door.sees(match(), picture="frozen")
+    assert not opened(effects)
+    assert set(reasons(effects)) == {Reason.SAME_PICTURE}
+
+
+def test_a_picture_counts_again_when_it_was_away_for_more_than_a_minute() -> None:
+    door = Door(ONE_VOTE)
+    assert opened(door.sees(match(), picture="still"))
+    door.wait(60)
+    assert reasons(door.sees(match(), picture="still")) == [Reason.SAME_PICTURE]
+    door.wait(60.1)
+    assert opened(door.sees(match(), picture="still"))
+
+
+def test_a_picture_counts_once_for_all_cameras_of_a_door() -> None:
+    door = Door(ONE_VOTE)
+    assert opened(door.sees(match(), picture="still", camera="porch"))
+    door.wait(30)
+    assert reasons(door.sees(match(), picture="still", camera="garage")) == [Reason.SAME_PICTURE]
+
+
+def test_a_frame_that_comes_twice_is_told_as_a_replay_not_as_the_same_picture() -> None:
+    door = Door()
+    door.sees(match(), frame_id="one", picture="still")
+    assert reasons(door.sees(match(), frame_id="one", picture="still")) == [Reason.REPLAYED]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [(), (stranger(),), (match(live=0.1),), (match(size=20.0),), (match(confidence=0.1),)],
+    ids=["nobody", "a stranger", "not live", "too small", "unsure"],
+)
+def test_a_picture_that_was_no_vote_may_be_one_later(first: tuple[Face, ...]) -> None:
+    door = Door(ONE_VOTE)
+    door.sees(*first, picture="still")
+    door.wait(0.1)
+    assert opened(door.sees(match(), picture="still"))
+
+
+def test_a_vote_of_a_stale_frame_does_not_spend_its_picture() -> None:
+    door = Door(ONE_VOTE)
+    assert reasons(door.sees(match(), picture="still", age=3.0)) == [Reason.STALE]
+    assert opened(door.sees(match(), picture="still"))
+
+
+def test_a_vote_in_the_cooldown_spends_its_picture() -> None:
+    door = Door(ONE_VOTE)
+    door.told_to()
+    assert reasons(door.sees(match(), picture="still")) == [Reason.COOLDOWN]
+    door.wait(6)
+    assert reasons(door.sees(match(), picture="still")) == [Reason.SAME_PICTURE]
+
+
+def test_the_same_picture_counts_neither_for_nor_against_the_votes_there_are() -> None:
+    door = Door()
+    door.sees(match(), picture="still")
+    for _ in range(3):
+        door.wait(0.1)
+        door.sees(match(), picture="still")
+    assert opened(door.sees(match(), picture="other"))
+
+
+def test_a_step_of_the_clock_makes_no_picture_new() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match(), picture="still")
+    door.wall += timedelta(days=1)
+    door.wait(0.1)
+    door.wait(10)
+    assert reasons(door.sees(match(), picture="still")) == [Reason.SAME_PICTURE]
+
+
+def test_a_recognizer_that_sends_no_digest_is_not_held_to_it() -> None:
+    assert opened(try_twice(Door(), match()))
+
+
+def test_a_still_does_not_do_what_a_challenge_asks_step_by_step() -> None:
+    door = challenged()
+    door.sees(match(eyes_open=0.9), picture="open")
+    for picture, eyes_open in (("closed", 0.1), ("open", 0.9), ("open", 0.9)):
+        door.wait(0.1)
+        assert not opened(door.sees(match(eyes_open=eyes_open), picture=picture))
+    door.wait(0.1)
+    assert opened(door.sees(match(eyes_open=0.9), picture="open again"))
+
+
+def test_the_memory_for_pictures_is_bounded_and_keeps_those_that_come_again() -> None:
+    door = Door(Rules(door="front", cooldown_seconds=3600.0))
+    door.told_to()
+    for number in range(4100):
+        door.wait(0.01)
+        door.sees(match(), picture=f"{number}")
+        if number == 4000:
+            door.sees(match(), picture="0")
+    assert len(door.state.pictures) == 4096
+    assert [digest_of(f"{number}") in door.state.pictures for number in (0, 4, 5)] == [True, False, True]
+    door.wait(1)
+    assert reasons(door.sees(match(), picture="0")) == [Reason.SAME_PICTURE]
+
+
+def test_strangers_cannot_have_a_spent_picture_forgotten() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match(), picture="still")
+    for number in range(5000):
+        door.wait(0.01)
+        door.sees(stranger(), picture=f"{number}")
+    assert reasons(door.sees(match(), picture="still")) == [Reason.SAME_PICTURE]
 
 
 # Who may, where and when.

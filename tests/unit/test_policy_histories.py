@@ -71,6 +71,7 @@ class Jump:
 class Frame:
     camera: str
     number: int
+    picture: str | None
     age: float
     faces: tuple[Face, ...]
 
@@ -114,6 +115,7 @@ frames = st.builds(
     Frame,
     camera=st.sampled_from(["porch", "porch", "garage"]),
     number=st.integers(0, 30),
+    picture=st.sampled_from([None, None, *"abcd"]),
     age=st.sampled_from([0.0, 0.1, 0.1, 0.2, 1.0, 2.0, 2.5, -0.4, -1.0]),
     faces=st.lists(faces(), max_size=2).map(tuple),
 )
@@ -154,6 +156,8 @@ class Seen:
     faces: tuple[Face, ...]
     clock_trusted: bool
     first_time: bool
+    picture: str | None
+    at: float
 
 
 @dataclass
@@ -172,6 +176,8 @@ class History:
     views: list[tuple[float, str | None]] = field(default_factory=list)
     """When each person was on a frame in a way that makes a vote."""
     rosters: list[float] = field(default_factory=list)
+    spent: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
+    """The frames of each opening, and when it was."""
     ids_used: set[str] = field(default_factory=set)
     codes_used: dict[str, float] = field(default_factory=dict)
 
@@ -192,13 +198,15 @@ class History:
                 return self._decide(RosterChanged(ROSTERS[name]))
             case Order(command):
                 return self._decide(Command(command))
-            case Frame(camera, number, age, faces):
+            case Frame(camera, number, picture, age, faces):
                 captured_at = self.wall - timedelta(seconds=age)
                 frame_id = f"f{number}"
                 first_time = frame_id not in {known for known, _ in self.seen}
                 trusted = self.monotonic - self.last_jump >= 5
-                self.seen.append((frame_id, Seen(camera, captured_at, age, faces, trusted, first_time)))
-                if first_time and trusted and -0.5 <= age <= 2.0:
+                new_picture = picture is None or all(one.picture != picture for _, one in self.seen)
+                seen = Seen(camera, captured_at, age, faces, trusted, first_time, picture, self.monotonic)
+                self.seen.append((frame_id, seen))
+                if first_time and new_picture and trusted and -0.5 <= age <= 2.0:
                     self.views += [(self.monotonic, one.person) for one in faces if self._votes(one)]
                 recognition = Recognition(
                     frame_id=frame_id,
@@ -206,6 +214,7 @@ class History:
                     recognized_at=self.wall,
                     recognizer="one",
                     model="m",
+                    digest=None if picture is None else picture * 32,
                     faces=faces,
                 )
                 return self._decide(Sighting(camera, recognition, 0.0))
@@ -283,6 +292,13 @@ class History:
                 self._convincing(face, decision.person, rights.threshold) and _width(face) >= largest / 2
                 for face in vote.faces
             )
+        pictures = [vote.picture for vote in votes if vote.picture]
+        assert len(pictures) == len(set(pictures)), "opened by two of the same picture"
+        for frame_ids, at in self.spent:
+            earlier = {one.picture for known, one in self.seen if known in frame_ids and one.first_time} - {None}
+            again = [one for one in votes if one.picture in earlier]
+            assert all(one.at - at > 60 for one in again), "opened twice by a picture within a minute"
+        self.spent.append((decision.frame_ids, self.monotonic))
         moments = [vote.captured_at for vote in votes]
         assert max(moments) - min(moments) <= timedelta(seconds=self.rules.vote_window_seconds)
         between = [
@@ -349,7 +365,7 @@ def test_whatever_happened_a_resident_gets_in_in_the_end(rules: Rules, story: li
             quality=0.9,
             eyes_open=eyes_open,
         )
-        history.play(Frame("porch", 100 + number, 0.05, (face,)))
+        history.play(Frame("porch", 100 + number, f"{number}", 0.05, (face,)))
         history.play(Wait(0.1))
     assert len(history.grants) == before + 1
 

@@ -24,6 +24,8 @@ Similarity = Annotated[float, Field(ge=-1, le=1)]
 """Cosine similarity of two templates."""
 Milliseconds = Annotated[float, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+"""The first half of a SHA-256."""
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -119,6 +121,8 @@ class Recognition(Message):
     model: Name
     gallery_version: Annotated[int, Field(ge=0)] | None = None
     timings_ms: dict[str, Milliseconds] = Field(default_factory=dict)
+    digest: Digest | None = None
+    """Of the frame's JPEG, byte for byte: a picture that is sent again is known by it, whatever its id."""
     faces: tuple[Face, ...] = ()
     door: Slug | None = None
     """Repeats the topic; a recognition that contradicts its topic is refused."""
@@ -208,6 +212,8 @@ class Reason(StrEnum):
     FROM_THE_FUTURE = "from_the_future"
     REPLAYED = "replayed"
     """A frame_id, command id or one-time password that was seen before."""
+    SAME_PICTURE = "same_picture"
+    """Equal to one that was a vote, byte for byte."""
     UNKNOWN_FACE = "unknown_face"
     AMBIGUOUS_FACE = "ambiguous_face"
     TOO_SMALL = "too_small"

@@ -1,9 +1,11 @@
 """Frames in, recognitions out. Recognises each frame for itself, so that any frame may go to any replica."""
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -43,6 +45,7 @@ from doorbus_recognizer.settings import Recognizer
 HANGS_SECONDS = 5.0
 """Longer than a picture with eight faces takes on a small machine."""
 _LARGE = frozenset({Refusal.TOO_LARGE, Refusal.TOO_MUCH_WORK})
+_DIGEST_LENGTH = 32
 T = TypeVar("T")
 
 
@@ -154,9 +157,10 @@ class RecognizerService(Service):
             raise Refused(Refusal.STALE, f"captured {age:.1f} s ago")
         if age < -self._settings.future_tolerance_seconds:
             raise Refused(Refusal.FROM_THE_FUTURE, f"captured in {-age:.1f} s; does the camera's clock agree?")
-        faces, timings, decoded = await self._at_work(partial(self._recognise, frame.jpeg))
+        seen = await self._at_work(partial(self._recognise, frame.jpeg))
+        faces = seen.faces
         self._counts["frames"] += 1
-        total = sum(timings.values())
+        total = sum(seen.timings_ms.values())
         self._milliseconds += (total - self._milliseconds) / min(self._counts["frames"], 100)
         if not faces:
             return ()
@@ -168,15 +172,16 @@ class RecognizerService(Service):
             recognized_at=self._clock.now(),
             recognizer=self._instance,
             model=self._eyes.model_id,
-            gallery_version=None if self._gallery is None else self._gallery.version,
-            timings_ms={stage: round(ms, 3) for stage, ms in timings.items()},
+            gallery_version=seen.gallery_version,
+            timings_ms={stage: round(ms, 3) for stage, ms in seen.timings_ms.items()},
+            digest=seen.digest,
             faces=faces,
             door=inbound.ids["door"],
             camera=inbound.ids["camera"],
         )
         return (
             Outbound(channels.RECOGNITION, recognition, inbound.ids),
-            *await self._portrait(inbound, faces, decoded),
+            *await self._portrait(inbound, faces, seen.decoded),
         )
 
     async def _portrait(
@@ -207,23 +212,25 @@ class RecognizerService(Service):
         finally:
             self._busy.end(ticket, self._clock.monotonic())
 
-    def _recognise(self, jpeg: bytes) -> tuple[tuple[Face, ...], dict[str, float], Decoded]:
+    def _recognise(self, jpeg: bytes) -> "_Seen":
         began = self._clock.monotonic()
         decoded = decode(jpeg, self._limits)
         decoding = (self._clock.monotonic() - began) * 1000
-        seen, timings = self._eyes.see(
-            decoded.image, None if self._settings.mirrored is Mirrored.ALWAYS else self._settled
-        )
+        newest = self._gallery  # one for the whole frame, although a newer one may come meanwhile
+        gallery = newest or Gallery.empty()
+        settled = None if self._settings.mirrored is Mirrored.ALWAYS else partial(self._settled, gallery)
+        seen, timings = self._eyes.see(decoded.image, settled)
         began = self._clock.monotonic()
-        faces = tuple(self._face(face.enlarged(decoded.reduction)) for face in seen)
+        faces = tuple(self._face(face.enlarged(decoded.reduction), gallery) for face in seen)
         matching = (self._clock.monotonic() - began) * 1000
-        return faces, {"decode": decoding, **timings, "match": matching}, decoded
+        digest = hashlib.sha256(jpeg).hexdigest()[:_DIGEST_LENGTH]
+        stages = {"decode": decoding, **timings, "match": matching}
+        return _Seen(faces, stages, decoded, digest, None if newest is None else newest.version)
 
-    def _settled(self, alone: Template) -> bool:
-        return (self._gallery or Gallery.empty()).settled(alone, self._eyes.scale, self._settings.margin)
+    def _settled(self, gallery: Gallery, alone: Template) -> bool:
+        return gallery.settled(alone, self._eyes.scale, self._settings.margin)
 
-    def _face(self, seen: SeenFace) -> Face:
-        gallery = self._gallery or Gallery.empty()
+    def _face(self, seen: SeenFace, gallery: Gallery) -> Face:
         match = gallery.match(seen.template, self._eyes.scale, self._settings.margin)
         return Face(
             box=seen.box,
@@ -306,6 +313,17 @@ class RecognizerService(Service):
         if wrong is not None:
             raise wrong
         return ()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What came of one frame."""
+
+    faces: tuple[Face, ...]
+    timings_ms: Mapping[str, float]
+    decoded: Decoded
+    digest: str
+    gallery_version: int | None
 
 
 def _gallery(snapshot: Snapshot[Block]) -> Gallery:

@@ -71,11 +71,12 @@ def _let_time_pass(rules: Rules, state: State, now: Now) -> Step:
 
 def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
     recognition = event.recognition
-    seen_before = votes.seen(state, recognition)
+    seen_before, same_picture = votes.seen(state, recognition), votes.same_picture(state, recognition)
     state = votes.remember(state, recognition, now)
+    frame = (rules, state, now, recognition, seen_before, same_picture)
     largest = quality.largest_of(recognition.faces)
-    cases = [FaceCase(rules, state, now, recognition, seen_before, face, largest) for face in recognition.faces]
-    if first_failing(FRAME_RULES, FrameCase(rules, state, now, recognition, seen_before)) is None:
+    cases = [FaceCase(*frame, face, largest) for face in recognition.faces]
+    if first_failing(FRAME_RULES, FrameCase(*frame)) is None:
         voting = [case.face for case in cases if first_failing(VOTE_TABLE, case) is None]
         state = votes.cast(rules, state, event, voting, now)
         in_view = [case.face.person for case in cases if first_failing(VIEW_TABLE, case) is None]

@@ -8,6 +8,7 @@ field of `State`     serves the rules                                    written
 `trusted_from`       `CLOCK_IMPLAUSIBLE`                                 `clock`
 `frames`             `REPLAYED` of a face                                `votes`; dated anew after a step
 `forgotten_until`    `REPLAYED` of a face, when too many were seen       `votes`; dated anew after a step
+`pictures`           `SAME_PICTURE`                                      `votes`
 `ballots`            `AWAITING_VOTES`                                    `votes`; none after a grant or step
 `cooldown_until`     `COOLDOWN` of faces                                 `deciding`: a grant
 `commanded_until`    `COOLDOWN` of commands                              `deciding`: a grant to a command
@@ -35,6 +36,8 @@ from doorbus_actuator.policy.events import Effect, Now, Person
 
 MAX_REMEMBERED = 1024
 """Frames, and commands, that are known to have been seen."""
+MAX_PICTURES = 4096
+"""Pictures that were votes: 68 a second, as long as they are remembered."""
 MAX_CAMERAS = 64
 MAX_TALLIES = 256
 MAX_ADMITTED = 64
@@ -93,6 +96,8 @@ class State:
     frames: Mapping[str, SeenFrame] = field(default_factory=dict)
     forgotten_until: datetime | None = None
     """Frames captured up to here may have been seen and forgotten in a flood, and count as seen."""
+    pictures: Mapping[str, float] = field(default_factory=dict)
+    """When each picture that was a vote was last seen, by digest, in that order."""
     ballots: Mapping[str, tuple[Ballot, ...]] = field(default_factory=dict)
     """The last ballots of each camera, oldest capture first."""
     cooldown_until: float = -math.inf

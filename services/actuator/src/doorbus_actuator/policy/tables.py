@@ -26,6 +26,7 @@ class FrameCase:
     now: Now
     recognition: Recognition
     seen_before: bool
+    same_picture: bool
 
     @property
     def age(self) -> float:
@@ -111,6 +112,7 @@ FRAME_RULES: Table[FrameCase] = (
     (Reason.STALE, lambda c: c.age <= c.rules.max_age_seconds),
     (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance_seconds),
     (Reason.REPLAYED, lambda c: not c.seen_before),
+    (Reason.SAME_PICTURE, lambda c: not c.same_picture),
 )
 FACE_RULES: Table[FaceCase] = (
     (Reason.UNKNOWN_FACE, lambda c: c.face.verdict is not Verdict.UNKNOWN),

@@ -20,6 +20,8 @@ _SWAY = 8.0
 _SWAY_SECONDS = 2.0
 _ZOOM = 0.02
 _ZOOM_SECONDS = 3.1
+_NOISE = 2
+"""Levels of 256 by which each pixel is off at most, as any sensor's are: no two pictures are equal to the bit."""
 _MARGIN = 16
 """Pixels of picture beyond each edge of the view, which swaying brings into it."""
 
@@ -50,10 +52,13 @@ SCENES = (
 class SampleSource:
     """Shows each scene for `scene_seconds`, 640x480."""
 
-    def __init__(self, pictures: Path, clock: Clock, scene_seconds: float = 2.5) -> None:
+    def __init__(
+        self, pictures: Path, clock: Clock, scene_seconds: float = 2.5, random: np.random.Generator | None = None
+    ) -> None:
         self._pictures = pictures
         self._clock = clock
         self._scene_seconds = scene_seconds
+        self._random = np.random.default_rng() if random is None else random
         self._images: list[Image] = []
         self._opened_at = 0.0
 
@@ -79,7 +84,7 @@ class SampleSource:
         elapsed = at - self._opened_at
         index = int(elapsed / self._scene_seconds) % len(SCENES)
         image = warp(self._images[index], _camera(elapsed), (WIDTH, HEIGHT))
-        return Shot(image, self._clock.now(), at, SCENES[index].label)
+        return Shot(_noisy(image, self._random), self._clock.now(), at, SCENES[index].label)
 
     def close(self) -> None:
         """Forget the pictures."""
@@ -118,6 +123,11 @@ def _part(picture: Image, scene: Scene) -> Image:
         ]
     )
     return warp(picture, matrix, (WIDTH + 2 * _MARGIN, HEIGHT + 2 * _MARGIN))
+
+
+def _noisy(image: Image, random: np.random.Generator) -> Image:
+    noise = random.integers(-_NOISE, _NOISE + 1, image.shape[:2], dtype=np.int8)
+    return np.clip(image + noise[..., np.newaxis].astype(np.int16), 0, 255).astype(np.uint8)
 
 
 def _camera(elapsed: float) -> Matrix:
