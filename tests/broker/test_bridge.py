@@ -175,7 +175,8 @@ class Branch:
         """Publish roster and gallery at the centre, as the enroller there does."""
         roster = pack([RosterEntry(person=person) for person in people], version)
         gallery = pack([GalleryEntry(person=person, templates=("",)) for person in people], version, "m@1", Seal(KEY))
-        async with connect(self.central.transport(Role.ENROLLER)) as enroller:
+        key = self.door.broker.key(Role.ENROLLER)  # the door believes the enroller at the centre
+        async with connect(self.central.transport(Role.ENROLLER), key=key) as enroller:
             for (manifest, shards), to_shard, to_manifest in (
                 (roster, channels.ROSTER_SHARD, channels.ROSTER_MANIFEST),
                 (gallery, channels.GALLERY_SHARD, channels.GALLERY_MANIFEST),
@@ -203,7 +204,9 @@ class Branch:
         async with (
             asyncio.timeout(40),
             connect(self.door.broker.transport(Role.VIEWER), (channels.DECISION,)) as viewer,
-            connect(self.door.broker.transport(Role.RECOGNIZER)) as recognizer,
+            connect(
+                self.door.broker.transport(Role.RECOGNIZER), key=self.door.broker.key(Role.RECOGNIZER)
+            ) as recognizer,
         ):
 
             async def recognise() -> None:

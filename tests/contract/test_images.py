@@ -17,6 +17,7 @@ import yaml
 
 from doorbus.cli import env
 from doorbus.wire.channels import SERVICES
+from doorbus.wire.keyfiles import SIGNERS
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = REPOSITORY / "scripts/image"
@@ -148,6 +149,14 @@ def test_a_service_waits_for_the_broker_and_speaks_tls_to_it_as_its_own_user(nam
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_only_recognizer_and_enroller_get_the_key_of_the_templates(name: str) -> None:
     assert ("site.key" in CONTAINERS[name].get("secrets", [])) is (name in {"recognizer", "enroller"})
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_who_signs_gets_its_own_key_and_nobody_elses(name: str) -> None:
+    given = [one["source"] for one in CONTAINERS[name].get("secrets", []) if isinstance(one, Mapping)]
+
+    assert [one for one in given if one.endswith(".key")] == ([f"{name}.key"] if name in SIGNERS else [])
+    assert ("signers" in CONTAINERS[name].get("secrets", [])) is (name in {*SIGNERS, "actuator", "actuator-pi"})
 
 
 def test_the_broker_is_well_when_somebody_can_log_in() -> None:

@@ -120,13 +120,15 @@ def test_every_setting_in_a_unit_exists(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", SERVICES)
-def test_a_service_gets_its_own_password_and_the_seal_only_if_it_reads_templates(role: Role) -> None:
+def test_a_service_gets_its_own_password_and_keys_only_if_it_needs_them(role: Role) -> None:
     unit = read(OF_ROLE[role])
     given, told = credentials(unit), environment(unit)
 
     assert given.pop("password") == f"/etc/doorbus/secrets/users/{role}"
     assert given.pop("ca.crt") == "/etc/doorbus/secrets/ca.crt"
-    assert given == ({"site.key": "/etc/doorbus/secrets/site.key"} if role in (Role.RECOGNIZER, Role.ENROLLER) else {})
+    signers = {} if role is Role.CAPTURE else {"signers": "/etc/doorbus/secrets/signers"}
+    signing = {"site.key": "/etc/doorbus/secrets/site.key", "signing.key": f"/etc/doorbus/secrets/signing/{role}.key"}
+    assert given == signers | (signing if role in (Role.RECOGNIZER, Role.ENROLLER) else {})
     assert {value for value in told.values() if value.startswith("%d/")} == {f"%d/{name}" for name in credentials(unit)}
 
 

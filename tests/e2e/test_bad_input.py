@@ -7,16 +7,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import Decision, Outcome, Reason, Trigger, utc
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Decision, Outcome, Reason, RosterEntry, Trigger, utc
 from doorbus.wire.packet import Packet
+from doorbus.wire.snapshot import pack
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.door import DOOR, ROOT, Door
 
 SOON = timedelta(hours=1)
@@ -129,13 +134,13 @@ async def test_a_bad_recognition_is_refused_counted_and_logged_once(
     case: str, door: Door, jpeg: dict[str, bytes]
 ) -> None:
     refusal, payload = RECOGNITIONS[case]
-    topic = f"{ROOT}/door/{DOOR}/recognition/camera-{uuid4().hex[:8]}"
+    camera = f"camera-{uuid4().hex[:8]}"
     async with harmless(door, jpeg["obama2"]):
         for _ in range(2):
             before = await door.health(Role.ACTUATOR)
-            await door.recognizer.send_packet(Packet(topic, payload, qos=1))
+            await door.recognised(payload, camera)
             await door.counted(Role.ACTUATOR, refusal, before)
-    assert len(door.logged(Role.ACTUATOR, event="refused", topic=topic)) == 1
+    assert len(door.logged(Role.ACTUATOR, event="refused", topic=f"{ROOT}/door/{DOOR}/recognition/{camera}")) == 1
 
 
 @pytest.mark.parametrize(
@@ -149,12 +154,30 @@ async def test_a_recognition_of_another_time_is_denied_with_the_reason(
     async with harmless(door, jpeg["obama2"]):
         for _ in range(3):
             payload = json.dumps(recognition(captured_at=utc(datetime.now(UTC) + off))).encode()
-            await door.recognizer.send_packet(Packet(f"{ROOT}/door/{DOOR}/recognition/{camera}", payload, qos=1))
+            await door.recognised(payload, camera)
         async with asyncio.timeout(5):
             decision = await door.decision()
             while decision.camera != camera:
                 decision = await door.decision()
         assert (decision.outcome, decision.reason) == (Outcome.DENIED, reason)
+
+
+async def test_a_password_of_a_recognizer_or_the_enroller_without_its_key_opens_no_door(
+    door: Door, jpeg: dict[str, bytes]
+) -> None:
+    camera = f"camera-{uuid4().hex[:8]}"
+    async with harmless(door, jpeg["obama2"]):
+        before = await door.health(Role.ACTUATOR)
+        for _ in range(3):
+            payload = json.dumps(recognition()).encode()
+            await door.recognizer.send_packet(Packet(f"{ROOT}/door/{DOOR}/recognition/{camera}", payload, qos=1))
+        await door.counted(Role.ACTUATOR, "recognition.unsigned", before)
+        forged = pack([RosterEntry(person="mallory")], 2**50)
+        async with connect(door.stack.broker.transport(Role.ENROLLER)) as thief:
+            told = Outbound(channels.ROSTER_MANIFEST, forged.manifest).packet(TOPICS)
+            await thief.send_packet(replace(told, retain=False))  # other tests use this broker
+            await door.counted(Role.ACTUATOR, "roster_manifest.unsigned", before)
+    assert (await door.health(Role.ACTUATOR)).figures["roster_version"] < 2**50
 
 
 COMMANDS: dict[str, tuple[str, bytes, bool]] = {

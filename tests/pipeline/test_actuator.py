@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,12 +34,14 @@ from doorbus.wire.messages import (
     utc,
 )
 from doorbus.wire.packet import Connection, Packet
+from doorbus.wire.signatures import Keyring, sign
 from doorbus.wire.snapshot import pack, repack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_actuator.fakes import FakeGuardian, RecordingRelay
 from doorbus_actuator.policy import LivenessMode
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator
+from support import signing
 
 ROOT = "doorbus/v1"
 SET = f"{ROOT}/door/front/lock/set"
@@ -73,13 +76,14 @@ class WatchedBus(MemoryBus):
 class House:
     """A door with its actuator, seen from the bus."""
 
-    def __init__(self, settings: Actuator | None = None) -> None:
+    def __init__(self, settings: Actuator | None = None, unasked: tuple[Channel[Any], ...] = ()) -> None:
         self.clock = FakeClock()
         self.relay = RecordingRelay()
         self.bus = WatchedBus(self.relay)
+        keys = Keyring(public=signing.PUBLIC, unasked=frozenset(channel.name for channel in unasked))
         chosen = settings or Actuator()
         self.guardian = FakeGuardian(self.relay, self.clock, chosen.max_hold_seconds)
-        self.service = ActuatorService(chosen, self.guardian, self.clock, lambda: 0.0)
+        self.service = ActuatorService(chosen, self.guardian, self.clock, keys, lambda: 0.0)
         self._ids = itertools.count()
 
     @asynccontextmanager
@@ -122,7 +126,7 @@ class House:
         self._publish(Outbound(channels.ROSTER_MANIFEST, manifest))
 
     def _publish(self, outbound: Outbound) -> None:
-        self.bus.publish(outbound.packet(TOPICS))
+        self.bus.publish(signing.packet(outbound))
 
     async def sees(
         self,
@@ -192,7 +196,8 @@ async def test_a_recognition_that_tells_of_no_quality_is_not_judged_by_it() -> N
         for frame_id in ("one", "two"):
             now = utc(house.clock.now())
             whole = {"frame_id": frame_id, "captured_at": now, "recognized_at": now, "recognizer": "own", "model": "m"}
-            house.bus.publish(Packet(SEEN, json.dumps(whole | {"faces": [face]}).encode(), qos=1))
+            raw = Packet(SEEN, json.dumps(whole | {"faces": [face]}).encode(), qos=1)
+            house.bus.publish(sign(channels.RECOGNITION, raw, signing.RECOGNIZER))
         await house.settled()
         assert house.unlocked()
 
@@ -205,6 +210,66 @@ async def test_a_face_too_poor_to_be_enrolled_opens_nothing() -> None:
                 await house.sees(face)
             assert not house.unlocked()
             assert {one.reason for one in house.decisions} == {reason}
+
+
+async def test_recognitions_that_no_recognizer_of_the_site_has_signed_for_this_camera_open_nothing() -> None:
+    async with House().runs(ALICE) as house:
+        recognition = await house.sees(match())
+        forged = Outbound(channels.RECOGNITION, recognition, {"door": "front", "camera": "porch"})
+        signed = next(one for one in reversed(house.bus.log) if one.topic == SEEN)
+        moved = replace(signed, topic=SEEN.replace("porch", "yard"))
+        for number in range(3):
+            fresh = replace(forged, message=recognition.model_copy(update={"frame_id": f"forged{number}"}))
+            house.bus.publish(fresh.packet(TOPICS))
+            house.bus.publish(signing.packet(fresh, signing.STRANGER))
+            house.bus.publish(signing.packet(fresh, signing.ENROLLER))
+            house.bus.publish(moved)
+        await house.settled()
+        assert not house.unlocked()
+        assert (await house.health()).refused == {"recognition.unsigned": 12}
+
+
+async def test_a_signed_recognition_that_is_sent_again_is_no_second_vote() -> None:
+    async with House().runs(ALICE) as house:
+        await house.sees(match())
+        signed = next(one for one in reversed(house.bus.log) if one.topic == SEEN)
+        for _ in range(3):
+            house.bus.publish(signed)
+        await house.settled()
+        assert not house.unlocked()
+        assert Reason.REPLAYED in {one.reason for one in house.decisions}
+
+
+async def test_a_roster_that_the_enroller_has_not_signed_changes_no_rights() -> None:
+    mallory = RosterEntry(person="mallory")
+    async with House().runs(ALICE) as house:
+        manifest, shards = pack([mallory], 9)
+        house.bus.publish(Outbound(channels.ROSTER_SHARD, shards[0], {"shard": "0"}).packet(TOPICS))
+        forged = Outbound(channels.ROSTER_MANIFEST, manifest)
+        for packet in (forged.packet(TOPICS), signing.packet(forged, signing.RECOGNIZER)):
+            house.bus.publish(packet)
+        await house.sees(match("mallory"))
+        await house.sees(match("mallory"))
+        assert not house.unlocked()
+        assert house.decisions[-1].reason is Reason.NOT_ON_ROSTER
+        health = await house.health()
+        assert health.refused == {"roster_manifest.unsigned": 2}
+        assert health.figures["roster_version"] == 1
+
+
+async def test_a_recognizer_that_cannot_sign_is_believed_where_that_is_set_and_health_says_so() -> None:
+    house = House(Actuator(unsigned_recognitions=True), unasked=(channels.RECOGNITION,))
+    async with house.runs(ALICE):
+        for number in range(2):
+            recognition = await house.sees(STRANGER)
+            own = recognition.model_copy(update={"faces": (match(),), "frame_id": f"own{number}"})
+            house.bus.publish(Outbound(channels.RECOGNITION, own, {"door": "front", "camera": "porch"}).packet(TOPICS))
+            await house.settled()
+        manifest, _ = pack([RosterEntry(person="mallory")], 9)
+        house.bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(TOPICS))
+        health = await house.health()
+        assert health.refused == {"roster_manifest.unsigned": 1}
+        assert health.figures["takes_unsigned"] == 1
 
 
 async def test_a_resident_is_let_in_and_the_door_locks_after_the_pulse() -> None:
@@ -478,7 +543,7 @@ async def test_one_changed_shard_and_its_manifest_are_enough_for_a_new_roster() 
         house.bus.publish(
             Outbound(channels.ROSTER_SHARD, after.shards[changed], {"shard": str(changed)}).packet(TOPICS)
         )
-        house.bus.publish(Outbound(channels.ROSTER_MANIFEST, after.manifest).packet(TOPICS))
+        house.bus.publish(signing.packet(Outbound(channels.ROSTER_MANIFEST, after.manifest)))
         await house.passes(20)
         assert await _reason(house) is Reason.DISABLED
 
@@ -492,7 +557,7 @@ async def _reason(house: House) -> Reason:
 async def test_a_roster_that_is_not_whole_is_not_used() -> None:
     async with House().runs() as house:
         manifest, shards = pack([ALICE], 1)
-        house.bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(TOPICS))
+        house.bus.publish(signing.packet(Outbound(channels.ROSTER_MANIFEST, manifest)))
         house.bus.publish(Outbound(channels.ROSTER_SHARD, shards[0] + b"!", {"shard": "0"}).packet(TOPICS))
         assert await _reason(house) is Reason.ROSTER_INCOMPLETE
         assert (await house.health()).problem == (
@@ -651,4 +716,5 @@ async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
             "relay_energised": 1.0,
             "roster_people": 1,
             "roster_version": 1,
+            "takes_unsigned": 0.0,
         }

@@ -43,6 +43,7 @@ from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.store import MemoryStore, Sample, SqliteStore, Store
 from support.jpegs import START, Jpeg, note, refining
+from support.signing import ENROLLERS
 
 E = TypeVar("E", GalleryEntry, RosterEntry)
 
@@ -134,7 +135,7 @@ class Site:
     def make(self, store: Store, seal: Seal, **settings: float) -> tuple[EnrollerService, EnrollerSettings]:
         own = Enroller.model_validate({"probe_seconds": 0} | settings)
         of_process = EnrollerSettings(_env_file=None, instance="one", var=self.var, health_seconds=1e9, enroller=own)
-        return EnrollerService(of_process, store, seal, self.clock), of_process
+        return EnrollerService(of_process, store, seal, ENROLLERS, self.clock), of_process
 
     async def recognizer(self, model: str = "MobileFaceNet") -> ScriptedRecognizer:
         """Start a recognizer."""

@@ -40,6 +40,7 @@ from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
 from support.jpegs import refining, shot
+from support.signing import ENROLLER, RECOGNIZERS
 
 KEY = bytes(range(32))
 PORCH = {"door": "front", "camera": "porch"}
@@ -159,11 +160,15 @@ async def recognizing(
 ) -> AsyncIterator[Bench]:
     bus, clock = MemoryBus(), FakeClock()
     eyes = vision(SlowLiveness(live, seconds, clock), detector, runtime)
-    service = RecognizerService(eyes, Seal(KEY), Recognizer(), instance="r1", clock=clock, portraits=portraits)
+    service = RecognizerService(
+        eyes, Seal(KEY), RECOGNIZERS, Recognizer(), instance="r1", clock=clock, portraits=portraits
+    )
     settings = ServiceSettings(_env_file=None, instance="r1")
     async with (
         running(service, bus, clock, settings),
-        connect(bus, [channels.RECOGNITION, channels.PORTRAIT, channels.HEALTH, channels.EMBED_REPLY]) as client,
+        connect(
+            bus, [channels.RECOGNITION, channels.PORTRAIT, channels.HEALTH, channels.EMBED_REPLY], key=ENROLLER
+        ) as client,
     ):
         yield Bench(bus, clock, client)
 

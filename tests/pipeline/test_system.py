@@ -26,6 +26,7 @@ from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
 from support.jpegs import shot
+from support.signing import ENROLLERS, KEYS, RECOGNIZERS
 
 PORCH = {"door": "front", "camera": "porch"}
 
@@ -93,9 +94,9 @@ async def house() -> AsyncIterator[House]:
     deciding = Actuator(time_zone="UTC", min_sharpness=0, min_quality=0)  # the faces are plain squares
     heard = [channels.RECOGNITION, channels.DECISION, channels.LOCK_STATE, channels.RESULT]
     async with (
-        running(EnrollerService(enrolling, MemoryStore(), seal, clock), bus, clock),
-        running(RecognizerService(vision, seal, Recognizer(), instance="test", clock=clock), bus, clock),
-        running(ActuatorService(deciding, FakeGuardian(relay, clock), clock), bus, clock),
+        running(EnrollerService(enrolling, MemoryStore(), seal, ENROLLERS, clock), bus, clock),
+        running(RecognizerService(vision, seal, RECOGNIZERS, Recognizer(), instance="test", clock=clock), bus, clock),
+        running(ActuatorService(deciding, FakeGuardian(relay, clock), clock, KEYS), bus, clock),
         connect(bus, heard) as client,
     ):
         yield House(client, clock, relay)

@@ -29,6 +29,7 @@ from doorbus_recognizer.models.fakes import FakeEmbedder, FakeMesh
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
+from support.signing import RECOGNIZERS
 
 SAYS = "hangs_now"
 _log = structlog.get_logger("doorbus.test")
@@ -75,7 +76,7 @@ def recognizer() -> Service:
     """With models that hang."""
     scale = Scale(likely=0.5, secure=0.6)
     eyes = Vision(HangingDetector(), FakeMesh(), FakeEmbedder("fake@1"), None, scale)
-    return RecognizerService(eyes, Seal(bytes(32)), Recognizer(), instance="hanging", clock=SystemClock())
+    return RecognizerService(eyes, Seal(bytes(32)), RECOGNIZERS, Recognizer(), instance="hanging", clock=SystemClock())
 
 
 def camera() -> Service:

@@ -28,6 +28,21 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
         assert path.read_text().strip() not in said
 
 
+def test_a_key_that_signs_is_changed_in_two_steps_that_say_what_to_do_next(tmp_path: Path) -> None:
+    begun = _say(tmp_path / "s", "rotate-key", "recognizer")
+    again = _say(tmp_path / "s", "rotate-key", "recognizer")
+    shown = _say(tmp_path / "s", "show")
+    finished = _say(tmp_path / "s", "rotate-key", "recognizer", "--finish")
+
+    assert (begun.exit_code, again.exit_code, finished.exit_code) == (0, 1, 0)
+    assert "signers to every actuator" in begun.output
+    assert "signing/recognizer.key to each recognizer" in begun.output
+    assert "a former key of recognizer still counts" in shown.output
+    assert "a former key" not in _say(tmp_path / "s", "show").output
+    secret = (tmp_path / "s/signing/recognizer.key").read_text().strip()
+    assert secret not in begun.output + finished.output
+
+
 def test_a_user_is_added_and_revoked(tmp_path: Path) -> None:
     added = _say(tmp_path / "s", "add", "porch-camera", "--role", "capture", "--door", "front", "--camera", "porch")
     assert added.exit_code == 0

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from doorbus.local.prepare import LocalError, prepare
+from doorbus.wire.channels import Role
+from doorbus.wire.keyfiles import SIGNERS, read_public_keys
 
 CONFIG = Path(__file__).parents[2] / "mosquitto"
 PROGRAM = """
@@ -65,6 +67,42 @@ def test_a_password_that_is_empty_is_named(tmp_path: Path) -> None:
     (tmp_path / "credentials/viewer").write_text("\n")
 
     with pytest.raises(LocalError, match=r"credentials/viewer: empty.*remove it, and it is made anew"):
+        prepare(tmp_path, 1883, CONFIG)
+
+
+def test_a_local_run_of_before_gets_keys_that_sign_and_keeps_the_rest(tmp_path: Path) -> None:
+    prepare(tmp_path, 1883, CONFIG)
+    made = {f"{role}.key" for role in SIGNERS} | {"signers"}
+    for name in made:
+        (tmp_path / "credentials" / name).unlink()
+    before = _files(tmp_path)
+
+    prepare(tmp_path, 1883, CONFIG)
+
+    after = _files(tmp_path)
+    assert {path.name for path in set(after) - set(before)} == made
+    assert {path: after[path] for path in before} == before
+
+
+def test_a_key_that_was_removed_is_made_anew_and_the_former_one_counts_no_more(tmp_path: Path) -> None:
+    prepare(tmp_path, 1883, CONFIG)
+    signers = tmp_path / "credentials/signers"
+    before = read_public_keys(signers)
+    (tmp_path / "credentials/recognizer.key").unlink()
+
+    prepare(tmp_path, 1883, CONFIG)
+
+    after = read_public_keys(signers)
+    assert after[Role.ENROLLER] == before[Role.ENROLLER]
+    assert len(after[Role.RECOGNIZER]) == 1
+    assert after[Role.RECOGNIZER] != before[Role.RECOGNIZER]
+
+
+def test_public_keys_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    prepare(tmp_path, 1883, CONFIG)
+    (tmp_path / "credentials/signers").write_text("nonsense\n")
+
+    with pytest.raises(LocalError, match=r"credentials/signers, or a key .*: line 1 is not a role.*made anew"):
         prepare(tmp_path, 1883, CONFIG)
 
 

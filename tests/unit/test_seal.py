@@ -10,7 +10,8 @@ from doorbus.runtime.errors import SetupError
 from doorbus.runtime.settings import CommonSettings
 from doorbus.runtime.site_key import open_seal
 from doorbus.wire.codec import Refusal, Refused
-from doorbus.wire.seal import Seal, read_key
+from doorbus.wire.keyfiles import read_key
+from doorbus.wire.seal import Seal
 
 KEY = bytes(range(32))
 SEAL = Seal(KEY)

@@ -12,6 +12,8 @@ from doorbus.site.certificates import Pair, about, belong_together
 from doorbus.site.secrets import RENEW, Site, SiteError, own_names
 from doorbus.site.users import User
 from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.ed25519 import SecretKey
+from doorbus.wire.keyfiles import SIGNERS, read_key, read_public_keys
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -40,6 +42,57 @@ def test_everything_a_site_needs_is_made(site: Site) -> None:
     assert {f"broker/{name}" for name in ("passwords", "acl", "broker.crt", "broker.key", "ca.crt")} <= files
     assert about((site.directory / "broker" / "broker.crt").read_text()).names == {"hub.example", *own_names()}
     assert (site.directory / "broker" / "acl").read_text() == Path("mosquitto/acl").read_text()
+
+
+def test_an_older_site_gets_keys_that_sign_and_keeps_all_it_has(site: Site) -> None:
+    for path in (site.signing.public, *map(site.signing.path, SIGNERS)):
+        path.unlink()
+    before = _files(site)
+
+    _again(site).make(now=NOW)
+
+    after = _files(site)
+    assert set(after) - set(before) == {"signers", "signing/recognizer.key", "signing/enroller.key"}
+    assert {name for name in before if before[name] != after[name]} <= {"broker/passwords"}
+
+
+def test_a_new_key_and_the_one_before_count_until_the_change_is_finished(site: Site) -> None:
+    def public() -> list[bytes]:
+        return list(read_public_keys(site.signing.public)[Role.RECOGNIZER])
+
+    def own() -> bytes:
+        return SecretKey(read_key(site.signing.path(Role.RECOGNIZER))).public
+
+    (first,) = public()
+    site.rotate_key(Role.RECOGNIZER)
+    assert public() == [own(), first]
+    assert list(site.signing.replaced()) == [Role.RECOGNIZER]
+    with pytest.raises(SiteError, match="a former key still counts; doorbus secrets rotate-key recognizer --finish"):
+        site.rotate_key(Role.RECOGNIZER)
+
+    _again(site).make(now=NOW)
+    assert public() == [own(), first]
+    site.rotate_key(Role.RECOGNIZER, finish=True)
+    assert public() == [own()] != [first]
+    with pytest.raises(SiteError, match="viewer: signs nothing"):
+        site.rotate_key(Role.VIEWER)
+
+
+def test_a_secret_key_that_is_kept_elsewhere_is_not_made_anew(site: Site) -> None:
+    site.signing.path(Role.RECOGNIZER).unlink()
+    before = _files(site)
+
+    _again(site).make(now=NOW)
+
+    assert _files(site).keys() == before.keys()
+    assert _files(site)["signers"] == before["signers"]
+
+
+def test_public_keys_that_cannot_be_read_are_named(site: Site) -> None:
+    site.signing.public.write_text("nonsense\n")
+
+    with pytest.raises(SiteError, match=r"signers, or a key beside it: line 1 is not a role"):
+        _again(site).make(now=NOW)
 
 
 def test_only_its_owner_gets_in_and_the_key_of_the_authority_is_closed_twice(site: Site) -> None:
@@ -209,7 +262,8 @@ def test_a_site_that_begins_anew_keeps_nothing_that_the_old_authority_signed(sit
     _again(site).make(client_certificates=True, now=NOW)
 
     kept = {name for name, content in _files(site).items() if before.get(name) == content}
-    assert {name for name in kept if name.endswith((".crt", ".key", ".crl"))} == {"site.key"}
+    keys = {"site.key", "signing/recognizer.key", "signing/enroller.key"}
+    assert {name for name in kept if name.endswith((".crt", ".key", ".crl"))} == keys
     assert "users/viewer" in kept
 
 
@@ -225,7 +279,8 @@ def test_another_authority_takes_the_place_of_the_old_one_in_one_step(site: Site
     after = _files(site)
     assert about(after["broker/broker.crt"].decode()).names == about(before["broker/broker.crt"].decode()).names
     kept = {name for name, content in after.items() if before.get(name) == content}
-    assert {name for name in kept if name.endswith((".crt", ".key", ".crl"))} == {"site.key"}
+    keys = {"site.key", "signing/recognizer.key", "signing/enroller.key"}
+    assert {name for name in kept if name.endswith((".crt", ".key", ".crl"))} == keys
     assert "users/viewer" in kept
     assert ("clients/viewer.crt" in after) is clients
     again = _again(site)

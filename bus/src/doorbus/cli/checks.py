@@ -62,6 +62,7 @@ _MEANING = {
     Refusal.FROM_THE_FUTURE: "the sender's clock is ahead",
     Refusal.RETAINED: "a sender uses the retain flag; delete it with mosquitto_pub -r -n, and send without -r",
     Refusal.UNSEALED: "the services have different site keys; DOORBUS_SITE_KEY_FILE must be the same file",
+    Refusal.UNSIGNED: "its sender has no key of this site, or DOORBUS_SIGNERS_FILE here is not the site's file signers",
     Refusal.BAD_ID: "an id in a topic is not a-z, 0-9, _ and -",
     Refusal.WRONG_TOPIC: "a payload names another door or camera than its topic",
     Refusal.TOO_LARGE: "make the pictures smaller",
@@ -128,6 +129,11 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
         reason = what.rpartition(".")[2]
         meaning = _MEANING.get(Refusal(reason), "") if reason in set(Refusal) else ""
         yield Finding(Severity.WARN, name, f"refused {count} {what}", meaning or "its log names the topic")
+    if health.figures.get("takes_unsigned"):
+        state = "takes recognitions that nobody has signed: a password of the role recognizer opens the door"
+        yield Finding(
+            Severity.WARN, name, state, "DOORBUS_ACTUATOR__UNSIGNED_RECOGNITIONS=false, if they can be signed"
+        )
     errors = health.figures.get("errors", 0)
     if errors:
         yield Finding(

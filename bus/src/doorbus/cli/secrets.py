@@ -63,6 +63,8 @@ def show(context: typer.Context) -> None:
         if not place.site.exists:
             raise SiteError(f"{place.site.directory}: no secrets here; doorbus secrets makes them")
         place.tell_ends()
+        for role in place.site.signing.replaced():
+            place.say(f"signers: a former key of {role} still counts; doorbus secrets rotate-key {role} --finish")
         for user in place.site.named():
             ids = ", ".join(f"{name} {value}" for name, value in user.ids.items())
             out.print(line(f"{user.name}: {user.role}{f' of {ids}' if ids else ''}"))
@@ -131,6 +133,28 @@ def new_authority(context: typer.Context) -> None:
     with place.saying():
         place.site.replace_authority()
     place.say(f"every program elsewhere needs the new {place.site.directory}/ca.crt before it gets in again")
+
+
+@app.command()
+def rotate_key(
+    context: typer.Context,
+    role: Annotated[Role, typer.Argument(help="A role that signs: recognizer or enroller.", show_default=False)],
+    *,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Let former keys no longer count; at once where one was stolen.")
+    ] = False,
+) -> None:
+    """Give a role a new key to sign with. The former one counts, too, until --finish, so that nobody is shut out."""
+    with _change(context) as place:
+        place.site.rotate_key(role, finish=finish)
+    secrets = place.site.directory
+    readers = f"give {secrets}/signers to every actuator, recognizer and enroller, and restart them"
+    if finish:
+        place.say(f"{secrets}/signers: former keys of {role} no longer count; {readers}")
+    else:
+        place.say(f"{secrets}/signers: a new key of {role}, whose former one still counts; {readers}")
+        place.say(f"then give {place.site.signing.path(role)} to each {role}, and restart it")
+        place.say(f"then doorbus secrets rotate-key {role} --finish")
 
 
 def _given(ids: Mapping[str, str | None]) -> dict[str, str]:

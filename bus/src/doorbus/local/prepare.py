@@ -1,4 +1,4 @@
-"""What a broker on this machine needs: credentials, access rules, listeners and a site key under var/."""
+"""What a local run needs under var/: credentials and keys, and the broker's access rules and listeners."""
 
 import os
 import shutil
@@ -12,12 +12,15 @@ from doorbus.files import private_folder, put
 from doorbus.runtime.settings import CommonSettings
 from doorbus.site import acl
 from doorbus.site.passwords import holds, new_password, password_file
+from doorbus.site.signing import SigningKeys
 from doorbus.wire.channels import Role
+from doorbus.wire.keyfiles import SIGNERS
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 REPOSITORY_CONFIG = Path("mosquitto")
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not on an ordinary user's PATH in Debian
 SITE_KEY = "site.key"
+SIGNERS_FILE = "signers"
 
 
 class LocalError(Exception):
@@ -43,6 +46,7 @@ def _prepare(var: Path, port: int, config: Path, topics: Topics) -> Path:
         private_folder(folder)
     passwords = {role.value: _secret(credentials / role, new_password()) for role in Role}
     _secret(credentials / SITE_KEY, token_hex(32))
+    _signing_keys(credentials)
 
     link, wanted = inside / "config", config.resolve(strict=True)
     if not link.is_symlink() or link.readlink() != wanted:
@@ -66,6 +70,19 @@ def _secret(path: Path, value: str) -> str:
     if not secret:
         raise LocalError(f"{path}: empty, perhaps since a disk was full; remove it, and it is made anew")
     return secret
+
+
+def _signing_keys(credentials: Path) -> None:
+    keys = SigningKeys(credentials, credentials / SIGNERS_FILE)
+    try:
+        keys.forget_those_without_a_secret()
+        for _ in keys.make():
+            pass
+    except ValueError as error:
+        raise LocalError(
+            f"{credentials / SIGNERS_FILE}, or a key of {' or '.join(SIGNERS)} beside it: {error}; remove what is "
+            "wrong, and it is made anew"
+        ) from None
 
 
 def _keep(path: Path, text: str) -> None:

@@ -17,6 +17,8 @@ from doorbus.runtime.client import connect
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.wire import channels
 from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.ed25519 import SecretKey
+from doorbus.wire.keyfiles import read_key
 from doorbus.wire.messages import Presence
 from doorbus.wire.packet import ConnectionLost
 
@@ -58,6 +60,10 @@ class Broker:
     def transport(self, role: Role) -> MqttTransport:
         """A way onto the bus as `role`."""
         return MqttTransport(self.host, self.port, username=role, password=self.password(role))
+
+    def key(self, role: Role) -> SecretKey:
+        """The key that `role` signs with."""
+        return SecretKey(read_key(self.var / "credentials" / f"{role}.key"))
 
     async def start(self) -> None:
         """Start mosquitto and wait until it answers. Raises `LocalError`."""

@@ -11,6 +11,7 @@ from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Arrival, Refused
 from doorbus.wire.exchange import Event, Outbound
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
+from doorbus.wire.signatures import SigningKey
 from doorbus.wire.topics import DEFAULT_TOPICS, Resolved, Topics
 
 M = TypeVar("M")
@@ -20,15 +21,20 @@ class Client:
     """An open connection; `events` yields what was subscribed to. Raises `ConnectionLost` when it breaks."""
 
     def __init__(
-        self, connection: Connection, topics: Topics, packets: "asyncio.Queue[Packet | ConnectionLost]"
+        self,
+        connection: Connection,
+        topics: Topics,
+        packets: "asyncio.Queue[Packet | ConnectionLost]",
+        key: SigningKey | None = None,
     ) -> None:
         self._connection = connection
+        self._key = key
         self._packets = packets
         self.topics = topics
 
     async def send(self, outbound: Outbound) -> None:
         """Send one message; for QoS 1 returns when the broker has acknowledged it."""
-        await self._connection.publish(outbound.packet(self.topics))
+        await self._connection.publish(outbound.packet(self.topics, self._key))
 
     async def send_packet(self, packet: Packet) -> None:
         """Send exactly this, right or wrong."""
@@ -64,12 +70,13 @@ async def connect(
     listen_to: Sequence[Channel[Any]] = (),
     topics: Topics = DEFAULT_TOPICS,
     name: str = "client",
+    key: SigningKey | None = None,
 ) -> AsyncIterator[Client]:
-    """A client that hears `listen_to` from its first moment on."""
+    """A client that hears `listen_to` from its first moment on, and signs with `key` what is to be signed."""
     packets: asyncio.Queue[Packet | ConnectionLost] = asyncio.Queue()
     client_id = f"{name}-{uuid4().hex[:12]}"
     async with transport.connect(client_id=client_id, will=None, deliver=packets.put_nowait) as connection:
-        client = Client(connection, topics, packets)
+        client = Client(connection, topics, packets, key)
         if listen_to:
             await client.listen(*listen_to)
         watching = asyncio.create_task(_tell_loss(connection, packets))

@@ -227,6 +227,7 @@ class Runner:
     async def _handle(self, delivery: Delivery) -> Iterable[Outbound]:
         arrived = delivery.arrived
         try:
+            self._service.keys.check(arrived.channel, arrived.packet)
             arrival = Arrival(arrived.at, f"{arrived.channel.name}-{uuid4().hex}")
             message = arrived.channel.codec.decode(arrived.packet, arrived.ids, arrival)
             return await delivery.subscription.handler(arrived.bearing(message))
@@ -240,12 +241,15 @@ class Runner:
 
     def _send(self, outbounds: Iterable[Outbound]) -> None:
         for outbound in outbounds:
-            self._session.send(outbound.packet(self._topics))
+            self._session.send(self._packet(outbound))
+
+    def _packet(self, outbound: Outbound) -> Packet:
+        return outbound.packet(self._topics, self._service.keys.own)
 
     def _connected(self) -> Iterable[Packet]:
         self._echo.connected()
         announced = () if self._announcer is None else self._announcer.connected()
-        yield from (outbound.packet(self._topics) for outbound in (*self._service.connected(), *announced))
+        yield from map(self._packet, (*self._service.connected(), *announced))
         yield self._health(Presence.ONLINE)
 
     async def _report(self) -> None:

@@ -7,6 +7,7 @@ from doorbus.homeassistant import Device, Origin
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Arrived, Intake, Outbound, Subscription
+from doorbus.wire.signatures import Keyring
 
 Producer = Callable[[], AsyncIterator[Outbound]]
 Inlet = Callable[[Intake], Coroutine[Any, Any, None]]
@@ -16,6 +17,8 @@ class Service:
     """What a service offers the runner. Handlers run one at a time, in order of arrival, unless it has more lanes."""
 
     role: ClassVar[Role]
+    keys: Keyring = Keyring()
+    """What it signs with, and whose signatures count for it."""
     lanes: int = 1
     """How many handlers may be under way at once; more than one only where they leave the event loop for long."""
 

@@ -158,6 +158,16 @@ class CommonSettings(BaseSettings):
         description="File with the key that seals templates (64 hexadecimal digits); VAR/credentials/site.key when not "
         "given. Only recognizer and enroller read it.",
     )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="File with the key that signs recognitions or rosters (64 hexadecimal digits); "
+        "VAR/credentials/ROLE.key when not given. Only recognizer and enroller read it, each its own.",
+    )
+    signers_file: Path | None = Field(
+        default=None,
+        description="File with the public keys whose signatures count; VAR/credentials/signers when not given. Only "
+        "actuator, recognizer and enroller read it.",
+    )
 
     @classmethod
     def settings_customise_sources(  # noqa: D102  # pydantic-settings' hook
@@ -180,6 +190,15 @@ class CommonSettings(BaseSettings):
     def site_key_path(self) -> Path:
         """Where the site key is."""
         return self.site_key_file or self.var / "credentials" / "site.key"
+
+    @property
+    def signers_path(self) -> Path:
+        """Where the public keys are whose signatures count."""
+        return self.signers_file or self.var / "credentials" / "signers"
+
+    def signing_key_path(self, role: Role) -> Path:
+        """Where the key is that `role` signs with."""
+        return self.signing_key_file or self.var / "credentials" / f"{role}.key"
 
     def password_path(self, role: str) -> Path:
         """Where the password of the broker's user is, unless it is set."""

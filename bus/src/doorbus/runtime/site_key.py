@@ -2,7 +2,8 @@
 
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.settings import CommonSettings
-from doorbus.wire.seal import Seal, read_key
+from doorbus.wire.keyfiles import read_key
+from doorbus.wire.seal import Seal
 
 
 def open_seal(settings: CommonSettings) -> Seal:

@@ -17,6 +17,7 @@ from doorbus.wire.codec import json_schema
 from doorbus.wire.ids import SLUG
 from doorbus.wire.messages import Picture, RosterEntry
 from doorbus.wire.packet import Packet
+from doorbus.wire.signatures import PROPERTY
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 _HEADER = """\
@@ -141,6 +142,8 @@ def _message(channel: Channel[Any]) -> dict[str, Any]:
         entry["description"] = documentation
     if issubclass(codec.model, Picture) and codec.model.properties:
         entry["headers"] = {"$ref": f"#/components/schemas/{codec.model.__name__}Properties"}
+    if channel.signed_by is not None:
+        entry["headers"] = {"$ref": f"#/components/schemas/SignedBy{channel.signed_by.title()}"}
     found = [
         {"payload": yaml.safe_load(packet.payload)}  # JSON and a bare word are YAML
         for packet in examples(documentation)
@@ -211,6 +214,8 @@ def _schemas() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for channel in CHANNELS:
         model = channel.codec.model
+        if channel.signed_by is not None:
+            found[f"SignedBy{channel.signed_by.title()}"] = _signature(channel.signed_by)
         if channel is ROSTER_SHARD:
             found[RosterEntry.__name__] = RosterEntry.model_json_schema()
             continue
@@ -240,6 +245,16 @@ def _describe(entry: dict[str, Any], notes: Mapping[tuple[str, str], str], schem
         if (owner.__name__, field) in notes:
             entry["description"] = notes[owner.__name__, field]
             return
+
+
+def _signature(role: Role) -> dict[str, Any]:
+    """The user property of a message that `role` signs."""
+    note = (
+        f"Base64 of an Ed25519 signature (RFC 8032) by the {role}'s key over the ASCII text doorbus, the name of the "
+        "channel, the topic and the payload, with a zero byte between each. A service refuses a message without it."
+    )
+    signature = {"type": "string", "description": note}
+    return {"type": "object", "description": "MQTT 5 user properties.", "properties": {PROPERTY: signature}}
 
 
 def _properties(model: type[Picture]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The secrets of a site on disk: certificates, passwords, access rules and the key that seals templates.
+"""The secrets of a site on disk: certificates, passwords, access rules and keys.
 
     DIR/ca.crt              the site's authority; every program that speaks to the broker gets it
     DIR/authority/ca.key    signs; may be kept elsewhere until a certificate is made, renewed or revoked
@@ -8,6 +8,8 @@
     DIR/clients/USER.crt, USER.key      with client certificates only
     DIR/site.key            seals templates; for recognizers and the enroller
     DIR/settings/USER/      settings of one service that nobody else may read, each a file named like it
+    DIR/signing/ROLE.key    signs; for recognizers, and for the enroller
+    DIR/signers             the public keys whose signatures count; for recognizers, the enroller and actuators
 
 The directory is closed to other users of the machine, the files in it are not: a container runs as a user of its own,
 and gets single files of it. `authority` is for the owner alone.
@@ -39,8 +41,10 @@ from doorbus.site.certificates import (
     signed_by,
 )
 from doorbus.site.passwords import holds, new_password, password_file
+from doorbus.site.signing import SigningKeys
 from doorbus.site.users import User, UserError, everybody, named
 from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.keyfiles import SIGNERS
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
 RENEW = timedelta(days=30)
@@ -88,6 +92,7 @@ class Site:
             if client_certificates and not self._crl.exists():
                 _write(self._crl, self._authority("certificates of clients", now).revocations((), now))
             self._key()
+            self._signing_keys()
             for user in users:
                 self._user(user, now)
             self._tell_broker()
@@ -148,6 +153,25 @@ class Site:
             if revoking:
                 _write(self._crl, Authority(pair).revocations((), now))
             self.make(names, now=now)
+
+    def rotate_key(self, role: Role, *, finish: bool = False) -> None:
+        """Give a role a new key to sign with; the one before counts until this is asked to `finish`."""
+        with _naming_the_file(self.directory), self._naming_the_key(role):
+            if role not in SIGNERS:
+                raise SiteError(f"{role}: signs nothing; there are keys of {' and '.join(SIGNERS)}")
+            if not finish and role in self.signing.replaced():
+                raise SiteError(
+                    f"{role}: a former key still counts; doorbus secrets rotate-key {role} --finish ends that"
+                )
+            if finish:
+                self.signing.finish(role)
+            else:
+                self.signing.replace(role)
+
+    @property
+    def signing(self) -> SigningKeys:
+        """The keys that sign."""
+        return SigningKeys(self.directory / "signing", self.directory / "signers", _write)
 
     @property
     def exists(self) -> bool:
@@ -275,6 +299,18 @@ class Site:
         if not path.exists():
             _write(path, secrets.token_hex(32) + "\n")
             self.news.append("a key that seals templates")
+
+    def _signing_keys(self) -> None:
+        with self._naming_the_key():
+            self.news.extend(f"a key of {role} that signs" for role in self.signing.make())
+
+    @contextmanager
+    def _naming_the_key(self, role: Role | None = None) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            where = self.directory / "signers" if role is None else self.signing.path(role)
+            raise SiteError(f"{where}, or a key beside it: {error}; bring it back from a copy") from None
 
     def _user(self, user: User, now: datetime) -> None:
         certificate = self.directory / "clients" / f"{user.name}.crt"

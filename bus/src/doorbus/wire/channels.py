@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.2"
+CONTRACT = "1.3"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -66,7 +66,8 @@ class Channel(Generic[M]):
 
     `template` names the topic beneath what it stands `under`, ids in braces. `expiry` is in seconds and bounds how long
     a broker may hold the message for somebody. `max_bytes` bounds the payload. `senders` and `receivers` become the
-    access rules. `own` names the id under which a service sends as itself only.
+    access rules. `own` names the id under which a service sends as itself only. `signed_by` names the role whose key
+    signs each message (`doorbus.wire.signatures`).
     """
 
     name: str
@@ -82,6 +83,7 @@ class Channel(Generic[M]):
     reply: "Channel[Any] | None" = field(default=None, repr=False)
     own: str | None = None
     under: Under = Under.ROOT
+    signed_by: Role | None = None
 
     @cached_property
     def parts(self) -> tuple[tuple[str, str | None], ...]:
@@ -121,6 +123,7 @@ RECOGNITION = Channel(
     expiry=5,
     senders=frozenset({Role.RECOGNIZER}),
     receivers=_READERS | {Role.ACTUATOR},
+    signed_by=Role.RECOGNIZER,
 )
 PORTRAIT = Channel(
     name="portrait",
@@ -262,6 +265,7 @@ ROSTER_MANIFEST = Channel(
     retain=Retain.YES,
     senders=frozenset({Role.ENROLLER}),
     receivers=_READERS | {Role.ACTUATOR},
+    signed_by=Role.ENROLLER,
 )
 ROSTER_SHARD = Channel(
     name="roster_shard",
@@ -283,6 +287,7 @@ GALLERY_MANIFEST = Channel(
     retain=Retain.YES,
     senders=frozenset({Role.ENROLLER}),
     receivers=frozenset({Role.RECOGNIZER}),
+    signed_by=Role.ENROLLER,
 )
 GALLERY_SHARD = Channel(
     name="gallery_shard",

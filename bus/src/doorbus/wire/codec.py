@@ -52,6 +52,8 @@ class Refusal(StrEnum):
     """Nobody asked for this reply, or the service reads no such topic."""
     UNSEALED = "unsealed"
     """The payload is not sealed with this site's key."""
+    UNSIGNED = "unsigned"
+    """There is no signature on it, or none for this topic by a key of this site."""
     UNAUTHORIZED = "unauthorized"
     """The packet came another way than over the broker, and without the secret that this way asks for."""
 

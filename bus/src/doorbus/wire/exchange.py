@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Refused
 from doorbus.wire.packet import Filter, Packet
+from doorbus.wire.signatures import SigningKey, sign
 from doorbus.wire.topics import Resolved, Topics
 
 M = TypeVar("M")
@@ -24,10 +25,13 @@ class Outbound:
     correlation: bytes | None = None
     response: tuple[Channel[Any], Mapping[str, str]] | None = None
 
-    def packet(self, topics: Topics) -> Packet:
-        """What goes over the wire; `ValueError` when an id is wrong."""
+    def packet(self, topics: Topics, key: SigningKey | None = None) -> Packet:
+        """What goes over the wire, signed with `key` where the channel asks for it.
+
+        Raises `ValueError` when an id is wrong.
+        """
         body = self.channel.codec.encode(self.message)
-        return Packet(
+        packet = Packet(
             topic=topics.topic(self.channel, **self.ids),
             payload=body.payload,
             qos=self.channel.qos,
@@ -38,6 +42,7 @@ class Outbound:
             correlation=self.correlation,
             user=body.user,
         )
+        return packet if key is None or self.channel.signed_by is None else sign(self.channel, packet, key)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 import hmac
 import os
-import re
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -41,11 +39,3 @@ class Seal:
     def secret_name(self, purpose: str) -> str:
         """32 hexadecimal digits that whoever has the key comes to, and nobody else can guess (HMAC-SHA-256)."""
         return hmac.new(self._key, f"name of {purpose}".encode(), "sha256").hexdigest()[:32]
-
-
-def read_key(path: Path) -> bytes:
-    """The key in a file of 64 hexadecimal digits; raises `OSError`, or `ValueError` when it is none."""
-    text = path.read_text().strip()
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise ValueError("not 64 hexadecimal digits")
-    return bytes.fromhex(text)

@@ -6,13 +6,14 @@ from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.process import run
 from doorbus_actuator.factory import chosen_relay
 from doorbus_actuator.guarded import Guarded
-from doorbus_actuator.service import ActuatorService
+from doorbus_actuator.service import ActuatorService, keys_of
 from doorbus_actuator.settings import ActuatorSettings
 
 
 def build(settings: ActuatorSettings) -> ActuatorService:
     """The service, its relay not yet guarded."""
-    return ActuatorService(settings.actuator, Guarded(chosen_relay(settings)), SystemClock())
+    guarded = Guarded(chosen_relay(settings))
+    return ActuatorService(settings.actuator, guarded, SystemClock(), keys_of(settings))
 
 
 def main() -> int:

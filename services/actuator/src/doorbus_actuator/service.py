@@ -11,6 +11,7 @@ import structlog
 
 from doorbus import homeassistant
 from doorbus.runtime.clock import Clock
+from doorbus.runtime.keys import open_keys
 from doorbus.runtime.punctuality import Punctuality
 from doorbus.runtime.service import Producer, Service
 from doorbus.wire import channels
@@ -28,20 +29,26 @@ from doorbus.wire.messages import (
     Reason,
     Recognition,
 )
+from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, shard_number
 from doorbus_actuator import policy, roster
 from doorbus_actuator.bolt import Bolt, Guardian
 from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
 from doorbus_actuator.ranks import rank_of
 from doorbus_actuator.roster import People, Roster
-from doorbus_actuator.settings import Actuator, rules_of
+from doorbus_actuator.settings import Actuator, ActuatorSettings, rules_of
 
 _log = structlog.get_logger("doorbus.actuator")
 _RANDOM = random.SystemRandom()
 
 
+def keys_of(settings: ActuatorSettings) -> Keyring:
+    """Whose signatures count, and what is taken without one; raises `SetupError`."""
+    return open_keys(settings, unasked=(channels.RECOGNITION,) if settings.actuator.unsigned_recognitions else ())
+
+
 class ActuatorService(Service):
-    """One door. `chance` returns a random number from 0 to below 1."""
+    """One door. `keys` says whose recognitions and rosters count; `chance` returns a random number, 0 to below 1."""
 
     role = Role.ACTUATOR
 
@@ -50,8 +57,10 @@ class ActuatorService(Service):
         settings: Actuator,
         guardian: Guardian,
         clock: Clock,
+        keys: Keyring,
         chance: Callable[[], float] = _RANDOM.random,
     ) -> None:
+        self.keys = keys
         self._settings = settings
         self._rules = rules_of(settings)
         self._calendar = settings.calendar
@@ -117,6 +126,7 @@ class ActuatorService(Service):
             "relay_energised": float(self._bolt.state is LockState.UNLOCKED),
             "roster_people": 0 if self._roster is None else len(self._roster.people),
             "roster_version": -1 if self._roster is None else self._roster.version,
+            "takes_unsigned": float(self._settings.unsigned_recognitions),
         }
 
     def problem(self) -> str | None:

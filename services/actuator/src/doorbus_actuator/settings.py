@@ -41,6 +41,11 @@ class Actuator(Section, Measures):
         default=None,
         description="Base32 secret of the one-time passwords that commands then need; commands need none without it.",
     )
+    unsigned_recognitions: bool = Field(
+        default=False,
+        description="Take recognitions that nobody has signed, for a recognizer of your own that cannot sign: whoever "
+        "has a password of the role recognizer then opens the door.",
+    )
     relay: RelayKind = Field(
         default=RelayKind.SIMULATED,
         description="simulated: each transition is a line of VAR/relay.jsonl; rpi: a pin of a Raspberry Pi.",

@@ -3,8 +3,10 @@
 import sys
 
 from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.keys import open_keys
 from doorbus.runtime.process import run
 from doorbus.runtime.site_key import open_seal
+from doorbus.wire.channels import Role
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.store import SqliteStore
@@ -12,7 +14,8 @@ from doorbus_enroller.store import SqliteStore
 
 def build(settings: EnrollerSettings) -> EnrollerService:
     """The service, its store not yet opened."""
-    return EnrollerService(settings, SqliteStore(settings.database), open_seal(settings), SystemClock())
+    store, seal, keys = SqliteStore(settings.database), open_seal(settings), open_keys(settings, Role.ENROLLER)
+    return EnrollerService(settings, store, seal, keys, SystemClock())
 
 
 def main() -> int:

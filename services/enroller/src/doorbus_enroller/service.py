@@ -37,6 +37,7 @@ from doorbus.wire.messages import (
     Update,
 )
 from doorbus.wire.seal import Seal
+from doorbus.wire.signatures import Keyring
 from doorbus_enroller.enrolment import fault_of, id_of
 from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.register import Outcome, Register, Shot
@@ -77,9 +78,12 @@ class EnrollerService(Service):
         settings: EnrollerSettings,
         store: Store,
         seal: Seal,
+        keys: Keyring,
         clock: Clock,
+        *,
         new_id: Callable[[], bytes] = lambda: uuid4().bytes,
     ) -> None:
+        self.keys = keys
         self._reply_ids = {"token": settings.instance}
         self._settings = settings.enroller
         self._register = Register(store, seal)

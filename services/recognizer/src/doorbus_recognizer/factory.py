@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from doorbus.assets import AssetError, AssetList, verify
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.errors import SetupError
+from doorbus.runtime.keys import open_keys
 from doorbus.runtime.site_key import open_seal
+from doorbus.wire.channels import Role
 from doorbus_recognizer import calibration
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.models import blazeface, facemesh, imaging, mobilefacenet
@@ -44,8 +46,9 @@ _PARTS = {"model", "detector", "engine", "liveness", "threads", "lanes", "runtim
 
 
 def build_service(settings: RecognizerSettings) -> RecognizerService:
-    """The service with its models built; raises `SetupError` when one cannot be had."""
+    """The service with its models built; raises `SetupError` when one, or a key, cannot be had."""
     own, name, portraits = settings.recognizer, settings.instance, settings.homeassistant.portraits
+    seal, keys = open_seal(settings), open_keys(settings, Role.RECOGNIZER)
     try:
         parts = own.model_dump(include=_PARTS)
         eyes = build_vision(weights_dir=settings.weights, **parts)
@@ -53,7 +56,7 @@ def build_service(settings: RecognizerSettings) -> RecognizerService:
         raise SetupError(
             f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE, __RUNTIME, __PRECISION or __WEIGHTS: {error}"
         ) from None
-    return RecognizerService(eyes, open_seal(settings), own, instance=name, clock=SystemClock(), portraits=portraits)
+    return RecognizerService(eyes, seal, keys, own, instance=name, clock=SystemClock(), portraits=portraits)
 
 
 def build_vision(

@@ -30,6 +30,7 @@ from doorbus.wire.messages import (
     Verdict,
 )
 from doorbus.wire.seal import Seal
+from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, shard_number
 from doorbus.wire.templates import Template, to_reply
 from doorbus_recognizer.busy import Busy
@@ -84,8 +85,17 @@ class RecognizerService(Service):
     role = Role.RECOGNIZER
 
     def __init__(
-        self, eyes: Eyes, seal: Seal, settings: Recognizer, *, instance: str, clock: Clock, portraits: bool = False
+        self,
+        eyes: Eyes,
+        seal: Seal,
+        keys: Keyring,
+        settings: Recognizer,
+        *,
+        instance: str,
+        clock: Clock,
+        portraits: bool = False,
     ) -> None:
+        self.keys = keys
         self._portraits = Pace() if portraits else None
         self._eyes = eyes
         self._seal = seal
