@@ -5,18 +5,21 @@ import contextlib
 import json
 import time
 import urllib.error
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyotp
 import pytest
 
+from doorbus import __version__
 from doorbus.homeassistant import Style
 from doorbus.local.stack import Stack
+from doorbus.runtime.announcer import LETTING_GO_SECONDS
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Outcome, Reason, Trigger
+from doorbus.wire.packet import Packet
 from support.door import Door, at_the_door
 from support.homeassistant import ACTUATOR, BROKER_GONE, CAPTURE, Hass, State
 from support.jpegs import shot
@@ -100,16 +103,77 @@ async def test_every_entity_is_found_and_has_the_right_state(hass: Hass) -> None
     assert found == set(ENTITIES)
 
 
-async def test_all_parts_of_a_door_are_one_device(hass: Hass) -> None:
+async def test_a_camera_is_a_device_of_its_own_that_hangs_on_the_door(hass: Hass) -> None:
     await hass.until(LOCK, "locked")
     await hass.until(CAMERA, "idle")
     devices = {await hass.template(f"{{{{ device_id('{one}') }}}}") for one in ENTITIES if "front_door" in one}
 
-    assert len(devices) == 1
+    assert len(devices) == 2
     assert await hass.template(f"{{{{ device_attr('{LOCK}', 'name') }}}}") == "Front door"
-    assert json.loads(await hass.template(f"{{{{ device_attr('{LOCK}', 'identifiers') | list | to_json }}}}")) == [
-        ["mqtt", "doorbus_front"]
-    ]
+    assert await hass.template(f"{{{{ device_attr('{CAMERA}', 'name') }}}}") == "Front door porch"
+    assert await hass.template(f"{{{{ device_attr('{CAMERA}', 'via_device_id') == device_id('{LOCK}') }}}}") == "True"
+    assert await hass.template(f"{{{{ area_name('{LOCK}') }}}}") == "Entrance"
+    assert await hass.template(f"{{{{ device_attr('{LOCK}', 'sw_version') }}}}") == __version__
+
+
+async def test_deleting_a_camera_in_home_assistant_leaves_the_lock_and_the_camera_comes_back(
+    hass: Hass, house: Stack
+) -> None:
+    await _healed(hass)
+    async with connect(house.broker.transport(Role.HOMEASSISTANT)) as client:
+        for topic in await _announced(house):
+            if "/capture/" in topic:  # what Home Assistant sends when a person deletes the device
+                await client.send_packet(Packet(topic, b"", qos=1, retain=True))
+    await hass.until_gone(CAMERA)
+    assert (await hass.states())[LOCK]["state"] == "locked"
+
+    await _healed(hass)
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("away", [True, False])
+async def test_a_renamed_camera_and_one_that_was_switched_off_leave_no_ghosts(
+    hass: Hass, house: Stack, expected: list[str], style: Style, *, away: bool
+) -> None:
+    if style is Style.DEVICE:
+        await _knows_devices(hass)
+        expected.append("does not generate unique IDs")
+    of_style = {"DOORBUS_HOMEASSISTANT__STYLE": style.value}
+    for changed, gone in (
+        ({"DOORBUS_CAPTURE__CAMERA": "yard"}, "porch"),
+        ({"DOORBUS_HOMEASSISTANT__ENABLED": "false"}, "yard"),
+    ):
+        await house.stop_service(Role.CAPTURE)
+        await house.start(
+            Role.CAPTURE, CAPTURE | of_style | ({} if gone == "porch" else {"DOORBUS_CAPTURE__CAMERA": gone})
+        )
+        await _until_announced(house, _naming(gone, style))
+        await hass.until(f"camera.front_door_{gone}", "idle")
+        if away:
+            await hass.stop()
+        await house.stop_service(Role.CAPTURE)
+        await house.start(Role.CAPTURE, CAPTURE | of_style | changed)
+        await _until_announced(house, _lacking(gone))
+        if away:
+            await hass.start()
+        await _until_known(hass, _lacking(gone))
+
+    await house.stop_service(Role.CAPTURE)
+    await house.start(Role.CAPTURE, CAPTURE)
+    await _healed(hass, HEALING_SECONDS + LETTING_GO_SECONDS)
+
+
+async def test_a_camera_that_has_a_problem_looks_dead_and_says_since_when(hass: Hass, house: Stack) -> None:
+    await hass.until(CAMERA, "idle")
+    await house.stop_service(Role.CAPTURE)
+    await house.start(Role.CAPTURE, {"DOORBUS_CAPTURE__SOURCE": "rtsp://127.0.0.1:1/none"})
+
+    await hass.until(CAMERA, "unavailable")
+    problem = await hass.until("binary_sensor.front_door_porch_capture_problem", "on")
+    assert "rtsp" in problem["attributes"]["problem"]
+    await house.stop_service(Role.CAPTURE)
+    await house.start(Role.CAPTURE, CAPTURE)
+    await _healed(hass)
 
 
 async def test_the_camera_shows_the_very_bytes_that_were_published(hass: Hass, door: Door, samples: Path) -> None:
@@ -339,7 +403,7 @@ async def test_a_door_with_another_name_takes_the_place_of_the_old_one(hass: Has
 
     await hass.until("lock.back_door", "locked")
     await hass.until_gone(LOCK, DECISION, PERSON, REASON, LATENCY, CONFIDENCE)
-    assert await hass.template(f"{{{{ device_attr('{CAMERA}', 'name') }}}}") == "Front door"  # it still has a camera
+    assert await hass.template(f"{{{{ device_attr('{CAMERA}', 'name') }}}}") == "Front door porch"
 
     await house.stop_service(Role.ACTUATOR)
     await house.start(Role.ACTUATOR, ACTUATOR)
@@ -353,6 +417,28 @@ async def _knows_devices(hass: Hass) -> None:
     version = (await hass.get("/api/config"))["version"]
     if tuple(map(int, version.split(".")[:2])) < (2024, 12):
         pytest.skip(f"Home Assistant {version} knows documents of single entities only")
+
+
+def _lacking(word: str) -> Callable[[set[str]], bool]:
+    return lambda names: not any(word in name for name in names)
+
+
+def _naming(word: str, style: Style) -> Callable[[set[str]], bool]:
+    return lambda topics: any(word in one and ("/device/" in one) is (style is Style.DEVICE) for one in topics)
+
+
+async def _until_announced(house: Stack, holds: Callable[[set[str]], bool]) -> None:
+    """Wait until what the broker retains is as it should be."""
+    async with asyncio.timeout(30):
+        while not holds(await _announced(house)):
+            pass
+
+
+async def _until_known(hass: Hass, holds: Callable[[set[str]], bool]) -> None:
+    """Wait until Home Assistant knows what it should; what it remembers and nobody announces has a state, too."""
+    async with asyncio.timeout(30):
+        while not holds(set(await hass.states())):  # noqa: ASYNC110  # it has no event for it
+            await asyncio.sleep(0.25)
 
 
 async def _announced(house: Stack) -> set[str]:

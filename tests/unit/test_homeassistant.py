@@ -1,22 +1,17 @@
 """What Home Assistant is told: right in itself, and held to the topics and rights of the channel table."""
 
-import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 
-from doorbus import homeassistant
-from doorbus.homeassistant import Device, Document, Origin, Style, announcement, documents
-from doorbus.runtime.service import Service
-from doorbus.runtime.settings import HomeAssistantSettings, ServiceSettings
+from doorbus import __version__, homeassistant
+from doorbus.homeassistant import Device, Document, Origin, Style, documents
 from doorbus.site import acl
 from doorbus.site.users import User
-from doorbus.testing import FakeClock, MemoryBus, matches, running
+from doorbus.testing import matches
 from doorbus.wire import channels
 from doorbus.wire.channels import LOCK_COMMAND, Role
 from doorbus.wire.codec import Arrival
@@ -63,10 +58,54 @@ def test_ids_are_there_once(style: Style) -> None:
     assert all(one["default_entity_id"].endswith(f".{one['object_id']}") for one in every)
 
 
-def test_the_parts_of_a_door_are_one_device_and_the_people_another() -> None:
+def test_a_camera_is_a_device_of_its_own_that_hangs_on_the_door() -> None:
     identifiers = [device.info["identifiers"] for device in _devices()]
 
-    assert identifiers == [["doorbus_front"], ["doorbus_front"], ["doorbus"]]
+    assert identifiers == [["doorbus_front"], ["doorbus_front_camera_porch"], ["doorbus"]]
+    assert [device.info.get("via_device") for device in _devices()] == [None, "doorbus_front", None]
+
+
+def test_ids_are_those_of_the_first_version_so_that_histories_and_dashboards_go_on() -> None:
+    ids = {
+        one["unique_id"]: one["default_entity_id"] for device in _devices() for one in _entities(device, Style.DEVICE)
+    }
+
+    assert (
+        ids.items()
+        >= {
+            "doorbus_front_lock": "lock.front_door",
+            "doorbus_front_decision": "event.front_door_decision",
+            "doorbus_front_last_person": "sensor.front_door_last_person",
+            "doorbus_front_last_reason": "sensor.front_door_last_reason",
+            "doorbus_front_confidence": "sensor.front_door_confidence",
+            "doorbus_front_latency": "sensor.front_door_frame_to_relay",
+            "doorbus_front_actuator_online": "binary_sensor.front_door_actuator",
+            "doorbus_front_actuator_problem": "binary_sensor.front_door_actuator_problem",
+            "doorbus_front_recognizers": "binary_sensor.front_door_recognizers",
+            "doorbus_front_camera_porch": "camera.front_door_porch",
+            "doorbus_front_camera_porch_face": "image.front_door_last_face_at_porch",
+            "doorbus_front_camera_porch_enrol": "text.front_door_enrol_at_porch",
+            "doorbus_front_camera_porch_enrol_guest": "button.front_door_enrol_guest_at_porch",
+            "doorbus_front_camera_porch_online": "binary_sensor.front_door_porch_capture",
+            "doorbus_front_camera_porch_problem": "binary_sensor.front_door_porch_capture_problem",
+            "doorbus_people": "sensor.doorbus_people",
+            "doorbus_last_enrolment": "sensor.doorbus_last_enrolment",
+            "doorbus_enroller_online": "binary_sensor.doorbus_enroller",
+            "doorbus_enroller_problem": "binary_sensor.doorbus_enroller_problem",
+        }.items()
+    )
+
+
+def test_a_device_says_its_version_its_page_and_where_it_is() -> None:
+    site = Origin(TOPICS, Role.ACTUATOR, "pi", area="Hall", console="http://door.lan")
+    info = homeassistant.door(site, "front", codes=False).info
+
+    assert (info["sw_version"], info["configuration_url"], info["suggested_area"]) == (
+        __version__,
+        "http://door.lan",
+        "Hall",
+    )
+    assert not {"configuration_url", "suggested_area"} & _devices()[0].info.keys()
 
 
 def test_a_document_of_a_device_says_what_the_documents_of_its_entities_say() -> None:
@@ -138,152 +177,9 @@ def test_every_reason_is_a_word_that_the_sensor_may_show() -> None:
     assert sensor["options"] == [reason.value for reason in Reason]
 
 
-def test_documents_of_single_entities_are_taken_back_before_the_device_is_told_of() -> None:
-    device = _devices()[0]
-    told = list(announcement(device, Style.DEVICE).items())
-
-    assert [bool(document) for _, document in told] == [False] * len(device.entities) + [True]
-
-
-def test_nothing_is_said_of_whole_devices_to_a_home_assistant_that_does_not_know_them() -> None:
-    for style in (Style.COMPONENT, None):
-        assert "device" not in {component for component, _ in announcement(_devices()[0], style)}
-
-
-# On the bus.
-
-
-class _Camera(Service):
-    role: ClassVar[Role] = Role.CAPTURE
-
-    def __init__(self, camera: str = "porch") -> None:
-        self._camera = camera
-
-    def device(self, site: Origin) -> Device:
-        return homeassistant.camera(site, "front", self._camera)
-
-
-def _settings(instance: str = "pi", **home_assistant: Any) -> ServiceSettings:
-    return ServiceSettings(
-        _env_file=None,
-        instance=instance,
-        var=Path("nowhere"),
-        health_seconds=1e9,
-        homeassistant=HomeAssistantSettings(**home_assistant),
-    )
-
-
-def _retained(bus: MemoryBus, prefix: str = "homeassistant") -> dict[str, Mapping[str, Any]]:
-    found = bus.retained.items()
-    return {topic: json.loads(one.payload) for topic, one in found if topic.startswith(f"{prefix}/")}
-
-
-async def _until_still(bus: MemoryBus) -> None:
-    before = -1
-    while before != len(bus.log):
-        before = len(bus.log)
-        for _ in range(50):
-            await asyncio.sleep(0)
-
-
-async def test_a_camera_announces_itself_under_the_prefix_that_was_set() -> None:
-    bus = MemoryBus()
-    async with running(_Camera(), bus, FakeClock(), _settings(prefix="ha")):
-        await _until_still(bus)
-
-    assert set(_retained(bus, "ha")) == {
-        "ha/camera/capture/doorbus_front_camera_porch/config",
-        "ha/text/capture/doorbus_front_camera_porch_enrol/config",
-        "ha/button/capture/doorbus_front_camera_porch_enrol_guest/config",
-        "ha/binary_sensor/capture/doorbus_front_camera_porch_online/config",
-        "ha/binary_sensor/capture/doorbus_front_camera_porch_problem/config",
-    }
-    assert _retained(bus) == {}
-
-
-@pytest.mark.parametrize("prefix", ["homeassistant", "ha"])
-async def test_all_is_said_again_when_home_assistant_has_started(prefix: str) -> None:
-    bus = MemoryBus()
-    async with running(_Camera(), bus, FakeClock(), _settings(prefix=prefix)):
-        await _until_still(bus)
-        told = _retained(bus, prefix)
-        for topic in told:
-            del bus.retained[topic]
-        bus.publish(Packet("homeassistant/status", b"offline"))
-        await _until_still(bus)
-        assert _retained(bus, prefix) == {}
-        bus.publish(Packet("homeassistant/status", b"online"))
-        await _until_still(bus)
-
-    assert told
-    assert _retained(bus, prefix) == told
-
-
-@pytest.mark.parametrize("style", Style)
-async def test_a_camera_of_another_name_takes_the_old_one_back_and_leaves_those_of_others(style: Style) -> None:
-    bus = MemoryBus()
-    async with (
-        running(_Camera("yard"), bus, FakeClock(), _settings("other", style=style)),
-        running(_Camera("porch"), bus, FakeClock(), _settings(style=style)),
-    ):
-        await _until_still(bus)
-    before = _retained(bus)
-    async with running(_Camera("hall"), bus, FakeClock(), _settings(style=style)):
-        await _until_still(bus)
-    after = _retained(bus)
-
-    assert {topic for topic in before if "yard" in topic} == {topic for topic in after if "yard" in topic}
-    assert not any("porch" in topic for topic in after)
-    assert len(after) == len(before)
-
-
-@pytest.mark.parametrize("styles", [(Style.DEVICE, Style.COMPONENT), (Style.COMPONENT, Style.DEVICE)])
-async def test_a_change_of_style_leaves_nothing_of_the_old_one(styles: tuple[Style, Style]) -> None:
-    bus = MemoryBus()
-    for style in styles:
-        async with running(_Camera(), bus, FakeClock(), _settings(style=style)):
-            await _until_still(bus)
-
-    expected = documents(_Camera().device(Origin(TOPICS, Role.CAPTURE, "pi")), styles[1])
-    assert list(_retained(bus).values()) == list(map(dict, expected.values()))
-
-
 def test_a_device_says_of_an_image_that_was_switched_off_that_it_is_gone() -> None:
     device = homeassistant.camera(Origin(TOPICS, Role.CAPTURE, "pi"), "front", "porch")
     (whole,) = documents(device, Style.DEVICE).values()
 
     assert [one for one in whole["cmps"].values() if one["p"] == "image"] == [{"p": "image"}]
     assert "image" not in {component for component, _ in documents(device, Style.COMPONENT)}
-
-
-@pytest.mark.parametrize("style", Style)
-async def test_portraits_are_announced_only_where_they_are_on_and_taken_back_with_that(style: Style) -> None:
-    bus = MemoryBus()
-    told = []
-    for portraits in (False, True, False):
-        async with running(_Camera(), bus, FakeClock(), _settings(style=style, portraits=portraits)):
-            await _until_still(bus)
-        told.append("door/front/portrait/porch" in json.dumps(_retained(bus)))
-
-    assert told == [False, True, False]
-
-
-@pytest.mark.parametrize("style", Style)
-async def test_switched_off_it_takes_everything_back(style: Style) -> None:
-    bus = MemoryBus()
-    for enabled in (True, False):
-        async with running(_Camera(), bus, FakeClock(), _settings(style=style, enabled=enabled)):
-            await _until_still(bus)
-
-    assert _retained(bus) == {}
-
-
-async def test_nonsense_where_documents_stand_is_let_be() -> None:
-    bus = MemoryBus()
-    topic = "homeassistant/camera/capture/somebodys/config"
-    async with running(_Camera(), bus, FakeClock(), _settings()):
-        for payload in (b"[]", b"{", b'{"availability": 3, "cmps": []}', b'{"cmps": {"a": {"availability": [{}]}}}'):
-            bus.publish(Packet(topic, payload, retain=True))
-            await _until_still(bus)
-
-            assert bus.retained[topic].payload == payload

@@ -1,64 +1,155 @@
-"""Keeps what Home Assistant is told of a service up to date, and takes back what is no longer true."""
+"""Keeps what Home Assistant is told of a service up to date, and takes back what is no longer true.
+
+What the broker keeps is compared with what is to be there, and the difference is sent. Two things need patience. An id
+must not be told of twice, so what is new waits until Home Assistant has let go of what was. And Home Assistant forgets
+an entity only if it hears the document and then that there is none, while it runs: what was withdrawn is remembered on
+the broker, and told and withdrawn once more when Home Assistant has started.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from doorbus.homeassistant import Device, Document, Place, Style, announcement, documents, is_of, withdrawal
+from doorbus.homeassistant import Device, Document, Place, Style, documents, is_of, unique_ids
 from doorbus.runtime.settings import HomeAssistantSettings as Settings
 from doorbus.wire import channels
+from doorbus.wire.channels import Channel
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import HomeAssistantStatus
 
+SETTLING_SECONDS = 1.0
+"""What the broker keeps is heard within this time of a connect; and so long several changes are one."""
+LETTING_GO_SECONDS = 5.0
+"""How long Home Assistant is given to take up a document, or to let go of one."""
 QUIET_SECONDS = 10.0
 """Home Assistant starts less often than that; whoever says so more often must not keep others from being heard."""
+MAX_PLACES = 256
+"""How many documents of one's own are looked after: more than there ever are, whoever writes to the broker."""
 
 
 class Announcer:
     """Announces `device` as `settings` have it; with the feature switched off it takes back all that was announced."""
 
     def __init__(self, settings: Settings, device: Device) -> None:
-        self._device = device
+        self._site = device.site
         self._service = {"service": device.site.service.value}
-        self._announcement = announcement(device, settings.style if settings.enabled else None)
-        self._announced_at = -QUIET_SECONDS
-        self._wanted = False
+        self._places = {place for style in Style for place in documents(device, style)}
+        self._wanted = documents(device, settings.style) if settings.enabled else {}
+        self._there: dict[Place, Document] = {}
+        """Documents of ours that the broker keeps."""
+        self._withdrawn: dict[Place, Document] = {}
+        """Documents of ours that Home Assistant may not have forgotten."""
+        self._revived: set[Place] = set()
+        """What was withdrawn and is told once more, to be withdrawn while Home Assistant listens."""
+        self._due: float | None = None
+        self._hold_until = 0.0
+        """Nothing new is told before this."""
+        self._asked = False
+        self._asked_at = -QUIET_SECONDS
 
-    def connected(self) -> Iterable[Outbound]:
-        """What is to be retained now."""
-        return self._outbounds(self._announcement)
-
-    def due(self, now: float) -> Iterable[Outbound]:
-        """What Home Assistant asked to hear again, at the monotonic time `now`: once, however often it asked."""
-        if not self._wanted or now - self._announced_at < QUIET_SECONDS:
-            return ()
-        self._wanted, self._announced_at = False, now
-        return self.connected()
+    def connected(self, now: float) -> None:
+        """Begin anew: the broker may have forgotten what it kept."""
+        self._there.clear()
+        self._withdrawn.clear()
+        self._revived.clear()
+        self._due = now + SETTLING_SECONDS
 
     def subscriptions(self) -> tuple[Subscription[Any], ...]:
         """Home Assistant's signs of life, and the documents of this kind of service."""
         return (
             Subscription(channels.HOMEASSISTANT_STATUS, self._on_status, newest_only=True),
             Subscription(channels.HOMEASSISTANT_CONFIG, self._on_document, self._service),
+            Subscription(channels.HOMEASSISTANT_WITHDRAWN, self._on_withdrawn, self._service),
         )
 
+    def tick(self, now: float) -> Iterable[Outbound]:
+        """What is to be sent at the monotonic time `now`: first what is taken back, then what is new."""
+        if self._due is None or now < self._due:
+            return ()
+        self._due = None
+        stale = {place: one for place, one in self._there.items() if place not in self._wanted}
+        if stale or self._revived:
+            return self._take_back(stale, now)
+        if now < self._hold_until:
+            self._wake(self._hold_until)
+            return ()
+        if self._asked:
+            return self._tell_all(now)
+        missing = {place: one for place, one in self._wanted.items() if self._there.get(place) != one}
+        needless: dict[Place, Document] = {
+            place: {} for place, one in self._withdrawn.items() if self._is_wanted(place, one)
+        }
+        return (*self._withdrawals(needless), *self._documents(missing))
+
     async def _on_status(self, inbound: Inbound[HomeAssistantStatus]) -> Iterable[Outbound]:
-        """Say all again: a broker without persistence may have forgotten it."""
-        self._wanted |= inbound.message is HomeAssistantStatus.ONLINE
-        return self.due(inbound.at_monotonic)
+        if inbound.message is HomeAssistantStatus.ONLINE:
+            self._asked = True
+            self._wake(max(inbound.at_monotonic, self._asked_at + QUIET_SECONDS))
+        return ()
 
     async def _on_document(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
-        """Take back what this instance announced when it was set up differently: another door, camera or style."""
-        place = (inbound.ids["component"], inbound.ids["object"])
-        if self._announcement.get(place) or not inbound.message or not is_of(self._device.site, inbound.message):
-            return ()
-        gone: dict[Place, Document] = {place: {}}
-        if place not in documents(self._device, Style.DEVICE):
-            return self._outbounds(gone)
-        # The same entities were told of at once; each was refused until now for an id that was there, so begin anew.
-        return (*self._outbounds(gone | withdrawal(self._device)), *self._outbounds(self._announcement))
+        """Note what stands where; whoever empties a document of ours, or has left one, has it put right soon."""
+        place = self._noted(self._there, inbound)
+        if place not in self._revived and self._there.get(place) != self._wanted.get(place):
+            self._wake(inbound.at_monotonic + SETTLING_SECONDS)
+        return ()
 
-    def _outbounds(self, told: Mapping[Place, Document]) -> list[Outbound]:
+    async def _on_withdrawn(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
+        self._noted(self._withdrawn, inbound)
+        return ()
+
+    def _noted(self, kept: dict[Place, Document], inbound: Inbound[Mapping[str, Any]]) -> Place:
+        """Keep in mind what the broker keeps, if it is ours; where it stands."""
+        place, document = (inbound.ids["component"], inbound.ids["object"]), inbound.message
+        if not document:
+            kept.pop(place, None)
+        # Whoever announced what this service does not announce any more: nobody else will take it back.
+        elif (is_of(self._site, document) or place in self._places - self._wanted.keys()) and len(kept) < MAX_PLACES:
+            kept[place] = document
+        return place
+
+    def _wake(self, at: float) -> None:
+        self._due = at if self._due is None else min(self._due, at)
+
+    def _is_wanted(self, place: Place, document: Document) -> bool:
+        """Whether what `document` tells of is there, be it told of by another document."""
+        return place in self._wanted or unique_ids(document) <= self._ids(self._wanted)
+
+    def _take_back(self, stale: Mapping[Place, Document], now: float) -> list[Outbound]:
+        """Withdraw what is not to be there, and with it what Home Assistant has refused because its id was taken."""
+        taken = self._ids(stale) & self._ids(self._wanted)
+        refused = {place for place, one in self._there.items() if place in self._wanted and unique_ids(one) & taken}
+        if taken:
+            self._hold_until = now + LETTING_GO_SECONDS
+        self._wake(now + LETTING_GO_SECONDS if taken else now)
+        revived, self._revived = self._revived, set()
+        remembered: dict[Place, Document] = {place: {} for place in revived}
+        remembered |= {place: one for place, one in stale.items() if place not in revived}
+        empty: dict[Place, Document] = {place: {} for place in (*stale, *revived, *refused)}
+        for place in empty:
+            self._there.pop(place, None)
+        return [*self._withdrawals(remembered), *self._documents(empty)]
+
+    def _tell_all(self, now: float) -> list[Outbound]:
+        """What Home Assistant is to hear when it has started: all that is true, and once more what is not."""
+        self._asked, self._asked_at = False, now
+        gone = {place: one for place, one in self._withdrawn.items() if not self._is_wanted(place, one)}
+        if gone:
+            self._revived = set(gone)
+            self._wake(now + LETTING_GO_SECONDS)
+        return self._documents(self._wanted | gone)
+
+    def _documents(self, told: Mapping[Place, Document]) -> list[Outbound]:
+        return self._outbounds(channels.HOMEASSISTANT_CONFIG, told)
+
+    def _withdrawals(self, told: Mapping[Place, Document]) -> list[Outbound]:
+        return self._outbounds(channels.HOMEASSISTANT_WITHDRAWN, told)
+
+    def _outbounds(self, channel: Channel[Any], told: Mapping[Place, Document]) -> list[Outbound]:
         return [
-            Outbound(channels.HOMEASSISTANT_CONFIG, document, {"component": kind, "object": object_id, **self._service})
+            Outbound(channel, document, {"component": kind, "object": object_id, **self._service})
             for (kind, object_id), document in told.items()
         ]
+
+    @staticmethod
+    def _ids(told: Mapping[Place, Document]) -> frozenset[str]:
+        return frozenset().union(*map(unique_ids, told.values()))

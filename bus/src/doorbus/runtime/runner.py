@@ -59,7 +59,8 @@ class Runner:
         self._clock = clock
         self._topics = settings.topics
         told = settings.homeassistant
-        device = service.device(Origin(settings.topics, service.role, settings.instance, told.portraits))
+        site = Origin(settings.topics, service.role, settings.instance, told.portraits, told.area, told.console)
+        device = service.device(site)
         self._announcer = None if device is None else Announcer(told, device)
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
@@ -248,8 +249,9 @@ class Runner:
 
     def _connected(self) -> Iterable[Packet]:
         self._echo.connected()
-        announced = () if self._announcer is None else self._announcer.connected()
-        yield from map(self._packet, (*self._service.connected(), *announced))
+        if self._announcer is not None:
+            self._announcer.connected(self._clock.monotonic())
+        yield from map(self._packet, self._service.connected())
         yield self._health(Presence.ONLINE)
 
     async def _report(self) -> None:
@@ -261,7 +263,7 @@ class Runner:
         while True:
             await asyncio.sleep(0.25)
             now = self._clock.monotonic()
-            self._send(() if self._announcer is None else self._announcer.due(now))
+            self._send(() if self._announcer is None else self._announcer.tick(now))
             news = (self._service.problem(), self._refusals.counts.total(), self._errors)
             if self._heartbeat is not None and now - beaten_at >= BEAT_SECONDS:
                 beaten_at = now

@@ -117,6 +117,17 @@ class HomeAssistantSettings(Section):
         "most one a second each. Captures and recognizers need the same.",
     )
 
+    area: str = Field(
+        default="Entrance",
+        description="Area that Home Assistant suggests for doors and cameras when it finds them; none when empty.",
+    )
+    console: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Address of a page about the doors, which Home Assistant links to, such as http://door.lan:8080; "
+        "none when empty.",
+    )
+
 
 def _own_name(settings: dict[str, Any]) -> str:
     """The user's name where the site gave this process a user of its own, else the machine's."""

@@ -358,6 +358,18 @@ HOMEASSISTANT_CONFIG = Channel(
     own="service",
     under=Under.DISCOVERY,
 )
+HOMEASSISTANT_WITHDRAWN = Channel(
+    name="homeassistant_withdrawn",
+    template="{component}/{service}/{object}/withdrawn",
+    codec=codec.Document(),
+    summary="What was withdrawn and Home Assistant may not have heard; empty once it was withdrawn again.",
+    qos=1,
+    retain=Retain.YES,
+    senders=_ANNOUNCERS | {Role.HOMEASSISTANT},
+    receivers=_ANNOUNCERS | {Role.HOMEASSISTANT},
+    own="service",
+    under=Under.DISCOVERY,
+)
 
 CHANNELS: tuple[Channel[Any], ...] = (
     FRAME,
@@ -383,4 +395,5 @@ CHANNELS: tuple[Channel[Any], ...] = (
     HEALTH,
     HOMEASSISTANT_STATUS,
     HOMEASSISTANT_CONFIG,
+    HOMEASSISTANT_WITHDRAWN,
 )

@@ -5,6 +5,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from datetime import datetime
 from typing import Any, ClassVar
 
 import structlog
@@ -58,6 +59,7 @@ class CaptureService(Service):
         self._attention = NOBODY_WAITS
         self._stillness = Stillness()
         self._last_at: float | None = None
+        self._last_captured_at: datetime | None = None
         self._recent: deque[tuple[float, str]] = deque()
         """When the frames of late were taken, and their ids."""
         self._sent = 0
@@ -91,7 +93,7 @@ class CaptureService(Service):
         return self._ids
 
     def figures(self) -> Mapping[str, float]:
-        """How the camera does: counts since the start, frames a second of late, seconds since the last picture."""
+        """How the camera does: counts since the start, frames a second of late, when the last picture was taken."""
         if self._reader is None and self._bridge is None:
             return {}
         now = self._clock.monotonic()
@@ -105,7 +107,10 @@ class CaptureService(Service):
             figures["frames_missed"] = self._reader.missed
             figures["reopened"] = self._reader.reopened
             figures["hung"] = self._reader.hung
-        return figures if self._last_at is None else figures | {"last_frame_age_seconds": now - self._last_at}
+        if self._last_at is not None and self._last_captured_at is not None:
+            figures["last_frame_age_seconds"] = now - self._last_at
+            figures["last_frame_at"] = self._last_captured_at.timestamp()
+        return figures
 
     def problem(self) -> str | None:
         """Why there are no pictures, or none that can be trusted."""
@@ -135,7 +140,7 @@ class CaptureService(Service):
             async for shot in shots:
                 jpeg = await asyncio.to_thread(self._look, shot)
                 self._reader.pace(self._pace(shot.at))
-                self._last_at = shot.at
+                self._last_at, self._last_captured_at = shot.at, shot.captured_at
                 if jpeg is None:
                     self._suppressed += 1
                     continue
@@ -146,7 +151,7 @@ class CaptureService(Service):
         image = await asyncio.to_thread(imaging.decode, inbound.message.jpeg)
         shot = Shot(image, inbound.message.captured_at, inbound.at_monotonic, inbound.message.label)
         jpeg = await asyncio.to_thread(self._look, shot)
-        self._last_at = shot.at
+        self._last_at, self._last_captured_at = shot.at, shot.captured_at
         if jpeg is None:
             self._suppressed += 1
             return ()

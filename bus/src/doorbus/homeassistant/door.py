@@ -1,0 +1,148 @@
+"""A door as Home Assistant shows it: the lock, and what was decided about it. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from doorbus.homeassistant.documents import Device, Document, Origin, spoken, word
+from doorbus.homeassistant.parts import own, recognizers, seen
+from doorbus.wire import channels
+from doorbus.wire.messages import Action, LockState, Outcome, Reason
+
+ALARM = "alarm"
+ALARMS = (Reason.REPLAYED, Reason.CODE_WRONG, Reason.RELAY_FAILED)
+"""Denials that are no everyday matter: something sent before comes again, a code is guessed, or the relay is broken."""
+
+_EVENT = (
+    "{% set alarms = " + str([one.value for one in ALARMS]) + " %}"
+    "{{ dict(value_json, event_type='"
+    + ALARM
+    + "' if value_json.reason in alarms else value_json.outcome) | to_json }}"
+)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """An entity that shows decisions."""
+
+    component: str
+    key: str
+    object_id: str
+    config: Document
+
+
+_DECISIONS = (
+    _Row(
+        "event",
+        "decision",
+        "decision",
+        {
+            "name": "Decision",
+            "icon": "mdi:shield-account",
+            "event_types": [*(one.value for one in Outcome), ALARM],
+            "value_template": _EVENT,
+        },
+    ),
+    _Row(
+        "sensor",
+        "last_person",
+        "last_person",
+        {
+            "name": "Last person",
+            "icon": "mdi:account-check",
+            "value_template": "{{ value_json.person | default(this.state) }}",
+        },
+    ),
+    _Row(
+        "sensor",
+        "last_reason",
+        "last_reason",
+        {
+            "name": "Last reason",
+            "icon": "mdi:comment-question-outline",
+            "device_class": "enum",
+            "options": [one.value for one in Reason],
+            "value_template": "{{ value_json.reason }}",
+        },
+    ),
+    _Row(
+        "sensor",
+        "confidence",
+        "confidence",
+        {
+            "name": "Confidence",
+            "icon": "mdi:percent-circle-outline",
+            "unit_of_measurement": "%",
+            "state_class": "measurement",
+            "suggested_display_precision": 0,
+            "value_template": "{{ (value_json.confidence * 100) | round(1) if value_json.confidence is defined }}",
+        },
+    ),
+    _Row(
+        "sensor",
+        "latency",
+        "frame_to_relay",
+        {
+            "name": "Frame to relay",
+            "icon": "mdi:timer-outline",
+            "device_class": "duration",
+            "unit_of_measurement": "ms",
+            "state_class": "measurement",
+            "suggested_display_precision": 0,
+            "entity_category": "diagnostic",
+            "value_template": "{{ value_json.latency_ms if value_json.trigger == 'face' "
+            "and value_json.latency_ms is defined }}",
+        },
+    ),
+)
+
+
+def door(site: Origin, name: str, *, codes: bool) -> Device:
+    """The lock and what is decided about it. With `codes` people are asked for a one-time password."""
+    decisions = {"state_topic": site.topic(channels.DECISION, door=name), "qos": 1}
+    entities = (
+        seen(site, "lock", "lock", "", _lock(site, name, codes=codes)),
+        *(seen(site, one.component, one.key, one.object_id, {**one.config, **decisions}) for one in _DECISIONS),
+        *own(site, "actuator", "Actuator"),
+        recognizers(site),
+    )
+    device, title = door_id(site, name), door_title(name)
+    return Device(
+        site, device, device, word(title), site.info(device, title, "Door", suggested_area=site.area), entities
+    )
+
+
+def door_id(site: Origin, name: str) -> str:
+    """By which Home Assistant knows a door."""
+    return f"{site.id}_{name}"
+
+
+def door_title(name: str) -> str:
+    """What people call a door."""
+    return spoken(name) if spoken(name).lower().endswith("door") else f"{spoken(name)} door"
+
+
+def _lock(site: Origin, name: str, *, codes: bool) -> Document:
+    """The lock. It has no icon, so that Home Assistant shows one for each state."""
+    command: dict[str, Any] = {"action": "{{ value }}", "by": "Home Assistant", "id": "ha-{{ utcnow().timestamp() }}"}
+    asked = {"code_format": r"^\d{6}$"} if codes else {}
+    if codes:
+        command["code"] = "{{ code }}"
+    return {
+        "name": None,
+        "state_topic": site.topic(channels.LOCK_STATE, door=name),
+        "command_topic": site.topic(channels.LOCK_COMMAND, door=name),
+        "command_template": _template(command),
+        **asked,
+        **{f"payload_{one.value.lower()}": one.value for one in Action},
+        **{f"state_{one.value.lower()}": one.value for one in LockState},
+        "qos": 1,
+        "optimistic": False,
+        "retain": False,
+    }
+
+
+def _template(command: Mapping[str, str]) -> str:
+    """JSON whose values are templates."""
+    return "{" + ", ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in command.items()) + "}"
