@@ -226,19 +226,20 @@ class RecognizerService(Service):
         began = self._clock.monotonic()
         decoded = decode(jpeg, self._limits)
         decoding = (self._clock.monotonic() - began) * 1000
-        newest = self._gallery  # one for the whole frame, although a newer one may come meanwhile
-        gallery = newest or Gallery.empty()
-        settled = None if self._settings.mirrored is Mirrored.ALWAYS else partial(self._settled, gallery)
-        seen, timings = self._eyes.see(decoded.image, settled)
+        seen, timings = self._eyes.see(
+            decoded.image, None if self._settings.mirrored is Mirrored.ALWAYS else self._settled
+        )
         began = self._clock.monotonic()
+        newest = self._gallery  # one for all faces, although a newer one may come meanwhile
+        gallery = newest or Gallery.empty()
         faces = tuple(self._face(face.enlarged(decoded.reduction), gallery) for face in seen)
         matching = (self._clock.monotonic() - began) * 1000
         digest = hashlib.sha256(jpeg).hexdigest()[:_DIGEST_LENGTH]
         stages = {"decode": decoding, **timings, "match": matching}
         return _Seen(faces, stages, decoded, digest, None if newest is None else newest.version)
 
-    def _settled(self, gallery: Gallery, alone: Template) -> bool:
-        return gallery.settled(alone, self._eyes.scale, self._settings.margin)
+    def _settled(self, alone: Template) -> bool:
+        return (self._gallery or Gallery.empty()).settled(alone, self._eyes.scale, self._settings.margin)
 
     def _face(self, seen: SeenFace, gallery: Gallery) -> Face:
         match = gallery.match(seen.template, self._eyes.scale, self._settings.margin)
