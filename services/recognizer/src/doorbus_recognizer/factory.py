@@ -12,6 +12,7 @@ from doorbus.runtime.site_key import open_seal
 from doorbus.wire.channels import Role
 from doorbus_recognizer import calibration
 from doorbus_recognizer.calibration import Scale
+from doorbus_recognizer.memory import give_back
 from doorbus_recognizer.models import blazeface, facemesh, imaging, mobilefacenet
 from doorbus_recognizer.models import liveness as passive
 from doorbus_recognizer.models.choice import (
@@ -96,6 +97,7 @@ def build_vision(
     names = [facemesh.WEIGHTS, *(_PINNED[name] for name in (detector, model) if name in _PINNED)]
     verify(WEIGHTS_MANIFEST, weights_dir, only=[*names, *([passive.WEIGHTS] if liveness else [])])
 
+    give_back()
     imaging.use_threads(1)
     ours = build_runtime(runtime, weights_dir, threads=threads, callers=lanes, device=device, precision=precision)
     means = _Means(weights_dir, engine, threads, ours)
