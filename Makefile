@@ -2,7 +2,7 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo up down secrets test test-compose test-homeassistant test-nodered mutate check release bench bench-images soak lock docs
+.PHONY: help setup run demo up down secrets test test-compose test-homeassistant test-nodered mutate check release bench bench-garbage bench-images soak lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
@@ -49,6 +49,9 @@ release: ## build and try what a release consists of
 
 bench:  ## measure latency, throughput, load, replicas and enrolment on this machine
 	@scripts/setup && for one in latency throughput load scale enrolment; do python bench/$$one.py || exit; done
+
+bench-garbage:  ## see for half an hour what damaged and malicious pictures do to a recognizer
+	@scripts/setup && PYTHONPATH=tests exec python bench/garbage.py
 
 bench-images:  ## build the images and print their sizes; needs Docker
 	@scripts/setup && exec python bench/images.py

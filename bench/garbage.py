@@ -1,0 +1,230 @@
+"""What garbage does to a recognizer: each picture gives a result or a counted refusal, none takes long, nothing grows.
+
+Exits with status 1 otherwise.
+
+2,000 pictures as `tests/support/garbage.py` makes them from the samples are decoded and looked at in this process, one
+by one, for counts and the slowest. Then they are sent to the process of a recognizer as frames of many cameras, again
+and again, while its memory is read. Times are of the thread, so that other work on the machine does not count.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+from rich.table import Table
+
+from common import VAR, console, keep, run
+from doorbus.local.stack import Stack, stack
+from doorbus.runtime.client import connect
+from doorbus.wire import channels, messages
+from doorbus.wire.channels import Role
+from doorbus.wire.codec import JPEG_START, Refused
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.jpeg import survey
+from doorbus_recognizer.decode import decode
+from doorbus_recognizer.factory import build_vision
+from doorbus_recognizer.vision import Vision
+from proc import usage
+from support.garbage import corpus
+
+MOST_MILLISECONDS = 250.0
+"""For decoding, which is what a picture made for it can draw out."""
+WORTH_FORESEEING = 5.0
+"""Milliseconds that decoding must take for the foreseen time to be compared with it."""
+ALLOWED_PERCENT = 2.0
+UNDER_WAY = 48
+"""Frames sent and not yet accounted for."""
+CAMERAS = 3 * UNDER_WAY
+PATIENCE_SECONDS = 30.0
+HEALTH_SECONDS = 1.0
+SETTLE_SECONDS = 2.0
+"""Before the memory is read, so that no picture is under way."""
+ENVIRONMENT = {
+    "DOORBUS_HEALTH_SECONDS": str(HEALTH_SECONDS),
+    "DOORBUS_RECOGNIZER__MAX_AGE_SECONDS": "60",
+    "DOORBUS_LOG__LEVEL": "warning",
+}
+
+
+@dataclass
+class Looks:
+    """What came of looking at each picture once."""
+
+    outcomes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """By kind of picture."""
+    decoding: list[tuple[float, str]] = field(default_factory=list)
+    """Milliseconds, and the kind."""
+    whole: list[tuple[float, str]] = field(default_factory=list)
+    """The same with finding the faces."""
+    foreseen: list[tuple[float, str]] = field(default_factory=list)
+    """How many times as long as foreseen decoding took."""
+
+    def kept(self) -> dict[str, Any]:
+        """All figures, for JSON."""
+        return {
+            "outcomes": {kind: dict(counts) for kind, counts in self.outcomes.items()},
+            "slowest_decoding_ms": sorted(self.decoding, reverse=True)[:10],
+            "slowest_picture_ms": sorted(self.whole, reverse=True)[:10],
+            "most_over_foreseen": sorted(self.foreseen, reverse=True)[:10],
+        }
+
+
+def milliseconds(since: float) -> float:
+    """Of this thread."""
+    return (time.thread_time() - since) * 1000
+
+
+def look(pictures: Sequence[tuple[str, bytes]], eyes: Vision) -> Looks:
+    """Decode each picture and find the faces on it."""
+    looks = Looks()
+    with Progress(console=console, transient=True) as progress:
+        for kind, jpeg in progress.track(pictures, description="decoding"):
+            began = time.thread_time()
+            outcome = "a face or none"
+            try:
+                decoded = decode(jpeg)
+            except Refused as refused:
+                outcome = str(refused.reason)
+                looks.decoding.append((milliseconds(began), kind))
+            else:
+                looks.decoding.append((milliseconds(began), kind))
+                eyes.see(decoded.image)
+            looks.whole.append((milliseconds(began), kind))
+            looks.outcomes[kind][outcome] += 1
+            compare(looks, kind, jpeg)
+    return looks
+
+
+def compare(looks: Looks, kind: str, jpeg: bytes) -> None:
+    """Note what was foreseen of the picture looked at last."""
+    took, _ = looks.decoding[-1]
+    if took < WORTH_FORESEEING:
+        return
+    try:
+        looks.foreseen.append((took / survey(jpeg).milliseconds, kind))
+    except Refused:
+        return
+
+
+@dataclass
+class Flood:
+    """What came of sending many."""
+
+    resident: dict[int, float] = field(default_factory=dict)
+    """MiB after so many frames."""
+    handled: int = 0
+    silence: float = 0.0
+    """The longest time between two healths, in seconds."""
+    errors: int = 0
+    raw: list[str] = field(default_factory=list)
+    """Lines of the log that are no events."""
+
+    @property
+    def percent(self) -> float:
+        """How much more memory it has at the end than at the first look."""
+        first, *_, last = self.resident.values()
+        return (last / first - 1) * 100
+
+
+async def flood(one: Stack, pictures: Sequence[bytes], looks: Sequence[int]) -> Flood:
+    """Send as many frames as the last of `looks`, and read the memory after each number of them."""
+    await one.broker.start()
+    await one.start(Role.RECOGNIZER, ENVIRONMENT)
+    process = one.process(Role.RECOGNIZER)
+    came = Flood()
+    heard_at = time.monotonic()
+    sent = superseded = 0
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("frames", total=looks[-1])
+        async with (
+            connect(one.broker.transport(Role.VIEWER), (channels.HEALTH,)) as viewer,
+            connect(one.broker.transport(Role.CAPTURE)) as camera,
+        ):
+            due = list(looks)
+            while due:
+                while sent < looks[-1] and sent - came.handled < UNDER_WAY:
+                    frame = messages.Frame(
+                        jpeg=pictures[sent % len(pictures)], frame_id=f"g{sent}", captured_at=datetime.now(UTC)
+                    )
+                    await camera.send(
+                        Outbound(channels.FRAME, frame, {"door": "front", "camera": f"c{sent % CAMERAS}"})
+                    )
+                    sent += 1
+                try:
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        health: messages.Health = (await viewer.expect(channels.HEALTH)).message
+                except TimeoutError:
+                    raise SystemExit(f"no health within {PATIENCE_SECONDS:g} s: {process.log()[-500:]}") from None
+                came.silence = max(came.silence, time.monotonic() - heard_at)
+                heard_at = time.monotonic()
+                superseded = int(health.figures["superseded"])
+                came.handled = sum(health.refused.values()) + int(health.figures.get("frames", 0)) + superseded
+                came.errors = int(health.figures["errors"])
+                progress.update(task, completed=came.handled)
+                while due and came.handled >= due[0]:
+                    came.resident[due.pop(0)] = usage(process.pid).resident
+    await process.stop()
+    came.raw = [line for line in process.log().splitlines() if line and not line.startswith("timestamp=")]
+    return came
+
+
+def report(looks: Looks, came: Flood) -> list[str]:
+    """Print all; what was not as it must be."""
+    table = Table(title="What came of each kind", title_justify="left")
+    reasons = sorted({reason for counts in looks.outcomes.values() for reason in counts})
+    for name in ("", *reasons):
+        table.add_column(name, justify="right" if name else "left")
+    for kind, counts in looks.outcomes.items():
+        table.add_row(kind, *(str(counts[reason] or "") for reason in reasons))
+    totals: Counter[str] = sum(looks.outcomes.values(), Counter())
+    table.add_row("all", *(str(totals[reason]) for reason in reasons), style="bold")
+    console.print(table)
+    for title, rows, unit in (
+        ("slowest to decode", looks.decoding, "ms"),
+        ("slowest with the faces on it", looks.whole, "ms"),
+        ("longest against what was foreseen", looks.foreseen, "times"),
+    ):
+        console.print(f"{title}: " + "; ".join(f"{value:.2f} {unit} ({kind})" for value, kind in sorted(rows)[:-4:-1]))
+    memory = ", ".join(f"{mib:.1f} MiB after {count:,}" for count, mib in came.resident.items())
+    console.print(f"memory of the recognizer: {memory} frames: {came.percent:+.2f} %")
+    console.print(
+        f"errors: {came.errors}; longest time without health: {came.silence:.1f} s; raw lines: {len(came.raw)}"
+    )
+    slowest, _ = max(looks.decoding)
+    wrong: Mapping[str, bool] = {
+        f"a picture took {slowest:.0f} ms to decode": slowest > MOST_MILLISECONDS,
+        f"memory grew by {came.percent:.2f} %": came.percent > ALLOWED_PERCENT,
+        f"{came.errors} errors": came.errors > 0,
+        f"raw lines in the log: {came.raw[:3]}": bool(came.raw),
+    }
+    return [what for what, so in wrong.items() if so]
+
+
+async def measure(given: argparse.Namespace, var: Path) -> None:
+    """Look, flood, report and keep."""
+    pictures = list(corpus(VAR / "samples", given.pictures))
+    looks = look(pictures, build_vision(weights_dir=VAR / "weights"))
+    step = given.frames // 10
+    jpegs = [jpeg for _, jpeg in pictures if jpeg.startswith(JPEG_START)]
+    async with stack(var, VAR) as one:
+        came = await flood(one, jpegs, range(step, given.frames + 1, step))
+    wrong = report(looks, came)
+    figures = {"resident_mib": came.resident, "percent": came.percent, "silence_s": came.silence, "errors": came.errors}
+    keep("garbage", {"pictures": len(pictures), **looks.kept(), **figures, "raw_lines": came.raw[:100]})
+    if wrong:
+        sys.exit("; ".join(wrong))
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--pictures", type=int, default=2000, help="how many different ones")
+    arguments.add_argument("--frames", type=int, default=50_000, help="how many frames are sent to the process")
+    run(arguments, measure)
