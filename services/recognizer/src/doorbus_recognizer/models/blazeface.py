@@ -15,7 +15,7 @@ from doorbus_recognizer.models.runtime import Feed, Runtime
 WEIGHTS = "face_detection_back.tflite"
 MIN_SCORE = 0.5
 _SIDE = 256
-_FEED = Feed(WEIGHTS, _SIDE, mean=127.5, spread=127.5)
+FEED = Feed(WEIGHTS, _SIDE, mean=127.5, spread=127.5)
 _OVERLAP = 0.3
 _CELLS = ((16, 2), (8, 6))
 """Cells along a side of each feature map, and anchors in each cell."""
@@ -29,7 +29,7 @@ class BlazeFace:
     """Finds faces."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runner = runtime.load(_FEED)
+        self._runner = runtime.load(FEED)
         self._anchors = anchors()
 
     def detect(self, image: Image) -> tuple[Detection, ...]:

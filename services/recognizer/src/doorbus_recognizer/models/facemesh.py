@@ -12,7 +12,7 @@ from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "face_landmark.tflite"
 _SIDE = 192
-_FEED = Feed(WEIGHTS, _SIDE, spread=255)
+FEED = Feed(WEIGHTS, _SIDE, spread=255)
 _MARGIN = 1.5
 """Side of the crop over the longer side of the box, as in MediaPipe's graph."""
 
@@ -21,7 +21,7 @@ class FaceMesh:
     """Puts the mesh on a face."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runner = runtime.load(_FEED)
+        self._runner = runtime.load(FEED)
 
     def locate(self, image: Image, detection: Detection) -> Landmarks:
         """The mesh of a detected face; of an upright crop where the detector gives no eyes."""

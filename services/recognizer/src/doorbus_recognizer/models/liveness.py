@@ -12,7 +12,7 @@ from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "fr_liveness.onnx"
 _SIDE = 128
-_FEED = Feed(WEIGHTS, _SIDE, planar=True)
+FEED = Feed(WEIGHTS, _SIDE, planar=True)
 _CONTEXT = 2.7
 """Side of the crop over the side of the face box that the model was trained with."""
 _LIVE = 0
@@ -23,7 +23,7 @@ class PassiveLiveness:
     """Judges one face."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runner = runtime.load(_FEED)
+        self._runner = runtime.load(FEED)
 
     def live(self, image: Image, box: Box) -> float:
         """Probability 0..1 that the face in the box is a live one."""

@@ -12,7 +12,7 @@ from doorbus_recognizer.models.choice import MOBILEFACENET
 from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "MobileFaceNet.tflite"
-_FEED = Feed(WEIGHTS, 112, mean=127.5, spread=128, at_once=2)
+FEED = Feed(WEIGHTS, 112, mean=127.5, spread=128, at_once=2)
 _ALIGNMENT = "points.1"
 """Version of the alignment by five points of the mesh, part of the id: templates of two alignments do not compare."""
 
@@ -21,7 +21,7 @@ class MobileFaceNet:
     """Embeds aligned faces."""
 
     def __init__(self, runtime: Runtime, digest: str) -> None:
-        self._runner = runtime.load(_FEED)
+        self._runner = runtime.load(FEED)
         self.model_id = f"{MOBILEFACENET}@{digest[:8]}/{_ALIGNMENT}{runtime.variant}"
 
     def embed(self, image: Image, face: Located, settled: Settled | None = None) -> Template:  # noqa: ARG002 (what other embedders cut from)
