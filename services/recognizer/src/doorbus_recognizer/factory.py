@@ -75,8 +75,9 @@ def build_vision(
 ) -> Vision:
     """Builds the chain on the chosen models. Our own are built here, all others by deepface's registry.
 
-    Two threads a model are fastest on two cores: 23 ms against 29 ms with one for a 640x480 frame with one face, one
-    after the other, on the machine where this was measured; two frames side by side gain a quarter in throughput.
+    On LiteRT two threads a model are fastest on two cores: 23 ms against 29 ms with one for a 640x480 frame with one
+    face, one after the other, on the machine where this was measured; two frames side by side gain a quarter in
+    throughput.
 
     Args:
         weights_dir: directory of the weights; deepface's own go to `.deepface/weights` in it.
