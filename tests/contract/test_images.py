@@ -199,7 +199,7 @@ def scalars(part: object) -> Iterator[str]:
 
 def test_every_variable_of_the_compose_files_is_in_the_example_and_the_other_way_round() -> None:
     used = {name for name, _ in variables()} | {"TZ"}
-    composes_own = {"COMPOSE_PROFILES", "COMPOSE_FILE"}
+    composes_own = {"COMPOSE_PROFILES", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME"}
 
     assert used - env.names(env.installed()) == set()
     assert {choice.name for choice in env.CONTAINERS} - used == composes_own

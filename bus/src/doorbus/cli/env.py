@@ -34,6 +34,11 @@ class Choice:
 
 CONTAINERS = (
     Choice("COMPOSE_PROFILES", "demo", "The door of this machine: demo, pi, or empty for none; `make up` sets demo."),
+    Choice(
+        "COMPOSE_PROJECT_NAME",
+        "doorbus",
+        "What names of containers and volumes begin with; one for each site of a machine.",
+    ),
     Choice("COMPOSE_FILE", "compose.yaml", "Files of the project, with colons between; see docs/docker.md."),
     Choice("DOORBUS_SECRETS", "./var/secrets", "Directory of the secrets, as ./path or /path."),
     Choice("DOORBUS_TLS_ADDRESS", "0.0.0.0", "Address of this machine on which the broker is reached."),  # noqa: S104

@@ -1,0 +1,146 @@
+"""A site in containers as the administrator of an office meets it, with `make up` and scripts/secrets alone."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from doorbus.local.stack import free_port
+from doorbus.wire.channels import Role
+from support.clone import Clone, cloned
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clone]:
+    """A site that `make up` brought up; each test leaves it well."""
+    async with cloned(tmp_path_factory.mktemp("office")) as one:
+        await one.well("scripts/up")
+        yield one
+
+
+async def _lets_in(clone: Clone, *roles: Role) -> None:
+    for role in roles:
+        async with clone.transport(role).connect(client_id="test", will=None, deliver=lambda _: None):
+            pass
+
+
+async def test_a_rotated_password_touches_those_who_use_it_and_nobody_else(office: Clone) -> None:
+    for user, touched in (("viewer", {"broker-1"}), ("actuator", {"broker-1", "actuator-1"})):
+        before = await office.running()
+
+        said = await office.well("scripts/secrets", "rotate", user)
+
+        after = await office.running()
+        assert {name for name in after if after[name] != before[name]} == touched
+        assert all(name.removesuffix("-1") in said.split("started anew")[1] for name in touched)
+        assert "they are well" in said
+        await _lets_in(office, Role.VIEWER, Role.OPERATOR)
+    before = await office.running()
+    await office.well("scripts/up")
+    assert await office.running() == before
+
+
+async def test_nothing_is_made_anew_or_restarted_where_nothing_has_changed(office: Clone) -> None:
+    before = await office.running()
+
+    await office.well("scripts/up")
+
+    assert await office.running() == before
+
+
+async def test_secrets_that_were_changed_by_hand_are_taken_by_the_next_up(office: Clone) -> None:
+    before = await office.running()
+    shutil.copy(office.secrets / "site.key", office.folder / "kept")
+    (office.secrets / "site.key").unlink()
+    shutil.move(office.folder / "kept", office.secrets / "site.key")
+
+    await office.well("scripts/up")
+
+    after = await office.running()
+    assert {name for name in after if after[name] != before[name]} == {"enroller-1", "recognizer-1"}
+
+
+async def test_another_authority_is_one_command_after_which_everybody_is_back(office: Clone) -> None:
+    before, authority = await office.running(), (office.secrets / "ca.crt").read_text()
+
+    await office.well("scripts/secrets", "new-authority")
+
+    after = await office.running()
+    assert (office.secrets / "ca.crt").read_text() != authority
+    assert not [name for name in before if after[name] == before[name]]
+    await _lets_in(office, Role.VIEWER)
+
+
+async def test_certificates_of_clients_are_rotated_as_passwords_are(office: Clone) -> None:
+    await office.well("scripts/secrets", "--client-certificates")
+    office.set(COMPOSE_FILE="compose.yaml:deploy/compose/certificates.yaml")
+    await office.well("scripts/up")
+
+    await office.well("scripts/secrets", "rotate", "viewer")
+    await office.well("scripts/secrets", "rotate", "capture")
+    await office.well("scripts/secrets", "new-authority")
+    before = await office.running()
+    await office.well("scripts/up")
+
+    assert await office.running() == before
+    office.set(COMPOSE_FILE=None)
+    await office.well("scripts/up")
+
+
+async def test_secrets_restored_under_a_strict_umask_are_repaired(office: Clone) -> None:
+    for path in (office.secrets, *office.secrets.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    await office.well("scripts/secrets")
+
+    await office.well("docker", "compose", "restart", "broker")
+    await office.well("scripts/up")
+    await _lets_in(office, Role.VIEWER)
+
+
+async def test_a_second_clone_does_not_take_the_first_over(office: Clone, tmp_path: Path) -> None:
+    before = await office.running()
+    second = Clone(tmp_path / "second", office.name, free_port())
+
+    assert f"COMPOSE_PROJECT_NAME={office.name}: there are containers of this name, of {office.folder}" in (
+        await second.refused("scripts/up")
+    )
+    assert not second.secrets.exists()
+    assert await office.running() == before
+
+
+async def test_people_of_a_site_whose_secrets_are_gone_are_not_given_new_ones(office: Clone) -> None:
+    await office.well("docker", "compose", "down")
+    office.secrets.rename(office.folder / "elsewhere")
+
+    assert f"the volume {office.name}_enroller, whose people it is for" in await office.refused("scripts/up")
+
+    (office.folder / "elsewhere").rename(office.secrets)
+    await office.well("scripts/up")
+
+
+async def test_a_clone_under_a_strict_umask_comes_up(tmp_path: Path) -> None:
+    async with cloned(tmp_path / "closed") as clone:
+        clone.set(DOORBUS_TAG="closed", COMPOSE_PROFILES="")
+        for path in clone.folder.rglob("*"):
+            path.chmod(path.stat().st_mode & 0o700)
+        await clone.well("scripts/up")
+        await _lets_in(clone, Role.VIEWER)
+
+
+async def test_a_setting_that_is_wrong_leaves_the_door_as_it_was(office: Clone) -> None:
+    before = await office.running()
+    for setting, value in (("DOORBUS_ACTUATOR__THRESHOLD", "7"), ("DOORBUS_LISTENERS", "tsl")):
+        office.set(**{setting: value})
+
+        said = await office.refused("scripts/up")
+
+        assert f"{setting}={value}" in said.splitlines()[-2]
+        assert "What runs was left as it is." in said
+        assert await office.running() == before
+        office.set(**{setting: None})
+    await office.well("scripts/up")
+    assert await office.running() == before
