@@ -33,6 +33,7 @@ LATENCY, CONFIDENCE = "sensor.front_door_frame_to_relay", "sensor.front_door_con
 PEOPLE, ENROLMENT = "sensor.doorbus_people", "sensor.doorbus_last_enrolment"
 FACE = "image.front_door_last_face_at_porch"
 ENROL_FIELD, ENROL_BUTTON = "text.front_door_enrol_at_porch", "button.front_door_enrol_guest_at_porch"
+PROMPT = "…"
 # And the state of each; None where it depends on what was decided last.
 ENTITIES = {
     LOCK: "locked",
@@ -44,7 +45,7 @@ ENTITIES = {
     LATENCY: None,
     PEOPLE: "1",
     ENROLMENT: None,
-    ENROL_FIELD: None,
+    ENROL_FIELD: PROMPT,
     ENROL_BUTTON: None,
     "binary_sensor.front_door_actuator": "on",
     "binary_sensor.front_door_actuator_problem": "off",
@@ -257,11 +258,28 @@ async def test_the_door_opens_for_who_was_enrolled_at_it(  # noqa: PLR0917  # ca
 
     assert (granted.person, granted.trigger) == (person, Trigger.FACE)
     await hass.until(PERSON, person)
-    assert (await hass.states())[ENROL_FIELD]["state"] == ""
+    assert (await hass.states())[ENROL_FIELD]["state"] == PROMPT
     assert await _name(house, person) == name
     await hass.call("mqtt.publish", topic=f"doorbus/v1/person/{person}/remove", payload="", qos=1)
     await hass.until(PEOPLE, "1")
     assert await door.refuses(newcomer[0]) is Reason.UNKNOWN_FACE
+
+
+async def test_a_field_without_a_name_enrols_nobody(
+    hass: Hass, house: Stack, door: Door, newcomer: tuple[bytes, ...]
+) -> None:
+    await hass.until(ENROL_FIELD, PROMPT)
+    async with connect(house.broker.transport(Role.OPERATOR), [channels.NEWCOMER]) as operator:
+        async with door.showing(*newcomer):
+            with pytest.raises(urllib.error.HTTPError):  # shorter than the least
+                await hass.call("text.set_value", entity_id=ENROL_FIELD, value="")
+            await hass.call("text.set_value", entity_id=ENROL_FIELD, value=f"{PROMPT} !")
+            refused = await hass.until(ENROLMENT, lambda one: one["state"].startswith("newcomer: "))
+        asked = await operator.expect(channels.NEWCOMER)
+
+    assert asked.message.name == "!"
+    assert "letter" in refused["state"]
+    assert (await hass.states())[PEOPLE]["state"] == "1"
 
 
 async def test_an_enrolment_that_fails_is_told(hass: Hass, door: Door, samples: Path) -> None:

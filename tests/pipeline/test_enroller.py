@@ -916,6 +916,18 @@ async def test_newcomers_without_a_name_are_guests_each_with_an_id_of_their_own(
     assert {person: entry.name for person, entry in site.roster().items()} == {"guest-1": None, "guest-2": None}
 
 
+@pytest.mark.parametrize("name", ["", "…"])
+async def test_a_newcomer_with_a_name_without_letters_is_refused_in_words(site: Site, name: str) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.send(channels.NEWCOMER, "", json.dumps({"door": "front", "camera": "porch", "name": name}).encode())
+    result = await site.result("newcomer")
+    assert code(result) is ErrorCode.BAD_REQUEST
+    assert result.error is not None
+    assert "letter" in result.error.message
+    assert not site.listened_to("porch")
+
+
 async def test_a_newcomer_with_the_name_of_somebody_else_does_not_become_that_person(site: Site) -> None:
     await site.enroller()
     await site.recognizer()

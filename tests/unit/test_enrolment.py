@@ -170,15 +170,31 @@ def test_the_id_of_a_newcomer_is_made_of_the_name(name: str, expected: str) -> N
     assert id_of(name, {"alice", "guest-1"}) == expected
 
 
-@pytest.mark.parametrize("name", [None, "", " ", "小林", "!"])
-def test_a_newcomer_whose_name_has_no_letter_for_an_id_is_the_next_guest(name: str | None) -> None:
-    assert id_of(name, set()) == "guest-1"
-    assert id_of(name, {"guest-1", "guest-2", "guest-4"}) == "guest-3"
+def test_a_newcomer_without_a_name_is_the_next_guest() -> None:
+    assert id_of(None, set()) == "guest-1"
+    assert id_of(None, {"guest-1", "guest-2", "guest-4"}) == "guest-3"
+
+
+@pytest.mark.parametrize("name", ["", " ", "!", "…", "\u200b", "-_-"])
+def test_a_name_without_any_letter_is_refused_and_makes_no_guest(name: str) -> None:
+    fault = id_of(name, set())
+    assert isinstance(fault, Fault)
+    assert fault.code is ErrorCode.BAD_REQUEST
+
+
+def test_a_name_in_other_letters_has_an_id_of_its_own_that_stays() -> None:
+    names = ["小林", "Жанна", "Αλίκη"]
+    ids = [str(id_of(name, set())) for name in names]
+    assert len(set(ids)) == len(names)
+    assert all(re.fullmatch("person-[0-9a-f]{8}", one) for one in ids)
+    assert id_of(" жанна ", {ids[1]}) == ids[1]
 
 
 @given(st.text())
-def test_whatever_the_name_the_id_is_one(name: str) -> None:
-    assert re.fullmatch(SLUG, id_of(name, set()))
+def test_whatever_the_name_the_id_is_one_or_the_name_is_refused(name: str) -> None:
+    made = id_of(name, set())
+    assert isinstance(made, Fault) is not any(map(str.isalnum, name))
+    assert isinstance(made, Fault) or re.fullmatch(SLUG, made)
 
 
 def test_a_gallery_of_another_model_is_not_mixed_and_the_way_out_is_told() -> None:

@@ -10,6 +10,9 @@ from doorbus.homeassistant.parts import own, seen
 from doorbus.wire import channels
 from doorbus.wire.messages import MAX_NAME
 
+_PROMPT = "…"
+"""What the field for a name shows. Home Assistant sends what stands in it as soon as that has changed and the cursor
+leaves: an empty state would be shorter than the least that may be sent."""
 _JUST_NOW_SECONDS = 10
 _LAST_PICTURE = (
     "{% set at = value_json.figures.last_frame_at | default(none) if value_json is defined else none %}"
@@ -78,11 +81,15 @@ def _newcomers(site: Origin, key: str, door: str, name: str) -> Iterator[Entity]
     typed = {
         "name": "Enrol",
         "icon": "mdi:account-plus",
+        "min": 1,
         "max": MAX_NAME,
-        "command_template": json.dumps(request)[:-1] + ', "name": {{ value | to_json }}}',
-        # The field is empty again when a request has ended, ready for the next name.
-        "state_topic": site.topics.filter(channels.RESULT),
-        "value_template": "{{ '' }}",
+        "command_template": json.dumps(request)[:-1]
+        + ', "name": {{ value | replace('
+        + repr(_PROMPT)
+        + ", '') | trim | to_json }}}",
+        # Retained, so that the field is never `unknown`, to which a name would be added.
+        "state_topic": site.health,
+        "value_template": "{{ " + repr(_PROMPT) + " }}",
         **asked,
     }
     pressed = {

@@ -111,15 +111,5 @@ class Bolt:
             self._state = LockState.JAMMED
         else:
             self._state = LockState.UNLOCKED if report.energised else LockState.LOCKED
-        self._untold += _between(before, self._state)
-
-
-def _between(before: LockState, after: LockState) -> Iterable[LockState]:
-    """What is told of a change, oldest first."""
-    if before is after:
-        return ()
-    if after is LockState.UNLOCKED:
-        return (LockState.UNLOCKING, LockState.UNLOCKED)
-    if before is LockState.UNLOCKED and after is LockState.LOCKED:
-        return (LockState.LOCKING, LockState.LOCKED)
-    return (after,)
+        # The relay moves in a millisecond: that it is about to is nothing that anybody could see.
+        self._untold += () if before is self._state else (self._state,)

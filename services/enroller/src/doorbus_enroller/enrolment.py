@@ -1,5 +1,6 @@
 """What becomes of a request: a sample to keep, rights to write, or a fault that says what to do. Pure."""
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Container
@@ -170,14 +171,23 @@ def _other_model(gallery: str | None, recognizer: str) -> Fault:
     )
 
 
-def id_of(name: str | None, taken: Container[str]) -> str:
-    """The id of a newcomer, made of the name; the next `guest-N` that is not `taken` if that leaves no letter.
+def id_of(name: str | None, taken: Container[str]) -> str | Fault:
+    """The id of a newcomer: made of the name, or without one the next `guest-N` that is not `taken`.
 
-    Who has this id already is taken for the same person, and refused later if the face is another's.
+    A name of which no letter fits into an id, such as one in Greek, makes an id of its digest. Who has this id already
+    is taken for the same person, and refused later if the face is another's.
     """
-    plain = unicodedata.normalize("NFKD", name or "").encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-    return words[:_MAX_ID] or next(guest for number in count(1) if (guest := f"guest-{number}") not in taken)
+    if name is None:
+        return next(guest for number in count(1) if (guest := f"guest-{number}") not in taken)
+    if not any(map(str.isalnum, name)):
+        return Fault(
+            code=ErrorCode.BAD_REQUEST,
+            message="a name has at least one letter; leave the field out, or press the button, to enrol a guest",
+        )
+    folded = unicodedata.normalize("NFKD", name)
+    words = re.sub(r"[^a-z0-9]+", "-", folded.encode("ascii", "ignore").decode().lower()).strip("-")
+    whole = " ".join(folded.casefold().split())
+    return words[:_MAX_ID] or f"person-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def revise(rights: Rights, update: Update) -> Rights | Fault:

@@ -48,6 +48,8 @@ from doorbus_enroller.templates import read_answer
 
 _log = structlog.get_logger("doorbus.enroller")
 
+NOBODY_YET = {"person": "newcomer"}
+"""Whose result tells of a newcomer of whom no id could be made."""
 REOPEN_SECONDS = 10.0
 """How long after a failure of the store it is tried again without being asked."""
 
@@ -256,6 +258,8 @@ class EnrollerService(Service):
     async def _on_newcomer(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Give somebody an id, and go on as if the request had named it."""
         person = id_of(inbound.message.name, {*self._sittings, *self._register.people})
+        if isinstance(person, Fault):
+            return self._answer(replace(inbound, ids=NOBODY_YET), person)
         return await self._on_capture(replace(inbound, ids={"person": person}))
 
     def _cameras(self) -> list[dict[str, str]]:
