@@ -213,7 +213,7 @@ async def _decided(kitchen: Kitchen, line: str, door: str) -> Decision:
             await asyncio.sleep(0.3)
 
 
-@check("front/lock/set -m UNLOCK", '"seconds": 5', '\\"issued_at\\"')
+@check("front/lock/set -m UNLOCK", '\\"seconds\\": 5', '\\"UNLOCK\\", \\"id\\"')
 async def it_opens_the_front_door(kitchen: Kitchen, line: str) -> None:
     before = kitchen.door.openings
     decision = await _decided(kitchen, line, DOOR)

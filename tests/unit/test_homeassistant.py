@@ -144,15 +144,14 @@ def test_home_assistant_may_read_what_it_is_told_to_and_write_the_commands() -> 
 def test_what_the_lock_sends_is_a_command(codes: bool) -> None:  # noqa: FBT001  # a case of the test
     device = homeassistant.door(Origin(TOPICS, Role.ACTUATOR, "pi"), "front", codes=codes)
     lock = next(one for one in _entities(device, Style.COMPONENT) if "command_template" in one)
-    sent = re.sub(
-        r"{{ ([\w.()]+) }}",
-        lambda found: {"value": "UNLOCK", "code": "123456"}.get(found[1], "1"),
-        lock["command_template"],
-    )
+    now = datetime.now(UTC)
+    made = {"value": "UNLOCK", "code": "123456", "utcnow().timestamp()": "1", "utcnow().isoformat()": now.isoformat()}
+    sent = re.sub(r"{{ ([\w.()]+) }}", lambda found: made[found[1]], lock["command_template"])
     arrival = Arrival(datetime.now(UTC), "now")
     command = LOCK_COMMAND.codec.decode(Packet("any", sent.encode()), {}, arrival)
 
     assert (command.action, command.by, command.id) == (Action.UNLOCK, "Home Assistant", "ha-1")
+    assert command.issued_at == now
     assert (command.code, "code_format" in lock) == (("123456", True) if codes else (None, False))
 
 

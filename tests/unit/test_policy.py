@@ -26,6 +26,7 @@ from doorbus_actuator import policy
 from doorbus_actuator.policy import (
     AskFor,
     Command,
+    CommandMode,
     Deny,
     Effect,
     Event,
@@ -1059,6 +1060,27 @@ def test_a_command_of_another_time_opens_nothing(age: float, reason: Reason | No
 
 def test_a_command_that_does_not_say_when_is_of_now() -> None:
     assert opened(Door(Rules(door="front", command_max_age_seconds=0.5)).told_to())
+
+
+@pytest.mark.parametrize("fields", [{}, {"id": "c1"}, {"issued_at": NOON}])
+def test_where_commands_must_be_dated_one_that_lacks_its_time_or_id_opens_nothing(fields: dict[str, Any]) -> None:
+    door = Door(Rules(door="front", commands=CommandMode.DATED))
+    assert reasons(door.told_to(**fields)) == [Reason.UNDATED]
+    assert opened(door.told_to(issued_at=NOON, id="c2"))
+    assert door.told_to(Action.LOCK) == (Lock(),)
+
+
+def test_where_plain_commands_do_a_dated_one_opens_as_well() -> None:
+    assert opened(Door().told_to())
+    assert opened(Door().told_to(issued_at=NOON, id="c1"))
+
+
+def test_a_dated_command_is_held_to_its_date_and_id() -> None:
+    door = Door(Rules(door="front", commands=CommandMode.DATED))
+    assert reasons(door.told_to(issued_at=NOON - timedelta(seconds=6), id="c1")) == [Reason.STALE]
+    door = Door(Rules(door="front", commands=CommandMode.DATED))
+    assert opened(door.told_to(issued_at=NOON, id="c1"))
+    assert reasons(door.told_to(issued_at=NOON, id="c1")) == [Reason.REPLAYED]
 
 
 def test_a_command_that_comes_twice_opens_once() -> None:

@@ -105,6 +105,7 @@ def test_an_empty_value_means_not_given(monkeypatch: pytest.MonkeyPatch) -> None
         ({"HOURS": "Mo-Fr 7-"}, "DOORBUS_ACTUATOR__HOURS=Mo-Fr 7-: .*is not opening hours at character 7"),
         ({"HOURS": "PH off"}, "DOORBUS_ACTUATOR__HOURS=PH off: .*need a country"),
         ({"TIME_ZONE": "Mars/Base"}, "DOORBUS_ACTUATOR__TIME_ZONE=Mars/Base: .*no time zone"),
+        ({"COMMANDS": "bare"}, "DOORBUS_ACTUATOR__COMMANDS=bare: .*'plain' or 'dated'"),
         ({"LIVENESS": "yes"}, "DOORBUS_ACTUATOR__LIVENESS=yes"),
         ({"RELAY": "servo"}, "DOORBUS_ACTUATOR__RELAY=servo"),
         ({"PIN": "GPIO17"}, "DOORBUS_ACTUATOR__PIN=GPIO17"),

@@ -125,7 +125,12 @@ def door_title(name: str) -> str:
 
 def _lock(site: Origin, name: str, *, codes: bool) -> Document:
     """The lock. It has no icon, so that Home Assistant shows one for each state."""
-    command: dict[str, Any] = {"action": "{{ value }}", "by": "Home Assistant", "id": "ha-{{ utcnow().timestamp() }}"}
+    command: dict[str, Any] = {
+        "action": "{{ value }}",
+        "by": "Home Assistant",
+        "id": "ha-{{ utcnow().timestamp() }}",
+        "issued_at": "{{ utcnow().isoformat() }}",
+    }
     asked = {"code_format": r"^\d{6}$"} if codes else {}
     if codes:
         command["code"] = "{{ code }}"

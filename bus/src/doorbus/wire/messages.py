@@ -242,6 +242,8 @@ class Reason(StrEnum):
     """Everything else holds; the person has not yet done what was asked."""
     CHALLENGE_FAILED = "challenge_failed"
     COOLDOWN = "cooldown"
+    UNDATED = "undated"
+    """A command to open that lacks `issued_at` or `id`, where both are asked."""
     CODE_MISSING = "code_missing"
     CODE_WRONG = "code_wrong"
     RELAY_FAILED = "relay_failed"

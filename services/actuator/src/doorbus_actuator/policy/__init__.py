@@ -44,7 +44,7 @@ from doorbus_actuator.policy.events import (
     Sighting,
     Tick,
 )
-from doorbus_actuator.policy.rules import RELEASED_AT, Codes, Hours, LivenessMode, Measures, Rules
+from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State
 from doorbus_actuator.policy.tables import COMMAND_RULES, FACE_TABLE, VOTE_TABLE
 
@@ -58,6 +58,7 @@ __all__ = [
     "AskFor",
     "Codes",
     "Command",
+    "CommandMode",
     "Deny",
     "Effect",
     "Event",

@@ -24,6 +24,15 @@ class LivenessMode(StrEnum):
     """Passive, and the person does what the challenge topic asks."""
 
 
+class CommandMode(StrEnum):
+    """How much a command that opens has to say."""
+
+    PLAIN = "plain"
+    """A bare word will do, and so may be a last will, or a message that came late."""
+    DATED = "dated"
+    """It says when it was issued, and has an id."""
+
+
 @runtime_checkable
 class Hours(Protocol):
     """Opening hours."""
@@ -89,6 +98,10 @@ class Measures(BaseModel):
     )
     max_age_seconds: float = Field(
         default=2.0, gt=0, le=60, description="Greatest age of a frame at the decision, in seconds since its capture."
+    )
+    commands: CommandMode = Field(
+        default=CommandMode.PLAIN,
+        description="plain; dated: commands that open must say when they were issued, and have an id.",
     )
     command_max_age_seconds: float = Field(
         default=5.0, gt=0, le=60, description="Greatest age of a command that says when it was issued, in seconds."

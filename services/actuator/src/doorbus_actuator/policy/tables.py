@@ -13,7 +13,7 @@ from doorbus_actuator.policy.clock import clock_plausible
 from doorbus_actuator.policy.commands import tries_left
 from doorbus_actuator.policy.events import Now, Person
 from doorbus_actuator.policy.quality import good_enough, sharp_enough, size_of
-from doorbus_actuator.policy.rules import LivenessMode, Rules
+from doorbus_actuator.policy.rules import CommandMode, LivenessMode, Rules
 from doorbus_actuator.policy.state import State
 
 
@@ -97,6 +97,11 @@ class CommandCase:
         return 0.0 if issued_at is None else (self.now.wall - issued_at).total_seconds()
 
     @property
+    def dated(self) -> bool:
+        """Whether it says all that tells a late or a repeated one."""
+        return self.command.issued_at is not None and self.command.id is not None
+
+    @property
     def code_holds(self) -> bool:
         """Whether the code is right, where one is asked."""
         code, codes = self.command.code or "", self.rules.codes
@@ -154,6 +159,7 @@ VIEW_TABLE: Table[FaceCase] = tuple(rule for rule in VOTE_TABLE if rule[0] not i
 FACE_TABLE: Table[FaceCase] = (*VOTE_TABLE, *PERSON_RULES, *OPENING_RULES)
 COMMAND_RULES: Table[CommandCase] = (
     (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
+    (Reason.UNDATED, lambda c: c.rules.commands is CommandMode.PLAIN or c.dated),
     (Reason.STALE, lambda c: c.age <= c.rules.command_max_age_seconds),
     (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance_seconds),
     (Reason.REPLAYED, lambda c: c.command.id is None or c.command.id not in c.state.commands),
