@@ -531,6 +531,24 @@ async def test_people_come_and_go_without_a_restart() -> None:
         assert (figures["roster_people"], figures["roster_version"]) == (1, 3)
 
 
+async def test_who_was_removed_or_disabled_does_not_come_back_with_an_older_roster() -> None:
+    async with House().runs() as house:
+        house.roster(ALICE, RosterEntry(person="bob"), version=2)
+        house.roster(RosterEntry(person="alice", enabled=False), version=3)
+        house.roster(ALICE, RosterEntry(person="bob"), version=2)  # what a broker had kept that was killed
+        await house.passes(20)
+        assert await _reason(house) is Reason.DISABLED
+        await house.sees(match("bob"))
+        await house.sees(match("bob"))
+        assert house.decisions[-1].reason is Reason.NOT_ON_ROSTER
+        health = await house.health()
+        assert health.refused == {"roster_manifest.outdated": 1}
+        assert health.figures["roster_version"] == 3
+        house.roster(ALICE, version=4)
+        await house.passes(20)
+        assert await _reason(house) is Reason.MATCHED
+
+
 async def test_one_changed_shard_and_its_manifest_are_enough_for_a_new_roster() -> None:
     crowd = [RosterEntry(person=f"p{number}", name="n" * 100) for number in range(2000)]
     before = pack([ALICE, *crowd], 1)

@@ -54,6 +54,8 @@ class Refusal(StrEnum):
     """The payload is not sealed with this site's key."""
     UNSIGNED = "unsigned"
     """There is no signature on it, or none for this topic by a key of this site."""
+    OUTDATED = "outdated"
+    """A map older than one that came before: who was removed or disabled since must not come back."""
     UNAUTHORIZED = "unauthorized"
     """The packet came another way than over the broker, and without the secret that this way asks for."""
 

@@ -163,6 +163,12 @@ class SnapshotReader(Generic[E, T]):
             return None
         return sum(not self._is_there(index, digest) for index, digest in enumerate(self._manifest.shards))
 
+    def refuse_older(self, manifest: Manifest) -> None:
+        """Raise `Refused` for a manifest of a lower version than the newest that was taken."""
+        if self._manifest is not None and manifest.version < self._manifest.version:
+            versions = f"version {manifest.version} after {self._manifest.version}"
+            raise Refused(Refusal.OUTDATED, f"{versions}; the next change of a person, or a restart here, ends this")
+
     def manifest(self, manifest: Manifest) -> Snapshot[T] | None:
         """Take a manifest; the snapshot, if that makes a new whole one."""
         self._manifest = manifest

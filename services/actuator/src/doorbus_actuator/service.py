@@ -161,6 +161,7 @@ class ActuatorService(Service):
         return await self._handle(policy.Command(inbound.message), inbound.at_monotonic)
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        self._reader.refuse_older(inbound.message)
         return await self._take(self._reader.manifest(inbound.message), inbound.at_monotonic)
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:

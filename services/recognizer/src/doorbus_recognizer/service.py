@@ -293,6 +293,7 @@ class RecognizerService(Service):
         )
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        self._reader.refuse_older(inbound.message)
         return await self._swap(self._reader.manifest(inbound.message))
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
