@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from doorbus.wire.messages import LockState
+from doorbus.wire.messages import LockState, Reason
 from support.door import Door
 from support.homeassistant import Hass, State
 
@@ -68,18 +69,41 @@ async def test_only_the_people_asked_for_are_announced(
     assert (await hass.states())["counter.alerts"]["state"] == "0"
 
 
-async def test_denials_in_a_row_alert_once(hass: Hass, door: Door, automated: Callable[..., Any]) -> None:
-    await automated("alert_on_denials", "{{ reason }}", decision=DECISION, denials=3, within=60, pause=600)
-    counted = 0
-    for _ in range(4):  # equal denials are told once a second
-        await door.command(STALE)
-        before = (await door.decision()).count
-        counted += before
-        if counted < 3:
-            assert (await hass.states())["counter.alerts"]["state"] == "0"
+async def _refused(door: Door, command: bytes, reason: Reason) -> None:
+    """Send a command until a new decision tells that it was refused: equal ones are told once a second."""
+    since = datetime.now(UTC)
+    while True:
+        await door.command(command)
+        decision = await door.decision()
+        if decision.reason is reason and decision.at > since:
+            return
 
-    assert (await hass.until("input_text.said", _anything))["state"] == "stale"
+
+async def test_denials_in_a_row_alert_once(hass: Hass, door: Door, automated: Callable[..., Any]) -> None:
+    repeated = b'{"action": "UNLOCK", "id": "heard-on-the-way"}'
+    await _refused(door, repeated, Reason.REPLAYED)
+    await door.until_locked()
+    await automated("alert_on_denials", "{{ reason }}", decision=DECISION, denials=3, within=60, pause=600)
+    for _ in range(2):
+        await _refused(door, repeated, Reason.REPLAYED)
+        await _refused(door, STALE, Reason.STALE)  # of no account
+        assert (await hass.states())["counter.alerts"]["state"] == "0"
+    for _ in range(2):
+        await _refused(door, repeated, Reason.REPLAYED)
+
+    assert (await hass.until("input_text.said", _anything))["state"] == "replayed"
     assert (await hass.states())["counter.alerts"]["state"] == "1"
+
+
+async def test_refusals_that_are_on_the_way_in_alert_nobody(
+    hass: Hass, door: Door, automated: Callable[..., Any]
+) -> None:
+    await automated("alert_on_denials", "{{ reason }}", decision=DECISION, denials=2, within=60, pause=600)
+    for _ in range(4):
+        await _refused(door, STALE, Reason.STALE)
+
+    await hass.until(DECISION, lambda state: state["attributes"].get("reason") == "stale")
+    assert (await hass.states())["counter.alerts"]["state"] == "0"
 
 
 async def test_what_became_of_an_enrolment_is_told(
