@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,3 +52,18 @@ def machine_seconds() -> float:
     """Processor seconds that all cores together were busy since the machine started, time stolen by others included."""
     fields = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
     return sum(ticks for number, ticks in enumerate(fields[:_GUEST]) if number not in _IDLE) / _TICKS
+
+
+def guardian_of(pid: int) -> int:
+    """The guardian of the actuator `pid`; `ProcessLookupError` when it has none at the moment."""
+    return child_of(pid, b"doorbus_actuator.guardian")
+
+
+def child_of(pid: int, word: bytes) -> int:
+    """The living child of `pid` with `word` in its command; `ProcessLookupError` when there is none."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            if parent == pid and word in (stat.parent / "cmdline").read_bytes():
+                return int(stat.parent.name)
+    raise ProcessLookupError(pid)

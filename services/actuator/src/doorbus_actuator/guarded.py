@@ -17,9 +17,9 @@ from doorbus_actuator.relay import RelayError
 
 _log = structlog.get_logger("doorbus.actuator")
 
-BEAT_SECONDS = 0.2
+BEAT_SECONDS = 0.1
 """How often the guardian gets a sign of life and gives one."""
-ANSWER_SECONDS = 0.5
+ANSWER_SECONDS = 0.4
 """A guardian that takes longer to answer is killed, and another put in its place."""
 START_SECONDS = 10.0
 """A new guardian has locked within this time, or yet another is started."""

@@ -26,7 +26,7 @@ class Relay(Protocol):
         ...
 
     def tend(self) -> None:
-        """Do what could not be done at once, some times a second while the actuator lives. Must not take long."""
+        """Do what could not be done at once, ten times a second while the actuator lives. Must not take long."""
         ...
 
     def close(self) -> None:
