@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import contextlib
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from doorbus.runtime.service import Service
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
+from doorbus.wire.ed25519 import SecretKey
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import (
     Embedded,
@@ -35,15 +38,18 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import MAX_SHARDS, SnapshotReader, as_they_are
+from doorbus.wire.snapshot import MAX_SHARDS, SnapshotReader, as_they_are, pack
 from doorbus.wire.templates import to_store
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus_enroller.fakes import MemoryStore
 from doorbus_enroller.lookout import PICTURE
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
-from doorbus_enroller.store import MemoryStore, Sample, SqliteStore, Store
+from doorbus_enroller.sqlite_store import SqliteStore
+from doorbus_enroller.store import Sample, Store
 from support.jpegs import START, Jpeg, note, refining
-from support.signing import ENROLLERS
+from support.signing import ENROLLER, ENROLLERS, STRANGER
+from support.signing import packet as signed
 
 E = TypeVar("E", GalleryEntry, RosterEntry)
 
@@ -97,11 +103,13 @@ class ScriptedRecognizer(Service):
         return inbound.reply(Embedded(model=self.model, faces=faces, same_person_similarity=0.5, error=error))
 
 
-ALICE, ALICE_AGAIN, BOB = picture("alice"), picture("alice again"), picture("bob")
+ALICE, ALICE_AGAIN, BOB, CAROL = picture("alice"), picture("alice again"), picture("bob"), picture("carol")
 SCRIPT: dict[bytes, tuple[EmbeddedFace, ...] | ErrorCode] = {
     ALICE: (face(0),),
     ALICE_AGAIN: (face(20),),
     BOB: (face(90),),
+    picture("bob again"): (face(95),),
+    CAROL: (face(180),),
     picture("nobody"): (),
     picture("couple"): (face(0), face(90)),
     picture("alice and a passer-by"): (face(0), face(90, size=30)),
@@ -682,19 +690,159 @@ async def test_a_store_that_cannot_be_read_at_the_start_locks_nobody_out_and_is_
     assert site.roster() == {}
 
 
+async def enrolled(store: Store, var: Path, *pictures: bytes) -> None:
+    """Enrol alice, bob, ... from these pictures, on a site of their own that is gone then."""
+    async with AsyncExitStack() as first:
+        before = Site(first, var)
+        await before.listen()
+        await before.enroller(store)
+        await before.recognizer()
+        for person, jpeg in zip(("alice", "bob", "carol"), pictures, strict=False):
+            assert (await before.ask(channels.ENROL, person, jpeg)).status is ResultStatus.OK
+
+
 async def test_samples_sealed_with_another_site_key_are_a_problem_and_no_empty_gallery(site: Site) -> None:
     store = MemoryStore()
-    async with AsyncExitStack() as first:
-        elsewhere = Site(first, site.var)
-        await elsewhere.listen()
-        await elsewhere.enroller(store, seal=Seal(KEY))
-        await elsewhere.recognizer()
-        await elsewhere.ask(channels.ENROL, "alice", ALICE)
+    await enrolled(store, site.var, ALICE, BOB)
     await site.enroller(store, seal=Seal(bytes(32)))
     health = await site.health(lambda each: each.problem is not None)
     assert health.problem is not None
     assert "put the former key back" in health.problem
+    assert (await site.ask(channels.UPDATE, "alice", b'{"enabled": false}')).status is ResultStatus.OK
+    assert (await site.ask(channels.REMOVE, "bob")).status is ResultStatus.OK
+    assert {person: entry.enabled for person, entry in site.roster().items()} == {"alice": False}
+    assert not [topic for topic in site.bus.retained if "/gallery/" in topic]
+
+
+def spoil(path: Path, statement: str) -> None:
+    """Change what is kept behind the enroller's back."""
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(statement)
+
+
+SPOILED = {
+    "1 sample of alice": "UPDATE samples SET template = zeroblob(length(template)) WHERE person = 'alice'",
+    "the rights of alice": "UPDATE people SET rights = '{' WHERE person = 'alice'",
+    "2 rows of nobody known": "UPDATE people SET person = 'al' || char(127) || 'ce' WHERE person = 'alice'",
+    "1 sample of alice,": "UPDATE samples SET model = 'MobileFaceNeu' WHERE person = 'alice'",
+    "1 sample of alice;": "UPDATE samples SET created_at = 'long ago' WHERE person = 'alice'",
+}
+
+
+@pytest.mark.parametrize("told", SPOILED)
+async def test_a_bad_row_is_named_and_left_out_and_nobody_else_notices(site: Site, told: str) -> None:
+    path = site.var / "enroller.db"
+    await enrolled(SqliteStore(path), site.var, ALICE, BOB, CAROL)
+    spoil(path, SPOILED[told])
+    await site.enroller(SqliteStore(path))
+    await site.recognizer()
+    problem = (await site.health(lambda each: each.problem is not None)).problem
+    assert problem is not None
+    assert told.rstrip(",;") in problem
+    assert "restore a backup" in problem.lower()
+    assert "alice" not in site.gallery() or "alice" not in site.roster()
+    assert {"bob", "carol"} <= site.gallery().keys() & site.roster().keys()
+    assert (await site.ask(channels.ENROL, "bob", picture("bob again"))).status is ResultStatus.OK
+    assert (await site.ask(channels.UPDATE, "bob", b'{"enabled": false}')).status is ResultStatus.OK
+    assert (await site.ask(channels.REMOVE, "carol")).status is ResultStatus.OK
+    assert site.roster()["bob"].enabled is False
+    assert "carol" not in {*site.roster(), *site.gallery()}
+
+
+@pytest.mark.parametrize("told", ["1 sample of alice", "the rights of alice"])
+async def test_who_has_a_bad_row_can_be_removed_and_enrolled_anew(site: Site, told: str) -> None:
+    path = site.var / "enroller.db"
+    await enrolled(SqliteStore(path), site.var, ALICE, BOB)
+    spoil(path, SPOILED[told])
+    await site.enroller(SqliteStore(path))
+    await site.recognizer()
+    await site.health(lambda each: each.problem is not None)
+    assert (await site.ask(channels.REMOVE, "alice")).status is ResultStatus.OK
+    await site.health(lambda each: each.problem is None)
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
+    assert site.gallery() == {"alice": 1, "bob": 1}
+
+
+async def test_the_same_picture_heals_a_bad_sample(site: Site) -> None:
+    path = site.var / "enroller.db"
+    await enrolled(SqliteStore(path), site.var, ALICE, BOB)
+    spoil(path, SPOILED["1 sample of alice"])
+    await site.enroller(SqliteStore(path))
+    await site.recognizer()
+    await site.health(lambda each: each.problem is not None)
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
+    await site.health(lambda each: each.problem is None)
+    assert site.gallery() == {"alice": 1, "bob": 1}
+
+
+async def test_rights_that_cannot_be_read_allow_only_what_an_update_then_says(site: Site) -> None:
+    path = site.var / "enroller.db"
+    await enrolled(SqliteStore(path), site.var, ALICE, BOB)
+    spoil(path, SPOILED["the rights of alice"])
+    await site.enroller(SqliteStore(path))
+    await site.recognizer()
+    assert code(await site.ask(channels.ENROL, "alice", ALICE_AGAIN)) is ErrorCode.STORAGE_FAILED
+    assert (await site.ask(channels.UPDATE, "alice", b'{"enabled": true}')).status is ResultStatus.OK
+    assert site.roster()["alice"] == RosterEntry(person="alice", doors=())
+    await site.health(lambda each: each.problem is None)
+
+
+async def test_a_missing_version_is_made_anew_and_higher(site: Site) -> None:
+    path = site.var / "enroller.db"
+    await enrolled(SqliteStore(path), site.var, ALICE)
+    spoil(path, "DELETE FROM versions WHERE map = 'roster'")
+    site.clock.advance(60)
+    await site.enroller(SqliteStore(path))
+    assert site.manifest(channels.ROSTER_MANIFEST).version > site.manifest(channels.GALLERY_MANIFEST).version
+    assert site.roster().keys() == {"alice"}
+
+
+@pytest.mark.parametrize("missing", [True, False])
+async def test_a_lost_file_beside_people_whom_the_broker_retains_is_no_new_site(site: Site, *, missing: bool) -> None:
+    path = site.var / "enroller.db"
+    async with AsyncExitStack() as first:
+        before = Site(first, site.var, site.bus)
+        await before.enroller(SqliteStore(path))
+        await before.recognizer()
+        site.send(channels.ENROL, "alice", ALICE)
+        assert (await site.result("alice")).status is ResultStatus.OK
+    backup = path.read_bytes()
+    path.unlink()
+    if not missing:
+        path.touch()
+    await site.enroller(SqliteStore(path))
+    await site.recognizer()
+    site.clock.advance(1)
+    problem = (await site.health(lambda each: each.problem is not None)).problem
+    assert problem is not None
+    assert "missing or empty, but 1 people" in problem
+    assert code(await site.ask(channels.ENROL, "bob", BOB)) is ErrorCode.STORAGE_FAILED
+    assert (set(site.roster()), set(site.gallery())) == ({"alice"}, {"alice"})
+    path.write_bytes(backup)
+    assert (await site.ask(channels.ENROL, "bob", BOB)).status is ResultStatus.OK
+    assert (set(site.roster()), set(site.gallery())) == ({"alice", "bob"}, {"alice", "bob"})
+
+
+async def test_a_new_site_publishes_that_nobody_is_there_when_it_is_known_that_nobody_was(site: Site) -> None:
+    await site.enroller(SqliteStore(site.var / "enroller.db"))
     assert not [topic for topic in site.bus.retained if "/manifest" in topic]
+    site.clock.advance(1)
+    await site.hear(lambda packet: packet.topic == TOPICS.topic(channels.GALLERY_MANIFEST))
+    assert (site.roster(), site.gallery()) == ({}, {})
+
+
+@pytest.mark.parametrize("key", [ENROLLER, STRANGER])
+async def test_whoever_deletes_what_is_retained_begins_anew(site: Site, key: SecretKey) -> None:
+    people = pack([RosterEntry(person="alice")], 1)
+    site.bus.publish(signed(Outbound(channels.ROSTER_MANIFEST, people.manifest), key))
+    await site.enroller(SqliteStore(site.var / "enroller.db"))
+    site.clock.advance(1)
+    await site.health(lambda each: each.problem is not None)
+    site.bus.publish(Packet(TOPICS.topic(channels.ROSTER_MANIFEST), b"", qos=1, retain=True))
+    await site.hear(lambda packet: not packet.payload)
+    site.clock.advance(10)
+    await site.health(lambda each: each.problem is None)
+    assert (site.roster(), site.gallery()) == ({}, {})
 
 
 async def test_people_survive_a_restart_of_the_enroller(site: Site) -> None:

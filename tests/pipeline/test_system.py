@@ -17,9 +17,9 @@ from doorbus.wire.seal import Seal
 from doorbus_actuator.fakes import FakeGuardian, RecordingRelay
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator
+from doorbus_enroller.fakes import MemoryStore
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
-from doorbus_enroller.store import MemoryStore
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
 from doorbus_recognizer.service import RecognizerService

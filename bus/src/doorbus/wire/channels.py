@@ -264,7 +264,7 @@ ROSTER_MANIFEST = Channel(
     qos=1,
     retain=Retain.YES,
     senders=frozenset({Role.ENROLLER}),
-    receivers=_READERS | {Role.ACTUATOR},
+    receivers=_READERS | {Role.ACTUATOR, Role.ENROLLER},  # the enroller hears what was retained before it came
     signed_by=Role.ENROLLER,
 )
 ROSTER_SHARD = Channel(
@@ -286,7 +286,7 @@ GALLERY_MANIFEST = Channel(
     qos=1,
     retain=Retain.YES,
     senders=frozenset({Role.ENROLLER}),
-    receivers=frozenset({Role.RECOGNIZER}),
+    receivers=frozenset({Role.RECOGNIZER, Role.ENROLLER}),
     signed_by=Role.ENROLLER,
 )
 GALLERY_SHARD = Channel(

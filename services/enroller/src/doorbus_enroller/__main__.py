@@ -9,7 +9,7 @@ from doorbus.runtime.site_key import open_seal
 from doorbus.wire.channels import Role
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import EnrollerSettings
-from doorbus_enroller.store import SqliteStore
+from doorbus_enroller.sqlite_store import SqliteStore
 
 
 def build(settings: EnrollerSettings) -> EnrollerService:

@@ -4,16 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import structlog
+
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import ErrorCode, Fault, GalleryEntry, Rights, RosterEntry, Update
+from doorbus.wire.messages import ErrorCode, Fault, GalleryEntry, Manifest, Rights, RosterEntry, Update
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack
 from doorbus.wire.templates import to_gallery, to_store
 from doorbus_enroller import maps
+from doorbus_enroller.damage import Damage
 from doorbus_enroller.enrolment import Answer, Candidate, Rules, decide, revise
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
-from doorbus_enroller.store import Sample, Store, Versions
-from doorbus_enroller.templates import unseal
+from doorbus_enroller.store import Person, Sample, StorageFailed, Store, Versions
+from doorbus_enroller.templates import Unsealed, unseal
+
+_log = structlog.get_logger("doorbus.enroller")
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,11 @@ class _State:
     samples: Mapping[str, int]
     """How many there are of each person."""
     roster: Packed
-    gallery: Packed
+    gallery: Packed | None
+    """None while no sample at all can be read: an empty one would lock everybody out."""
+    model: str | None
+    """Of the samples that were read; None where there are none."""
+    damage: Damage
 
 
 class Register:
@@ -61,6 +70,8 @@ class Register:
         self._published: _State | None = None
         self._faces = KnownFaces()
         """Besides the sealed shards all that is kept of templates."""
+        self._retained: dict[str, int] = {}
+        """How many people are on each map that the broker retains from a time before."""
         self._in_doubt = True
         """Whether the store may hold something else than the state: from the beginning of a request to its end."""
 
@@ -72,13 +83,29 @@ class Register:
     @property
     def gallery_version(self) -> int | None:
         """The version of the gallery; None while nobody was read yet."""
-        return self._state.gallery.manifest.version if self._state else None
+        return self._state.versions.gallery if self._state else None
+
+    def problem(self) -> str | None:
+        """What of the store is left out, because it cannot be read."""
+        if self._state is None:
+            return None
+        return self._state.damage.told(self._store.name) if self._state.gallery else self._sealed_otherwise()
 
     def whole(self) -> Iterator[Outbound]:
         """Both maps; nothing while nobody was read yet: an empty map would lock everybody out."""
         if self._published:
             yield from maps.ROSTER.whole(self._published.roster)
-            yield from maps.GALLERY.whole(self._published.gallery)
+            if self._published.gallery:
+                yield from maps.GALLERY.whole(self._published.gallery)
+
+    def heard(self, name: str, manifest: Manifest | None) -> None:
+        """A map of this name is retained, or was deleted. Before anything was published it is of another time."""
+        if self._published is None:
+            self._retained[name] = manifest.count if manifest else 0
+
+    def start(self, now: datetime) -> Outcome:
+        """Read everybody. A store that is new is left as it is until it is known what the broker retains."""
+        return Outcome() if self._store.is_new() else self.refresh(now)
 
     def refresh(self, now: datetime) -> Outcome:
         """Read everybody, if what is known of them is in doubt."""
@@ -88,8 +115,11 @@ class Register:
         """Add what the shots show of a person, all or nothing. Who is not there yet gets `rights`."""
         state = self._current(now)
         known = self._store.find(person, now)
-        enrolled = unseal(known, self._seal) if known else None
-        samples: list[Sample] = []
+        fault = self._unfit(state, known)
+        if fault:
+            return self._outcome(state, fault)
+        unsealed = unseal(known, state.model, self._seal) if known else Unsealed(None, 0)
+        enrolled, samples = unsealed.enrolled, list[Sample]()
         for shot in shots:
             decision = decide(person, shot.picture, shot.answer, enrolled, self._faces, shot.rules)
             if isinstance(decision, Fault):
@@ -103,13 +133,15 @@ class Register:
         if known is None:
             state = self._with_rights(state, person, rights, versions)
         state = self._with_face(state, person, enrolled, samples[0].model, versions)
+        if unsealed.damaged:  # a new sample of the same picture has taken the place of a damaged one
+            state = self._looked_through(state, person, now)
         return self._outcome(state, taken=len(samples))
 
     def update(self, person: str, update: Update, now: datetime) -> Outcome:
-        """Change a person's name or rights."""
+        """Change a person's name or rights. Rights that cannot be read allow nothing but what the update says."""
         state = self._current(now)
-        known = self._store.find(person, now)
-        rights = revise(known.rights, update) if known else _unknown(person)
+        known = self._store.rights(person, now)
+        rights = revise(known.rights or _NONE, update) if known else _unknown(person)
         if isinstance(rights, Fault):
             return self._outcome(state, rights)
         if known and rights != known.rights:
@@ -122,7 +154,9 @@ class Register:
         versions = self._store.remove(person, now)
         if versions is None:
             return self._outcome(state, _unknown(person))
-        return self._outcome(self._without(state, person, versions))
+        if state.gallery is None:  # all that could not be read may have been this person's
+            return self._outcome(self._read(versions, now))
+        return self._outcome(self._without(state, state.gallery, person, versions))
 
     def close(self) -> None:
         """Let go of the store."""
@@ -130,13 +164,24 @@ class Register:
 
     def _current(self, now: datetime) -> _State:
         """What is known of everybody; read anew when it is in doubt and the store has changed."""
-        state = self._state
-        if state is None or self._in_doubt:
+        state, in_doubt, self._in_doubt = self._state, self._in_doubt, True
+        if self._store.is_new():
+            self._begin(now)
+        if state is None or in_doubt:
             versions = self._store.versions(now)
             if state is None or versions != state.versions:
                 state = self._read(versions, now)
-        self._in_doubt = True
         return state
+
+    def _begin(self, now: datetime) -> None:
+        """Begin with nobody, unless people are known elsewhere: then the file was lost, and is no new site."""
+        known = max([len(self.people), *self._retained.values()])
+        if known:
+            raise StorageFailed(
+                f"{self._store.name} is missing or empty, but {known} people are enrolled and can still pass; restore "
+                "a backup of it, or, to begin anew, delete what the broker retains under roster/ and gallery/"
+            )
+        self._store.begin(now)
 
     def _outcome(self, state: _State, fault: Fault | None = None, taken: int = 0) -> Outcome:
         """The end of a request."""
@@ -145,61 +190,105 @@ class Register:
         self._in_doubt = False
         if former is None:
             return Outcome(fault, taken, tuple(self.whole()))
-        roster = maps.ROSTER.news(state.roster, former.roster)
-        return Outcome(fault, taken, (*roster, *maps.GALLERY.news(state.gallery, former.gallery)))
+        news = [*maps.ROSTER.news(state.roster, former.roster)]
+        if state.gallery:
+            gallery = maps.GALLERY
+            news += gallery.news(state.gallery, former.gallery) if former.gallery else gallery.whole(state.gallery)
+        return Outcome(fault, taken, tuple(news))
+
+    def _unfit(self, state: _State, known: Person | None) -> Fault | None:
+        """Why nothing can be added to what is there."""
+        if state.gallery is None:
+            return Fault(code=ErrorCode.STORAGE_FAILED, message=self._sealed_otherwise())
+        if known and known.rights is None:
+            message = (
+                f"{self._store.name}: the rights of {known.person} cannot be read; set them with an update, or remove "
+                f"{known.person} and enrol again"
+            )
+            return Fault(code=ErrorCode.STORAGE_FAILED, message=message)
+        return None
+
+    def _sealed_otherwise(self) -> str:
+        return (
+            f"{self._store.name}: none of the samples can be read with this site key; put the former key back, or "
+            "remove all people and enrol them anew"
+        )
 
     def _read(self, versions: Versions, now: datetime) -> _State:
-        """Everybody, one after the other: all templates at once would be large."""
-        people = self._store.people(now)
-        roster = pack((_roster_entry(person, rights) for person, rights in people.items()), versions.roster)
-        samples = dict.fromkeys(people, 0)
-        faces = self._faces = KnownFaces()
+        """Everybody, one after the other: all at once would be large."""
+        everybody = self._store.people(now)
+        rights = {person: rights for person, rights in everybody.rights.items() if rights is not None}
+        samples = dict.fromkeys(everybody.rights, 0)
+        damaged: dict[str, int] = {}
+        faces = KnownFaces()
 
         def gallery_entry(person: str) -> GalleryEntry | None:
             known = self._store.find(person, now)
-            enrolled = unseal(known, self._seal) if known else None
-            if known is None or enrolled is None:
+            unsealed = unseal(known, everybody.model, self._seal) if known else Unsealed(None, 0)
+            enrolled, bad = unsealed.enrolled, unsealed.damaged
+            if enrolled and not faces.fits(enrolled.mean):
+                bad += len(enrolled.templates)
+                enrolled = None
+            if bad:
+                damaged[person] = bad
+                _log.error("samples_damaged", person=person, samples=bad)
+            if enrolled is None or everybody.model is None:
                 return None
             samples[person] = len(enrolled.templates)
-            faces.put(person, enrolled.mean, known.samples[0].model)
+            faces.put(person, enrolled.mean, everybody.model)
             return _gallery_entry(person, enrolled)
 
-        gallery = pack_one_by_one(samples, gallery_entry, versions.gallery, None, self._seal)
+        gallery = pack_one_by_one(samples, gallery_entry, versions.gallery, everybody.model, self._seal)
+        self._faces = faces
+        unreadable = everybody.rights.keys() - rights.keys()
+        for person in sorted(unreadable):
+            _log.error("rights_damaged", person=person)
         return _State(
             versions=versions,
             samples=samples,
-            roster=roster,
-            gallery=repack(gallery, {}, versions.gallery, faces.model, self._seal),  # the model is known only now
+            roster=pack((_roster_entry(person, each) for person, each in rights.items()), versions.roster),
+            gallery=gallery if faces.people or not damaged else None,
+            model=faces.model,
+            damage=Damage(damaged, frozenset(unreadable), everybody.lost),
         )
+
+    def _looked_through(self, state: _State, person: str, now: datetime) -> _State:
+        """The state with what can be read of a person's samples now."""
+        known = self._store.find(person, now)
+        damaged = unseal(known, state.model, self._seal).damaged if known else 0
+        return replace(state, damage=state.damage.but(person, damaged, rights=person in state.damage.rights))
 
     def _with_rights(self, state: _State, person: str, rights: Rights, versions: Versions) -> _State:
         """The state with a person who has these rights."""
         roster = repack(state.roster, {person: _roster_entry(person, rights)}, versions.roster)
-        return replace(state, versions=versions, roster=roster)
+        damage = state.damage.but(person, state.damage.samples.get(person, 0), rights=False)
+        return replace(state, versions=versions, roster=roster, damage=damage)
 
     def _with_face(self, state: _State, person: str, enrolled: Enrolled, model: str, versions: Versions) -> _State:
         """The state with a person who has these samples."""
+        assert state.gallery is not None
         self._faces.put(person, enrolled.mean, model)
-        samples = {**state.samples, person: len(enrolled.templates)}
-        return self._with_gallery(state, person, _gallery_entry(person, enrolled), samples, versions)
+        changes = {person: _gallery_entry(person, enrolled)}
+        return replace(
+            state,
+            versions=versions,
+            samples={**state.samples, person: len(enrolled.templates)},
+            gallery=repack(state.gallery, changes, versions.gallery, self._faces.model, self._seal),
+            model=self._faces.model,
+        )
 
-    def _without(self, state: _State, person: str, versions: Versions) -> _State:
+    def _without(self, state: _State, gallery: Packed, person: str, versions: Versions) -> _State:
         """The state without a person."""
         self._faces.drop(person)
-        samples = {each: count for each, count in state.samples.items() if each != person}
-        state = self._with_gallery(state, person, None, samples, versions)
-        return replace(state, roster=repack(state.roster, {person: None}, versions.roster))
-
-    def _with_gallery(
-        self,
-        state: _State,
-        person: str,
-        entry: GalleryEntry | None,
-        samples: Mapping[str, int],
-        versions: Versions,
-    ) -> _State:
-        gallery = repack(state.gallery, {person: entry}, versions.gallery, self._faces.model, self._seal)
-        return replace(state, versions=versions, samples=samples, gallery=gallery)
+        return replace(
+            state,
+            versions=versions,
+            samples={each: count for each, count in state.samples.items() if each != person},
+            roster=repack(state.roster, {person: None}, versions.roster),
+            gallery=repack(gallery, {person: None}, versions.gallery, self._faces.model, self._seal),
+            model=self._faces.model,
+            damage=state.damage.but(person, 0, rights=False),
+        )
 
     def _sample(self, person: str, candidate: Candidate, shot: Shot, now: datetime) -> Sample:
         return Sample(
@@ -209,6 +298,9 @@ class Register:
             picture=shot.picture,
             created_at=now,
         )
+
+
+_NONE = Rights(enabled=False, doors=())
 
 
 def _and_also(enrolled: Enrolled | None, candidate: Candidate, shot: Shot) -> Enrolled:

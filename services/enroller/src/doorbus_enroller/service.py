@@ -18,7 +18,7 @@ from doorbus.runtime.clock import Clock
 from doorbus.runtime.service import Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
-from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.codec import Refusal, Refused, parse_json
 from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription
 from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
@@ -30,6 +30,7 @@ from doorbus.wire.messages import (
     ErrorCode,
     Fault,
     Frame,
+    Manifest,
     Remove,
     Result,
     ResultStatus,
@@ -50,6 +51,8 @@ _log = structlog.get_logger("doorbus.enroller")
 
 NOBODY_YET = {"person": "newcomer"}
 """Whose result tells of a newcomer of whom no id could be made."""
+SETTLE_SECONDS = 1.0
+"""How long after connecting a new store waits for what the broker retains, before it publishes that nobody is there."""
 REOPEN_SECONDS = 10.0
 """How long after a failure of the store it is tried again without being asked."""
 
@@ -112,6 +115,8 @@ class EnrollerService(Service):
             Subscription(channels.UPDATE, self._on_update),
             Subscription(channels.REMOVE, self._on_remove),
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
+            Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
+            Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
             Subscription(channels.FRAME, self._on_frame, newest_only=True, on_demand=self._cameras),
         )
 
@@ -121,11 +126,14 @@ class EnrollerService(Service):
 
     async def start(self) -> None:
         """Read the people. A store that cannot be read is reported and tried again."""
-        await self._change(self._register.refresh)
+        await self._change(self._register.start)
 
     def connected(self) -> Iterable[Outbound]:
         """Both maps whole; nothing while the people were never read: an empty map would lock everybody out."""
-        self._lookout = self._lookout.connected(self._clock.monotonic())
+        now = self._clock.monotonic()
+        self._lookout = self._lookout.connected(now)
+        if self._register.gallery_version is None:  # by then it is known what the broker retains
+            self._reopen_at = now + SETTLE_SECONDS
         return self._register.whole()
 
     def wake_at(self) -> float | None:
@@ -157,6 +165,8 @@ class EnrollerService(Service):
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         """Tell the sender of a request that was refused what was wrong with it."""
         channel = arrived.channel
+        if channel in _MANIFESTS:  # deleted, or signed with a former key: whoever is on it is there all the same
+            self._register.heard(channel.name, _manifest(arrived.packet.payload))
         if channel not in _REQUESTS:
             return ()
         person = arrived.ids.get("person", "")
@@ -181,9 +191,9 @@ class EnrollerService(Service):
 
     def problem(self) -> str | None:
         """What is wrong with the store, or that no recognizer answers."""
-        if self._trouble is None and self._lookout.silent(self._clock.monotonic()):
+        if self._trouble is None and self._register.problem() is None and self._lookout.silent(self._clock.monotonic()):
             return "no recognizer answers the test pictures, so that no face opens a door; is one running?"
-        return self._trouble
+        return self._trouble or self._register.problem()
 
     async def stop(self) -> Iterable[Outbound]:
         """Close the store; pictures that still wait are answered, so that their senders need not."""
@@ -321,6 +331,10 @@ class EnrollerService(Service):
         unknown = outcome.fault is not None and outcome.fault.code is ErrorCode.UNKNOWN_PERSON
         return [*outbounds, *outcome.news, *self._answer(inbound, None if waiting and unknown else outcome.fault)]
 
+    async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        self._register.heard(inbound.channel.name, inbound.message)
+        return ()
+
     async def _change(self, work: Callable[[datetime], Outcome]) -> Outcome:
         """Have the register do `work`; a store that fails is what became of it, and is tried again later."""
         try:
@@ -370,7 +384,15 @@ class EnrollerService(Service):
         )
 
 
+_MANIFESTS = (channels.ROSTER_MANIFEST, channels.GALLERY_MANIFEST)
 _REQUESTS = (channels.ENROL, channels.ENROL_FROM_CAMERA, channels.NEWCOMER, channels.UPDATE, channels.REMOVE)
+
+
+def _manifest(payload: bytes) -> Manifest | None:
+    try:
+        return parse_json(Manifest, payload)
+    except Refused:
+        return None
 
 
 def _sha256(jpeg: bytes) -> str:

@@ -1,12 +1,15 @@
 """What recognizers answer and what the store keeps, unsealed as decisions need it."""
 
+from dataclasses import dataclass
+
 from doorbus.wire import templates
 from doorbus.wire.codec import Refused
 from doorbus.wire.messages import Embedded
 from doorbus.wire.seal import Seal
+from doorbus.wire.templates import Template
 from doorbus_enroller.enrolment import Answer, Candidate
 from doorbus_enroller.known_faces import Enrolled
-from doorbus_enroller.store import Person, StorageFailed
+from doorbus_enroller.store import Person
 
 
 def read_answer(embedded: Embedded, seal: Seal) -> Answer:
@@ -28,17 +31,29 @@ def read_answer(embedded: Embedded, seal: Seal) -> Answer:
     )
 
 
-def unseal(person: Person, seal: Seal) -> Enrolled | None:
-    """The samples of a person; None when there are none. Raises `StorageFailed` when one cannot be unsealed."""
-    if not person.samples:
-        return None
+@dataclass(frozen=True)
+class Unsealed:
+    """The samples of a person that can be used, and how many cannot."""
+
+    enrolled: Enrolled | None
+    damaged: int
+
+
+def unseal(person: Person, model: str | None, seal: Seal) -> Unsealed:
+    """The samples of a person that were made with `model` and sealed with the site's key."""
+    kept: list[tuple[Template, str]] = []
+    damaged = person.damaged
+    for sample in person.samples:
+        try:
+            template = templates.from_store(sample.template, person.person, seal)
+        except Refused:
+            template = None
+        if template is None or sample.model != model or (kept and len(kept[0][0]) != len(template)):
+            damaged += 1
+        else:
+            kept.append((template, sample.picture))
     try:
-        return Enrolled.of(
-            (templates.from_store(sample.template, person.person, seal) for sample in person.samples),
-            (sample.picture for sample in person.samples),
-        )
-    except Refused:
-        raise StorageFailed(
-            f"the samples of {person.person} cannot be read with this site key; put the former key back, "
-            "or move DOORBUS_ENROLLER__DATABASE away and enrol everybody anew"
-        ) from None
+        enrolled = Enrolled.of(*zip(*kept, strict=True)) if kept else None
+    except Refused:  # they cancel each other out
+        return Unsealed(None, damaged + len(kept))
+    return Unsealed(enrolled, damaged)

@@ -1,0 +1,105 @@
+"""A store for tests."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from doorbus.wire.messages import Rights
+from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, Versions
+
+
+class MemoryStore:
+    """The people in memory, by the same rules. Records each change; fails on demand, as a full disk would."""
+
+    def __init__(self) -> None:
+        self._people: dict[str, Person] = {}
+        self._versions: Versions | None = None
+        self.changes: list[str] = []
+        """What was done, in order: `add alice`, `set_rights alice`, `remove alice`."""
+        self.asked: list[str] = []
+        """Whom it was asked about, in order."""
+        self.new = False
+        """Whether nothing was ever kept here."""
+        self.failing: str | None = None
+        """While set, every method but `close` raises `StorageFailed` with this text."""
+
+    @property
+    def name(self) -> str:
+        """Where it is."""
+        return "memory"
+
+    def is_new(self) -> bool:
+        """What it was told."""
+        self._check()
+        return self.new
+
+    def begin(self, now: datetime) -> None:
+        """Be new no more."""
+        self._check()
+        self.new = False
+        self.versions(now)
+
+    def versions(self, now: datetime) -> Versions:
+        """Those of the last change."""
+        self._check()
+        self._versions = self._versions or Versions.first(now)
+        return self._versions
+
+    def people(self, now: datetime) -> Everybody:  # noqa: ARG002  # the Protocol's
+        """Everybody's rights."""
+        self._check()
+        models = Counter(sample.model for each in self._people.values() for sample in each.samples)
+        rights = {person: self._people[person].rights for person in sorted(self._people)}
+        return Everybody(rights, next((model for model, _ in models.most_common(1)), None))
+
+    def rights(self, person: str, now: datetime) -> Person | None:  # noqa: ARG002  # the Protocol's
+        """The person, if there, without samples."""
+        self._check()
+        self.asked.append(person)
+        known = self._people.get(person)
+        return known and replace(known, samples=(), damaged=0)
+
+    def find(self, person: str, now: datetime) -> Person | None:  # noqa: ARG002  # the Protocol's
+        """The person, if there."""
+        self._check()
+        self.asked.append(person)
+        return self._people.get(person)
+
+    def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
+        """Add samples; a person's picture counts once."""
+        self._check()
+        there = self._people.get(person)
+        known = there or Person(person, rights)
+        kept = {each.picture: each for each in known.samples}
+        for sample in samples:
+            kept.pop(sample.picture, None)
+            kept[sample.picture] = sample
+        self._people[person] = replace(known, samples=tuple(kept.values()))
+        return self._changed(f"add {person}", now, roster=there is None, gallery=True)
+
+    def set_rights(self, person: str, rights: Rights, now: datetime) -> Versions:
+        """Replace the rights."""
+        self._check()
+        if person in self._people:
+            self._people[person] = replace(self._people[person], rights=rights)
+        return self._changed(f"set_rights {person}", now, roster=True, gallery=False)
+
+    def remove(self, person: str, now: datetime) -> Versions | None:
+        """Forget the person."""
+        self._check()
+        if self._people.pop(person, None) is None:
+            return None
+        return self._changed(f"remove {person}", now, roster=True, gallery=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _check(self) -> None:
+        if self.failing is not None:
+            raise StorageFailed(self.failing)
+
+    def _changed(self, what: str, now: datetime, *, roster: bool, gallery: bool) -> Versions:
+        self._versions = self.versions(now).raised(now, roster=roster, gallery=gallery)
+        self.changes.append(what)
+        return self._versions

@@ -1,0 +1,362 @@
+"""The people on disk. The one importer of sqlite3.
+
+A change is one transaction: after a crash at any moment the file holds the state before it or after it.
+"""
+
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TypeGuard, TypeVar
+
+from doorbus.wire.ids import is_slug
+from doorbus.wire.messages import MAX_NAME, Rights, utc
+from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, Versions, next_version
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """The people in one SQLite file, readable by its owner only. Opened at first use, and again after a failure."""
+
+    def __init__(self, path: Path, busy_seconds: float = 5.0) -> None:
+        self._path = path
+        self._busy_seconds = busy_seconds
+        self._connection: sqlite3.Connection | None = None
+        self._may_begin = False
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self._path)
+
+    def is_new(self) -> bool:
+        """Look at the file; one that is missing is not made."""
+        with self._guarded():
+            if not self._size():
+                self._drop()  # of a file that was taken away
+                return True
+            db = self._connection = self._connection or self._open()
+            return _schema(db) == 0
+
+    def begin(self, now: datetime) -> None:
+        """Make file and tables."""
+        self._may_begin = True
+        self.versions(now)
+
+    def versions(self, now: datetime) -> Versions:
+        """Read both; one that is damaged is made anew, as after a loss of the file."""
+        with self._transaction(now) as db:
+            return _versions(db, now)
+
+    def people(self, now: datetime) -> Everybody:
+        """Read all ids and rights in one transaction."""
+        with self._transaction(now) as db:
+            rows = db.execute("SELECT person, rights FROM people ORDER BY person").fetchall()
+            (orphans,) = db.execute(
+                "SELECT count(*) FROM samples WHERE person NOT IN (SELECT person FROM people)"
+            ).fetchone()
+            models = db.execute("SELECT model FROM samples GROUP BY model ORDER BY count(*) DESC")
+            model = next((model for (model,) in models if _is_name(model)), None)
+        known = {person: _rights(rights) for person, rights in rows if _is_id(person)}
+        return Everybody(known, model, orphans + len(rows) - len(known))
+
+    def rights(self, person: str, now: datetime) -> Person | None:
+        """Read the row of the person."""
+        with self._transaction(now) as db:
+            return _person(db, person)
+
+    def find(self, person: str, now: datetime) -> Person | None:
+        """Read the rows of the person."""
+        with self._transaction(now) as db:
+            found = _person(db, person)
+            if found is None:
+                return None
+            rows = db.execute(
+                "SELECT template, model, quality, picture, created_at FROM samples WHERE person = ? ORDER BY id",
+                (person,),
+            ).fetchall()
+        samples = tuple(sample for row in rows if (sample := _sample(row)) is not None)
+        return replace(found, samples=samples, damaged=len(rows) - len(samples))
+
+    def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
+        """Insert the samples, and the person if missing."""
+
+        def add(db: sqlite3.Connection) -> Versions:
+            added = db.execute(
+                "INSERT OR IGNORE INTO people (person, rights, created_at, updated_at) VALUES (?, ?, ?, ?)",
+                (person, rights.model_dump_json(), utc(now), utc(now)),
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO samples (person, template, model, quality, picture, created_at) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                [(person, one.template, one.model, one.quality, one.picture, utc(one.created_at)) for one in samples],
+            )
+            return _raised(db, now, roster=added.rowcount > 0, gallery=True)
+
+        return self._changed(now, add)
+
+    def set_rights(self, person: str, rights: Rights, now: datetime) -> Versions:
+        """Update the row of the person."""
+
+        def set_rights(db: sqlite3.Connection) -> Versions:
+            db.execute(
+                "UPDATE people SET rights = ?, updated_at = ? WHERE person = ?",
+                (rights.model_dump_json(), utc(now), person),
+            )
+            return _raised(db, now, roster=True, gallery=False)
+
+        return self._changed(now, set_rights)
+
+    def remove(self, person: str, now: datetime) -> Versions | None:
+        """Delete the person's rows, overwrite their pages, and empty the write-ahead log that may still hold them."""
+
+        def remove(db: sqlite3.Connection) -> Versions | None:
+            deleted = db.execute("DELETE FROM people WHERE person = ?", (person,))
+            return _raised(db, now, roster=True, gallery=True) if deleted.rowcount else None
+
+        versions = self._changed(now, remove)
+        with self._lock, suppress(sqlite3.Error):  # the person is gone for readers; the next checkpoint tries again
+            if versions and self._connection is not None:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return versions
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._drop()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Whatever goes wrong becomes `StorageFailed`, and the next use opens the file anew."""
+        with self._lock:
+            try:
+                yield
+            except (sqlite3.Error, OSError, ValueError, OverflowError) as error:  # damage has many faces
+                self._drop()
+                raise StorageFailed(f"{self._path}: {_explain(error)}") from error
+            except BaseException:
+                self._drop()
+                raise
+
+    @contextmanager
+    def _transaction(self, now: datetime) -> Iterator[sqlite3.Connection]:
+        """All or nothing."""
+        with self._guarded():
+            db = self._connection = self._connection or self._open()
+            _migrate(db, now, may_begin=self._may_begin)
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+
+    def _changed(self, now: datetime, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `change`; where only an index contradicts its table, make the index anew and do it once more."""
+        try:
+            with self._transaction(now) as db:
+                return change(db)
+        except StorageFailed as failed:
+            if getattr(failed.__cause__, "sqlite_errorname", "") != "SQLITE_CORRUPT_INDEX":
+                raise
+        with self._transaction(now) as db:
+            db.execute("REINDEX")
+            return change(db)
+
+    def _size(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _open(self) -> sqlite3.Connection:
+        size = self._size()
+        if size < _HEADER_BYTES and (size or not self._may_begin):  # SQLite would begin anew
+            raise sqlite3.DatabaseError("cut off" if size else "missing or empty")
+        if self._may_begin:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if self._path.stat().st_mode & 0o077:
+            self._path.chmod(0o600)
+        # Calls come one at a time under the lock, from whichever worker thread is free.
+        db = sqlite3.connect(self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False)
+        try:
+            # A flipped bit in a text is a matter of its row.
+            db.text_factory = lambda data: data.decode(errors="surrogateescape")
+            for pragma in _PRAGMAS:
+                db.execute(pragma)
+            _check(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _drop(self) -> None:
+        """Close the connection; SQLite undoes a transaction that is open."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+_HEADER_BYTES = 100
+_PRAGMAS = (
+    "PRAGMA secure_delete = ON",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA journal_mode = WAL",
+)
+
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE people (
+            person TEXT NOT NULL PRIMARY KEY,
+            rights TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE samples (
+            id INTEGER PRIMARY KEY,
+            person TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+            template BLOB NOT NULL,
+            model TEXT NOT NULL,
+            quality REAL NOT NULL,
+            picture TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            UNIQUE (person, picture)
+        ) STRICT""",
+        "CREATE TABLE versions (map TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT",
+        "INSERT INTO versions (map, version) VALUES ('roster', :version), ('gallery', :version)",
+    ),
+)
+"""The statements that lead from each version of the schema (SQLite's user_version) to the next; only ever added to."""
+
+
+_OF_A_ROW = re.compile(
+    r"(NULL|non-\w+|\w+) value in |row \d+ missing from index|wrong # of entries in index|non-unique entry"
+)
+"""What the check of the file says of rows that can be read or left out all the same."""
+
+
+def _check(db: sqlite3.Connection) -> None:
+    verdicts = (verdict for (verdict,) in db.execute("PRAGMA quick_check"))
+    grave = next((verdict for verdict in verdicts if verdict != "ok" and not _OF_A_ROW.match(verdict)), None)
+    if grave:
+        raise sqlite3.DatabaseError(" ".join(grave.split()).removeprefix("*** in database main *** "))
+
+
+def _schema(db: sqlite3.Connection) -> int:
+    """The version of the schema; 0 where there is none yet."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if not version and tables:
+        raise sqlite3.DatabaseError("tables of an unknown version")
+    return int(version)
+
+
+def _migrate(db: sqlite3.Connection, now: datetime, *, may_begin: bool) -> None:
+    version = _schema(db)
+    if not version and not may_begin:
+        raise sqlite3.DatabaseError("empty")
+    if not 0 <= version <= len(_MIGRATIONS):
+        raise sqlite3.NotSupportedError(
+            f"written by a newer doorbus (schema {version}, this one knows {len(_MIGRATIONS)}); update doorbus"
+        )
+    for number, statements in enumerate(_MIGRATIONS[version:], start=version + 1):
+        db.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            db.execute(statement, {"version": next_version(0, now)})
+        db.execute(f"PRAGMA user_version = {number}")
+        db.execute("COMMIT")
+
+
+def _is_id(person: object) -> TypeGuard[str]:
+    return isinstance(person, str) and is_slug(person)
+
+
+def _is_name(text: object) -> TypeGuard[str]:
+    return isinstance(text, str) and text.isprintable() and 0 < len(text) <= MAX_NAME
+
+
+def _person(db: sqlite3.Connection, person: str) -> Person | None:
+    row = db.execute("SELECT rights FROM people WHERE person = ?", (person,)).fetchone()
+    return Person(person, _rights(row[0])) if row else None
+
+
+def _rights(text: object) -> Rights | None:
+    try:
+        return Rights.model_validate_json(text) if isinstance(text, str) else None
+    except ValueError:  # also what is no UTF-8
+        return None
+
+
+def _sample(row: tuple[object, ...]) -> Sample | None:
+    template, model, quality, picture, created_at = row
+    if not (isinstance(template, bytes) and _is_name(model) and isinstance(quality, float)):
+        return None
+    if not (isinstance(picture, str) and isinstance(created_at, str)):
+        return None
+    try:
+        return Sample(template, model, quality, picture, datetime.fromisoformat(created_at))
+    except ValueError:
+        return None
+
+
+def _versions(db: sqlite3.Connection, now: datetime) -> Versions:
+    found = {name: version for name, version in db.execute("SELECT map, version FROM versions") if _is_version(version)}
+    versions = Versions(*(found.get(name) or next_version(0, now) for name in _MAPS))
+    if found.keys() < set(_MAPS):
+        _write(db, versions)
+    return versions
+
+
+_MAPS = ("roster", "gallery")
+_MOST = 2**53
+"""Versions are whole numbers that every reader of JSON takes as they are."""
+
+
+def _is_version(version: object) -> bool:
+    return isinstance(version, int) and 0 < version < _MOST
+
+
+def _write(db: sqlite3.Connection, versions: Versions) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO versions (map, version) VALUES (?, ?)",
+        list(zip(_MAPS, (versions.roster, versions.gallery), strict=True)),
+    )
+
+
+def _raised(db: sqlite3.Connection, now: datetime, *, roster: bool, gallery: bool) -> Versions:
+    versions = _versions(db, now).raised(now, roster=roster, gallery=gallery)
+    _write(db, versions)
+    return versions
+
+
+def _explain(error: Exception) -> str:
+    """What is wrong, and the way out. What a damaged file has in its texts must not reach a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in _explanation(error))
+
+
+def _explanation(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}; may this user write here?"
+    if isinstance(error, sqlite3.NotSupportedError):
+        return str(error)
+    name = getattr(error, "sqlite_errorname", "")
+    damaged = "damaged; restore a backup, or move the file away and enrol everybody anew"
+    return f"{error}; {next((way for prefix, way in _WAYS_OUT.items() if name.startswith(prefix)), damaged)}"
+
+
+_WAYS_OUT = {
+    "SQLITE_FULL": "is the disk full?",
+    "SQLITE_IOERR": "is the disk full or failing?",
+    "SQLITE_READONLY": "may this user write the file and its directory?",
+    "SQLITE_CANTOPEN": "may this user write the file and its directory?",
+    "SQLITE_PERM": "may this user write the file and its directory?",
+    "SQLITE_BUSY": "does another enroller use it?",
+    "SQLITE_LOCKED": "does another enroller use it?",
+    "SQLITE_CONSTRAINT": "the change contradicts what is kept",
+}
