@@ -145,7 +145,9 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Remove: (Remove(),),
     Fault: (FAULT,),
     Result: (
-        Result(status=ResultStatus.OK, action="enrol", person="alice", at=AT, samples=2, gallery_version=4),
+        Result(
+            status=ResultStatus.OK, action="enrol", person="alice", at=AT, samples=2, gallery_version=4, valid_until=AT
+        ),
         Result(status=ResultStatus.ERROR, action="enrol", person="Not A Slug", at=AT, error=FAULT),
     ),
     Manifest: (

@@ -985,7 +985,70 @@ async def test_time_that_is_up_tells_how_many_samples_there_are_and_what_was_wro
     await site.looked_at(ALICE)
     site.clock.advance(30)
     result = await site.result("alice")
-    assert (code(result), result.samples) == (ErrorCode.TOO_FEW_SAMPLES, 1)
+    assert (code(result), result.samples) == (ErrorCode.TOO_FEW_SAMPLES, 0)
+
+
+async def test_nobody_is_let_in_before_an_enrolment_from_a_camera_has_ended_well(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.sit("alice", samples=2)
+    await site.looked_at(ALICE)
+    await site.ask(channels.ENROL, "bob", BOB)
+    assert (set(site.roster()), site.gallery()) == ({"bob"}, {"bob": 1})
+    site.clock.advance(1)
+    site.show(ALICE_AGAIN)
+    assert (await site.result("alice")).status is ResultStatus.OK
+    assert (set(site.roster()), site.gallery()) == ({"alice", "bob"}, {"alice": 2, "bob": 1})
+
+
+async def test_an_enrolment_that_fails_leaves_nothing_of_a_newcomer_and_no_more_of_somebody_known(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "bob", BOB)
+    for person, jpeg in (("alice", ALICE), ("bob", picture("bob again"))):
+        await site.sit(person, samples=3)
+        await site.looked_at(jpeg)
+        site.clock.advance(30)
+        result = await site.result(person)
+        assert code(result) is ErrorCode.TOO_FEW_SAMPLES
+        assert result.error is not None
+        assert "1 of 3 samples" in result.error.message
+        assert "nothing is kept" in result.error.message
+    assert (set(site.roster()), site.gallery()) == ({"bob"}, {"bob": 1})
+
+
+async def test_of_two_who_sit_with_one_face_one_is_enrolled(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.sit("alice", samples=2)
+    await site.sit("alicia", samples=1, camera="yard")
+    await site.looked_at(ALICE)
+    site.show(ALICE, camera="yard")
+    assert (await site.result("alicia")).status is ResultStatus.OK
+    site.clock.advance(1)
+    site.show(ALICE_AGAIN)
+    await site.hear(lambda packet: "/embed/reply/" in packet.topic)
+    site.clock.advance(30)
+    assert (await site.result("alice")).status is ResultStatus.ERROR
+    assert site.gallery() == {"alicia": 1}
+
+
+@pytest.mark.parametrize(("hours", "ends"), [(24.0, timedelta(hours=24)), (0.5, timedelta(minutes=30)), (0.0, None)])
+async def test_a_guest_may_pass_for_a_day_or_as_it_is_set_and_the_answer_says_until_when(
+    site: Site, hours: float, ends: timedelta | None
+) -> None:
+    await site.enroller(guest_hours=hours)
+    await site.recognizer()
+    await site.welcome()
+    site.show(ALICE)
+    result = await site.result("guest-1")
+    until = None if ends is None else site.clock.now() + ends
+    assert (result.status, result.valid_until) == (ResultStatus.OK, until)
+    assert site.roster()["guest-1"].valid_until == until
+    await site.welcome(name="Bob")
+    site.show(BOB)
+    result = await site.result("bob")
+    assert (result.status, result.valid_until, site.roster()["bob"].valid_until) == (ResultStatus.OK, None, None)
 
 
 async def test_a_recognizer_that_is_away_is_asked_about_later_frames(site: Site) -> None:

@@ -407,6 +407,8 @@ class Result(Message):
     samples: Annotated[int, Field(ge=0)] = 0
     """How many templates the gallery now holds of the person."""
     gallery_version: Annotated[int, Field(ge=0)] | None = None
+    valid_until: Instant | None = None
+    """Until when somebody who was just enrolled may pass; None where that does not end."""
     error: Fault | None = None
 
 

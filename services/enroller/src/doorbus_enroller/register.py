@@ -37,7 +37,9 @@ class Outcome:
 
     fault: Fault | None = None
     taken: int = 0
-    """How many samples were added."""
+    """How many of the shots are samples."""
+    valid_until: datetime | None = None
+    """When a newcomer's rights end."""
     news: tuple[Outbound, ...] = ()
 
 
@@ -111,8 +113,13 @@ class Register:
         """Read everybody, if what is known of them is in doubt."""
         return self._outcome(self._current(now))
 
-    def enrol(self, person: str, shots: Sequence[Shot], rights: Rights, now: datetime) -> Outcome:
-        """Add what the shots show of a person, all or nothing. Who is not there yet gets `rights`."""
+    def enrol(
+        self, person: str, shots: Sequence[Shot], rights: Rights, now: datetime, *, try_only: bool = False
+    ) -> Outcome:
+        """Add what the shots show of a person, all or nothing. Who is not there yet gets `rights`.
+
+        To `try_only` says what would become of it, and changes nothing.
+        """
         state = self._current(now)
         known = self._store.find(person, now)
         fault = self._unfit(state, known)
@@ -127,15 +134,16 @@ class Register:
             if isinstance(decision, Candidate):
                 enrolled = _and_also(enrolled, decision, shot)
                 samples.append(self._sample(person, decision, shot, now))
-        if enrolled is None or not samples:
-            return self._outcome(state)
+        if enrolled is None or not samples or try_only:
+            return self._outcome(state, taken=len(samples))
         versions = self._store.add(person, samples, rights, now)
         if known is None:
             state = self._with_rights(state, person, rights, versions)
         state = self._with_face(state, person, enrolled, samples[0].model, versions)
         if unsealed.damaged:  # a new sample of the same picture has taken the place of a damaged one
             state = self._looked_through(state, person, now)
-        return self._outcome(state, taken=len(samples))
+        ends = rights.valid_until if known is None else None
+        return replace(self._outcome(state, taken=len(samples)), valid_until=ends)
 
     def update(self, person: str, update: Update, now: datetime) -> Outcome:
         """Change a person's name or rights. Rights that cannot be read allow nothing but what the update says."""
@@ -189,12 +197,12 @@ class Register:
         self._state = self._published = state
         self._in_doubt = False
         if former is None:
-            return Outcome(fault, taken, tuple(self.whole()))
+            return Outcome(fault, taken, news=tuple(self.whole()))
         news = [*maps.ROSTER.news(state.roster, former.roster)]
         if state.gallery:
             gallery = maps.GALLERY
             news += gallery.news(state.gallery, former.gallery) if former.gallery else gallery.whole(state.gallery)
-        return Outcome(fault, taken, tuple(news))
+        return Outcome(fault, taken, news=tuple(news))
 
     def _unfit(self, state: _State, known: Person | None) -> Fault | None:
         """Why nothing can be added to what is there."""

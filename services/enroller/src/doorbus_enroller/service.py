@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -73,6 +73,15 @@ class _Pending:
     frame_at: float | None = None
 
 
+@dataclass(frozen=True)
+class _Seat:
+    """Who sits at a camera, and what is to be kept of it once it is enough: a failed enrolment leaves nothing."""
+
+    request: Inbound[EnrolFromCamera]
+    sitting: Sitting
+    shots: tuple[Shot, ...] = ()
+
+
 class EnrollerService(Service):
     """Keeps the people: the one service that writes the gallery and the roster."""
 
@@ -98,7 +107,7 @@ class EnrollerService(Service):
         self._clock = clock
         self._new_id = new_id
         self._pending: dict[bytes, _Pending] = {}
-        self._sittings: dict[str, tuple[Inbound[EnrolFromCamera], Sitting]] = {}
+        self._seats: dict[str, _Seat] = {}
         self._trouble: str | None = None
         self._reopen_at: float | None = None
         self._lookout = Lookout(self._settings.probe_seconds)
@@ -139,7 +148,7 @@ class EnrollerService(Service):
     def wake_at(self) -> float | None:
         """When the next picture is to be asked about again or given up, or the store is to be tried again."""
         due = [each.expires_at if each.retry_at is None else each.retry_at for each in self._pending.values()]
-        due += [sitting.ends_at for _, sitting in self._sittings.values()]
+        due += [seat.sitting.ends_at for seat in self._seats.values()]
         due += [self._lookout.due_at] if self._settings.probe_seconds else []
         return min([*due, *([] if self._reopen_at is None else [self._reopen_at])], default=None)
 
@@ -150,10 +159,10 @@ class EnrollerService(Service):
         for key, pending in list(self._pending.items()):
             if now >= pending.expires_at:
                 del self._pending[key]
-                outbounds += self._conclude(pending, Outcome(self._no_recognizer(pending)))
+                outbounds += self._given_up(pending)
             elif pending.retry_at is not None and now >= pending.retry_at:
                 outbounds.append(self._ask(key, replace(pending, retry_at=None)))
-        for person in list(self._sittings):
+        for person in list(self._seats):
             outbounds += self._unless_over(person)
         if self._settings.probe_seconds and now >= self._lookout.due_at:
             self._lookout, self._probe = self._lookout.asked(now), self._new_id()
@@ -184,7 +193,7 @@ class EnrollerService(Service):
             "people": len(people),
             "samples": sum(people.values()),
             "pending": len(self._pending),
-            "sittings": len(self._sittings),
+            "sittings": len(self._seats),
             "enrolled": self._enrolled,
             **{f"refused_{code}": count for code, count in self._refused.items()},
         }
@@ -245,77 +254,98 @@ class EnrollerService(Service):
             self._pending[key] = replace(pending, trouble=f"an answer was refused ({refused})")
             raise
         del self._pending[key]
-        rules = self._settings if pending.frame_at is None else self._settings.of_frames()
-        shots = [Shot(pending.picture, answer, rules)]
-        request = pending.inbound
-        enrol = partial(self._register.enrol, request.ids["person"], shots, _rights(request.message))
-        outcome = await self._change(enrol)
+        if pending.frame_at is not None:
+            return await self._on_shot(pending, Shot(pending.picture, answer, self._settings.of_frames()))
+        return await self._enrol(pending.inbound, (Shot(pending.picture, answer, self._settings),))
+
+    async def _enrol(self, request: Inbound[Any], shots: tuple[Shot, ...]) -> Iterable[Outbound]:
+        rights = self._rights(request)
+        outcome = await self._change(partial(self._register.enrol, request.ids["person"], shots, rights))
         self._enrolled += outcome.taken
-        return [*outcome.news, *self._conclude(pending, outcome)]
+        return [*outcome.news, *self._answer(request, outcome.fault, outcome.valid_until)]
+
+    async def _on_shot(self, pending: _Pending, shot: Shot) -> Iterable[Outbound]:
+        """See whether a frame is a sample besides those before it; the last one that is asked for enrols them all."""
+        person, frame_at = pending.inbound.ids["person"], pending.frame_at
+        seat = self._seats[person]
+        assert frame_at is not None
+        shots = (*seat.shots, shot)
+        rights = self._rights(seat.request)
+        outcome = await self._change(partial(self._register.enrol, person, shots, rights, try_only=True))
+        if outcome.fault is None and outcome.taken == len(shots):
+            seat = replace(seat, sitting=seat.sitting.took(frame_at), shots=shots)
+        else:
+            seat = replace(seat, sitting=seat.sitting.passed_over(outcome.fault))
+        self._seats[person] = seat
+        if seat.sitting.outcome() is not None:
+            return [*outcome.news, *self._unless_over(person)]
+        self._withdraw(lambda inbound: inbound is seat.request)
+        return [*outcome.news, *await self._enrol(seat.request, seat.shots)]
 
     async def _on_capture(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Begin to look out for a person. The answer comes when all samples are there, or time is up."""
         asked, person = inbound.message, inbound.ids["person"]
-        for other, (_, sitting) in self._sittings.items():
-            if other == person or (sitting.door, sitting.camera) == (asked.door, asked.camera):
-                place = f"{sitting.door}/{sitting.camera}"
+        for other, seat in self._seats.items():
+            if other == person or (seat.sitting.door, seat.sitting.camera) == (asked.door, asked.camera):
+                place = f"{seat.sitting.door}/{seat.sitting.camera}"
                 fault = Fault(code=ErrorCode.BUSY, message=f"{other} is being enrolled at {place}; try again later")
                 return self._answer(inbound, fault)
         ends_at = inbound.at_monotonic + asked.timeout_s
-        self._sittings[person] = (inbound, Sitting(asked.door, asked.camera, asked.samples, asked.timeout_s, ends_at))
+        sitting = Sitting(asked.door, asked.camera, asked.samples, asked.timeout_s, ends_at)
+        self._seats[person] = _Seat(inbound, sitting)
         return ()
 
     async def _on_newcomer(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Give somebody an id, and go on as if the request had named it."""
-        person = id_of(inbound.message.name, {*self._sittings, *self._register.people})
+        person = id_of(inbound.message.name, {*self._seats, *self._register.people})
         if isinstance(person, Fault):
             return self._answer(replace(inbound, ids=NOBODY_YET), person)
         return await self._on_capture(replace(inbound, ids={"person": person}))
 
     def _cameras(self) -> list[dict[str, str]]:
-        return [{"door": sitting.door, "camera": sitting.camera} for _, sitting in self._sittings.values()]
+        return [{"door": seat.sitting.door, "camera": seat.sitting.camera} for seat in self._seats.values()]
 
     async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
         """Ask a recognizer about a frame of a camera that somebody sits at."""
-        for person, (request, sitting) in self._sittings.items():
-            if {"door": sitting.door, "camera": sitting.camera} != inbound.ids:
+        for person, seat in self._seats.items():
+            if {"door": seat.sitting.door, "camera": seat.sitting.camera} != inbound.ids:
                 continue
             if len(self._pending) >= self._settings.max_pending:
                 return ()
             age = (inbound.at - inbound.message.captured_at).total_seconds()
-            after, ask = sitting.sees(inbound.at_monotonic, age)
-            self._sittings[person] = (request, after)
+            after, ask = seat.sitting.sees(inbound.at_monotonic, age)
+            self._seats[person] = replace(seat, sitting=after)
             if not ask:
                 return ()
             jpeg = inbound.message.jpeg
             expires_at = self._clock.monotonic() + self._settings.embed_timeout_seconds / 2  # a later frame is as good
-            pending = _Pending(request, jpeg, _sha256(jpeg), None, expires_at, frame_at=inbound.at_monotonic)
+            pending = _Pending(seat.request, jpeg, _sha256(jpeg), None, expires_at, frame_at=inbound.at_monotonic)
             return (self._ask(self._new_id(), pending),)
         return ()
 
-    def _conclude(self, pending: _Pending, outcome: Outcome) -> Iterable[Outbound]:
-        """What is said when a picture was looked at: an answer, or for a frame nothing before the sitting is over."""
-        person = pending.inbound.ids["person"]
+    def _given_up(self, pending: _Pending) -> Iterable[Outbound]:
+        """What is said of a picture that no recognizer looked at; of a frame nothing before the sitting is over."""
+        fault = self._no_recognizer(pending)
         if pending.frame_at is None:
-            return self._answer(pending.inbound, outcome.fault)
-        request, sitting = self._sittings[person]
-        after = sitting.took(pending.frame_at) if outcome.taken else sitting.passed_over(outcome.fault)
-        self._sittings[person] = request, after
+            return self._answer(pending.inbound, fault)
+        person = pending.inbound.ids["person"]
+        seat = self._seats[person]
+        self._seats[person] = replace(seat, sitting=seat.sitting.passed_over(fault))
         return self._unless_over(person)
 
     def _unless_over(self, person: str) -> Iterable[Outbound]:
-        request, sitting = self._sittings[person]
-        if not sitting.over(self._clock.monotonic()):
+        seat = self._seats[person]
+        if not seat.sitting.over(self._clock.monotonic()):
             return ()
-        self._withdraw(lambda inbound: inbound is request)
-        return self._answer(request, sitting.outcome())
+        self._withdraw(lambda inbound: inbound is seat.request)
+        return self._answer(seat.request, seat.sitting.outcome())
 
     def _withdraw(self, which: Callable[[Inbound[Any]], bool]) -> list[Inbound[Any]]:
         """Forget the requests that still wait for a recognizer or a camera; each of them once."""
         pictures = [key for key, pending in self._pending.items() if which(pending.inbound)]
         waiting = [pending.inbound for key in pictures if (pending := self._pending.pop(key)).frame_at is None]
-        people = [person for person, (request, _) in self._sittings.items() if which(request)]
-        return [*waiting, *(self._sittings.pop(person)[0] for person in people)]
+        people = [person for person, seat in self._seats.items() if which(seat.request)]
+        return [*waiting, *(self._seats.pop(person).request for person in people)]
 
     async def _on_update(self, inbound: Inbound[Update]) -> Iterable[Outbound]:
         outcome = await self._change(partial(self._register.update, inbound.ids["person"], inbound.message))
@@ -350,12 +380,25 @@ class EnrollerService(Service):
         self._reopen_at = self._clock.monotonic() + REOPEN_SECONDS
         _log.error("storage_failed", problem=self._trouble)
 
-    def _answer(self, inbound: Inbound[Any], fault: Fault | None) -> tuple[Outbound, ...]:
+    def _answer(
+        self, inbound: Inbound[Any], fault: Fault | None, valid_until: datetime | None = None
+    ) -> tuple[Outbound, ...]:
         person = inbound.ids["person"]
-        result = self._result(inbound.channel, person, fault)
+        result = self._result(inbound.channel, person, fault, valid_until)
         return (Outbound(channels.RESULT, result, {"person": person}), *inbound.reply(result))
 
-    def _result(self, channel: Channel[Any], person: str, fault: Fault | None) -> Result:
+    def _rights(self, request: Inbound[Enrol] | Inbound[EnrolFromCamera]) -> Rights:
+        """What somebody is given who was not there before. A newcomer without a name is a guest."""
+        message, hours = request.message, self._settings.guest_hours
+        if isinstance(message, Enrol):
+            return Rights()
+        guest = request.channel is channels.NEWCOMER and message.name is None
+        ends = self._clock.now() + timedelta(hours=hours) if guest and hours else None
+        return Rights(name=message.name or None, valid_until=ends)
+
+    def _result(
+        self, channel: Channel[Any], person: str, fault: Fault | None, valid_until: datetime | None = None
+    ) -> Result:
         result = Result(
             status=ResultStatus.ERROR if fault else ResultStatus.OK,
             action=channel.name,
@@ -363,6 +406,7 @@ class EnrollerService(Service):
             at=self._clock.now(),
             samples=self._register.people.get(person, 0),
             gallery_version=self._register.gallery_version,
+            valid_until=valid_until,
             error=fault,
         )
         if fault:
@@ -397,8 +441,3 @@ def _manifest(payload: bytes) -> Manifest | None:
 
 def _sha256(jpeg: bytes) -> str:
     return hashlib.sha256(jpeg).hexdigest()
-
-
-def _rights(request: Enrol | EnrolFromCamera) -> Rights:
-    """What somebody is given who was not there before."""
-    return Rights(name=request.name or None) if isinstance(request, EnrolFromCamera) else Rights()

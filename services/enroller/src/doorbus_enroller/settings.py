@@ -34,6 +34,12 @@ class Enroller(Section, Rules):
         description="How often a test picture is sent to the recognizers, in seconds; health says when none answers it "
         "within as long. 0: never.",
     )
+    guest_hours: float = Field(
+        default=24.0,
+        ge=0,
+        le=8784,
+        description="How long guests, who are enrolled without a name, may pass, in hours; 0 is for ever.",
+    )
 
 
 class EnrollerSettings(ServiceSettings):

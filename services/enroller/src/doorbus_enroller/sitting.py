@@ -63,6 +63,7 @@ class Sitting:
                 message=f"no frame of {place} came within {self.seconds:g} s; is the camera running?",
             )
         why = self.trouble.message if self.trouble else "look at the camera for longer"
-        message = f"{self.taken} of {self.samples} samples within {self.seconds:g} s at {place}; {why}"
+        nothing = "; nothing is kept of them" if self.taken else ""
+        message = f"{self.taken} of {self.samples} samples within {self.seconds:g} s at {place}{nothing}; {why}"
         code = self.trouble.code if self.trouble and not self.taken else ErrorCode.TOO_FEW_SAMPLES
         return Fault(code=code, message=message)
