@@ -11,6 +11,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from doorbus.wire import exif
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.jpeg import Survey
 
@@ -24,7 +25,6 @@ their pictures are whole; where data was lost there are hundreds."""
 _DIRECT = frozenset({1, 3})
 """Components of what is decoded into its place; CMYK is converted after that, unless there was a remark."""
 _TURNS = {
-    1: (0, False),
     2: (0, True),
     3: (2, False),
     4: (2, True),
@@ -54,9 +54,17 @@ def decode(survey: Survey, reduction: int = 1) -> Pixels:
     except ValueError as remark:
         if not _is_padding(str(remark), survey):  # else the pixels are all there
             raise Refused(Refusal.NOT_A_PICTURE, f"the decoder says: {remark}") from None
-    quarters, mirrored = _TURNS[survey.orientation]
-    upright = np.rot90(pixels, quarters)
-    return np.ascontiguousarray(upright[:, ::-1] if mirrored else upright)
+    return pixels if survey.orientation == exif.UPRIGHT else _upright(pixels, survey.orientation)
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    quarters, mirrored = _TURNS[orientation]
+    turned = np.rot90(pixels, quarters)
+    view = turned[:, ::-1] if mirrored else turned
+    upright = np.empty(view.shape, view.dtype)
+    for colour in range(view.shape[2]):  # takes half as long as all in one
+        upright[:, :, colour] = view[:, :, colour]
+    return upright
 
 
 def _is_padding(remark: str, survey: Survey) -> bool:
