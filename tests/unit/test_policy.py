@@ -370,6 +370,7 @@ def test_a_face_that_breaks_a_rule_stays_outside_with_the_reason(face: Face, rea
     "face",
     [
         match(size=32.0),
+        match(sharpness=20.1),
         match(size=32.0, box=(0.0, 0.0, 40.0, 40.0), sharpness=20.0, quality=0.25),
         match(box=(0.0, 0.0, 64.0, 64.0)),
         match(confidence=0.8),
