@@ -15,9 +15,11 @@ from doorbus.runtime.service import Service
 from doorbus.runtime.settings import ServiceSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
+from doorbus.wire.ed25519 import SecretKey
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import Frame
 from doorbus.wire.seal import Seal
+from doorbus.wire.signatures import Keyring
 from doorbus_capture.reader import CameraReader
 from doorbus_capture.service import CaptureService
 from doorbus_capture.settings import Capture
@@ -29,7 +31,6 @@ from doorbus_recognizer.models.fakes import FakeEmbedder, FakeMesh
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
-from support.signing import RECOGNIZERS
 
 SAYS = "hangs_now"
 _log = structlog.get_logger("doorbus.test")
@@ -76,7 +77,8 @@ def recognizer() -> Service:
     """With models that hang."""
     scale = Scale(likely=0.5, secure=0.6)
     eyes = Vision(HangingDetector(), FakeMesh(), FakeEmbedder("fake@1"), None, scale)
-    return RecognizerService(eyes, Seal(bytes(32)), RECOGNIZERS, Recognizer(), instance="hanging", clock=SystemClock())
+    keys = Keyring(SecretKey(bytes([1]) * 32))
+    return RecognizerService(eyes, Seal(bytes(32)), keys, Recognizer(), instance="hanging", clock=SystemClock())
 
 
 def camera() -> Service:
