@@ -14,8 +14,8 @@ pytestmark = pytest.mark.timeout(600)
 IMAGES = ("", *SERVICES)
 """The image of the command, and those of the services."""
 EXTRAS = tomllib.loads((REPOSITORY / "bus/pyproject.toml").read_text())["project"]["optional-dependencies"]
-OF_EXTRAS = {re.split(r"[^\w-]", one)[0] for extra in EXTRAS.values() for one in extra}
-"""Libraries that a module of the bus may need and an image lack, where the service needs neither."""
+OF_EXTRAS = {re.split(r"[^\w-]", one)[0].removeprefix("py") for extra in EXTRAS.values() for one in extra}
+"""Libraries that a module of the bus may need and an image lack, where the service needs neither; PyNaCl is `nacl`."""
 IMPORT_ALL = f"""
 import importlib, pathlib, doorbus
 code = pathlib.Path(doorbus.__file__).parents[1]

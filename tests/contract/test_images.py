@@ -155,7 +155,7 @@ def test_only_recognizer_and_enroller_get_the_key_of_the_templates(name: str) ->
 def test_who_signs_gets_its_own_key_and_nobody_elses(name: str) -> None:
     given = [one["source"] for one in CONTAINERS[name].get("secrets", []) if isinstance(one, Mapping)]
 
-    assert [one for one in given if one.endswith(".key")] == ([f"{name}.key"] if name in SIGNERS else [])
+    assert [one for one in given if one.endswith(".signing")] == ([f"{name}.signing"] if name in SIGNERS else [])
     assert ("signers" in CONTAINERS[name].get("secrets", [])) is (name in {*SIGNERS, "actuator", "actuator-pi"})
 
 
