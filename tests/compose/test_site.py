@@ -9,15 +9,18 @@ import pytest
 from doorbus.local.stack import free_port
 from doorbus.wire.channels import Role
 from support.clone import Clone, cloned
+from support.door import doorstep
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-async def office(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clone]:
-    """A site that `make up` brought up; each test leaves it well."""
+async def office(tmp_path_factory: pytest.TempPathFactory, jpeg: dict[str, bytes]) -> AsyncIterator[Clone]:
+    """A site that `make up` brought up, where obama is enrolled; each test leaves it well."""
     async with cloned(tmp_path_factory.mktemp("office")) as one:
         await one.well("scripts/up")
+        async with doorstep(one) as door:
+            assert (await door.enrol("obama", jpeg["obama"])).error is None
         yield one
 
 
@@ -149,3 +152,20 @@ async def test_a_setting_that_is_wrong_leaves_the_door_as_it_was(tmp_path: Path)
             office.set(**{setting: None})
         await office.well("scripts/up")
         assert await office.running() == before
+
+
+async def test_up_tells_that_a_site_is_not_well_although_its_containers_are(office: Clone) -> None:
+    path = office.secrets / "site.key"
+    key = path.read_text()
+    office.set(DOORBUS_CAPTURE__SOURCE="rtsp://127.0.0.1:9/none")
+    unreachable = await office.refused("scripts/up")
+    office.set(DOORBUS_CAPTURE__SOURCE="none")
+    path.write_text("0" * 64 + "\n")
+    wrong_key = await office.refused("scripts/up")
+    path.write_text(key)
+
+    assert "fail capture/capture: " in unreachable
+    assert "fail recognizer/" in wrong_key
+    for said in (unreachable, wrong_key):
+        assert "the containers run, but not all is well" in said
+    assert "All is well." in await office.well("scripts/up")

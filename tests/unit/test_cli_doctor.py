@@ -51,6 +51,21 @@ def _bad(seen: Observed) -> list[Finding]:
     return [finding for finding in findings(seen) if finding.level is not Severity.OK]
 
 
+def test_a_machine_without_a_door_misses_no_door() -> None:
+    centre = frozenset({Role.ENROLLER, Role.RECOGNIZER})
+    services = tuple(one for one in SOUND.services if one.health.service in centre)
+
+    assert _bad(replace(SOUND, services=services, doors={}, expected=centre)) == []
+    assert {one.what for one in _bad(replace(SOUND, services=services, doors={}))} == {"capture", "actuator", "doors"}
+
+
+def test_what_is_elsewhere_is_judged_where_it_shows() -> None:
+    hung = Heard(_health(Role.CAPTURE), AT + timedelta(seconds=30), live=False)
+    seen = replace(_without(Role.CAPTURE, hung), expected=frozenset({Role.ENROLLER}))
+
+    assert [one.what for one in _bad(seen)] == ["capture/one"]
+
+
 def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixture[str]) -> None:
     status = report(SOUND)
 
@@ -204,6 +219,30 @@ async def test_it_listens_until_all_have_spoken_and_no_longer() -> None:
     assert [one.health.service for one in seen.services] == sorted(SERVICES)
     assert all(one.live for one in seen.services)
     assert (seen.roster, seen.roster_missing, dict(seen.doors)) == (manifest, 0, {"front": LockState.LOCKED})
+    assert _bad(seen) == []
+
+
+async def test_after_a_start_it_waits_for_what_still_comes_together() -> None:
+    bus, centre = MemoryBus(), frozenset({Role.ENROLLER})
+
+    def says(problem: str | None) -> None:
+        ids = {"service": "enroller", "instance": "one"}
+        health = _health(Role.ENROLLER, at=datetime.now(UTC), problem=problem)
+        bus.publish(Outbound(channels.HEALTH, health, ids).packet(TOPICS))
+
+    manifest, shards = pack([RosterEntry(person="alice")], 3)
+    bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(TOPICS))
+    bus.publish(Outbound(channels.ROSTER_SHARD, shards[0], {"shard": "0"}).packet(TOPICS))
+    async with asyncio.timeout(20), connect(bus) as client:
+        observing = asyncio.create_task(observe(client, 3600, centre, wait=True))
+        await asyncio.sleep(0.05)  # let it subscribe
+        says("the database is locked")
+        says("the database is locked")
+        await asyncio.sleep(1.0)  # longer than it listens on where all have spoken
+        assert not observing.done()
+        says(None)
+        seen = await observing
+
     assert _bad(seen) == []
 
 

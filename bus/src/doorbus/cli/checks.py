@@ -55,6 +55,8 @@ class Observed:
     roster_missing: int = 0
     certificate_until: datetime | None = None
     """End of the broker's certificate; None without TLS."""
+    expected: frozenset[Role] = frozenset(SERVICES)
+    """The services of which one must be there; others may run elsewhere, or not yet."""
 
 
 _MEANING = {
@@ -78,7 +80,9 @@ def findings(seen: Observed) -> Iterator[Finding]:
     if seen.certificate_until is not None:
         yield _certificate(seen.certificate_until, seen.now)
     for role in SERVICES:
-        yield from _service(role, [one for one in seen.services if one.health.service == role])
+        instances = [one for one in seen.services if one.health.service == role]
+        if instances or role in seen.expected:
+            yield from _service(role, instances)
     yield from _clocks(seen)
     yield from _doors(seen)
     yield _roster(seen)
@@ -156,7 +160,7 @@ def _clocks(seen: Observed) -> Iterator[Finding]:
 
 
 def _doors(seen: Observed) -> Iterator[Finding]:
-    if not seen.doors:
+    if not seen.doors and Role.ACTUATOR in seen.expected:
         yield Finding(Severity.FAIL, "doors", "no lock has ever reported its state", "start an actuator")
     for door, state in sorted(seen.doors.items()):
         yield _door(f"door {door}", state, _drivers(seen, door))

@@ -29,13 +29,22 @@ def doctor(
     seconds: Annotated[
         float, typer.Option(min=1, max=600, help="How long to listen; longer than the services' health period.")
     ] = 12,
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Listen until nothing fails, at most so many seconds: after a start.")
+    ] = False,
+    service: Annotated[
+        list[Role] | None,
+        typer.Option(help="A service that must be there; may be repeated; all four.", show_default=False),
+    ] = None,
     role: As = None,
 ) -> None:
     """Check everything and say the way out. Exit status 0: no failure, 1: some, 2: no connection to the broker."""
-    raise typer.Exit(asyncio.run(_doctor(Access.of(role), seconds)))
+    expected = frozenset(service or SERVICES)
+    raise typer.Exit(asyncio.run(_doctor(Access.of(role), seconds, expected, wait=wait)))
 
 
-async def _doctor(access: Access, seconds: float) -> int:
+async def _doctor(access: Access, seconds: float, expected: frozenset[Role], *, wait: bool) -> int:
     if access.role in set(Role) - HEALTH.receivers:
         state = f"user {access.role} may not read health"
         tell(Finding(Severity.FAIL, "user", state, "use --as operator or --as viewer"))
@@ -45,7 +54,7 @@ async def _doctor(access: Access, seconds: float) -> int:
             tell(Finding(Severity.OK, "broker", access.address))
             tell(Finding(Severity.OK, "user", access.role))
             with out.status("listening to the services"):
-                seen = await observe(client, seconds)
+                seen = await observe(client, seconds, expected, wait=wait)
         seen = replace(seen, certificate_until=await certificate.ends(access.settings.broker))
     except ConnectionLost as lost:
         tell(Finding(Severity.FAIL, "connection", access.why_not(lost)))
@@ -58,10 +67,13 @@ async def _doctor(access: Access, seconds: float) -> int:
 
 def report(seen: Observed) -> ExitStatus:
     """Print what the checks find in what was `seen`; returns the exit status."""
-    found = list(findings(seen))
-    for finding in found:
+    for finding in findings(seen):
         tell(finding)
-    return ExitStatus.REFUSED if any(finding.level is Severity.FAIL for finding in found) else ExitStatus.OK
+    return ExitStatus.REFUSED if _fails(seen) else ExitStatus.OK
+
+
+def _fails(seen: Observed) -> bool:
+    return any(finding.level is Severity.FAIL for finding in findings(seen))
 
 
 def tell(finding: Finding) -> None:
@@ -70,14 +82,21 @@ def tell(finding: Finding) -> None:
     out.print(line((f"{finding.level.value:4}", _STYLES[finding.level]), f"{finding.what}: {finding.state}", way_out))
 
 
-async def observe(client: Client, seconds: float) -> Observed:
-    """Listen until every service has spoken, at most `seconds` seconds."""
-    view = _View()
+async def observe(
+    client: Client, seconds: float, expected: frozenset[Role] = frozenset(SERVICES), *, wait: bool = False
+) -> Observed:
+    """Listen until every service that is `expected` has spoken, at most `seconds` seconds.
+
+    With `wait` also until nothing fails any more, because what has just been started still comes together.
+    """
+    view = _View(expected)
     await client.listen(HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD)
     began = time.monotonic()
     listening = asyncio.create_task(view.take_all(client))
     try:
-        while time.monotonic() - began < (_SETTLE_SECONDS if view.complete else seconds):
+        while time.monotonic() - began < (
+            _SETTLE_SECONDS if view.complete and not (wait and _fails(view.observed())) else seconds
+        ):
             await asyncio.wait([listening], timeout=0.1)
             if listening.done():
                 listening.result()
@@ -90,7 +109,8 @@ async def observe(client: Client, seconds: float) -> Observed:
 class _View:
     """Collects what is seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: frozenset[Role]) -> None:
+        self._expected = expected
         self._health: dict[tuple[str, str], tuple[Event[Any], datetime]] = {}
         self._times: Counter[tuple[str, str]] = Counter()
         self._doors: dict[str, LockState] = {}
@@ -120,8 +140,9 @@ class _View:
         heard = self._heard()
         online = [one for one in heard if one.health.state is Presence.ONLINE]
         roles = {one.health.service for one in online}
-        everybody = roles >= {role.value for role in SERVICES} and all(one.live for one in online)
-        return everybody and bool(self._doors) and self._reader.missing == 0
+        everybody = roles >= {role.value for role in self._expected} and all(one.live for one in online)
+        doors = bool(self._doors) or Role.ACTUATOR not in self._expected
+        return everybody and doors and self._reader.missing == 0
 
     def _heard(self) -> tuple[Heard, ...]:
         # The first message of an instance may be the retained one; the next is fresh for certain.
@@ -130,4 +151,7 @@ class _View:
         )
 
     def observed(self) -> Observed:
-        return Observed(datetime.now(UTC), self._heard(), dict(self._doors), self._roster, self._reader.missing or 0)
+        missing = self._reader.missing or 0
+        return Observed(
+            datetime.now(UTC), self._heard(), dict(self._doors), self._roster, missing, expected=self._expected
+        )
