@@ -387,3 +387,24 @@ async def test_everybody_learns_when_a_process_ends_however_it_ends(
     assert "threads_left_behind" not in process.log()
     assert retained.state is Presence.OFFLINE
     assert broker.password(Role.CAPTURE) not in process.log()
+
+
+async def test_a_site_key_that_changes_is_taken_into_use_without_a_restart(
+    fresh_broker: Broker, tmp_path: Path
+) -> None:
+    instance, path = _name(), tmp_path / "site.key"
+    path.write_text("a" * 64)
+    arguments = ["--broker.port", str(fresh_broker.port), "--var", str(fresh_broker.var), "--instance", instance]
+    arguments += ["--site_key_file", str(path), "--enroller.database", str(tmp_path / "people.db")]
+    async with connect(fresh_broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
+        program = [sys.executable, "-m", "doorbus_enroller", *arguments]
+        process = await Process.start(instance, program, tmp_path)
+        wrong = await _health(viewer, instance, lambda one: one.state is Presence.ONLINE)
+        path.write_text("no key")
+        path.write_text("b" * 64)
+        right = await _health(viewer, instance, lambda one: one.site_key not in {None, wrong.site_key})
+        ended = await process.stop(signal.SIGTERM)
+
+    assert (ended, right.state) == (0, Presence.ONLINE)
+    assert process.log().count("event=started") == 2
+    assert "b" * 64 not in process.log()

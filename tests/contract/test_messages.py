@@ -171,6 +171,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             door="front",
             camera="porch",
             problem="the camera is silent",
+            site_key="0f1e2d3c",
             figures={"fps": 9.5},
             refused={"frame.stale": 3},
         ),

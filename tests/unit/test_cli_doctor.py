@@ -66,6 +66,21 @@ def test_what_is_elsewhere_is_judged_where_it_shows() -> None:
     assert [one.what for one in _bad(seen)] == ["capture/one"]
 
 
+def test_a_recognizer_with_another_site_key_is_told_though_nobody_is_enrolled() -> None:
+    def keyed(role: Role, key: str | None) -> Heard:
+        return Heard(_health(role, site_key=key), AT, live=True)
+
+    same = _without(Role.RECOGNIZER, keyed(Role.RECOGNIZER, "0f1e2d3c"))
+    same = replace(same, services=tuple(one for one in same.services if one.health.service != Role.ENROLLER))
+    alike = replace(same, services=(*same.services, keyed(Role.ENROLLER, "0f1e2d3c")))
+    differ = replace(same, services=(*same.services, keyed(Role.ENROLLER, "ffffffff")))
+
+    assert _bad(alike) == []
+    assert [(one.level, one.what, one.state) for one in _bad(differ)] == [
+        (Severity.FAIL, "recognizer/one", "has another site key than the enroller")
+    ]
+
+
 def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixture[str]) -> None:
     status = report(SOUND)
 

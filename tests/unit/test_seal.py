@@ -11,7 +11,7 @@ from doorbus.runtime.settings import CommonSettings
 from doorbus.runtime.site_key import open_seal
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.keyfiles import read_key
-from doorbus.wire.seal import Seal
+from doorbus.wire.seal import KEY_BYTES, Seal
 
 KEY = bytes(range(32))
 SEAL = Seal(KEY)
@@ -57,6 +57,14 @@ def test_the_refusal_says_nothing_of_the_key() -> None:
         SEAL.unseal(b"x" * 40, "embedding")
 
     assert KEY.hex() not in str(refused.value)
+
+
+def test_the_id_of_a_key_tells_keys_apart_and_nothing_else() -> None:
+    keys = [bytes([number]) * KEY_BYTES for number in range(20)]
+
+    assert len({Seal(key).key_id for key in keys}) == len(keys)
+    assert Seal(keys[7]).key_id == Seal(keys[7]).key_id
+    assert Seal(keys[7]).key_id not in keys[7].hex()
 
 
 def test_a_key_of_another_length_is_none() -> None:

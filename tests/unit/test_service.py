@@ -489,6 +489,24 @@ async def test_the_late_last_will_of_a_predecessor_is_contradicted() -> None:
         await _until(lambda: _on_duty(bus).state is Presence.ONLINE)
 
 
+class OneOfMany(Notary):
+    """A replica."""
+
+    interchangeable = True
+
+
+async def test_a_replica_that_ends_in_order_says_so_and_leaves_nothing_behind() -> None:
+    service, bus = OneOfMany(), MemoryBus()
+    topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")
+
+    async with running(service, bus, service.clock):
+        await _until(lambda: topic in bus.retained)
+
+    assert topic not in bus.retained
+    last = channels.HEALTH.codec.decode(bus.log[-2], {}, None)  # type: ignore[arg-type]  # health has no arrival
+    assert (last.state, bus.log[-1].payload) == (Presence.OFFLINE, b"")
+
+
 async def test_health_that_was_deleted_is_told_again() -> None:
     bus, service = MemoryBus(), Notary()
     topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")

@@ -83,6 +83,7 @@ def findings(seen: Observed) -> Iterator[Finding]:
         instances = [one for one in seen.services if one.health.service == role]
         if instances or role in seen.expected:
             yield from _service(role, instances)
+    yield from _site_keys(seen)
     yield from _clocks(seen)
     yield from _doors(seen)
     yield _roster(seen)
@@ -143,6 +144,17 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
         yield Finding(
             Severity.WARN, name, f"{errors:.0f} errors in its own work", "its log has them; please report them"
         )
+
+
+def _site_keys(seen: Observed) -> Iterator[Finding]:
+    """Who has another site key than the enroller: nobody enrolled at the one is known at the other."""
+    online = [one.health for one in seen.services if one.live and one.health.state is Presence.ONLINE]
+    right = {one.site_key for one in online if one.service == Role.ENROLLER} - {None}
+    for one in online:
+        if right and one.site_key not in {None, *right}:
+            way_out = "give both the same DOORBUS_SITE_KEY_FILE; who is enrolled stays readable with the old one alone"
+            name = f"{one.service}/{one.instance}"
+            yield Finding(Severity.FAIL, name, "has another site key than the enroller", way_out)
 
 
 def _clocks(seen: Observed) -> Iterator[Finding]:

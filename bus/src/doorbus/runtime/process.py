@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -22,6 +24,7 @@ from doorbus.runtime.heartbeat import Heartbeat
 from doorbus.runtime.runner import Runner
 from doorbus.runtime.service import Service
 from doorbus.runtime.settings import ServiceSettings, load
+from doorbus.wire.keyfiles import read_key
 from doorbus.wire.packet import ConnectionLost
 
 _log = structlog.get_logger("doorbus.runtime.process")
@@ -32,6 +35,10 @@ GRACE_SECONDS = 1.0
 """How long threads may go on after the service has said its last word. Nothing interrupts a call into a driver, a
 decoder or a model; the process ends without it, with the status that it has."""
 _LOOK_SECONDS = 0.01
+_KEY_SECONDS = 2.0
+"""How often the file of the site key is looked at."""
+_ANEW = -1
+"""Instead of an exit status: the process is to begin anew, because its site key is another one."""
 _CHECK = "--check"
 
 
@@ -39,7 +46,7 @@ def run(kind: type[S], build: Callable[[S], Service]) -> int:
     """Run the service that `build` makes of the settings until SIGTERM or SIGINT; the exit status.
 
     2 after one sentence on standard error: it was set up wrongly. 1: it failed, and the log says how. Where threads of
-    the service do not end, the process ends here.
+    the service do not end, the process ends here. One whose site key changes in its file ends in order and begins anew.
 
     With `--check` on the command line the service does not start: its settings, its secrets and what it is built of are
     tried, then whether the broker lets it in, beside one that is at work; 0 when it could start.
@@ -57,6 +64,10 @@ def _run(kind: type[S], build: Callable[[S], Service]) -> int:
     runner = asyncio.Runner()
     status = ended(lambda: runner.run(_serve(service, settings, pool)))
     pool.shutdown(wait=False, cancel_futures=True)
+    if status == _ANEW:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # this very program
     if not _other_threads_end(GRACE_SECONDS):
         # The interpreter would wait for them however long it takes; and one that comes back from a driver while it
         # shuts down crashes it.
@@ -94,6 +105,8 @@ async def _serve(service: Service, settings: ServiceSettings, pool: ThreadPoolEx
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     _log.info("started", service=service.role, instance=settings.instance, version=__version__)
+    path = settings.site_key_path if service.site_key is not None else None
+    another = None if path is None else asyncio.create_task(_another_key(path, stop))
     try:
         heartbeat = Heartbeat.of_process(settings.status_file)
         way = transport(settings, service.role)
@@ -103,5 +116,24 @@ async def _serve(service: Service, settings: ServiceSettings, pool: ThreadPoolEx
     except Exception:  # noqa: BLE001  # the last word of a process that cannot go on
         _log.exception("failed", service=service.role)
         return 1
+    if another is not None:
+        if another.done():
+            return _ANEW
+        another.cancel()
     _log.info("stopped", service=service.role)
     return 0
+
+
+async def _another_key(path: Path, stop: asyncio.Event) -> None:
+    """Set `stop` and return when the file of the site key holds another one."""
+    first = _key(path)
+    while _key(path) in {None, first}:  # noqa: ASYNC110  # a file has no event, wherever it may be mounted from
+        await asyncio.sleep(_KEY_SECONDS)
+    _log.warning("site_key_changed", path=str(path))
+    stop.set()
+
+
+def _key(path: Path) -> bytes | None:
+    with suppress(OSError, ValueError):
+        return read_key(path)
+    return None

@@ -124,19 +124,20 @@ class Runner:
             if not self._has_yielded:  # the name is another's, who is online
                 self._session.send(self._health(Presence.OFFLINE))
             await self._session.flush(2.0)
+            if self._service.interchangeable and not self._has_yielded:  # those who listen have heard that it ended
+                self._session.send(Packet(self._health_topic, b"", qos=1, retain=True))
+                await self._session.flush(2.0)
             for task in session:
                 task.cancel()
             await asyncio.gather(*session, return_exceptions=True)
 
     def _why_never(self, never: NeverConnected) -> str:
         broker = self._settings.broker
-        where = f"DOORBUS_BROKER__HOST={broker.host}, DOORBUS_BROKER__PORT={broker.port}: "
-        if isinstance(never.lost, NotAuthorized):
-            where = ""  # the broker is there
-        return (
-            f"{where}no connection within {broker.patience_seconds:g} s ({never}); "
-            f"{way_out(never.lost, self._settings, self._service.role)}"
-        )
+        wrong = f"DOORBUS_BROKER__HOST={broker.host}, DOORBUS_BROKER__PORT={broker.port}: no connection within "
+        wrong += f"{broker.patience_seconds:g} s ({never})"
+        if isinstance(never.lost, NotAuthorized):  # the broker is there
+            wrong = str(never)
+        return f"{wrong}; {way_out(never.lost, self._settings, self._service.role)}"
 
     def _deliver(self, packet: Packet) -> None:
         if packet.topic == self._health_topic:
@@ -295,6 +296,7 @@ class Runner:
             started_at=self._started_at,
             **self._service.place(),
             problem=self._service.problem() if state is Presence.ONLINE else None,
+            site_key=self._service.site_key,
             figures={
                 "connections": self._session.connections,
                 "dropped_offline": self._session.dropped,

@@ -19,6 +19,10 @@ class Service:
     role: ClassVar[Role]
     keys: Keyring = Keyring()
     """What it signs with, and whose signatures count for it."""
+    site_key: str | None = None
+    """The id of the site key that it seals with, if any, for health."""
+    interchangeable: ClassVar[bool] = False
+    """Whether others of its kind do the same work, so that nobody misses one that has ended in order."""
     lanes: int = 1
     """How many handlers may be under way at once; more than one only where they leave the event loop for long."""
 

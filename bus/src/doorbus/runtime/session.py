@@ -9,9 +9,13 @@ import structlog
 
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.outbox import Outbox
-from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
+from doorbus.wire.packet import Connection, ConnectionLost, Filter, NotAuthorized, Packet, Transport
 
 _log = structlog.get_logger("doorbus.runtime.session")
+
+
+REFUSED_SECONDS = 5.0
+"""A broker that is there and refuses the password is not waited for longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +135,16 @@ class Session:
             if was_online and self._clock.monotonic() - began > self._backoff.longest:
                 failures = 0
             waited = self._clock.monotonic() - first_try
-            if self._patience is not None and not self.connections and waited >= self._patience:
+            if self._patience is not None and not self.connections and waited >= self._patience_with(lost):
                 raise NeverConnected(lost)
             delay = self._backoff.delay(failures, random.random())  # noqa: S311  # spreads load, guards nothing
             failures += 1
             _log.warning("broker_away", broker=self._transport.address, reason=str(lost), retry_in_s=round(delay, 2))
             await asyncio.sleep(delay)
+
+    def _patience_with(self, lost: ConnectionLost) -> float:
+        patience = self._patience or 0.0
+        return min(patience, REFUSED_SECONDS) if isinstance(lost, NotAuthorized) else patience
 
     async def _once(self) -> ConnectionLost:
         """One connection, from connect to loss; returns why it ended."""

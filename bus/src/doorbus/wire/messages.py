@@ -503,6 +503,8 @@ class Health(Message):
     """The camera that it reads."""
     problem: str | None = None
     """What keeps the service from its work, for people; None when nothing does."""
+    site_key: str | None = None
+    """Which site key it seals with, by an id that does not tell the key; None when it has none."""
     figures: dict[str, float] = Field(default_factory=dict)
     refused: dict[str, int] = Field(default_factory=dict)
     """How many messages were refused, by `channel.reason`."""

@@ -36,6 +36,11 @@ class Seal:
         except (InvalidTag, ValueError):
             raise Refused(Refusal.UNSEALED, f"not sealed with this site's key for {purpose!r}") from None
 
+    @property
+    def key_id(self) -> str:
+        """8 hexadecimal digits that are the same wherever the key is the same, and tell nothing of it."""
+        return self.secret_name("the site key")[:8]
+
     def secret_name(self, purpose: str) -> str:
         """32 hexadecimal digits that whoever has the key comes to, and nobody else can guess (HMAC-SHA-256)."""
         return hmac.new(self._key, f"name of {purpose}".encode(), "sha256").hexdigest()[:32]

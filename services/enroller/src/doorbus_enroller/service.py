@@ -104,6 +104,7 @@ class EnrollerService(Service):
         # Not one of the event loop's own threads: each of these keeps memory of its own.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="register")
         self._seal = seal
+        self.site_key = seal.key_id
         self._clock = clock
         self._new_id = new_id
         self._pending: dict[bytes, _Pending] = {}

@@ -83,6 +83,7 @@ class RecognizerService(Service):
     """One replica. With `portraits` it also sends pictures of those whom it recognises."""
 
     role = Role.RECOGNIZER
+    interchangeable = True
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class RecognizerService(Service):
         self._portraits = Pace() if portraits else None
         self._eyes = eyes
         self._seal = seal
+        self.site_key = seal.key_id
         self.lanes = settings.lanes
         self._settings = settings
         self._instance = instance
@@ -320,7 +322,7 @@ class RecognizerService(Service):
             wrong = error
         if self._newest is snapshot:  # a newer one may have come while this one was built in another lane
             self._gallery = gallery
-            way_out = "is VAR/credentials/site.key the enroller's?"
+            way_out = "is DOORBUS_SITE_KEY_FILE here the enroller's?"
             self._gallery_problem = None if wrong is None else f"the gallery cannot be read ({wrong}); {way_out}"
         if wrong is not None:
             raise wrong
