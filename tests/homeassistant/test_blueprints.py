@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from doorbus.wire.messages import LockState, Reason
+from doorbus.local.stack import Stack
+from doorbus.runtime.client import connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Decision, LockState, Outcome, Reason, Trigger
 from support.door import Door
 from support.homeassistant import Hass, State
 
@@ -57,6 +62,28 @@ async def test_a_person_who_comes_in_is_announced(
 
     assert (await hass.until("input_text.said", _anything))["state"] == "Obama is at the door."
     assert (await hass.states())["counter.alerts"]["state"] == "1"
+
+
+async def test_an_entry_is_announced_that_comes_in_one_moment_with_the_denial_before_it(
+    hass: Hass, house: Stack, automated: Callable[..., Any]
+) -> None:
+    await automated("announce_person", "{{ person }}", decision=DECISION, people="")
+    entries = 40
+    async with connect(house.broker.transport(Role.ACTUATOR)) as actuator:
+        for entry in range(1, entries + 1):
+            denial = Decision(
+                outcome=Outcome.DENIED,
+                reason=Reason.AWAITING_VOTES,
+                trigger=Trigger.FACE,
+                at=datetime.now(UTC),
+                person="obama",
+            )
+            grant = denial.model_copy(update={"outcome": Outcome.GRANTED, "reason": Reason.MATCHED})
+            told = [Outbound(channels.DECISION, one, {"door": "front"}) for one in (denial, grant)]
+            await asyncio.gather(*map(actuator.send, told))
+            await hass.until("counter.alerts", str(entry), patience=10)
+
+    assert (await hass.states())["input_text.said"]["state"] == "obama"
 
 
 async def test_only_the_people_asked_for_are_announced(

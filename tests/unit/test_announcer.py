@@ -46,6 +46,10 @@ class Hass:
     set_up: dict[str, frozenset[str]] = field(default_factory=dict)
     """The ids that it has of each topic."""
     refused: list[str] = field(default_factory=list)
+    told: dict[str, Document] = field(default_factory=dict)
+    """The newest document of each topic that is set up."""
+    devices: dict[str, str | None] = field(default_factory=dict)
+    """On which other each device hangs. The registry of devices stays, too."""
 
     def hears(self, topic: str, document: Document) -> None:
         if not self.running:
@@ -54,7 +58,16 @@ class Hass:
         if not document:
             self.registry -= before
             self.set_up.pop(topic, None)
-        elif topic not in self.set_up:
+            self.told.pop(topic, None)
+        elif self.told.get(topic) != document:
+            self._takes_up(topic, document)
+
+    def _takes_up(self, topic: str, document: Document) -> None:
+        self.told[topic] = document
+        (device,) = document.get("dev", {}).get("identifiers", ("none",))
+        via = document.get("dev", {}).get("via_device")
+        self.devices[device] = via if via in self.devices else self.devices.get(device)
+        if topic not in self.set_up:
             taken = frozenset().union(*self.set_up.values())
             ids = unique_ids(document)
             self.refused += ids & taken
@@ -62,7 +75,7 @@ class Hass:
             self.registry |= ids
 
     def stops(self) -> None:
-        self.running, self.set_up = False, {}
+        self.running, self.set_up, self.told = False, {}, {}
 
 
 @dataclass
@@ -106,6 +119,14 @@ class House:
             if self.announcer is not None:
                 self._sends(self.announcer.tick(self.now))
 
+    def door_is_told_of(self, style: Style) -> None:
+        """An actuator starts for the door that the camera hangs on."""
+        door = homeassistant.door(Origin(TOPICS, Role.ACTUATOR, "pi"), "front", codes=False)
+        self._sends(
+            Outbound(CONFIG, one, {"component": kind, "service": "actuator", "object": id_})
+            for (kind, id_), one in documents(door, style).items()
+        )
+
     def emptied(self, topic: str) -> None:
         """Somebody deletes a document, as Home Assistant does with a device."""
         channel, ids, _ = self.retained[topic]
@@ -136,7 +157,10 @@ class House:
     def _tells(self, channel: Any, ids: Mapping[str, str], message: Any) -> None:
         if self.announcer is None:
             return
-        (handler,) = (one.handler for one in self.announcer.subscriptions() if one.channel is channel)
+        heard = (one for one in self.announcer.subscriptions() if one.channel is channel and one.wants(ids))
+        handler = next((one.handler for one in heard), None)
+        if handler is None:
+            return
         inbound: Inbound[Any] = Inbound(channel, ids, Packet("any", b""), NOON, self.now, message=message)
         handling = handler(inbound)
         with pytest.raises(StopIteration) as done:  # nothing in it waits
@@ -252,6 +276,43 @@ def test_a_document_that_somebody_has_emptied_comes_back() -> None:
     assert house.hass.registry == house.wanted
 
 
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("other", Style)
+@pytest.mark.parametrize("later", [0, 1, 10, 86400])
+def test_a_camera_hangs_on_its_door_whichever_of_the_two_was_found_first(
+    style: Style, other: Style, later: int
+) -> None:
+    house = House()
+    house.starts(style=style)
+    house.passes(2)
+    assert house.hass.devices == {"doorbus_front_camera_porch": None}
+    before = house.documents
+    house.passes(later)
+    house.door_is_told_of(other)
+    house.passes(8)
+
+    assert house.hass.devices == {"doorbus_front": None, "doorbus_front_camera_porch": "doorbus_front"}
+    house.passes(100)
+    assert before.items() <= house.documents.items()
+    assert house.hass.registry >= house.wanted
+
+
+def test_a_home_assistant_that_finds_the_camera_first_hangs_it_on_the_door_however_slow_it_is() -> None:
+    house = House()
+    house.hass.stops()
+    house.starts()
+    house.passes(2)
+    house.door_is_told_of(Style.COMPONENT)
+    house.passes(100)
+    house.hass_starts()
+    house.hass.devices = {"doorbus_front_camera_porch": None}  # the platform of locks is loaded last
+    house.passes(40)
+    house.hass.devices["doorbus_front"] = None
+    house.passes(25)
+
+    assert house.hass.devices["doorbus_front_camera_porch"] == "doorbus_front"
+
+
 def test_a_camera_that_gets_its_old_name_back_is_told_of_and_not_withdrawn() -> None:
     house = House()
     for name in ("porch", "yard", "porch"):
@@ -287,7 +348,7 @@ def test_whoever_says_online_all_the_time_is_told_once_in_ten_seconds() -> None:
     for _ in range(100):
         house._tells(STATUS, {}, HomeAssistantStatus.ONLINE)  # noqa: SLF001  # this module's
         house.now += 0.25
-        told += bool(list(house.announcer.tick(house.now)))
+        told += len(list(house.announcer.tick(house.now))) == len(house.documents)
 
     assert told == 3
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from doorbus.homeassistant.documents import Device, Document, Entity, Origin, spoken, word
-from doorbus.homeassistant.door import door_id, door_title
+from doorbus.homeassistant.door import door_id, door_places, door_title
 from doorbus.homeassistant.parts import own, seen
 from doorbus.wire import channels
 from doorbus.wire.messages import MAX_NAME
@@ -42,7 +42,8 @@ def camera(site: Origin, door: str, name: str) -> Device:
     on = door_id(site, door)
     title = f"{door_title(door)} {place}"
     info = site.info(f"{on}_{key}", title, "Camera", via_device=on, suggested_area=site.area)
-    device = Device(site, on, f"{site.id}_{door}_{name}", word(door_title(door)), info, entities)
+    whole = f"{site.id}_{door}_{name}"
+    device = Device(site, on, whole, word(door_title(door)), info, entities, via=door_places(site, door))
     return device if site.portraits else replace(device, without=((face.component, face.key),))
 
 

@@ -84,7 +84,8 @@ class Device:
 
     `prefix` begins the ids of its entities, `object_id` is its own among those of the service, and `word` begins what
     Home Assistant calls its entities. `without` names component and key of what it has when it is set up
-    otherwise: Home Assistant forgets a part of a device only when it is told to.
+    otherwise: Home Assistant forgets a part of a device only when it is told to. `via` says where documents may stand
+    of the device that it hangs on, and whose they are.
     """
 
     site: Origin
@@ -94,6 +95,7 @@ class Device:
     info: Document
     entities: tuple[Entity, ...]
     without: tuple[tuple[str, str], ...] = ()
+    via: tuple[tuple[Role, Place], ...] = ()
 
 
 def documents(device: Device, style: Style) -> dict[Place, Document]:

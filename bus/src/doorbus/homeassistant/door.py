@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from doorbus.homeassistant.documents import Device, Document, Origin, spoken, word
+from doorbus.homeassistant.documents import Device, Document, Origin, Place, short, spoken, word
 from doorbus.homeassistant.parts import own, recognizers, seen
 from doorbus.wire import channels
+from doorbus.wire.channels import Role
 from doorbus.wire.messages import Action, LockState, Outcome, Reason
 
 ALARM = "alarm"
@@ -116,6 +117,12 @@ def door(site: Origin, name: str, *, codes: bool) -> Device:
 def door_id(site: Origin, name: str) -> str:
     """By which Home Assistant knows a door."""
     return f"{site.id}_{name}"
+
+
+def door_places(site: Origin, name: str) -> tuple[tuple[Role, Place], ...]:
+    """Who tells of a door, and where: by its lock, or by all of it."""
+    device = door_id(site, name)
+    return tuple((Role.ACTUATOR, place) for place in (("lock", short(f"{device}_lock")), ("device", short(device))))
 
 
 def door_title(name: str) -> str:

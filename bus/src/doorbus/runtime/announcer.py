@@ -1,9 +1,11 @@
 """Keeps what Home Assistant is told of a service up to date, and takes back what is no longer true.
 
-What the broker keeps is compared with what is to be there, and the difference is sent. Two things need patience. An id
-must not be told of twice, so what is new waits until Home Assistant has let go of what was. And Home Assistant forgets
+What the broker keeps is compared with what is to be there, and the difference is sent. Three things need patience. An
+id must not be told of twice, so what is new waits until Home Assistant has let go of what was. Home Assistant forgets
 an entity only if it hears the document and then that there is none, while it runs: what was withdrawn is remembered on
-the broker, and told and withdrawn once more when Home Assistant has started.
+the broker, and told and withdrawn once more when Home Assistant has started. And it looks up the device that another
+hangs on only when it takes up a document that it does not know: when both devices may be there, one is told changed,
+and then as it is.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +22,8 @@ SETTLING_SECONDS = 1.0
 """What the broker keeps is heard within this time of a connect; and so long several changes are one."""
 LETTING_GO_SECONDS = 5.0
 """How long Home Assistant is given to take up a document, or to let go of one."""
+LOOKING_UP_SECONDS = (5.0, 20.0, 60.0)
+"""How long after it has heard of one of two devices Home Assistant may know both: a slow one needs the last."""
 QUIET_SECONDS = 10.0
 """Home Assistant starts less often than that; whoever says so more often must not keep others from being heard."""
 MAX_PLACES = 256
@@ -40,6 +44,9 @@ class Announcer:
         """Documents of ours that Home Assistant may not have forgotten."""
         self._revived: set[Place] = set()
         """What was withdrawn and is told once more, to be withdrawn while Home Assistant listens."""
+        self._via = tuple({"service": role.value, "component": kind, "object": id_} for role, (kind, id_) in device.via)
+        self._hangs = self._smallest_that_hangs()
+        self._look_ups: list[float] = []
         self._due: float | None = None
         self._hold_until = 0.0
         """Nothing new is told before this."""
@@ -59,6 +66,7 @@ class Announcer:
             Subscription(channels.HOMEASSISTANT_STATUS, self._on_status, newest_only=True),
             Subscription(channels.HOMEASSISTANT_CONFIG, self._on_document, self._service),
             Subscription(channels.HOMEASSISTANT_WITHDRAWN, self._on_withdrawn, self._service),
+            *(Subscription(channels.HOMEASSISTANT_CONFIG, self._on_other, ids) for ids in self._via),
         )
 
     def tick(self, now: float) -> Iterable[Outbound]:
@@ -73,17 +81,24 @@ class Announcer:
             self._wake(self._hold_until)
             return ()
         if self._asked:
-            return self._tell_all(now)
+            if now >= self._asked_at + QUIET_SECONDS:
+                return self._tell_all(now)
+            self._wake(self._asked_at + QUIET_SECONDS)
         missing = {place: one for place, one in self._wanted.items() if self._there.get(place) != one}
         needless: dict[Place, Document] = {
             place: {} for place, one in self._withdrawn.items() if self._is_wanted(place, one)
         }
-        return (*self._withdrawals(needless), *self._documents(missing))
+        if missing.keys() - {self._hangs}:
+            self._look_up_after(now)
+        told = missing or self._look_up(now)
+        if self._look_ups:
+            self._wake(self._look_ups[0])
+        return (*self._withdrawals(needless), *self._documents(told))
 
     async def _on_status(self, inbound: Inbound[HomeAssistantStatus]) -> Iterable[Outbound]:
         if inbound.message is HomeAssistantStatus.ONLINE:
             self._asked = True
-            self._wake(max(inbound.at_monotonic, self._asked_at + QUIET_SECONDS))
+            self._wake(inbound.at_monotonic)
         return ()
 
     async def _on_document(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
@@ -91,6 +106,12 @@ class Announcer:
         place = self._noted(self._there, inbound)
         if place not in self._revived and self._there.get(place) != self._wanted.get(place):
             self._wake(inbound.at_monotonic + SETTLING_SECONDS)
+        return ()
+
+    async def _on_other(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
+        """The device that this one hangs on was told of."""
+        if inbound.message:
+            self._look_up_after(inbound.at_monotonic)
         return ()
 
     async def _on_withdrawn(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
@@ -136,7 +157,29 @@ class Announcer:
         if gone:
             self._revived = set(gone)
             self._wake(now + LETTING_GO_SECONDS)
+        self._look_up_after(now)
         return self._documents(self._wanted | gone)
+
+    def _smallest_that_hangs(self) -> Place | None:
+        hanging = {place: one for place, one in self._wanted.items() if "via_device" in one.get("dev", {})}
+        return min(hanging, key=lambda place: len(str(hanging[place])), default=None)
+
+    def _look_up_after(self, now: float) -> None:
+        """Have the device on which this one hangs looked up in a while, and again."""
+        if self._hangs is not None:
+            self._look_ups = [now + seconds for seconds in LOOKING_UP_SECONDS]
+            self._wake(self._look_ups[0])
+
+    def _look_up(self, now: float) -> dict[Place, Document]:
+        """A document without the device that it hangs on, where it is time: it differs, so it is put right at once."""
+        due = [at for at in self._look_ups if at <= now]
+        self._look_ups = self._look_ups[len(due) :]
+        if not due or self._hangs is None:
+            return {}
+        whole = self._wanted[self._hangs]
+        return {
+            self._hangs: {**whole, "dev": {name: one for name, one in whole["dev"].items() if name != "via_device"}}
+        }
 
     def _documents(self, told: Mapping[Place, Document]) -> list[Outbound]:
         return self._outbounds(channels.HOMEASSISTANT_CONFIG, told)
