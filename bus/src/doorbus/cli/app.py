@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from doorbus import __version__
-from doorbus.cli import documents, lock, metrics, people, secrets
+from doorbus.cli import documents, importing, lock, metrics, people, secrets
 from doorbus.cli.doctor import doctor
 from doorbus.cli.watch import watch
 
 PANELS = {
     "Doors": (lock.unlock, lock.lock),
-    "People": (people.enrol, people.people, people.update, people.remove),
+    "People": (people.enrol, importing.import_, people.people, people.update, people.remove),
     "System": (watch, doctor, metrics.metrics),
     "Documents": (documents.acl, documents.asyncapi, documents.env_example),
 }
@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 for panel, commands in PANELS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        app.command(command.__name__.strip("_").replace("_", "-"), rich_help_panel=panel)(command)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  # typer's

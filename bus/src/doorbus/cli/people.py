@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 from pydantic import ValidationError
 from rich.table import Table
 
 from doorbus.cli.access import Access, on_the_bus
+from doorbus.cli.asking import asking_the_enroller
 from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, out, slug
 from doorbus.cli.lines import clean, line
 from doorbus.runtime.client import Client
@@ -19,19 +19,17 @@ from doorbus.wire.channels import (
     ENROL,
     MIB,
     REMOVE,
-    RESULT_REPLY,
     ROSTER_MANIFEST,
     ROSTER_SHARD,
     UPDATE,
     Channel,
 )
 from doorbus.wire.codec import Refused
-from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Enrol, Message, Remove, Result, ResultStatus, RosterEntry, Update
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are
 
-_SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
+SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
 
 
 def enrol(
@@ -131,22 +129,23 @@ async def enrol_pictures(
     timeout: float,  # noqa: ASYNC109  # the user's number, told in the answer
 ) -> int:
     """Send the pictures one after the other, each result on a line of its own; returns the exit status."""
-    asker = await Asker.on(client)
-    statuses = []
-    for number, picture in enumerate(pictures, 1):
-        jpeg = await asyncio.to_thread(_read, picture)
-        if len(jpeg) > ENROL.max_bytes:
-            err.print(line(f"{picture}:", ("too large", "red"), f"at most {ENROL.max_bytes // MIB} MiB are taken"))
-            statuses.append(ExitStatus.REFUSED)
-            continue
-        with out.status(f"{person}: {clean(picture.name)} ({number} of {len(pictures)})"):
-            result = await asker.ask(ENROL, Enrol(jpeg=jpeg), person, timeout)
-        statuses.append(_report(str(picture), result, timeout))
-        if result is None:
-            break
-    if change is not None and ExitStatus.OK in statuses:
-        statuses.append(_report(f"{person}: name", await asker.ask(UPDATE, change, person, timeout), timeout, "set"))
-    return max(statuses, default=ExitStatus.OK)
+    ids = {"person": person}
+    async with asking_the_enroller(client) as asker:
+        statuses = []
+        for number, picture in enumerate(pictures, 1):
+            jpeg = await asyncio.to_thread(_read, picture)
+            if len(jpeg) > ENROL.max_bytes:
+                err.print(line(f"{picture}:", ("too large", "red"), f"at most {ENROL.max_bytes // MIB} MiB are taken"))
+                statuses.append(ExitStatus.REFUSED)
+                continue
+            with out.status(f"{person}: {clean(picture.name)} ({number} of {len(pictures)})"):
+                result = await asker.ask(ENROL, Enrol(jpeg=jpeg), ids, timeout)
+            statuses.append(_report(str(picture), result, timeout))
+            if result is None:
+                break
+        if change is not None and ExitStatus.OK in statuses:
+            statuses.append(_report(f"{person}: name", await asker.ask(UPDATE, change, ids, timeout), timeout, "set"))
+        return max(statuses, default=ExitStatus.OK)
 
 
 def _read(picture: Path) -> bytes:
@@ -157,9 +156,9 @@ def _read(picture: Path) -> bytes:
 
 async def request(client: Client, channel: Channel[Any], message: Message, person: str, timeout: float) -> int:  # noqa: ASYNC109
     """Send one request about `person` and print what became of it; returns the exit status."""
-    asker = await Asker.on(client)
-    done = "forgotten" if channel is REMOVE else "changed"
-    return _report(person, await asker.ask(channel, message, person, timeout), timeout, done)
+    async with asking_the_enroller(client) as asker:
+        done = "forgotten" if channel is REMOVE else "changed"
+        return _report(person, await asker.ask(channel, message, {"person": person}, timeout), timeout, done)
 
 
 async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109  # the user's number
@@ -183,6 +182,15 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
     return ExitStatus.OK
 
 
+async def names_on_the_roster(client: Client, timeout: float) -> dict[str, str | None]:  # noqa: ASYNC109  # as below
+    """What everybody is called, by id; nobody when there is no whole roster within `timeout` seconds."""
+    snapshot = await read_roster(client, timeout)
+    try:
+        return {entry.person: entry.name for part in snapshot.parts() for entry in part} if snapshot else {}
+    except Refused:
+        return {}
+
+
 async def read_roster(client: Client, timeout: float) -> Snapshot[tuple[RosterEntry, ...]] | None:  # noqa: ASYNC109  # bounds the wait for shards
     """The roster once all its shards are there; None when they are not within `timeout` seconds."""
     reader = SnapshotReader(RosterEntry, as_they_are)
@@ -202,39 +210,9 @@ async def read_roster(client: Client, timeout: float) -> Snapshot[tuple[RosterEn
         return None
 
 
-class Asker:
-    """Asks the enroller and waits for the answer to that very question (response topic and correlation data)."""
-
-    def __init__(self, client: Client, token: str) -> None:
-        self._client = client
-        self._token = token
-
-    @classmethod
-    async def on(cls, client: Client) -> "Asker":
-        """Listen on a response topic of our own."""
-        token = uuid4().hex
-        await client.listen(RESULT_REPLY, token=token)
-        return cls(client, token)
-
-    async def ask(self, channel: Channel[Any], message: Message, person: str, timeout: float) -> Result | None:  # noqa: ASYNC109
-        """What became of the request; None when nobody said so within `timeout` seconds."""
-        correlation = uuid4().bytes
-        response = (RESULT_REPLY, {"token": self._token})
-        await self._client.send(Outbound(channel, message, {"person": person}, correlation, response))
-        try:
-            async with asyncio.timeout(timeout):
-                while True:
-                    event = await self._client.expect(RESULT_REPLY, token=self._token)
-                    if event.packet.correlation == correlation:
-                        result: Result = event.message
-                        return result
-        except TimeoutError:
-            return None
-
-
 def _report(what: str, result: Result | None, timeout: float, done: str = "") -> ExitStatus:
     if result is None:
-        err.print(line(f"{what}:", (_SILENCE.format(timeout), "red")))
+        err.print(line(f"{what}:", (SILENCE.format(timeout), "red")))
         return ExitStatus.NO_ANSWER
     if result.status is ResultStatus.OK:
         samples = "1 sample" if result.samples == 1 else f"{result.samples} samples"

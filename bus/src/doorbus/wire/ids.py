@@ -1,13 +1,29 @@
 """What an id is: the name of a door, camera, person or instance, as it stands in topics. Pure."""
 
+import hashlib
 import re
+import unicodedata
 
 SLUG = r"[a-z0-9][a-z0-9_-]{0,63}"
 """A regular expression for the whole of an id."""
 
 _WHOLE = re.compile(SLUG)
+_MOST = 64
 
 
 def is_slug(text: str) -> bool:
     """Whether `text` can be an id."""
     return _WHOLE.fullmatch(text) is not None
+
+
+def id_of_name(name: str) -> str | None:
+    """The id that is made of a person's name; None for a name without a letter or digit.
+
+    A name of which no letter fits into an id, such as one in Greek, makes an id of its digest.
+    """
+    if not any(map(str.isalnum, name)):
+        return None
+    folded = unicodedata.normalize("NFKD", name)
+    words = re.sub(r"[^a-z0-9]+", "-", folded.encode("ascii", "ignore").decode().lower()).strip("-")
+    whole = " ".join(folded.casefold().split())
+    return words[:_MOST] or f"person-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"

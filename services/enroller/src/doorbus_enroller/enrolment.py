@@ -1,8 +1,5 @@
 """What becomes of a request: a sample to keep, rights to write, or a fault that says what to do. Pure."""
 
-import hashlib
-import re
-import unicodedata
 from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import count
@@ -10,11 +7,10 @@ from itertools import count
 from pydantic import BaseModel, ConfigDict, Field
 
 from doorbus.wire.codec import Refusal
+from doorbus.wire.ids import id_of_name
 from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
 from doorbus.wire.templates import Template
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
-
-_MAX_ID = 64
 
 
 class Rules(BaseModel):
@@ -174,20 +170,17 @@ def _other_model(gallery: str | None, recognizer: str) -> Fault:
 def id_of(name: str | None, taken: Container[str]) -> str | Fault:
     """The id of a newcomer: made of the name, or without one the next `guest-N` that is not `taken`.
 
-    A name of which no letter fits into an id, such as one in Greek, makes an id of its digest. Who has this id already
-    is taken for the same person, and refused later if the face is another's.
+    Who has this id already is taken for the same person, and refused later if the face is another's.
     """
     if name is None:
         return next(guest for number in count(1) if (guest := f"guest-{number}") not in taken)
-    if not any(map(str.isalnum, name)):
+    person = id_of_name(name)
+    if person is None:
         return Fault(
             code=ErrorCode.BAD_REQUEST,
             message="a name has at least one letter; leave the field out, or press the button, to enrol a guest",
         )
-    folded = unicodedata.normalize("NFKD", name)
-    words = re.sub(r"[^a-z0-9]+", "-", folded.encode("ascii", "ignore").decode().lower()).strip("-")
-    whole = " ".join(folded.casefold().split())
-    return words[:_MAX_ID] or f"person-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return person
 
 
 def revise(rights: Rights, update: Update) -> Rights | Fault:

@@ -38,6 +38,8 @@ class Outcome:
     fault: Fault | None = None
     taken: int = 0
     """How many of the shots are samples."""
+    known: bool = False
+    """Whether the picture is a sample already."""
     valid_until: datetime | None = None
     """When a newcomer's rights end."""
     news: tuple[Outbound, ...] = ()
@@ -144,6 +146,15 @@ class Register:
             state = self._looked_through(state, person, now)
         ends = rights.valid_until if known is None else None
         return replace(self._outcome(state, taken=len(samples)), valid_until=ends)
+
+    def look_up(self, person: str, picture: str, now: datetime) -> Outcome:
+        """Whether a picture is a sample of a person already, so that no recognizer need look at it."""
+        if self._state is None:
+            return Outcome()
+        state = self._current(now)
+        known = self._store.find(person, now)
+        enrolled = unseal(known, state.model, self._seal).enrolled if known and not self._unfit(state, known) else None
+        return replace(self._outcome(state), known=enrolled is not None and picture in enrolled.pictures)
 
     def update(self, person: str, update: Update, now: datetime) -> Outcome:
         """Change a person's name or rights. Rights that cannot be read allow nothing but what the update says."""

@@ -223,10 +223,14 @@ class EnrollerService(Service):
         jpeg = inbound.message.jpeg
         # What no recognizer would take is told at once, and in words, which its answer does not have.
         (await asyncio.to_thread(survey, jpeg)).afford()
+        picture = _sha256(jpeg)
+        outcome = await self._change(partial(self._register.look_up, inbound.ids["person"], picture))
+        if outcome.known or outcome.fault:
+            return [*outcome.news, *self._answer(inbound, outcome.fault)]
         now = self._clock.monotonic()
         timeout = self._settings.embed_timeout_seconds
-        pending = _Pending(inbound, jpeg, _sha256(jpeg), retry_at=now + timeout / 2, expires_at=now + timeout)
-        return (self._ask(self._new_id(), pending),)
+        pending = _Pending(inbound, jpeg, picture, retry_at=now + timeout / 2, expires_at=now + timeout)
+        return [*outcome.news, self._ask(self._new_id(), pending)]
 
     def _ask(self, key: bytes, pending: _Pending) -> Outbound:
         self._pending[key] = pending
