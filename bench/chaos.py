@@ -54,12 +54,18 @@ class Door:
     keeper: Process
     broker: int
     """Its process id."""
+    guard: Process | None
+    """What keeps its guardian; None where that is the actuator's child."""
     befell: list[tuple[float, float, str]] = field(default_factory=list)
     """Begin and end in monotonic time, and name, of each fault."""
 
     def service(self) -> int:
         """The process id of the actuator; `ProcessLookupError` while there is none."""
         return child_of(self.keeper.pid, b"shifted")
+
+    def guardian(self) -> int:
+        """The process id of the guardian; `ProcessLookupError` while there is none."""
+        return guardian_of(self.service() if self.guard is None else self.guard.pid)
 
     def lines(self) -> list[dict[str, Any]]:
         """What the relay did."""
@@ -92,18 +98,17 @@ def end(door: Door) -> None:
 
 def kill_guardian(door: Door) -> None:
     """SIGKILL to the guardian."""
-    os.kill(guardian_of(door.service()), signal.SIGKILL)
+    os.kill(door.guardian(), signal.SIGKILL)
 
 
 def stop_guardian(door: Door) -> None:
     """SIGSTOP to the guardian, for good."""
-    os.kill(guardian_of(door.service()), signal.SIGSTOP)
+    os.kill(door.guardian(), signal.SIGSTOP)
 
 
 def kill_both(door: Door) -> None:
     """SIGKILL to both."""
-    service = door.service()
-    guardian = guardian_of(service)
+    service, guardian = door.service(), door.guardian()
     os.kill(guardian, signal.SIGKILL)
     os.kill(service, signal.SIGKILL)
 
@@ -182,8 +187,8 @@ async def befall(door: Door, operator: Client) -> None:
     await asyncio.sleep(random.uniform(0.0, 0.6))  # noqa: S311
 
 
-async def kept(name: str, var: Path, broker: Broker) -> Door:
-    """A door under scripts/keep; there is a file `shift` in `var`."""
+async def kept(name: str, var: Path, broker: Broker, *, apart: bool) -> Door:
+    """A door under scripts/keep, and where it is `apart` its guardian, too; there is a file `shift` in `var`."""
     environment = {
         **os.environ,
         "DOORBUS_VAR": str(var),
@@ -196,9 +201,17 @@ async def kept(name: str, var: Path, broker: Broker) -> Door:
         "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": "0",
         "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
     }
-    command = [str(REPOSITORY / "scripts/keep"), sys.executable, str(REPOSITORY / "bench/shifted.py")]
-    keeper = await Process.start(name, command, broker.var / "logs", environment)
-    return Door(name, var, keeper, broker.pid)
+    run_again = [str(REPOSITORY / "scripts/keep"), sys.executable]
+    guard = None
+    if apart:
+        environment["DOORBUS_ACTUATOR__GUARDIAN"] = str(var / "guardian")
+        guard = await Process.start(
+            f"{name}-guardian", [*run_again, "-m", "doorbus_actuator.guard"], broker.var / "logs", environment
+        )
+    keeper = await Process.start(
+        name, [*run_again, str(REPOSITORY / "bench/shifted.py")], broker.var / "logs", environment
+    )
+    return Door(name, var, keeper, broker.pid, guard)
 
 
 async def measure(given: argparse.Namespace, var: Path) -> None:
@@ -210,7 +223,7 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     for name in (f"door{number}" for number in range(given.doors)):
         private_folder(var / name)
         put(var / name / "shift", "0", lasting=False)
-        doors.append(await kept(name, var / name, broker))
+        doors.append(await kept(name, var / name, broker, apart=given.apart))
     try:
         rounds = iter(track(range(given.rounds), "rounds", console=console, transient=True))
 
@@ -228,24 +241,29 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
             with suppress(ProcessLookupError):
                 os.kill(door.service(), signal.SIGCONT)
             await door.keeper.stop()
+            if door.guard is not None:
+                await door.guard.stop()
         await broker.stop()
-    report(doors, given.rounds, given.seed)
+    report(doors, given)
 
 
-def report(doors: list[Door], rounds: int, seed: int) -> None:
+def report(doors: list[Door], given: argparse.Namespace) -> None:
     """Print and keep the longest pulses by what befell them. Exits with status 1 for one that was too long."""
     over: dict[str, list[float]] = defaultdict(list)
     for door in doors:
         for begun, seconds in door.pulses():
             over[door.fault_of(begun, seconds)].append(seconds - PULSE_SECONDS)
-    table = Table(title=f"{rounds} rounds, seed {seed}: pulses of {PULSE_SECONDS:g} s", title_justify="left")
+    table = Table(
+        title=f"{given.rounds} rounds, seed {given.seed}: pulses of {PULSE_SECONDS:g} s", title_justify="left"
+    )
     for title in ("during the pulse", "pulses", "longest, beyond the pulse"):
         table.add_column(title, justify="left" if title == "during the pulse" else "right")
     for fault, beyond in sorted(over.items()):
         table.add_row(fault, str(len(beyond)), f"{max(beyond) * 1000:.0f} ms")
     console.print(table)
     figures = {fault: {"pulses": len(beyond), "longest_beyond": max(beyond)} for fault, beyond in over.items()}
-    keep("chaos", {"rounds": rounds, "seed": seed, "pulse_seconds": PULSE_SECONDS, "faults": figures})
+    told = {"rounds": given.rounds, "seed": given.seed, "apart": given.apart}
+    keep("chaos-apart" if given.apart else "chaos", {**told, "pulse_seconds": PULSE_SECONDS, "faults": figures})
     left = [door.name for door in doors if door.lines()[-1]["energised"]]
     if left:
         raise SystemExit(f"energised for ever: {', '.join(left)}")
@@ -259,6 +277,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--doors", type=int, default=3)
+    parser.add_argument("--apart", action="store_true", help="guardians that are nobody's children")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     run(parser, measure)
 

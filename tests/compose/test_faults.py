@@ -2,6 +2,7 @@
 was sent in the meantime acts late, and health says what was wrong."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -13,6 +14,8 @@ from support.watch import opens_again, opens_twice, showing, watched
 
 pytestmark = pytest.mark.timeout(240)
 PARTITION_SECONDS = 20.0
+GRACE_SECONDS = 4.0
+"""The usual pulse and a second."""
 
 
 OLD = {
@@ -46,6 +49,31 @@ async def test_a_killed_service_comes_back(site: Project, jpeg: dict[str, bytes]
         await watchman.hears(service, Presence.ONLINE)
 
     await opens_again(site, jpeg["obama3"], before=before)
+
+
+@pytest.mark.parametrize("killed", [("actuator",), ("guardian",), ("actuator", "guardian")], ids="+".join)
+async def test_what_is_killed_in_mid_pulse_does_not_leave_the_door_open(site: Project, killed: tuple[str, ...]) -> None:
+    begun = await site.unlocked(seconds=20)
+    at = time.monotonic()
+    await site.kill(*killed)
+    let_go = await site.locked()
+
+    assert let_go - at < GRACE_SECONDS
+    assert let_go - begun < 20 - GRACE_SECONDS, "else the pulse may have ended by itself"
+    await site.settled()
+
+
+async def test_a_container_that_is_killed_for_good_in_mid_pulse_does_not_leave_the_door_open(site: Project) -> None:
+    for killed in ("actuator", "guardian"):
+        begun = await site.unlocked(seconds=20)
+        at = time.monotonic()
+        await site.compose("kill", "--signal", "KILL", killed)
+        let_go = await site.locked()
+        await site.compose("start", killed)
+
+        assert let_go - at < GRACE_SECONDS
+        assert let_go - begun < 20 - GRACE_SECONDS
+        await site.settled()
 
 
 @pytest.mark.parametrize("how", [("stop",), ("kill",)])

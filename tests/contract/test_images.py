@@ -26,7 +26,8 @@ PROJECTS = [REPOSITORY / "compose.yaml", *sorted(REPOSITORY.glob("deploy/compose
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 LASTING = {name: one for name, one in CONTAINERS.items() if one.get("restart") != "no"}
-BUS = {name: one for name, one in LASTING.items() if name != "broker"}
+GUARDIANS = {name: one for name, one in LASTING.items() if name.startswith("guardian")}
+BUS = {name: one for name, one in LASTING.items() if name != "broker" and name not in GUARDIANS}
 
 
 def where(path: Path) -> str:
@@ -137,7 +138,7 @@ def test_a_service_waits_for_the_broker_and_speaks_tls_to_it_as_its_own_user(nam
     role = name.removesuffix("-pi")
     settings = one["environment"]
 
-    assert one["depends_on"] == {"broker": {"condition": "service_healthy"}}
+    assert one["depends_on"]["broker"] == {"condition": "service_healthy"}
     assert settings["DOORBUS_BROKER__HOST"] == "broker"
     assert settings["DOORBUS_BROKER__TLS"] == "true"
     assert settings["DOORBUS_BROKER__TLS_CA"] == "/run/secrets/ca.crt"
@@ -173,9 +174,30 @@ def test_there_can_be_several_recognizers() -> None:
 def test_a_door_is_a_demonstration_or_a_raspberry_pi_or_elsewhere() -> None:
     profiles = {name: one["profiles"] for name, one in LASTING.items() if "profiles" in one}
 
-    assert profiles == {"capture": ["demo"], "actuator": ["demo"], "capture-pi": ["pi"], "actuator-pi": ["pi"]}
-    assert CONTAINERS["actuator"]["environment"]["DOORBUS_ACTUATOR__RELAY"] == "simulated"
-    assert CONTAINERS["actuator-pi"]["environment"]["DOORBUS_ACTUATOR__RELAY"] == "rpi"
+    assert profiles == {
+        **{name: ["demo"] for name in ("capture", "guardian", "actuator")},
+        **{name: ["pi"] for name in ("capture-pi", "guardian-pi", "actuator-pi")},
+    }
+
+
+@pytest.mark.parametrize(("suffix", "relay"), [("", "simulated"), ("-pi", "rpi")])
+def test_actuator_and_guardian_of_a_door_meet_and_mean_the_same_relay(suffix: str, relay: str) -> None:
+    actuator, guardian = CONTAINERS[f"actuator{suffix}"], CONTAINERS[f"guardian{suffix}"]
+
+    assert guardian["environment"].items() <= actuator["environment"].items()
+    assert guardian["environment"]["DOORBUS_ACTUATOR__RELAY"] == relay
+    assert guardian["volumes"] == actuator["volumes"]
+    for shared in ("image", "env_file", "devices", "group_add"):
+        assert guardian.get(shared) == actuator.get(shared)
+    assert actuator["depends_on"][f"guardian{suffix}"] == {"condition": "service_healthy"}
+    folder = Path(guardian["environment"]["DOORBUS_ACTUATOR__GUARDIAN"]).parent
+    assert f"guardian:{folder}" in guardian["volumes"]
+
+
+@pytest.mark.parametrize("name", GUARDIANS)
+def test_a_guardian_reaches_the_relay_and_nothing_else(name: str) -> None:
+    assert GUARDIANS[name]["network_mode"] == "none"
+    assert not {"secrets", "ports", "depends_on"} & set(GUARDIANS[name])
 
 
 def variables() -> Iterator[tuple[str, str | None]]:
@@ -205,9 +227,9 @@ def test_every_variable_of_the_compose_files_is_in_the_example_and_the_other_way
     assert {choice.name for choice in env.CONTAINERS} - used == composes_own
 
 
-@pytest.mark.parametrize("name", BUS)
+@pytest.mark.parametrize("name", [*BUS, *GUARDIANS])
 def test_every_setting_of_a_container_exists(name: str) -> None:
-    assert set(BUS[name]["environment"]) - env.names(env.installed()) == set()
+    assert set(CONTAINERS[name]["environment"]) - env.names(env.installed()) == set()
 
 
 def test_a_default_is_the_same_wherever_it_is_written() -> None:

@@ -227,12 +227,25 @@ def test_every_service_is_ready_when_connected_and_restarted_when_it_hangs(every
         "enroller",
     }
     for workload in services:
-        (container,) = _pod(workload)["containers"]
+        container = _pod(workload)["containers"][0]
         module = healthcheck.__name__
         assert container["readinessProbe"]["exec"]["command"] == ["python", "-m", module]
         assert container["livenessProbe"]["exec"]["command"] == ["python", "-m", module, "--alive"]
         status = Path({one["name"]: one.get("value") for one in container["env"]}["DOORBUS_STATUS_FILE"])
         assert str(status.parent) in [mount["mountPath"] for mount in container["volumeMounts"]]
+
+
+def test_the_doors_guardian_is_a_container_of_its_own_with_the_same_relay(everything: list[Resource]) -> None:
+    actuator, guardian = _pod(_named(everything, "StatefulSet", "actuator-front"))["containers"]
+    given = [{one["name"]: one.get("value") for one in box["env"]} for box in (actuator, guardian)]
+
+    assert guardian["image"] == actuator["image"]
+    assert guardian["command"] == ["python", "-m", "doorbus_actuator.guard"]
+    assert given[1].items() <= given[0].items()
+    assert [one for one in guardian["volumeMounts"] if one not in actuator["volumeMounts"]] == []
+    assert "secrets" not in [one["name"] for one in guardian["volumeMounts"]]
+    folder = Path(given[1]["DOORBUS_ACTUATOR__GUARDIAN"]).parent
+    assert {"name": "guardian", "mountPath": str(folder)} in guardian["volumeMounts"]
 
 
 def test_every_setting_of_a_container_exists(everything: list[Resource]) -> None:

@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "deploy/systemd"
 GUIDE = (REPOSITORY / "docs/raspberry-pi.md").read_text()
 SERVICE_FILES = sorted(UNITS.glob("doorbus-*.service"))
+GUARDIAN = UNITS / "doorbus-guardian@.service"
 OF_ROLE = {role: next(UNITS.glob(f"doorbus-{role}*.service")) for role in SERVICES}
 ANALYZE = shutil.which("systemd-analyze")
 
@@ -76,6 +77,7 @@ def test_every_service_has_one_unit() -> None:
     assert {path.name.partition("@")[0].removesuffix(".service") for path in SERVICE_FILES} == {
         "doorbus-broker",
         "doorbus-picamera",
+        "doorbus-guardian",
         *(f"doorbus-{role}" for role in SERVICES),
     }
 
@@ -188,32 +190,60 @@ def test_systemd_finds_a_unit_closed_to_the_rest_of_the_machine(path: Path, tmp_
 
 
 def test_only_the_door_and_the_camera_touch_devices() -> None:
-    allowed = {path.name: read(path)["Service"].get("DeviceAllow", []) for path in OF_ROLE.values()}
+    allowed = {path.name: read(path)["Service"].get("DeviceAllow", []) for path in (*OF_ROLE.values(), GUARDIAN)}
 
     assert {name: devices for name, devices in allowed.items() if devices} == {
         "doorbus-actuator@.service": ["/dev/gpiomem rw"],
+        "doorbus-guardian@.service": ["/dev/gpiomem rw"],
         "doorbus-capture@.service": ["char-video4linux rw"],
     }
     assert all(composed(path)["DevicePolicy"] == ["closed"] for path in OF_ROLE.values())
 
 
 def test_rpi_gpio_can_find_out_which_pi_this_is() -> None:
-    assert "ProcSubset" not in composed(OF_ROLE[Role.ACTUATOR]), "/proc/device-tree would be hidden"
+    for path in (OF_ROLE[Role.ACTUATOR], GUARDIAN):
+        assert "ProcSubset" not in composed(path), "/proc/device-tree would be hidden"
 
 
-def test_the_actuator_locks_before_there_is_a_network_and_whenever_it_has_ended() -> None:
+def test_the_actuator_waits_for_its_guardian_alone_and_locks_whenever_it_has_ended() -> None:
     unit = read(OF_ROLE[Role.ACTUATOR])
 
-    assert not {"After", "Wants", "Requires"} & set(unit["Unit"])
+    assert unit["Unit"]["Wants"] == unit["Unit"]["After"] == ["doorbus-guardian@%i.service"]
+    assert not {"Requires", "BindsTo"} & set(unit["Unit"]), "it would end with its guardian"
     assert unit["Service"]["ExecStopPost"] == ["/opt/doorbus/current/actuator/bin/python -m doorbus_actuator.release"]
+
+
+def test_a_guardian_lives_on_when_its_actuator_is_killed_and_is_started_again_for_ever() -> None:
+    unit = read(GUARDIAN)
+    service = unit["Service"]
+
+    assert "doorbus-actuator@%i.service" in unit["Unit"]["PartOf"], "a restart of the actuator brings it new settings"
+    assert service["ExecStart"] == ["/opt/doorbus/current/actuator/bin/python -m doorbus_actuator.guard"]
+    assert service["ExecStopPost"] == ["/opt/doorbus/current/actuator/bin/python -m doorbus_actuator.release"]
+    assert service["Restart"] == ["always"]
+    assert unit["Unit"]["StartLimitIntervalSec"] == ["0"]
+    assert "LoadCredential" not in service
+
+
+def test_actuator_and_guardian_meet_as_the_same_user_and_drive_the_same_relay() -> None:
+    actuator, guardian = read(OF_ROLE[Role.ACTUATOR]), read(GUARDIAN)
+    (met,) = {one.get("DOORBUS_ACTUATOR__GUARDIAN") for one in map(environment, (actuator, guardian))}
+
+    assert met == f"%t/{guardian['Service']['RuntimeDirectory'][0]}/socket"
+    assert guardian["Service"]["RuntimeDirectoryMode"] == ["0700"]
+    assert guardian["Service"]["User"] == [OF_ROLE[Role.ACTUATOR].name.partition("@")[0]], "of DynamicUser= by itself"
+    assert "User" not in actuator["Service"]
+    for same in ("EnvironmentFile", "StateDirectory", "StateDirectoryMode", "DynamicUser", "SupplementaryGroups"):
+        assert guardian["Service"][same] == actuator["Service"][same]
+    assert environment(guardian)["DOORBUS_VAR"] == environment(actuator)["DOORBUS_VAR"]
 
 
 @pytest.mark.parametrize("path", SERVICE_FILES, ids=lambda path: path.name)
 def test_the_target_stands_for_all_units(path: Path) -> None:
     unit = read(path)
 
-    assert unit["Unit"]["PartOf"] == ["doorbus.target"]
-    assert unit["Install"]["WantedBy"] == ["doorbus.target"]
+    assert "doorbus.target" in unit["Unit"]["PartOf"]
+    assert path == GUARDIAN or unit["Install"]["WantedBy"] == ["doorbus.target"]
 
 
 def test_the_broker_finds_the_files_that_its_configuration_names() -> None:

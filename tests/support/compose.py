@@ -9,18 +9,23 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from doorbus.local.stack import free_port
 from doorbus.runtime.broker import transport
+from doorbus.runtime.client import connect
 from doorbus.runtime.mqtt import MqttTransport
 from doorbus.runtime.settings import BrokerSettings, CommonSettings
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import Action, LockCommand
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 REPOSITORY = Path(__file__).parent.parent.parent
 HOST = "127.0.0.1"
+DOOR = "front"
 FILES = ("compose.yaml", "tests/compose/project.yaml")
 IMAGE = "doorbus-actuator"
 """Any image with a Python will do for a look at a volume."""
@@ -108,14 +113,36 @@ class Project:
         (one,) = await self.containers(service)
         return one
 
-    async def kill(self, service: str) -> None:
+    async def kill(self, *services: str) -> None:
         """SIGKILL from outside, as the kernel does when memory is out; `docker kill` would count as a wish."""
-        container = await self.container(service)
-        pid = await docker("inspect", "--format", "{{.State.Pid}}", container)
+        pids = [
+            int(await docker("inspect", "--format", "{{.State.Pid}}", await self.container(service)))
+            for service in services
+        ]
         await docker(
             *("run", "--rm", "--network", "none", "--pid", "host", "--user", "0", "--entrypoint", "python"),
-            *(IMAGE, "-c", f"import os; os.kill({pid}, 9)"),
+            *(IMAGE, "-c", f"import os; [os.kill(pid, 9) for pid in {pids}]"),
         )
+
+    async def unlocked(self, seconds: float) -> float:
+        """Unlock for so long; the monotonic time, which all containers share, at which the relay was energised."""
+        command = LockCommand(action=Action.UNLOCK, seconds=seconds)
+        async with asyncio.timeout(30), connect(self.transport(Role.OPERATOR)) as operator:
+            while not (last := self._last_transition())["energised"]:
+                await operator.send(Outbound(channels.LOCK_COMMAND, command, {"door": DOOR}))
+                await asyncio.sleep(0.5)
+        return float(last["monotonic"])
+
+    async def locked(self) -> float:
+        """Wait until the relay is de-energised; the monotonic time at which that happened."""
+        async with asyncio.timeout(60):
+            while (last := self._last_transition())["energised"]:  # noqa: ASYNC110  # a file tells nobody
+                await asyncio.sleep(0.5)
+        return float(last["monotonic"])
+
+    def _last_transition(self) -> dict[str, Any]:
+        last: dict[str, Any] = json.loads(self.relay_record().splitlines()[-1])
+        return last
 
     @asynccontextmanager
     async def partitioned(self, service: str) -> AsyncIterator[None]:
@@ -143,7 +170,7 @@ class Project:
         async with asyncio.timeout(60):
             while True:
                 states = (await self.compose("ps", "--format", "{{.Health}}")).split()
-                if len(states) == len(SERVICES) + 1 and set(states) == {"healthy"}:
+                if len(states) == len(SERVICES) + len(("broker", "guardian")) and set(states) == {"healthy"}:
                     return
                 await asyncio.sleep(0.5)
 

@@ -1,14 +1,13 @@
 """Who holds the relay lets go of it, whatever befalls the one who asked."""
 
-import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,12 +17,9 @@ from hypothesis import strategies as st
 
 from doorbus_actuator.bolt import Report
 from doorbus_actuator.fakes import RecordingRelay
-from doorbus_actuator.guarded import Guarded
 from doorbus_actuator.guardian import RETRY_SECONDS, SILENCE_SECONDS, Pulse
 from doorbus_actuator.relay import RelayError
-
-MAX_HOLD = 10.0
-
+from support.guarded import MAX_HOLD, guarded
 
 # The rules, by themselves.
 
@@ -159,12 +155,15 @@ class Ward:
 
 
 @contextmanager
-def ward(folder: Path, **given: Any) -> Iterator[Ward]:
-    """Be the parent of a guardian that has locked."""
+def ward(folder: Path, told: str = "") -> Iterator[Ward]:
+    """Be the parent of a guardian; of one that is gone when this was `told`."""
     path = folder / "relay.jsonl"
-    relay = {"relay": "simulated", "path": str(path), "max_hold": MAX_HOLD, **given}
+    relay = {"relay": "simulated", "path": str(path), "max_hold": MAX_HOLD}
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        if told:
+            ours.sendall(told.encode())
+            ours.shutdown(socket.SHUT_WR)
         command = [sys.executable, "-m", "doorbus_actuator.guardian", json.dumps(relay)]
         process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL)
         theirs.close()
@@ -216,14 +215,26 @@ def test_a_guardian_whose_actuator_is_gone_locks_and_ends(tmp_path: Path) -> Non
 
 
 def test_an_order_of_an_actuator_that_is_gone_is_not_carried_out(tmp_path: Path) -> None:
+    with ward(tmp_path, told="1 hold 9\n") as one:
+        assert one.process.wait(20) == 0
+        assert one.levels == [False]
+
+
+def test_a_guardian_that_was_stopped_goes_on_as_soon_as_its_actuator_speaks(tmp_path: Path) -> None:
     with ward(tmp_path) as one:
         one.heard()
         one.process.send_signal(signal.SIGSTOP)
-        one.line.sendall(b"1 hold 9\n")
-        one.line.shutdown(socket.SHUT_WR)
-        one.process.send_signal(signal.SIGCONT)
+        assert one.says("1 hold 9\n") == "1 on"
+
+
+def test_a_guardian_that_was_stopped_locks_and_ends_when_its_actuator_is_gone(tmp_path: Path) -> None:
+    with ward(tmp_path) as one:
+        one.heard()
+        one.says("1 hold 9\n")
+        one.process.send_signal(signal.SIGSTOP)
+        one.line.shutdown(socket.SHUT_RDWR)
         assert one.process.wait(20) == 0
-        assert one.levels == [False]
+        assert one.levels == [False, True, False]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -275,53 +286,6 @@ def test_a_guardian_loads_the_standard_library_and_the_adapter_and_nothing_else(
 # The actuator's side.
 
 
-class Actuator:
-    """A relay that is guarded, and what was reported of it."""
-
-    def __init__(self, guarded: Guarded, reports: list[Report], path: Path, changed: asyncio.Condition) -> None:
-        self.guarded = guarded
-        self.reports = reports
-        self._path = path
-        self._changed = changed
-
-    def unlocked(self) -> bool:
-        return bool(json.loads(self._path.read_text().splitlines()[-1])["energised"])
-
-    @property
-    def guardian(self) -> int:
-        """The process id of the guardian: the only child of this process whose command names it."""
-        for entry in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                if parent == os.getpid() and str(self._path).encode() in (entry / "cmdline").read_bytes():
-                    return int(entry.name)
-        raise AssertionError("there is no guardian")
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20), self._changed:
-            await self._changed.wait_for(holds)
-
-
-@asynccontextmanager
-async def guarded(folder: Path) -> AsyncIterator[Actuator]:
-    path, reports, changed = folder / "relay.jsonl", list[Report](), asyncio.Condition()
-    one = Guarded({"relay": "simulated", "path": str(path), "max_hold": MAX_HOLD})
-    await one.start(reports.append)
-
-    async def watch() -> None:
-        async for _ in one.watch():
-            async with changed:
-                changed.notify_all()
-
-    watching = asyncio.create_task(watch())
-    try:
-        yield Actuator(one, reports, path, changed)
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await one.close()
-
-
 async def test_a_guarded_relay_is_energised_when_the_order_returns_and_let_go_when_the_time_is_over(
     tmp_path: Path,
 ) -> None:
@@ -334,28 +298,41 @@ async def test_a_guarded_relay_is_energised_when_the_order_returns_and_let_go_wh
         assert {report.fault for report in one.reports} == {None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-async def test_a_guardian_that_dies_or_hangs_is_replaced_by_one_that_locks_first(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+async def test_a_guardian_that_dies_is_replaced_by_one_that_locks_first(tmp_path: Path) -> None:
     async with guarded(tmp_path) as one:
         await one.guarded.hold(9)
         first = one.guardian
-        os.kill(first, number)
+        os.kill(first, signal.SIGKILL)
         await one.until(lambda: one.reports[-1] == Report(energised=False, fault=None))
 
         assert not one.unlocked()
         (fault,) = {report.fault for report in one.reports} - {None}
-        assert "the relay's guardian has" in str(fault)
+        assert "the relay's guardian has ended" in str(fault)
         assert one.guardian != first
         await one.guarded.hold(9)
         assert one.unlocked()
 
 
-async def test_closing_a_relay_whose_guardian_hangs_locks_it(tmp_path: Path) -> None:
+async def test_a_guardian_that_hangs_is_replaced_by_one_that_locks_first(tmp_path: Path) -> None:
+    record, aside = tmp_path / "relay.jsonl", tmp_path / "aside"
     async with guarded(tmp_path) as one:
         await one.guarded.hold(9)
-        os.kill(one.guardian, signal.SIGSTOP)
+        record.rename(aside)
+        os.mkfifo(record)  # to open it takes until somebody reads
+        with pytest.raises(RelayError, match="has not answered within"):
+            await one.guarded.lock()
+        aside.rename(record)
+        await one.until(lambda: one.reports[-1] == Report(energised=False, fault=None))
+
+        assert not one.unlocked()
+        await one.guarded.hold(9)
+        assert one.unlocked()
+
+
+async def test_closing_a_relay_whose_guardian_has_died_locks_it(tmp_path: Path) -> None:
+    async with guarded(tmp_path) as one:
+        await one.guarded.hold(9)
+        os.kill(one.guardian, signal.SIGKILL)
     with pytest.raises(RelayError, match="no guardian"):
         await one.guarded.hold(1)
     assert not one.unlocked()

@@ -12,7 +12,7 @@ from doorbus_actuator.settings import ActuatorSettings
 
 def build(settings: ActuatorSettings) -> ActuatorService:
     """The service, its relay not yet guarded."""
-    guarded = Guarded(chosen_relay(settings))
+    guarded = Guarded(chosen_relay(settings), settings.actuator.guardian)
     return ActuatorService(settings.actuator, guarded, SystemClock(), keys_of(settings))
 
 

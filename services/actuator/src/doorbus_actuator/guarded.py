@@ -1,4 +1,4 @@
-"""The actuator's side of the guardian: starts it, gives it orders, watches it, and puts another one in its place."""
+"""The actuator's side of the guardian: starts or finds it, gives it orders, watches it, and locks when it is away."""
 
 import asyncio
 import itertools
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
@@ -30,9 +31,16 @@ END_SECONDS = 1.0
 
 
 class Guarded:
-    """A relay in the hands of a process of its own; `given` says which relay (`doorbus_actuator.factory`)."""
+    """A relay in the hands of a process of its own; `given` says which relay (`doorbus_actuator.factory`).
 
-    def __init__(self, given: Mapping[str, object]) -> None:
+    That process is a child, and another one takes its place when it dies or hangs; or, where `path` is given, one that
+    listens there and is started by others. While that is away the relay is let go, once, by a child.
+    """
+
+    def __init__(self, given: Mapping[str, object], path: Path | None = None) -> None:
+        self._path = path
+        self._let_go = False
+        self._started = False
         self._given = json.dumps(given)
         self._tell: Callable[[Report], None] = lambda _: None
         self._line: _Line | None = None
@@ -43,6 +51,7 @@ class Guarded:
     async def start(self, tell: Callable[[Report], None]) -> None:
         """Start a guardian; when this returns it has locked, or was told why not."""
         self._tell = tell
+        self._started = True
         with suppress(RelayError):  # `watch` tries again
             await self._hire()
 
@@ -71,16 +80,15 @@ class Guarded:
 
     async def close(self) -> None:
         """De-energise, and see the guardian off; if it does not answer, another one locks in its place."""
-        if self._process is not None:
+        if self._started:
             with suppress(RelayError):
                 await self._ask("lock")
             if self._line is None:
                 with suppress(RelayError):
                     await self._hire()
         if self._line is not None:
-            self._line.dismiss()
-            await asyncio.wait([self._line.gone], timeout=END_SECONDS)
-            self._line = None
+            line, self._line = self._line, None
+            await self._dismiss(line)
         self._kill()
         for process in self._killed:
             with suppress(subprocess.TimeoutExpired):
@@ -107,17 +115,53 @@ class Guarded:
 
     async def _hire(self) -> None:
         """Put a guardian in the place of the one before, which has locked when this returns. Raises `RelayError`."""
+        if self._path is None:
+            line = _Line(self._hear, self._lose)
+            await self._start_one(line)
+            self._line = line
+            return
+        try:
+            self._line = await self._find_one(self._path)
+        except RelayError:
+            if not self._let_go:
+                await self._let_go_of_it()
+            raise
+        self._let_go = False
+
+    async def _start_one(self, line: "_Line") -> Report:
         self._kill()
         self._killed = [process for process in self._killed if process.poll() is None]
-        line = _Line(self._hear, self._lose)
         try:
             await self._launch(line)
         except OSError as error:
             why = f"no guardian can be started for the relay: {error.strerror}"
             self._lose(line, why)
             raise RelayError(why) from None
-        await self._in_time(line, line.first, START_SECONDS, "locked")
-        self._line = line
+        return await self._in_time(line, line.first, START_SECONDS, "locked")
+
+    async def _find_one(self, path: Path) -> "_Line":
+        line = _Line(self._hear, self._lose)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await asyncio.get_running_loop().create_unix_connection(lambda: line, str(path))
+        except OSError as error:
+            why = f"no guardian at DOORBUS_ACTUATOR__GUARDIAN={path} ({error.strerror or 'no answer'}); does it run?"
+            self._lose(line, why)
+            raise RelayError(why) from None
+        await self._in_time(line, line.first, ANSWER_SECONDS, "locked")
+        return line
+
+    async def _let_go_of_it(self) -> None:
+        """De-energise by a child: the guardian that is away may have been killed while the door was open."""
+        line = _Line(lambda _: None, lambda lost, why: lost.abort(why))
+        report = await self._start_one(line)
+        await self._dismiss(line)
+        self._let_go = report.fault is None
+
+    async def _dismiss(self, line: "_Line") -> None:
+        line.dismiss()
+        await asyncio.wait([line.gone], timeout=END_SECONDS)
+        self._kill()
 
     async def _launch(self, line: "_Line") -> None:
         ours, theirs = socket.socketpair()

@@ -1,6 +1,7 @@
 """`python -m doorbus_actuator.guardian RELAY`: holds the relay for the actuator, and lets go whatever befalls that.
 
-RELAY is what `doorbus_actuator.factory` makes of the settings, as JSON. Standard input is a socket to the actuator. It
+RELAY is what `doorbus_actuator.factory` makes of the settings, as JSON. Standard input is a socket to the actuator,
+whose child this is then; or one to listen at, to one actuator after another (`doorbus_actuator.guard`). The actuator
 writes a line for each order: `NUMBER hold SECONDS`, `NUMBER lock`, or `NUMBER beat`, its sign of life. Each is answered
 with its number and what the relay is then: `NUMBER on`, `NUMBER off`, `NUMBER jammed WHY`. Number 0 stands before what
 nobody asked for: a change, or `0 note TEXT`.
@@ -8,8 +9,10 @@ nobody asked for: a change, or `0 note TEXT`.
 Nothing but the standard library and the relay's adapter is loaded here.
 """
 
+import fcntl
 import json
 import math
+import os
 import select
 import signal
 import socket
@@ -33,6 +36,7 @@ UNASKED = "0"
 _LONGEST = 4096
 _MOST_READS = 16
 _LAST_TRIES = 60
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Pulse:
@@ -47,7 +51,8 @@ class Pulse:
         self._since: float | None = None
         self._until: float | None = None
         self._retry_at: float | None = None
-        self._heard_at = -math.inf
+        self.heard_at = -math.inf
+        """When the actuator last gave a sign of life."""
         self.fault: str | None = None
         """Why the relay cannot be driven; None when it can."""
 
@@ -66,11 +71,11 @@ class Pulse:
     @property
     def due(self) -> float | None:
         """When `tick` has something to do; None while nothing is due."""
-        return self._retry_at if self._until is None else min(self._until, self._heard_at + SILENCE_SECONDS)
+        return self._retry_at if self._until is None else min(self._until, self.heard_at + SILENCE_SECONDS)
 
     def heard(self, now: float) -> None:
         """The actuator lives."""
-        self._heard_at = now
+        self.heard_at = now
         self._relay.tend()
 
     def secure(self, now: float) -> None:
@@ -125,16 +130,30 @@ class ActuatorGone(Exception):  # noqa: N818  # the ordinary end
 
 
 class Line:
-    """The way to the actuator and back. What it does not read is lost to it, and holds nothing up."""
+    """The way to an actuator and back. What it does not read is lost to it, and holds nothing up."""
 
-    def __init__(self, link: socket.socket) -> None:
-        self._link = link
+    def __init__(self) -> None:
+        self._link: socket.socket | None = None
         self._rest = b""
+
+    def take(self, link: socket.socket) -> None:
+        """Listen to the actuator at the other end of `link`."""
+        self.drop()
         link.setblocking(False)
+        rouse_by(link)
+        self._link = link
+
+    def drop(self) -> None:
+        """Listen to nobody."""
+        if self._link is not None:
+            self._link.close()
+        self._link, self._rest = None, b""
 
     def orders(self, timeout: float | None) -> list[bytes]:
         """What arrives within `timeout` seconds. Raises `ActuatorGone`, whatever was ordered before that."""
-        if not select.select([self._link], [], [], timeout)[0]:
+        if self._link is None:
+            raise ActuatorGone
+        if not readable(self._link, timeout):
             return []
         for _ in range(_MOST_READS):
             try:
@@ -153,27 +172,80 @@ class Line:
 
     def say(self, number: str, words: str) -> None:
         """Answer an order."""
-        with suppress(OSError):
-            self._link.send(f"{number} {' '.join(words.split())}\n".encode())
+        if self._link is not None:
+            with suppress(OSError):
+                self._link.send(f"{number} {' '.join(words.split())}\n".encode())
 
 
-def guard(pulse: Pulse, line: Line) -> None:
-    """Lock, and then do as told until the actuator is gone."""
+def rouse_by(link: socket.socket) -> None:
+    """Have the kernel send SIGCONT whenever something is on `link`, its end included: a stopped guardian goes on."""
+    with suppress(AttributeError, OSError):  # only Linux can
+        fcntl.fcntl(link, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(link, fcntl.F_SETSIG, signal.SIGCONT)
+        fcntl.fcntl(link, fcntl.F_SETFL, fcntl.fcntl(link, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def readable(link: socket.socket, timeout: float | None) -> bool:
+    """Whether something is on `link` within so many seconds. Here alone a signal may end the guardian."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+    try:
+        return bool(select.select([link], [], [], timeout)[0])
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+
+
+def guard(pulse: Pulse, line: Line, patience: float = math.inf) -> None:
+    """Lock, and then do as told until the actuator is gone, or has been silent for `patience` seconds."""
     pulse.secure(time.monotonic())
+    pulse.heard(time.monotonic())
     told = None
-    while True:
+    while (now := time.monotonic()) < pulse.heard_at + patience:
         if pulse.words != told:
             told = pulse.words
             line.say(UNASKED, told)
-        due = pulse.due
+        until = min(math.inf if pulse.due is None else pulse.due, pulse.heard_at + patience)
         try:
-            for order in line.orders(None if due is None else max(0.0, due - time.monotonic())):
+            for order in line.orders(None if until == math.inf else max(0.0, until - now)):
                 number = obey(pulse, order.decode(errors="replace"))
                 told = pulse.words
                 line.say(number, told)
         except ActuatorGone:
             return
         pulse.tick(time.monotonic())
+
+
+def serve(pulse: Pulse, line: Line, listener: socket.socket) -> None:
+    """Lock, and guard for one actuator after another. A silent one makes room for the next, and may come again."""
+    pulse.secure(time.monotonic())
+    listener.listen()
+    listener.setblocking(False)
+    rouse_by(listener)
+    say_ready()
+    while True:
+        due = pulse.due
+        if readable(listener, None if due is None else max(0.0, due - time.monotonic())):
+            with suppress(OSError):  # it has gone again
+                line.take(listener.accept()[0])
+                guard(pulse, line, SILENCE_SECONDS)
+            pulse.lock(time.monotonic())
+            line.drop()
+        pulse.tick(time.monotonic())
+
+
+def say_ready() -> None:
+    """Tell systemd that actuators may come."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+            supervisor.sendto(b"READY=1", address.replace("@", "\0", 1))
+
+
+def has_peer(link: socket.socket) -> bool:
+    """Whether somebody is at the other end."""
+    try:
+        link.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def end(pulse: Pulse) -> None:
@@ -212,15 +284,28 @@ def relay_of(given: Mapping[str, Any], note: Callable[[str], None]) -> Relay:
     return SimulatedRelay(Path(given["path"]), note)
 
 
+def dismiss(number: int, frame: object) -> None:  # noqa: ARG001  # the signal module's
+    """End, by a signal."""
+    raise SystemExit(0)
+
+
 def main() -> None:
-    """Guard the relay until the actuator is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it ends after the actuator, not with it
-        signal.signal(number, signal.SIG_IGN)
+    """Guard the relay until the actuator is gone; of one actuator after another until told to end."""
     given = json.loads(sys.argv[1])
-    line = Line(socket.socket(fileno=sys.stdin.fileno()))
+    line = Line()
     pulse = Pulse(relay_of(given, lambda text: line.say(UNASKED, f"note {text}")), given["max_hold"])
+    link = socket.socket(fileno=sys.stdin.fileno())
+    child = has_peer(link)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # instead of SIGCONT where the kernel cannot send that
+    for number in _ENDINGS:  # as a child it ends after the actuator, not with it
+        signal.signal(number, signal.SIG_IGN if child else dismiss)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     try:
-        guard(pulse, line)
+        if child:
+            line.take(link)
+            guard(pulse, line)
+        else:
+            serve(pulse, line, link)
     finally:
         end(pulse)
 

@@ -1,6 +1,8 @@
 """What the actuator can be told, under DOORBUS_ACTUATOR__."""
 
+import os
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
@@ -10,6 +12,9 @@ from doorbus.wire.ids import SLUG, is_slug
 from doorbus_actuator.codes import Totp
 from doorbus_actuator.policy import Measures, Rules
 from doorbus_actuator.rpi import Active, Numbering
+
+_LONGEST_SOCKET = 107
+"""Bytes of a path that the kernel takes for a socket."""
 
 
 class RelayKind(StrEnum):
@@ -55,6 +60,11 @@ class Actuator(Section, Measures):
         default=Numbering.BCM, description="What the pin counts: BCM (GPIO number) or BOARD (place on the header)."
     )
     active: Active = Field(default=Active.HIGH, description="Level that energises the relay: high or low.")
+    guardian: Path | None = Field(
+        default=None,
+        description="Socket of a guardian that runs by itself (python -m doorbus_actuator.guard); the actuator starts "
+        "one of its own when empty.",
+    )
 
     @field_validator("cameras")
     @classmethod
@@ -70,7 +80,7 @@ class Actuator(Section, Measures):
         Calendar(time_zone)
         return time_zone
 
-    @field_validator("country", "hours", "totp_secret", mode="before")
+    @field_validator("country", "hours", "totp_secret", "guardian", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -86,6 +96,13 @@ class Actuator(Section, Measures):
         if hours is not None and "time_zone" in info.data and "country" in info.data:
             Calendar(info.data["time_zone"], info.data["country"]).hours(hours)
         return hours
+
+    @field_validator("guardian")
+    @classmethod
+    def _short(cls, guardian: Path | None) -> Path | None:
+        if guardian is not None and len(os.fsencode(guardian)) > _LONGEST_SOCKET:
+            raise ValueError(f"the path of a socket may have {_LONGEST_SOCKET} bytes at the most")
+        return guardian
 
     @field_validator("totp_secret")
     @classmethod

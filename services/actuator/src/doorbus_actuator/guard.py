@@ -1,0 +1,62 @@
+"""`python -m doorbus_actuator.guard`: a guardian of the relay that is nobody's child.
+
+In a unit, container or pod of its own it lives on when whatever the actuator runs in is killed as a whole. Actuator and
+guardian meet at the socket that `DOORBUS_ACTUATOR__GUARDIAN` names, which no other user may open. It reads the
+actuator's settings, becomes `doorbus_actuator.guardian`, and locks first. With `--check` it only reads the settings.
+"""
+
+import json
+import os
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from doorbus.runtime.errors import SetupError, ended
+from doorbus.runtime.settings import load
+from doorbus_actuator.factory import chosen_relay
+from doorbus_actuator.settings import ActuatorSettings
+
+_CHECK = "--check"
+
+
+def guard() -> int:
+    """Become a guardian; raises `SetupError` when the settings do not allow it."""
+    arguments = sys.argv[1:]
+    settings = load(ActuatorSettings, [one for one in arguments if one != _CHECK])
+    relay = json.dumps(chosen_relay(settings))
+    path = settings.actuator.guardian
+    if path is None:
+        raise SetupError(
+            "DOORBUS_ACTUATOR__GUARDIAN is empty: name the socket at which the actuator finds its guardian"
+        )
+    if _CHECK not in arguments:
+        _become(path, relay)
+    return 0
+
+
+def _become(path: Path, relay: str) -> NoReturn:
+    bound = _bound(path)
+    os.dup2(bound.fileno(), sys.stdin.fileno())
+    # What has read the settings is 40 MB; the guardian needs none of it.
+    os.execv(sys.executable, [sys.executable, "-m", "doorbus_actuator.guardian", relay])  # noqa: S606  # our own words
+
+
+def _bound(path: Path) -> socket.socket:
+    """A socket at `path`, which nobody listens at yet, in the place of what a guardian that was killed left there."""
+    bound = socket.socket(socket.AF_UNIX)
+    try:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        bound.bind(str(path))
+        path.chmod(0o600)
+    except OSError as error:
+        raise SetupError(
+            f"DOORBUS_ACTUATOR__GUARDIAN={path}: no socket can be made there: {error.strerror or error}"
+        ) from None
+    return bound
+
+
+if __name__ == "__main__":
+    sys.exit(ended(guard))
