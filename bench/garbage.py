@@ -12,13 +12,12 @@ import asyncio
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress
 from rich.table import Table
 
 from common import VAR, console, keep, run
@@ -44,9 +43,11 @@ UNDER_WAY = 48
 """Frames sent and not yet accounted for."""
 CAMERAS = 3 * UNDER_WAY
 PATIENCE_SECONDS = 30.0
+STALLED_SECONDS = 10.0
+"""Frames of which nothing was heard for so long never reached the recognizer: the broker drops them after 2 s."""
+TELL_EVERY = 100
+"""Pictures between two lines of progress."""
 HEALTH_SECONDS = 1.0
-SETTLE_SECONDS = 2.0
-"""Before the memory is read, so that no picture is under way."""
 ENVIRONMENT = {
     "DOORBUS_HEALTH_SECONDS": str(HEALTH_SECONDS),
     "DOORBUS_RECOGNIZER__MAX_AGE_SECONDS": "60",
@@ -85,21 +86,24 @@ def milliseconds(since: float) -> float:
 def look(pictures: Sequence[tuple[str, bytes]], eyes: Vision) -> Looks:
     """Decode each picture and find the faces on it."""
     looks = Looks()
-    with Progress(console=console, transient=True) as progress:
-        for kind, jpeg in progress.track(pictures, description="decoding"):
-            began = time.thread_time()
-            outcome = "a face or none"
-            try:
-                decoded = decode(jpeg)
-            except Refused as refused:
-                outcome = str(refused.reason)
-                looks.decoding.append((milliseconds(began), kind))
-            else:
-                looks.decoding.append((milliseconds(began), kind))
-                eyes.see(decoded.image)
-            looks.whole.append((milliseconds(began), kind))
-            looks.outcomes[kind][outcome] += 1
-            compare(looks, kind, jpeg)
+    for number, (kind, jpeg) in enumerate(pictures, 1):
+        began = time.thread_time()
+        outcome = "a face or none"
+        try:
+            decoded = decode(jpeg)
+        except Refused as refused:
+            outcome = str(refused.reason)
+            looks.decoding.append((milliseconds(began), kind))
+        else:
+            looks.decoding.append((milliseconds(began), kind))
+            eyes.see(decoded.image)
+        looks.whole.append((milliseconds(began), kind))
+        looks.outcomes[kind][outcome] += 1
+        compare(looks, kind, jpeg)
+        if number % TELL_EVERY == 0 or number == len(pictures):
+            console.print(
+                f"looked at {number:,} of {len(pictures):,} pictures; slowest {max(looks.decoding)[0]:.0f} ms"
+            )
     return looks
 
 
@@ -121,6 +125,8 @@ class Flood:
     resident: dict[int, float] = field(default_factory=dict)
     """MiB after so many frames."""
     handled: int = 0
+    lost: int = 0
+    """Frames that never reached the recognizer."""
     silence: float = 0.0
     """The longest time between two healths, in seconds."""
     errors: int = 0
@@ -133,47 +139,61 @@ class Flood:
         first, *_, last = self.resident.values()
         return (last / first - 1) * 100
 
+    def kept(self) -> dict[str, Any]:
+        """All figures, for JSON."""
+        return {
+            "resident_mib": self.resident,
+            "percent": self.percent if len(self.resident) > 1 else None,
+            "lost": self.lost,
+            "silence_s": self.silence,
+            "errors": self.errors,
+            "raw_lines": self.raw[:100],
+        }
 
-async def flood(one: Stack, pictures: Sequence[bytes], looks: Sequence[int]) -> Flood:
-    """Send as many frames as the last of `looks`, and read the memory after each number of them."""
+
+async def flood(one: Stack, pictures: Sequence[bytes], looks: Sequence[int], looked: Callable[[Flood], None]) -> Flood:
+    """Send as many frames as the last of `looks`, read the memory after each number of them, and tell `looked`."""
     await one.broker.start()
     await one.start(Role.RECOGNIZER, ENVIRONMENT)
     process = one.process(Role.RECOGNIZER)
     came = Flood()
-    heard_at = time.monotonic()
-    sent = superseded = 0
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("frames", total=looks[-1])
-        async with (
-            connect(one.broker.transport(Role.VIEWER), (channels.HEALTH,)) as viewer,
-            connect(one.broker.transport(Role.CAPTURE)) as camera,
-        ):
-            due = list(looks)
-            while due:
-                while sent < looks[-1] and sent - came.handled < UNDER_WAY:
-                    frame = messages.Frame(
-                        jpeg=pictures[sent % len(pictures)], frame_id=f"g{sent}", captured_at=datetime.now(UTC)
-                    )
-                    await camera.send(
-                        Outbound(channels.FRAME, frame, {"door": "front", "camera": f"c{sent % CAMERAS}"})
-                    )
-                    sent += 1
-                try:
-                    async with asyncio.timeout(PATIENCE_SECONDS):
-                        health: messages.Health = (await viewer.expect(channels.HEALTH)).message
-                except TimeoutError:
-                    raise SystemExit(f"no health within {PATIENCE_SECONDS:g} s: {process.log()[-500:]}") from None
-                came.silence = max(came.silence, time.monotonic() - heard_at)
-                heard_at = time.monotonic()
-                superseded = int(health.figures["superseded"])
-                came.handled = sum(health.refused.values()) + int(health.figures.get("frames", 0)) + superseded
-                came.errors = int(health.figures["errors"])
-                progress.update(task, completed=came.handled)
-                while due and came.handled >= due[0]:
-                    came.resident[due.pop(0)] = usage(process.pid).resident
+    heard_at = moved_at = time.monotonic()
+    sent = 0
+    async with (
+        connect(one.broker.transport(Role.VIEWER), (channels.HEALTH,)) as viewer,
+        connect(one.broker.transport(Role.CAPTURE)) as camera,
+    ):
+        due = list(looks)
+        while due:
+            while sent < due[0] and sent - came.handled - came.lost < UNDER_WAY:
+                frame = messages.Frame(
+                    jpeg=pictures[sent % len(pictures)], frame_id=f"g{sent}", captured_at=datetime.now(UTC)
+                )
+                await camera.send(Outbound(channels.FRAME, frame, {"door": "front", "camera": f"c{sent % CAMERAS}"}))
+                sent += 1
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    health: messages.Health = (await viewer.expect(channels.HEALTH)).message
+            except TimeoutError:
+                raise SystemExit(f"no health within {PATIENCE_SECONDS:g} s: {process.log()[-500:]}") from None
+            now = time.monotonic()
+            came.silence, heard_at = max(came.silence, now - heard_at), now
+            handled = accounted_for(health)
+            moved_at = now if handled > came.handled else moved_at
+            came.handled, came.errors = handled, int(health.figures["errors"])
+            if now - moved_at > STALLED_SECONDS:
+                came.lost, moved_at = sent - handled, now
+            if came.handled + came.lost >= due[0]:  # all that was sent is done, and nothing is under way
+                came.resident[due.pop(0)] = usage(process.pid).resident
+                looked(came)
     await process.stop()
     came.raw = [line for line in process.log().splitlines() if line and not line.startswith("timestamp=")]
     return came
+
+
+def accounted_for(health: messages.Health) -> int:
+    """How many frames a recognizer has handled, refused or passed over."""
+    return sum(health.refused.values()) + int(health.figures.get("frames", 0) + health.figures["superseded"])
 
 
 def report(looks: Looks, came: Flood) -> list[str]:
@@ -213,12 +233,23 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     pictures = list(corpus(VAR / "samples", given.pictures))
     looks = look(pictures, build_vision(weights_dir=VAR / "weights"))
     step = given.frames // 10
+
+    def store(came: Flood) -> None:
+        keep("garbage", {"pictures": len(pictures), **looks.kept(), **came.kept()})
+
+    def looked(came: Flood) -> None:
+        count, mib = list(came.resident.items())[-1]
+        console.print(
+            f"{mib:.1f} MiB after {count:,} of {given.frames:,} frames; {came.lost} lost, {came.errors} errors"
+        )
+        store(came)
+
+    store(Flood())
     jpegs = [jpeg for _, jpeg in pictures if jpeg.startswith(JPEG_START)]
     async with stack(var, VAR) as one:
-        came = await flood(one, jpegs, range(step, given.frames + 1, step))
+        came = await flood(one, jpegs, range(step, given.frames + 1, step), looked)
     wrong = report(looks, came)
-    figures = {"resident_mib": came.resident, "percent": came.percent, "silence_s": came.silence, "errors": came.errors}
-    keep("garbage", {"pictures": len(pictures), **looks.kept(), **figures, "raw_lines": came.raw[:100]})
+    store(came)
     if wrong:
         sys.exit("; ".join(wrong))
 
