@@ -148,6 +148,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
         Result(
             status=ResultStatus.OK, action="enrol", person="alice", at=AT, samples=2, gallery_version=4, valid_until=AT
         ),
+        Result(status=ResultStatus.OK, action="update", person="alice", at=AT, warning="there is no door frotn yet"),
         Result(status=ResultStatus.ERROR, action="enrol", person="Not A Slug", at=AT, error=FAULT),
     ),
     Manifest: (
@@ -170,6 +171,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             started_at=AT,
             door="front",
             camera="porch",
+            country="DE",
             problem="the camera is silent",
             site_key="0f1e2d3c",
             figures={"fps": 9.5},

@@ -604,7 +604,9 @@ async def test_a_persons_hours_are_kept_and_hours_that_cannot_be_read_are_closed
         await house.sees(match("bob"))
         assert house.decisions[-1].person == "bob"
         assert house.unlocked()
-        assert "1 people have hours that cannot be read" in ((await house.health()).problem or "")
+        problem = (await house.health()).problem or ""
+        assert "the hours of carol cannot be read" in problem
+        assert "'whenever' is not opening hours at character 1" in problem
 
 
 async def test_a_relay_that_fails_jams_the_door_and_is_tried_again() -> None:

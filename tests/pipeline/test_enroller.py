@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -162,6 +163,22 @@ class Site:
         request = {"door": "front", "camera": camera, "samples": 1} | ({} if name is None else {"name": name})
         self.send(channels.NEWCOMER, "", json.dumps(request).encode())
         await self.until_listened_to(camera=camera)
+
+    def actuator(self, door: str, country: str | None = None) -> None:
+        """Let an actuator tell which door it drives."""
+        at = self.clock.now()
+        health = Health(
+            state=Presence.ONLINE,
+            service="actuator",
+            instance=door,
+            version="1",
+            at=at,
+            started_at=at,
+            door=door,
+            country=country,
+        )
+        ids = {"service": "actuator", "instance": door}
+        self.bus.publish(Outbound(channels.HEALTH, health, ids).packet(TOPICS))
 
     def listened_to(self, camera: str = "porch") -> bool:
         """Whether the enroller listens to the frames of a camera."""
@@ -609,6 +626,115 @@ async def test_an_update_that_makes_no_sense_is_refused(site: Site) -> None:
     assert code(await site.ask(channels.UPDATE, "alice", backwards)) is ErrorCode.BAD_REQUEST
     assert code(await site.ask(channels.UPDATE, "alice", b"{}")) is ErrorCode.BAD_REQUEST
     assert site.roster()["alice"] == RosterEntry(person="alice")
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        ("Mo-Fr 7-19", "at character 7, '7'; they look like Mo-Fr 07:00-19:00"),
+        ("whenever", "at character 1, 'w'"),
+        ("", "'' is not opening hours"),
+        ("Mo-Fr 22:00-06:00 || Sa 10:00-12:00", "write , instead"),
+        ("24/7; SH off", "school holidays"),
+        ("sunrise-sunset", "times of the sun"),
+    ],
+)
+async def test_hours_that_nobody_can_read_are_refused_with_the_way_to_write_them(
+    site: Site, hours: str, told: str
+) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+
+    result = await site.ask(channels.UPDATE, "alice", json.dumps({"hours": hours, "name": "Alice"}).encode())
+
+    assert code(result) is ErrorCode.BAD_REQUEST
+    assert result.error is not None
+    assert told in result.error.message
+    assert site.roster()["alice"] == RosterEntry(person="alice")
+
+
+@pytest.mark.parametrize("hours", [None, "24/7", "Mo-Fr 22:00-06:00; PH off", 'Sa 08:00-12:00 "by appointment"'])
+async def test_hours_that_can_be_read_are_taken_without_a_word(site: Site, hours: str | None) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+
+    result = await site.ask(channels.UPDATE, "alice", json.dumps({"hours": hours}).encode())
+
+    assert (result.status, result.warning) == (ResultStatus.OK, None)
+    assert site.roster()["alice"].hours == hours
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"doors": ["front"]}, None),
+        ({"doors": ["frotn"]}, "there is no door frotn yet; the doors are back, front"),
+        ({"doors": ["front", "gate"]}, "there is no door gate yet"),
+        ({"doors": []}, "no door at all may be used"),
+        ({"valid_until": "2020-01-01T00:00:00Z"}, "valid_until 2020-01-01T00:00:00+00:00 has passed"),
+        ({"hours": "2020 Mo-Fr 08:00-10:00"}, "the hours '2020 Mo-Fr 08:00-10:00' are never open"),
+        (
+            {"hours": "Mo-Fr 08:00-10:00; PH off"},
+            "public holidays (PH) close back until DOORBUS_ACTUATOR__COUNTRY is set there",
+        ),
+        ({"hours": "Mo-Fr 08:00-10:00; PH off", "doors": ["front"]}, None),
+    ],
+)
+async def test_rights_that_will_not_hold_are_taken_with_a_warning(
+    site: Site, change: dict[str, Any], told: str | None
+) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.actuator("front", "DE")
+    site.actuator("back")
+    await site.ask(channels.ENROL, "alice", ALICE)
+
+    result = await site.ask(channels.UPDATE, "alice", json.dumps(change).encode())
+    again = await site.ask(channels.ENROL, "alice", ALICE_AGAIN)
+
+    assert result.status is ResultStatus.OK
+    assert result.warning == again.warning
+    assert (result.warning is None) if told is None else (told in (result.warning or ""))
+
+
+async def test_a_door_is_known_as_soon_as_its_actuator_comes_and_until_its_state_is_deleted(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    gate = json.dumps({"doors": ["gate"]}).encode()
+    state = TOPICS.topic(channels.LOCK_STATE, door="gate")
+
+    before = await site.ask(channels.UPDATE, "alice", gate)
+    site.bus.publish(Packet(state, b"LOCKED", qos=1, retain=True))
+    there = await site.ask(channels.UPDATE, "alice", gate)
+    site.bus.publish(Packet(state, b"", qos=1, retain=True))
+    gone = await site.ask(channels.UPDATE, "alice", gate)
+
+    assert (before.status, gone.status) == (ResultStatus.OK, ResultStatus.OK)
+    assert before.warning == gone.warning
+    assert "no actuator has told of a door yet" in (before.warning or "")
+    assert there.warning is None
+
+
+async def test_hours_from_before_they_were_checked_are_named_in_the_log_and_in_the_next_answer(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = MemoryStore()
+    now = site.clock.now()
+    store.begin(now)
+    template = np.array([1.0, 0.0, 0.0], "<f4")
+    sealed_template = to_store(template, "alice", Seal(KEY))
+    sample = Sample(template=sealed_template, model="MobileFaceNet", quality=1, picture="0" * 64, created_at=now)
+    store.add("alice", [sample], Rights(hours="whenever"), now)
+    await site.enroller(store)
+
+    result = await site.ask(channels.UPDATE, "alice", b'{"name": "Alice"}')
+
+    assert result.status is ResultStatus.OK
+    assert "the door stays closed, as the hours cannot be read: 'whenever'" in (result.warning or "")
+    assert re.search(r"hours_unreadable.*alice", capsys.readouterr().out)
 
 
 async def test_a_store_that_fails_is_told_and_the_enroller_goes_on(site: Site) -> None:

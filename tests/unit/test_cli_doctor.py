@@ -261,6 +261,29 @@ async def test_after_a_start_it_waits_for_what_still_comes_together() -> None:
     assert _bad(seen) == []
 
 
+async def test_it_names_who_has_rights_that_cannot_hold() -> None:
+    bus = MemoryBus()
+    people = [
+        RosterEntry(person="alice", doors=("frotn",)),
+        RosterEntry(person="bob", hours="whenever"),
+        RosterEntry(person="carol", doors=("front",), hours="Mo-Fr 07:00-19:00"),
+    ]
+    manifest, shards = pack(people, 3)
+    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "front"}).packet(TOPICS))
+    bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(TOPICS))
+    for number, shard in enumerate(shards):
+        bus.publish(Outbound(channels.ROSTER_SHARD, shard, {"shard": str(number)}).packet(TOPICS))
+
+    async with connect(bus) as client:
+        seen = await observe(client, 0.1)
+
+    named = {finding.what: finding for finding in findings(seen) if finding.what.startswith("person ")}
+    assert list(named) == ["person alice", "person bob"]
+    assert named["person alice"].state == "there is no door frotn; the doors are front"
+    assert "'whenever' is not opening hours at character 1" in named["person bob"].state
+    assert all("doorbus update" in finding.way_out for finding in named.values())
+
+
 async def test_a_retained_health_alone_does_not_count_as_alive() -> None:
     bus = MemoryBus()
     for role in SERVICES:

@@ -17,7 +17,17 @@ from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
-from doorbus.wire.messages import Enrol, ErrorCode, Fault, Remove, Result, ResultStatus, RosterEntry, Update
+from doorbus.wire.messages import (
+    Enrol,
+    ErrorCode,
+    Fault,
+    LockState,
+    Remove,
+    Result,
+    ResultStatus,
+    RosterEntry,
+    Update,
+)
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
@@ -29,8 +39,9 @@ class Enroller(Service):
 
     role = Role.ENROLLER
 
-    def __init__(self, *, silent: bool = False) -> None:
+    def __init__(self, *, silent: bool = False, warning: str | None = None) -> None:
         self.silent = silent
+        self.warning = warning
         self.asked: list[object] = []
         self.samples = 0
 
@@ -49,6 +60,7 @@ class Enroller(Service):
             person=inbound.ids["person"],
             at=inbound.at,
             samples=self.samples,
+            warning=self.warning,
             error=Fault(code=ErrorCode.NO_FACE, message="there is \x1b[2Jno face") if no else None,
         )
         (reply,) = inbound.reply(result)
@@ -146,6 +158,18 @@ async def test_a_request_is_answered(message: Remove | Update, told: str, capsys
     assert told in capsys.readouterr().out
 
 
+async def test_a_warning_is_told_and_what_was_asked_is_done_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    async with _an_office(Enroller(warning="there is no door frotn yet")) as client:
+        status = await request(client, channels.UPDATE, Update(doors=("frotn",)), "alice", 5)
+
+    assert status == ExitStatus.OK
+    assert capsys.readouterr().out.endswith("alice: ok changed\nalice: but there is no door frotn yet\n")
+
+
+LIKE = "Mo-Fr 07:00-19:00; Sa 08:00-12:00; PH off"
+PASSES = ("yes", "no: doors", "no: hours", "no: ended", "not yet")
+
+
 def _publish_roster(bus: MemoryBus, *people: RosterEntry, leave_out: int = 0) -> None:
     manifest, shards = pack(people, 1)
     bus.publish(Outbound(channels.ROSTER_MANIFEST, manifest).packet(TOPICS))
@@ -175,6 +199,50 @@ async def test_people_are_listed_with_their_rights(capsys: pytest.CaptureFixture
     assert "Bob [red]?" in lines[2]
     assert all(word in lines[2] for word in ("no", "front", "2026-1", "Mo-Fr", "0.9"))
     assert lines[1].split() == ["alice", "yes", "all", "always", "any"]
+
+
+async def test_nobody_who_cannot_pass_is_listed_as_if_they_could(capsys: pytest.CaptureFixture[str]) -> None:
+    bus = MemoryBus()
+    bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "front"}).packet(TOPICS))
+    _publish_roster(
+        bus,
+        RosterEntry(person="ada", doors=("front", "frotn")),
+        RosterEntry(person="ben", doors=("frotn",)),
+        RosterEntry(person="cem", hours="Mo-Fr 7-19"),
+        RosterEntry(person="dia", valid_until=datetime(2020, 1, 1, tzinfo=UTC)),
+        RosterEntry(person="eve", valid_from=datetime(9999, 1, 1, tzinfo=UTC)),
+        RosterEntry(person="fay", doors=()),
+        RosterEntry(person="gil", hours="24/7; PH off"),
+    )
+
+    async with connect(bus) as client:
+        assert await list_people(client, 5) == ExitStatus.OK
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [(row.split()[0], passes) for row in lines for passes in PASSES if f" {passes} " in row] == [
+        ("ada", "yes"),
+        ("ben", "no: doors"),
+        ("cem", "no: hours"),
+        ("dia", "no: ended"),
+        ("eve", "not yet"),
+        ("fay", "no: doors"),
+        ("gil", "yes"),
+    ]
+    assert lines[-3:] == [
+        "ada: there is no door frotn; the doors are front",
+        "ben: there is no door frotn; the doors are front",
+        f"cem: the hours cannot be read: 'Mo-Fr 7-19' is not opening hours at character 7, '7'; they look like {LIKE}",
+    ]
+
+
+async def test_where_no_door_is_known_every_door_may_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+    bus = MemoryBus()
+    _publish_roster(bus, RosterEntry(person="ada", doors=("front",)))
+
+    async with connect(bus) as client:
+        assert await list_people(client, 5) == ExitStatus.OK
+
+    assert capsys.readouterr().out.splitlines()[1].split() == ["ada", "yes", "front", "always", "any"]
 
 
 async def test_an_empty_roster_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

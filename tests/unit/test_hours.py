@@ -135,8 +135,12 @@ def test_what_cannot_be_read_is_closed() -> None:
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("Mo-Fr 7-", r"'Mo-Fr 7-' is not opening hours at character 7; they look like Mo-Fr 07:00-19:00"),
+        ("Mo-Fr 7-", r"'Mo-Fr 7-' is not opening hours at character 7, '7'; they look like Mo-Fr 07:00-19:00"),
         ("", r"'' is not opening hours"),
+        (" ", r"' ' is not opening hours"),
+        ("Mo\u2013Fr 07:00-19:00", "at character 3, '\u2013'"),
+        ("Mo-Fr 07:00", r"at character 12, where it ends"),
+        ("sh off", r"school holidays"),
         ("always", r"'always' is not opening hours"),
         ("24/7; SH off", r"school holidays"),
         ("sunrise-sunset", r"times of the sun"),
@@ -145,6 +149,22 @@ def test_what_cannot_be_read_is_closed() -> None:
 def test_what_cannot_be_understood_is_refused_in_words(expression: str, message: str) -> None:
     with pytest.raises(HoursError, match=message):
         BERLIN.hours(expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "ever"),
+    [
+        ("Mo-Fr 07:00-19:00", True),
+        ("24/7", True),
+        ("Tu 22:00-06:00", True),
+        ("2027 Jan 01 10:00-11:00", True),
+        ("2020 Mo-Fr 07:00-19:00", False),
+        ("Mo-Fr 07:00-19:00; 24/7 off", False),
+        ("Mo-Su unknown", False),
+    ],
+)
+def test_it_is_known_whether_a_door_will_ever_be_open(expression: str, *, ever: bool) -> None:
+    assert BERLIN.hours(expression).ever_open(utc("2026-11-23T12:00")) is ever
 
 
 def test_public_holidays_need_a_country() -> None:

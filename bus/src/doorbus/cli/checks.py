@@ -53,6 +53,8 @@ class Observed:
     doors: Mapping[str, LockState] = field(default_factory=dict)
     roster: Manifest | None = None
     roster_missing: int = 0
+    amiss: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What of the rights of people nobody meant, by person."""
     certificate_until: datetime | None = None
     """End of the broker's certificate; None without TLS."""
     expected: frozenset[Role] = frozenset(SERVICES)
@@ -87,6 +89,9 @@ def findings(seen: Observed) -> Iterator[Finding]:
     yield from _clocks(seen)
     yield from _doors(seen)
     yield _roster(seen)
+    for person, wrongs in sorted(seen.amiss.items()):
+        for wrong in wrongs:
+            yield Finding(Severity.WARN, f"person {person}", wrong, f"doorbus update {person}, see --help")
 
 
 def _certificate(until: datetime, now: datetime) -> Finding:

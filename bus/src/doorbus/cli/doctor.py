@@ -14,12 +14,14 @@ from doorbus.cli.access import Access
 from doorbus.cli.checks import Finding, Heard, Observed, Severity, findings
 from doorbus.cli.common import As, ExitStatus, out
 from doorbus.cli.lines import line
+from doorbus.cli.standing import amiss
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
+from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Event
 from doorbus.wire.messages import LockState, Manifest, Presence, RosterEntry
 from doorbus.wire.packet import ConnectionLost
-from doorbus.wire.snapshot import SnapshotReader, as_they_are
+from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are
 
 _STYLES = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
 _SETTLE_SECONDS = 0.7
@@ -116,6 +118,7 @@ class _View:
         self._doors: dict[str, LockState] = {}
         self._roster: Manifest | None = None
         self._reader = SnapshotReader(RosterEntry, as_they_are)
+        self._people: Snapshot[tuple[RosterEntry, ...]] | None = None
 
     async def take_all(self, client: Client) -> None:
         async for event in client.events():
@@ -130,9 +133,9 @@ class _View:
             self._doors[event.ids["door"]] = event.message
         elif event.channel is ROSTER_MANIFEST:
             self._roster = event.message
-            self._reader.manifest(event.message)
+            self._people = self._reader.manifest(event.message) or self._people
         elif event.ids["shard"].isdecimal():
-            self._reader.shard(int(event.ids["shard"]), event.message)
+            self._people = self._reader.shard(int(event.ids["shard"]), event.message) or self._people
 
     @property
     def complete(self) -> bool:
@@ -153,5 +156,18 @@ class _View:
     def observed(self) -> Observed:
         missing = self._reader.missing or 0
         return Observed(
-            datetime.now(UTC), self._heard(), dict(self._doors), self._roster, missing, expected=self._expected
+            datetime.now(UTC),
+            self._heard(),
+            dict(self._doors),
+            self._roster,
+            missing,
+            self._amiss(),
+            expected=self._expected,
         )
+
+    def _amiss(self) -> dict[str, tuple[str, ...]]:
+        try:
+            people = [entry for part in self._people.parts() for entry in part] if self._people else []
+        except Refused:  # the actuator says so, too
+            return {}
+        return {entry.person: wrongs for entry in people if (wrongs := amiss(entry, self._doors))}

@@ -1,8 +1,9 @@
 """`doorbus enrol`, `update` and `remove` ask the enroller; `doorbus people` reads the roster."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +15,11 @@ from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking_the_enroller
 from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, out, slug
 from doorbus.cli.lines import clean, line
+from doorbus.cli.standing import amiss, may_pass
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
     ENROL,
+    LOCK_STATE,
     MIB,
     REMOVE,
     ROSTER_MANIFEST,
@@ -163,7 +166,8 @@ async def request(client: Client, channel: Channel[Any], message: Message, perso
 
 async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109  # the user's number
     """Print the roster as a table; returns the exit status."""
-    snapshot = await read_roster(client, timeout)
+    doors: set[str] = set()
+    snapshot = await read_roster(client, timeout, doors)
     if snapshot is None:
         err.print(line((f"no whole roster within {timeout:g} s; is the enroller running? doorbus doctor", "red")))
         return ExitStatus.NO_ANSWER
@@ -176,9 +180,14 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
         out.print("Nobody is enrolled: doorbus enrol PERSON PICTURE...")
         return ExitStatus.OK
     table = Table("person", "name", "may pass", "doors", "valid", "hours", "threshold", box=None, pad_edge=False)
-    for entry in sorted(entries, key=lambda one: one.person):
-        table.add_row(*(line(cell) for cell in _row(entry)))
+    entries.sort(key=lambda one: one.person)
+    now = datetime.now(UTC)
+    for entry in entries:
+        table.add_row(*(line(cell) for cell in _row(entry, may_pass(entry, doors, now))))
     out.print(table)
+    for entry in entries:
+        for wrong in amiss(entry, doors):
+            out.print(line((f"{entry.person}:", "yellow"), wrong))
     return ExitStatus.OK
 
 
@@ -191,23 +200,31 @@ async def names_on_the_roster(client: Client, timeout: float) -> dict[str, str |
         return {}
 
 
-async def read_roster(client: Client, timeout: float) -> Snapshot[tuple[RosterEntry, ...]] | None:  # noqa: ASYNC109  # bounds the wait for shards
-    """The roster once all its shards are there; None when they are not within `timeout` seconds."""
+async def read_roster(
+    client: Client,
+    timeout: float,  # noqa: ASYNC109  # bounds the wait for shards
+    doors: set[str] | None = None,
+) -> Snapshot[tuple[RosterEntry, ...]] | None:
+    """The roster once all its shards are there; None when they are not within `timeout` seconds.
+
+    The doors that there are come into `doors`.
+    """
     reader = SnapshotReader(RosterEntry, as_they_are)
+    if doors is not None:
+        await client.listen(LOCK_STATE)  # first, so that all that is retained of them comes before the roster
     await client.listen(ROSTER_MANIFEST, ROSTER_SHARD)
-    try:
+    snapshot = None
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout):
-            while True:
-                event = await client.expect(ROSTER_MANIFEST, ROSTER_SHARD)
-                if event.channel is ROSTER_MANIFEST:
+            while snapshot is None:
+                event = await client.expect(LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD)
+                if event.channel is LOCK_STATE and doors is not None:
+                    doors.add(event.ids["door"])
+                elif event.channel is ROSTER_MANIFEST:
                     snapshot = reader.manifest(event.message)
-                else:
-                    number = event.ids["shard"]
-                    snapshot = reader.shard(int(number), event.message) if number.isdecimal() else None
-                if snapshot is not None:
-                    return snapshot
-    except TimeoutError:
-        return None
+                elif event.channel is ROSTER_SHARD and event.ids["shard"].isdecimal():
+                    snapshot = reader.shard(int(event.ids["shard"]), event.message)
+    return snapshot
 
 
 def _report(what: str, result: Result | None, timeout: float, done: str = "") -> ExitStatus:
@@ -217,19 +234,21 @@ def _report(what: str, result: Result | None, timeout: float, done: str = "") ->
     if result.status is ResultStatus.OK:
         samples = "1 sample" if result.samples == 1 else f"{result.samples} samples"
         out.print(line(f"{what}:", ("ok", "green"), done or f"{result.person} has {samples}"))
+        if result.warning is not None:
+            out.print(line(f"{what}:", ("but", "yellow"), result.warning))
         return ExitStatus.OK
     code = result.error.code.value if result.error else "error"
     out.print(line(f"{what}:", (code, "red"), result.error.message if result.error else ""))
     return ExitStatus.REFUSED
 
 
-def _row(entry: RosterEntry) -> tuple[str, ...]:
+def _row(entry: RosterEntry, passes: str) -> tuple[str, ...]:
     ends = (entry.valid_from, entry.valid_until)
     since, until = (f"{end.astimezone():%Y-%m-%d %H:%M}" if end else "" for end in ends)
     return (
         entry.person,
         entry.name or "",
-        "yes" if entry.enabled else "no",
+        passes,
         "all" if entry.doors is None else ", ".join(entry.doors) or "none",
         f"{since} to {until}" if since or until else "always",
         entry.hours or "any",

@@ -6,7 +6,8 @@ from doorbus.wire import channels
 
 _RESULT = (
     "{{ (value_json.person ~ ': ' ~ (value_json.error.message if value_json.error is defined else value_json.action ~ "
-    "', ' ~ value_json.samples ~ ' samples')) | truncate(255) }}"
+    "', ' ~ value_json.samples ~ ' samples' ~ ('; ' ~ value_json.warning if value_json.warning is defined else ''))) | "
+    "truncate(255) }}"
 )
 
 

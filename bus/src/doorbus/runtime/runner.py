@@ -26,6 +26,7 @@ from doorbus.runtime.service import Producer, Service
 from doorbus.runtime.session import NeverConnected, Session
 from doorbus.runtime.settings import ServiceSettings
 from doorbus.wire import channels
+from doorbus.wire.channels import Retain
 from doorbus.wire.codec import Arrival, Refusal, Refused
 from doorbus.wire.exchange import Arrived, Intake, Outbound
 from doorbus.wire.messages import Health, Presence
@@ -168,7 +169,8 @@ class Runner:
                 self._send(self._refuse(gone.arrived, too_much))
 
     def _refuse(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
-        self._refusals.add(arrived.channel.name, arrived.packet, refused)
+        if arrived.packet.payload or arrived.channel.retain is not Retain.YES:  # else the retained one was deleted
+            self._refusals.add(arrived.channel.name, arrived.packet, refused)
         return self._service.refused(arrived, refused)
 
     def _refuse_at_inlet(self, packet: Packet, refused: Refused) -> None:

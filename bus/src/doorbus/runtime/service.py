@@ -69,7 +69,7 @@ class Service:
         return ()
 
     def place(self) -> Mapping[str, str]:
-        """The door that it drives, and the camera that it reads, for health."""
+        """The door that it drives and by whose holidays, and the camera that it reads, for health."""
         return {}
 
     def figures(self) -> Mapping[str, float]:

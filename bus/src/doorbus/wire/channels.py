@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.6"
+CONTRACT = "1.7"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -157,7 +157,7 @@ LOCK_STATE = Channel(
     retain=Retain.YES,
     max_bytes=KIB,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_AT_THE_DOOR,
+    receivers=_AT_THE_DOOR | {Role.ENROLLER},  # which knows by it which doors there are
 )
 DECISION = Channel(
     name="decision",

@@ -8,7 +8,9 @@ import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,10 +18,19 @@ from zoneinfo import ZoneInfo
 from doorbus.wire.shifts import FallbackError, Shifts, split
 
 _LIBRARY_MISSING = "the library opening-hours-py is not installed; install doorbus-actuator[hours]"
+_EXAMPLE = "Mo-Fr 07:00-19:00; Sa 08:00-12:00; PH off"
+_MOST_LOOKED_AT = 500
+"""Changes of opening hours that are looked through for a moment at which they are open."""
+_FAR_DAYS = 3660
+"""What does not change for so long never does; to look on to the year 9999 would take seconds."""
 
 
 class HoursError(ValueError):
     """An expression, time zone or country that cannot be used; the text says what is wrong with it."""
+
+
+class LibraryMissingError(HoursError):
+    """Nothing is known of the expression: what would read it is not installed."""
 
 
 class Closed:
@@ -41,46 +52,76 @@ class Calendar:
             raise HoursError(f"no time zone {time_zone!r}; use a name such as Europe/Berlin or UTC") from None
         self._country = country
 
+    def check(self) -> None:
+        """Raises `HoursError` for a country of which no public holidays are known."""
+        if self._country is not None:
+            _parsed("PH off", self._country)
+
     def hours(self, expression: str) -> "OpeningHours":
         """The hours that `expression` describes; raises `HoursError`."""
-        try:
-            library: Any = import_module("opening_hours")
-        except ImportError:
-            raise HoursError(_LIBRARY_MISSING) from None
-        selectors = re.sub(r'"[^"]*"', "", expression)
-        if re.search(r"\bSH\b", selectors):
-            raise HoursError(f"{expression!r}: there is no calendar of school holidays (SH)")
-        if re.search(r"\bPH\b", selectors) and self._country is None:
+        if asks_for_country(expression) and self._country is None:
             raise HoursError(f"{expression!r}: public holidays (PH) need a country")
-        if re.search(r"\b(sunrise|sunset|dawn|dusk)\b", selectors):
-            raise HoursError(f"{expression!r}: times of the sun are not known here")
+        return _hours(expression, self._country, self._zone)
 
-        def parse(text: str) -> Any:
-            return library.OpeningHours(text, country=self._country)
 
-        try:
-            parsed = parse(expression)
-            shifts = split(str(parsed))
-        except library.UnknownCountryError:
-            raise HoursError(f"no public holidays known of country {self._country!r}; codes look like DE") from None
-        except library.ParserError as error:
-            place = re.search(r"1:(\d+)", str(error))
-            where = f" at character {place[1]}" if place else ""
-            raise HoursError(
-                f"{expression!r} is not opening hours{where}; they look like Mo-Fr 07:00-19:00; Sa 08:00-12:00; PH off"
-            ) from None
-        except FallbackError:
-            raise HoursError(
-                f"{expression!r}: || beside hours over midnight is not understood; write , instead, as in "
-                "Mo-Fr 22:00-06:00, Sa 10:00-12:00"
-            ) from None
-        return OpeningHours(shifts, parse, self._zone)
+def asks_for_country(expression: str) -> bool:
+    """Whether it names public holidays, which differ from country to country."""
+    return re.search(r"\bPH\b", _selectors(expression), re.IGNORECASE) is not None
+
+
+def read_anywhere(expression: str) -> "OpeningHours":
+    """The hours that `expression` describes where no public holiday is known; raises `HoursError`."""
+    return _hours(expression, None, ZoneInfo("UTC"))
+
+
+def _hours(expression: str, country: str | None, zone: ZoneInfo) -> "OpeningHours":
+    parsed = _parsed(expression, country)
+    try:
+        return OpeningHours(split(str(parsed)), partial(_parsed, country=country), zone)
+    except FallbackError:
+        raise HoursError(
+            f"{expression!r}: || beside hours over midnight is not understood; write , instead, as in "
+            "Mo-Fr 22:00-06:00, Sa 10:00-12:00"
+        ) from None
+
+
+def _parsed(expression: str, country: str | None, **options: int) -> Any:
+    try:
+        library: Any = import_module("opening_hours")
+    except ImportError:
+        raise LibraryMissingError(_LIBRARY_MISSING) from None
+    selectors = _selectors(expression)
+    if not expression.strip():
+        raise HoursError(f"{expression!r} is not opening hours; they look like {_EXAMPLE}")
+    if re.search(r"\bSH\b", selectors, re.IGNORECASE):
+        raise HoursError(f"{expression!r}: there is no calendar of school holidays (SH)")
+    if re.search(r"\b(sunrise|sunset|dawn|dusk)\b", selectors, re.IGNORECASE):
+        raise HoursError(f"{expression!r}: times of the sun are not known here")
+    try:
+        return library.OpeningHours(expression, country=country, **options)
+    except library.UnknownCountryError:
+        raise HoursError(f"no public holidays known of country {country!r}; codes look like DE") from None
+    except library.ParserError as error:
+        place = re.search(r"1:(\d+)", str(error))
+        where = _where(expression, int(place[1])) if place else ""
+        raise HoursError(f"{expression!r} is not opening hours{where}; they look like {_EXAMPLE}") from None
+
+
+def _where(expression: str, place: int) -> str:
+    sign = expression[place - 1 : place]
+    return f" at character {place}" + (f", {sign!r}" if sign else ", where it ends")
+
+
+def _selectors(expression: str) -> str:
+    """The expression without its comments."""
+    return re.sub(r'"[^"]*"', "", expression)
 
 
 class OpeningHours:
     """Hours of one expression: what the clock on the wall shows counts, and a shift belongs to the day it begins on."""
 
-    def __init__(self, shifts: Shifts, parse: Callable[[str], Any], zone: ZoneInfo) -> None:
+    def __init__(self, shifts: Shifts, parse: Callable[..., Any], zone: ZoneInfo) -> None:
+        self._shifts, self._parse = shifts, parse
         self._begun = parse(shifts.begun)
         rest = (shifts.carried, shifts.cut, shifts.cut_carried)
         self._carried, self._cut, self._cut_carried = (None if text is None else parse(text) for text in rest)
@@ -93,6 +134,18 @@ class OpeningHours:
         if _covers(self._begun, local):
             return not _covers(self._cut_carried, the_day_before)
         return _covers(self._carried, the_day_before) and not _covers(self._cut, local)
+
+    def ever_open(self, after: datetime) -> bool:
+        """Whether it is open at some time after that moment (aware), as far as one can see."""
+        local = after.astimezone(self._zone).replace(tzinfo=None)
+        return any(
+            str(state) == "open"
+            for text in (self._shifts.begun, self._shifts.carried)
+            if text is not None
+            for _, _, state, _ in islice(
+                self._parse(text, max_interval_days=_FAR_DAYS).intervals(local), _MOST_LOOKED_AT
+            )
+        )
 
 
 def _covers(hours: Any, local: datetime) -> bool:

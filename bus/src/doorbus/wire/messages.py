@@ -409,6 +409,8 @@ class Result(Message):
     gallery_version: Annotated[int, Field(ge=0)] | None = None
     valid_until: Instant | None = None
     """Until when somebody who was just enrolled may pass; None where that does not end."""
+    warning: str | None = None
+    """What the person's rights will not do as they stand, for people: a door nobody has, an end that has passed."""
     error: Fault | None = None
 
 
@@ -501,6 +503,8 @@ class Health(Message):
     """The door that it drives, or whose camera it reads."""
     camera: Slug | None = None
     """The camera that it reads."""
+    country: Annotated[str, Field(max_length=16)] | None = None
+    """By whose public holidays it reads opening hours."""
     problem: str | None = None
     """What keeps the service from its work, for people; None when nothing does."""
     site_key: str | None = None

@@ -115,8 +115,9 @@ class ActuatorService(Service):
         return (self._bolt_changes,)
 
     def place(self) -> Mapping[str, str]:
-        """The door that it drives."""
-        return self._door
+        """The door that it drives, and by whose public holidays."""
+        country = self._settings.country
+        return self._door if country is None else {**self._door, "country": country}
 
     def figures(self) -> Mapping[str, float]:
         """What was decided, by outcome and reason, and the state of the relay."""
@@ -139,9 +140,7 @@ class ActuatorService(Service):
             return "the clock is implausible; faces wait until it has been stable for a while"
         if self._roster is None:
             return "no whole roster yet; faces cannot open the door; does the enroller run?"
-        if self._roster.unreadable_hours:
-            return f"{self._roster.unreadable_hours} people have hours that cannot be read; the door is closed to them"
-        return self._punctuality.problem(self._clock.monotonic())
+        return self._roster.problem() or self._punctuality.problem(self._clock.monotonic())
 
     async def stop(self) -> Iterable[Outbound]:
         """De-energise the relay and let go of it."""

@@ -1,13 +1,14 @@
 """What the actuator can be told, under DOORBUS_ACTUATOR__."""
 
 import os
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
-from doorbus.wire.hours import Calendar, local_zone
+from doorbus.wire.hours import Calendar, LibraryMissingError, local_zone
 from doorbus.wire.ids import SLUG, is_slug
 from doorbus_actuator.codes import Totp
 from doorbus_actuator.policy import Measures, Rules
@@ -87,8 +88,12 @@ class Actuator(Section, Measures):
 
     @field_validator("country")
     @classmethod
-    def _upper(cls, country: str | None) -> str | None:
-        return None if country is None else country.upper()
+    def _known_country(cls, country: str | None) -> str | None:
+        if country is None:
+            return None
+        with suppress(LibraryMissingError):  # without it there are no hours
+            Calendar("UTC", country.upper()).check()
+        return country.upper()
 
     @field_validator("hours")
     @classmethod

@@ -184,7 +184,7 @@ def id_of(name: str | None, taken: Container[str]) -> str | Fault:
 
 
 def revise(rights: Rights, update: Update) -> Rights | Fault:
-    """The rights of a person after `update`. Opening hours are taken as they are: the actuator reads them."""
+    """The rights of a person after `update`, whose opening hours can be read."""
     changes = {name: getattr(update, name) for name in update.model_fields_set}
     if not changes:
         fields = ", ".join(Update.model_fields)

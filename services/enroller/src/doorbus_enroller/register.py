@@ -15,6 +15,7 @@ from doorbus_enroller import maps
 from doorbus_enroller.damage import Damage
 from doorbus_enroller.enrolment import Answer, Candidate, Rules, decide, revise
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
+from doorbus_enroller.rights import unreadable
 from doorbus_enroller.store import Person, Sample, StorageFailed, Store, Versions
 from doorbus_enroller.templates import Unsealed, unseal
 
@@ -42,6 +43,8 @@ class Outcome:
     """Whether the picture is a sample already."""
     valid_until: datetime | None = None
     """When a newcomer's rights end."""
+    rights: Rights | None = None
+    """Those that the person has now, where there is one."""
     news: tuple[Outbound, ...] = ()
 
 
@@ -136,8 +139,9 @@ class Register:
             if isinstance(decision, Candidate):
                 enrolled = _and_also(enrolled, decision, shot)
                 samples.append(self._sample(person, decision, shot, now))
+        now_has = known.rights if known else rights
         if enrolled is None or not samples or try_only:
-            return self._outcome(state, taken=len(samples))
+            return replace(self._outcome(state, taken=len(samples)), rights=now_has)
         versions = self._store.add(person, samples, rights, now)
         if known is None:
             state = self._with_rights(state, person, rights, versions)
@@ -145,7 +149,7 @@ class Register:
         if unsealed.damaged:  # a new sample of the same picture has taken the place of a damaged one
             state = self._looked_through(state, person, now)
         ends = rights.valid_until if known is None else None
-        return replace(self._outcome(state, taken=len(samples)), valid_until=ends)
+        return replace(self._outcome(state, taken=len(samples)), valid_until=ends, rights=now_has)
 
     def look_up(self, person: str, picture: str, now: datetime) -> Outcome:
         """Whether a picture is a sample of a person already, so that no recognizer need look at it."""
@@ -165,7 +169,7 @@ class Register:
             return self._outcome(state, rights)
         if known and rights != known.rights:
             state = self._with_rights(state, person, rights, self._store.set_rights(person, rights, now))
-        return self._outcome(state)
+        return replace(self._outcome(state), rights=rights)
 
     def remove(self, person: str, now: datetime) -> Outcome:
         """Forget a person."""
@@ -262,6 +266,7 @@ class Register:
         unreadable = everybody.rights.keys() - rights.keys()
         for person in sorted(unreadable):
             _log.error("rights_damaged", person=person)
+        _tell_unreadable_hours(rights)
         return _State(
             versions=versions,
             samples=samples,
@@ -334,6 +339,14 @@ def _roster_entry(person: str, rights: Rights) -> RosterEntry:
 
 def _gallery_entry(person: str, enrolled: Enrolled) -> GalleryEntry:
     return GalleryEntry(person=person, templates=tuple(map(to_gallery, enrolled.templates)))
+
+
+def _tell_unreadable_hours(rights: Mapping[str, Rights]) -> None:
+    """Hours that were written before they were checked, or into the file."""
+    why = {hours: unreadable(hours) for hours in {each.hours for each in rights.values()} if hours is not None}
+    for person, each in sorted(rights.items()):
+        if each.hours is not None and why[each.hours] is not None:
+            _log.warning("hours_unreadable", person=person, why=why[each.hours])
 
 
 def _unknown(person: str) -> Fault:

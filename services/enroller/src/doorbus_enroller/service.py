@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -30,6 +30,8 @@ from doorbus.wire.messages import (
     ErrorCode,
     Fault,
     Frame,
+    Health,
+    LockState,
     Manifest,
     Remove,
     Result,
@@ -42,12 +44,15 @@ from doorbus.wire.signatures import Keyring
 from doorbus_enroller.enrolment import fault_of, id_of
 from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.register import Outcome, Register, Shot
+from doorbus_enroller.rights import Doors, doubts, fault_in
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
 from doorbus_enroller.store import StorageFailed, Store
 from doorbus_enroller.templates import read_answer
 
 _log = structlog.get_logger("doorbus.enroller")
+
+T = TypeVar("T")
 
 NOBODY_YET = {"person": "newcomer"}
 """Whose result tells of a newcomer of whom no id could be made."""
@@ -113,6 +118,7 @@ class EnrollerService(Service):
         self._reopen_at: float | None = None
         self._lookout = Lookout(self._settings.probe_seconds)
         self._probe: bytes | None = None
+        self._doors = Doors()
         self._enrolled = 0
         self._refused: Counter[str] = Counter()
 
@@ -128,6 +134,8 @@ class EnrollerService(Service):
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
             Subscription(channels.FRAME, self._on_frame, newest_only=True, on_demand=self._cameras),
+            Subscription(channels.LOCK_STATE, self._on_lock_state),
+            Subscription(channels.HEALTH, self._on_health, {"service": Role.ACTUATOR.value}),
         )
 
     def device(self, site: homeassistant.Origin) -> homeassistant.Device:
@@ -175,6 +183,8 @@ class EnrollerService(Service):
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         """Tell the sender of a request that was refused what was wrong with it."""
         channel = arrived.channel
+        if channel is channels.LOCK_STATE and not arrived.packet.payload:  # deleted, as the door is no more
+            self._doors = self._doors.gone(arrived.ids["door"])
         if channel in _MANIFESTS:  # deleted, or signed with a former key: whoever is on it is there all the same
             self._register.heard(channel.name, _manifest(arrived.packet.payload))
         if channel not in _REQUESTS:
@@ -267,7 +277,7 @@ class EnrollerService(Service):
         rights = self._rights(request)
         outcome = await self._change(partial(self._register.enrol, request.ids["person"], shots, rights))
         self._enrolled += outcome.taken
-        return [*outcome.news, *self._answer(request, outcome.fault, outcome.valid_until)]
+        return [*outcome.news, *await self._answer_outcome(request, outcome)]
 
     async def _on_shot(self, pending: _Pending, shot: Shot) -> Iterable[Outbound]:
         """See whether a frame is a sample besides those before it; the last one that is asked for enrols them all."""
@@ -353,8 +363,11 @@ class EnrollerService(Service):
         return [*waiting, *(self._seats.pop(person).request for person in people)]
 
     async def _on_update(self, inbound: Inbound[Update]) -> Iterable[Outbound]:
+        fault = await self._work(partial(fault_in, inbound.message))
+        if fault is not None:
+            return self._answer(inbound, fault)
         outcome = await self._change(partial(self._register.update, inbound.ids["person"], inbound.message))
-        return [*outcome.news, *self._answer(inbound, outcome.fault)]
+        return [*outcome.news, *await self._answer_outcome(inbound, outcome)]
 
     async def _on_remove(self, inbound: Inbound[Remove]) -> Iterable[Outbound]:
         """Forget a person, and the person's pictures that still wait: what was sent before must not come back after."""
@@ -366,6 +379,15 @@ class EnrollerService(Service):
         unknown = outcome.fault is not None and outcome.fault.code is ErrorCode.UNKNOWN_PERSON
         return [*outbounds, *outcome.news, *self._answer(inbound, None if waiting and unknown else outcome.fault)]
 
+    async def _on_lock_state(self, inbound: Inbound[LockState]) -> Iterable[Outbound]:
+        self._doors = self._doors.told(inbound.ids["door"])
+        return ()
+
+    async def _on_health(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
+        if inbound.message.door is not None:
+            self._doors = self._doors.told(inbound.message.door, inbound.message.country)
+        return ()
+
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
         self._register.heard(inbound.channel.name, inbound.message)
         return ()
@@ -373,23 +395,37 @@ class EnrollerService(Service):
     async def _change(self, work: Callable[[datetime], Outcome]) -> Outcome:
         """Have the register do `work`; a store that fails is what became of it, and is tried again later."""
         try:
-            outcome = await asyncio.get_running_loop().run_in_executor(self._worker, work, self._clock.now())
+            outcome = await self._work(partial(work, self._clock.now()))
         except StorageFailed as failed:
             self._failed(failed)
             return Outcome(Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed)))
         self._trouble = self._reopen_at = None
         return outcome
 
+    async def _work(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
     def _failed(self, failed: StorageFailed) -> None:
         self._trouble = str(failed)
         self._reopen_at = self._clock.monotonic() + REOPEN_SECONDS
         _log.error("storage_failed", problem=self._trouble)
 
+    async def _answer_outcome(self, inbound: Inbound[Any], outcome: Outcome) -> tuple[Outbound, ...]:
+        """Say what became of a request, and what the person's rights will not do as they stand."""
+        warning = None
+        if outcome.rights is not None:
+            warning = await self._work(partial(doubts, outcome.rights, self._doors, self._clock.now()))
+        return self._answer(inbound, outcome.fault, outcome.valid_until, warning)
+
     def _answer(
-        self, inbound: Inbound[Any], fault: Fault | None, valid_until: datetime | None = None
+        self,
+        inbound: Inbound[Any],
+        fault: Fault | None,
+        valid_until: datetime | None = None,
+        warning: str | None = None,
     ) -> tuple[Outbound, ...]:
         person = inbound.ids["person"]
-        result = self._result(inbound.channel, person, fault, valid_until)
+        result = self._result(inbound.channel, person, fault, valid_until, warning)
         return (Outbound(channels.RESULT, result, {"person": person}), *inbound.reply(result))
 
     def _rights(self, request: Inbound[Enrol] | Inbound[EnrolFromCamera]) -> Rights:
@@ -402,7 +438,12 @@ class EnrollerService(Service):
         return Rights(name=message.name or None, valid_until=ends)
 
     def _result(
-        self, channel: Channel[Any], person: str, fault: Fault | None, valid_until: datetime | None = None
+        self,
+        channel: Channel[Any],
+        person: str,
+        fault: Fault | None,
+        valid_until: datetime | None = None,
+        warning: str | None = None,
     ) -> Result:
         result = Result(
             status=ResultStatus.ERROR if fault else ResultStatus.OK,
@@ -412,6 +453,7 @@ class EnrollerService(Service):
             samples=self._register.people.get(person, 0),
             gallery_version=self._register.gallery_version,
             valid_until=valid_until,
+            warning=warning,
             error=fault,
         )
         if fault:
@@ -422,6 +464,7 @@ class EnrollerService(Service):
             person=person,
             samples=result.samples,
             error=str(fault.code) if fault else None,
+            warning=warning,
         )
         return result
 

@@ -1,0 +1,100 @@
+"""Whether rights can hold: what of them is refused where it is written, and what is warned about."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from doorbus.wire.hours import HoursError, LibraryMissingError, asks_for_country, read_anywhere
+from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
+
+_MOST_DOORS = 1000
+"""That are remembered; whoever may speak as an actuator could name ever new ones."""
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The doors that actuators have told of, each with the country by whose public holidays it reads hours."""
+
+    countries: Mapping[str, str | None] = field(default_factory=dict)
+
+    def told(self, door: str, country: str | None = None) -> "Doors":
+        """These and `door`; who tells of no country leaves what is known of it."""
+        if door not in self.countries and len(self.countries) >= _MOST_DOORS:
+            return self
+        return replace(self, countries={**self.countries, door: country or self.countries.get(door)})
+
+    def gone(self, door: str) -> "Doors":
+        """These without `door`."""
+        return replace(self, countries={each: of for each, of in self.countries.items() if each != door})
+
+    def named(self) -> str:
+        """The doors in words."""
+        names = sorted(self.countries)
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def fault_in(update: Update) -> Fault | None:
+    """Why an update cannot be taken: the opening hours in it are none."""
+    if update.hours is None:
+        return None
+    try:
+        read_anywhere(update.hours)
+    except LibraryMissingError:  # whoever decides may have it
+        return None
+    except HoursError as error:
+        return Fault(code=ErrorCode.BAD_REQUEST, message=f"hours: {error}")
+    return None
+
+
+def unreadable(hours: str) -> str | None:
+    """What is wrong with opening hours; None where nothing is, or where nobody can tell."""
+    try:
+        read_anywhere(hours)
+    except LibraryMissingError:
+        return None
+    except HoursError as error:
+        return str(error)
+    return None
+
+
+def doubts(rights: Rights, doors: Doors, now: datetime) -> str | None:
+    """What a person's rights will not do as they stand; None when all is as one would think."""
+    return "; ".join((*_doors(rights, doors), *_times(rights, now), *_hours(rights, doors, now))) or None
+
+
+def _doors(rights: Rights, doors: Doors) -> Iterator[str]:
+    if rights.doors is None:
+        return
+    if not rights.doors:
+        yield "no door at all may be used"
+    missing = [door for door in rights.doors if door not in doors.countries]
+    if missing and not doors.countries:
+        yield f"no actuator has told of a door yet, so nobody knows whether there is {' or '.join(missing)}"
+    elif missing:
+        yield f"there is no door {' or '.join(missing)} yet; the doors are {doors.named()}"
+
+
+def _times(rights: Rights, now: datetime) -> Iterator[str]:
+    if rights.valid_until is not None and rights.valid_until <= now:
+        yield f"valid_until {rights.valid_until.isoformat()} has passed"
+
+
+def _hours(rights: Rights, doors: Doors, now: datetime) -> Iterator[str]:
+    if rights.hours is None:
+        return
+    try:
+        hours = read_anywhere(rights.hours)
+    except LibraryMissingError as missing:
+        yield f"the hours were not checked: {missing}"
+        return
+    except HoursError as error:
+        yield f"the door stays closed, as the hours cannot be read: {error}"
+        return
+    if asks_for_country(rights.hours):
+        used = doors.countries if rights.doors is None else [door for door in rights.doors if door in doors.countries]
+        if without := [door for door in used if doors.countries[door] is None]:
+            yield f"public holidays (PH) close {', '.join(without)} until DOORBUS_ACTUATOR__COUNTRY is set there"
+    elif not hours.ever_open(now):
+        yield f"the hours {rights.hours!r} are never open"
