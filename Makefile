@@ -21,7 +21,7 @@ up:     ## start everything in containers; needs Docker alone
 	@scripts/up
 
 down:   ## stop the containers; people and records are kept
-	@docker compose --profile '*' down
+	@scripts/down
 
 secrets: ## make a site's certificates, passwords and keys, in a container
 	@scripts/secrets

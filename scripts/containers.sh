@@ -32,6 +32,40 @@ need_files() {  # the files that COMPOSE_FILE names
   done
 }
 
+need_settings() {  # what stands in .env can be what it is meant to be, as far as it shows without a container
+  local name value shape example wrong
+  while read -r name; do
+    grep -q "^#$name=" .env.example || fail "$name: there is no such setting; .env.example lists them"
+    [ "$name" != DOORBUS_BROKER__PASSWORD ] ||
+      fail "$name: each container has a user of its own, and the password in $secrets/users; take the line out of .env"
+  done < <(sed -nE 's/^[[:space:]]*(export[[:space:]]+)?(DOORBUS_[A-Za-z0-9_]*__[A-Za-z0-9_]*)[[:space:]]*=.*/\2/Ip' .env 2>/dev/null)
+  while read -r name shape example; do
+    value=$(setting "$name")
+    [ -z "$value" ] || [[ $value =~ ^($shape)$ ]] || fail "$name=$value: give $example"
+  done <<'END'
+DOORBUS_RECOGNIZERS [0-9]{1,3} the number of recognizers, such as 3
+DOORBUS_RECOGNIZER_MEMORY [0-9]+(\.[0-9]+)?[bkmgBKMG][bB]? an amount of memory, such as 512m or 2g
+DOORBUS_TLS_PORT [0-9]{1,5} a port, such as 8883
+DOORBUS_PLAIN_PORT [0-9]{1,5} a port, such as 1883
+DOORBUS_VIDEO_GROUP [0-9]+ the number of a group, such as 44
+DOORBUS_GPIO_GROUP [0-9]+ the number of a group, such as 997
+DOORBUS_TENSORFLOW true|false true or false
+DOORBUS_DLIB true|false true or false
+DOORBUS_ACCELERATORS true|false true or false
+END
+}
+
+need_profiles() {  # the profiles that COMPOSE_PROFILES names
+  local wanted known one
+  known=$(docker compose config --profiles | grep -v '^command$' | sort | paste -sd ' ')
+  IFS=, read -r -a wanted <<<"$(setting COMPOSE_PROFILES)"
+  for one in "${wanted[@]}"; do
+    case " $known " in *" ${one// /} "*) ;; *)
+      fail "COMPOSE_PROFILES=$(setting COMPOSE_PROFILES): there is no $one; choose of $known, or nothing where all doors are on other machines" ;;
+    esac
+  done
+}
+
 open_files() {  # what the broker, a user of its own, reads of this checkout, under whatever umask that was made
   local closed
   closed=$(find mosquitto \( ! -perm -o+r -o -type d ! -perm -o+x -o -perm -u+x ! -perm -o+x \) -print -quit)
@@ -59,6 +93,12 @@ containers() {  # containers [OPTION...]: ids of the project's containers that r
 }
 running() { containers --filter "label=com.docker.compose.service=$1" --filter status=running; }
 service() { docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$1"; }
+
+unwanted() {  # the project's containers whose service is in no file or profile that is in use
+  local wanted container
+  wanted=$(docker compose config --services)
+  for container in $(containers --all); do grep -qx "$(service "$container")" <<<"$wanted" || echo "$container"; done
+}
 
 make_secrets() {  # make_secrets [ARGUMENT...]: `doorbus secrets` in a container that has no network
   local user

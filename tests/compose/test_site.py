@@ -9,6 +9,7 @@ import pytest
 from doorbus.local.stack import free_port
 from doorbus.wire.channels import Role
 from support.clone import Clone, cloned
+from support.compose import docker
 from support.door import doorstep
 
 pytestmark = pytest.mark.timeout(600)
@@ -164,3 +165,70 @@ async def test_up_tells_that_a_site_is_not_well_although_its_containers_are(offi
     for said in (unreachable, wrong_key):
         assert "the containers run, but not all is well" in said
     assert "All is well." in await office.well("scripts/up")
+
+
+async def test_a_cameras_password_is_seen_by_nobody_but_capture_and_starts_no_lock_anew(office: Clone) -> None:
+    before = await office.running()
+    office.set(DOORBUS_CAPTURE__SOURCE="rtsp://admin@127.0.0.1:9/none", DOORBUS_CAPTURE__FPS="7")
+    said = await office.run("scripts/up")
+    told = await office.well("scripts/secrets", "set", "capture", "DOORBUS_CAPTURE__PASSWORD", stdin=b"p4ssw0rd\n")
+    after = await office.running()
+    seen = {name: await docker("inspect", f"{office.name}-{name}") for name in sorted(after)}
+    inside = await docker("exec", f"{office.name}-capture-1", "cat", "/run/settings/doorbus_capture__password")
+    office.set(DOORBUS_CAPTURE__SOURCE="none", DOORBUS_CAPTURE__FPS=None)
+    await office.well("scripts/up")
+
+    assert "fail capture/capture: " in said.text
+    assert {name for name in after if after[name] != before[name]} == {"capture-1"}
+    assert "started anew, because of a file that they read: capture" in told
+    assert inside == "p4ssw0rd"
+    assert [name for name, text in seen.items() if "p4ssw0rd" in text] == []
+    assert [name for name, text in seen.items() if "DOORBUS_CAPTURE__" in text] == ["capture-1"]
+    assert [name for name, text in seen.items() if "DOORBUS_ACTUATOR__" in text] == ["actuator-1", "guardian-1"]
+
+
+async def test_a_value_that_cannot_be_is_named_before_anything_is_touched(office: Clone) -> None:
+    before = await office.running()
+    for setting, value in {
+        "DOORBUS_RECOGNIZERS": "many",
+        "DOORBUS_RECOGNIZER_MEMORY": "lots",
+        "COMPOSE_PROFILES": "dmeo",
+        "DOORBUS_CAPTURE__FSP": "7",
+        "DOORBUS_BROKER__PASSWORD": "wrong",
+    }.items():
+        kept = office.settings.get(setting)
+        office.set(**{setting: value})
+        said = await office.refused("scripts/up")
+        office.set(**{setting: kept})
+        assert setting in said.splitlines()[-1]
+    assert await office.running() == before
+
+
+async def test_what_is_no_longer_wanted_is_stopped_and_a_scale_is_kept(office: Clone) -> None:
+    override = office.folder / "compose.override.yaml"
+    override.write_text(
+        "services:\n  capture-yard:\n    extends: {file: compose.yaml, service: capture}\n"
+        "    environment: {DOORBUS_INSTANCE: yard, DOORBUS_CAPTURE__CAMERA: yard}\n"
+    )
+    await office.well("docker", "compose", "up", "--detach", "--scale", "recognizer=2")
+    before = await office.running()
+    assert {"capture-yard-1", "recognizer-2"} < set(before)
+    override.unlink()
+    office.set(COMPOSE_PROFILES="")
+    said = await office.well("scripts/up")
+
+    assert "no longer wanted, and stopped: actuator capture capture-yard guardian" in said
+    assert set(await office.running()) == {"broker-1", "enroller-1", "recognizer-1", "recognizer-2"}
+    office.set(COMPOSE_PROFILES="demo")
+    await office.well("scripts/up", "--scale", "recognizer=1")
+    assert {"actuator-1", "guardian-1", "capture-1", "recognizer-1"} < set(await office.running())
+
+
+async def test_lack_of_memory_is_told_with_the_setting_that_gives_more(office: Clone) -> None:
+    before = await office.running()
+    office.set(DOORBUS_RECOGNIZER_MEMORY="48m")
+    said = await office.refused("scripts/up")
+    office.set(DOORBUS_RECOGNIZER_MEMORY=None)
+
+    assert "killed for lack of memory; raise DOORBUS_RECOGNIZER_MEMORY=48m" in said
+    assert await office.running() == before

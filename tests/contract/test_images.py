@@ -24,6 +24,7 @@ SCRIPTS = REPOSITORY / "scripts/image"
 DOCKERFILES = sorted([*REPOSITORY.glob("services/*/Dockerfile"), REPOSITORY / "bus/Dockerfile"])
 PROJECTS = [REPOSITORY / "compose.yaml", *sorted(REPOSITORY.glob("deploy/compose/*.yaml"))]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
+SETTINGS: dict[str, Any] = yaml.safe_load((REPOSITORY / "deploy/compose/settings.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 LASTING = {name: one for name, one in CONTAINERS.items() if one.get("restart") != "no"}
 GUARDIANS = {name: one for name, one in LASTING.items() if name.startswith("guardian")}
@@ -152,6 +153,20 @@ def test_only_recognizer_and_enroller_get_the_key_of_the_templates(name: str) ->
     assert ("site.key" in CONTAINERS[name].get("secrets", [])) is (name in {"recognizer", "enroller"})
 
 
+@pytest.mark.parametrize("name", BUS)
+def test_a_container_gets_the_settings_of_its_own_service_and_no_password(name: str) -> None:
+    role = name.removesuffix("-pi")
+    one = CONTAINERS[name]
+    given = SETTINGS["services"][role]["environment"]
+    others = tuple(f"DOORBUS_{service.upper()}__" for service in SERVICES if service != role)
+
+    assert "env_file" not in one
+    assert one["extends"] == {"file": "deploy/compose/settings.yaml", "service": role}
+    assert [setting for setting in {**given, **one["environment"]} if setting.startswith(others)] == []
+    assert "DOORBUS_BROKER__PASSWORD" not in given
+    assert "DOORBUS_LOG__LEVEL" in given
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_who_signs_gets_its_own_key_and_nobody_elses(name: str) -> None:
     given = [one["source"] for one in CONTAINERS[name].get("secrets", []) if isinstance(one, Mapping)]
@@ -186,8 +201,8 @@ def test_actuator_and_guardian_of_a_door_meet_and_mean_the_same_relay(suffix: st
 
     assert guardian["environment"].items() <= actuator["environment"].items()
     assert guardian["environment"]["DOORBUS_ACTUATOR__RELAY"] == relay
-    assert guardian["volumes"] == actuator["volumes"]
-    for shared in ("image", "env_file", "devices", "group_add"):
+    assert [volume for volume in guardian["volumes"] if volume not in actuator["volumes"]] == []
+    for shared in ("image", "extends", "devices", "group_add"):
         assert guardian.get(shared) == actuator.get(shared)
     assert actuator["depends_on"][f"guardian{suffix}"] == {"condition": "service_healthy"}
     folder = Path(guardian["environment"]["DOORBUS_ACTUATOR__GUARDIAN"]).parent
@@ -220,7 +235,7 @@ def scalars(part: object) -> Iterator[str]:
 
 
 def test_every_variable_of_the_compose_files_is_in_the_example_and_the_other_way_round() -> None:
-    used = {name for name, _ in variables()} | {"TZ"}
+    used = {name for name, _ in variables()} | {"TZ", "OPENCV_FFMPEG_CAPTURE_OPTIONS"}
     composes_own = {"COMPOSE_PROFILES", "COMPOSE_FILE", "COMPOSE_PROJECT_NAME"}
 
     assert used - env.names(env.installed()) == set()

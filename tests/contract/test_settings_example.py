@@ -24,5 +24,9 @@ def test_every_setting_says_what_it_means(kind: type[CommonSettings]) -> None:
     assert silent == []
 
 
+def test_each_container_gets_the_settings_that_are_generated_from_the_settings(repository: Path) -> None:
+    assert (repository / "deploy/compose/settings.yaml").read_text() == env.of_containers(KINDS), "make docs"
+
+
 def test_the_example_is_what_is_generated_from_the_settings(repository: Path) -> None:
     assert (repository / ".env.example").read_text() == env.example(KINDS), "make docs"

@@ -69,7 +69,18 @@ class Project:
             "DOORBUS_CAPTURE__SOURCE": "none",
             **(environment or {}),
         }
-        return await docker("compose", "-p", self.name, "--profile", "demo", *files, *arguments, environment=variables)
+        return await docker(
+            "compose",
+            "--env-file",
+            os.devnull,
+            "-p",
+            self.name,
+            "--profile",
+            "demo",
+            *files,
+            *arguments,
+            environment=variables,
+        )
 
     async def up(
         self, *arguments: str, environment: Mapping[str, str] | None = None, overlays: Sequence[str] = ()

@@ -120,6 +120,23 @@ def test_a_mistake_about_the_webhook_is_told_without_its_token(
     assert "hunter2" not in told
 
 
+@pytest.mark.parametrize(
+    ("source", "location"),
+    [
+        ("rtsp://admin@cam:554/1", "rtsp://admin:p%40%2Fw%3A@cam:554/1"),
+        ("snapshot+http://admin@cam", "http://admin:p%40%2Fw%3A@cam"),
+        ("rtsp://admin:own@cam/1", "rtsp://admin:own@cam/1"),
+        ("rtsp://cam/@1", "rtsp://cam/@1"),
+        ("sample", "sample"),
+    ],
+)
+def test_a_password_goes_to_the_user_whom_the_url_names_without_one(source: str, location: str) -> None:
+    camera = Capture(source=source, password=SecretStr("p@/w:"))
+
+    assert camera.address.location == location
+    assert "p@/w:" not in repr(camera) + camera.address.shown
+
+
 def test_the_settings_do_not_show_the_password_when_printed() -> None:
     assert "hunter2" not in repr(Capture(source="rtsp://admin:hunter2@cam/live"))
 

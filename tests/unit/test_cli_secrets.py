@@ -7,8 +7,8 @@ from typer.testing import CliRunner, Result
 from doorbus.cli.app import app
 
 
-def _say(folder: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, ["secrets", "--into", str(folder), *words])
+def _say(folder: Path, *words: str, line: str = "") -> Result:
+    return CliRunner().invoke(app, ["secrets", "--into", str(folder), *words], input=line)
 
 
 def test_it_tells_what_it_made_and_how_long_that_lasts(tmp_path: Path) -> None:
@@ -119,3 +119,20 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
     assert (said.exit_code, "'two words': neither a host name nor an address" in said.output) == (1, True)
     said = _say(tmp_path / "file" / "s")
     assert (said.exit_code, "may this user write there" in said.output) == (1, True)
+
+
+def test_a_setting_of_one_service_is_set_from_standard_input_and_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "s/settings/capture/doorbus_capture__password"
+    words = ("set", "capture", "DOORBUS_CAPTURE__PASSWORD")
+
+    told = _say(tmp_path / "s", *words, line="p@ss word\n")
+    kept = path.read_text()
+    _say(tmp_path / "s", *words, line="\n")
+    stranger = _say(tmp_path / "s", "set", "viewer", "DOORBUS_CAPTURE__PASSWORD", line="x\n")
+    nonsense = _say(tmp_path / "s", "set", "capture", "../x", line="x\n")
+
+    assert (told.exit_code, kept) == (0, "p@ss word\n")
+    assert "p@ss word" not in told.output
+    assert not path.exists()
+    assert (stranger.exit_code, nonsense.exit_code) == (1, 1)
+    assert "viewer: no user of a service" in stranger.output

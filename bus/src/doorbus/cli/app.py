@@ -13,7 +13,7 @@ PANELS = {
     "Doors": (lock.unlock, lock.lock),
     "People": (people.enrol, importing.import_, people.people, people.update, people.remove),
     "System": (watch, doctor, metrics.metrics),
-    "Documents": (documents.acl, documents.asyncapi, documents.env_example),
+    "Documents": (documents.acl, documents.asyncapi, documents.env_example, documents.container_settings),
 }
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A door lock on an MQTT bus."

@@ -84,7 +84,7 @@ def findings(seen: Observed) -> Iterator[Finding]:
     for role in SERVICES:
         instances = [one for one in seen.services if one.health.service == role]
         if instances or role in seen.expected:
-            yield from _service(role, instances)
+            yield from _service(role, instances, missed=role in seen.expected)
     yield from _site_keys(seen)
     yield from _clocks(seen)
     yield from _doors(seen)
@@ -102,12 +102,13 @@ def _certificate(until: datetime, now: datetime) -> Finding:
     return Finding(Severity.OK, "certificate", state)
 
 
-def _service(role: Role, instances: list[Heard]) -> Iterator[Finding]:
+def _service(role: Role, instances: list[Heard], *, missed: bool) -> Iterator[Finding]:
     online = [one for one in instances if one.health.state is Presence.ONLINE]
     if not online:
         last = max((one.health.at for one in instances), default=None)
         state = f"offline since {last:%Y-%m-%d %H:%M:%S} UTC" if last else "was never here"
-        yield Finding(Severity.FAIL, role, state, f"start it (make run, or python -m doorbus_{role}) and read its log")
+        level = Severity.FAIL if missed else Severity.WARN
+        yield Finding(level, role, state, f"start it (make run, or python -m doorbus_{role}) and read its log")
     for one in online:
         yield from _instance(f"{role}/{one.health.instance}", one)
     for one in instances if online else ():
@@ -180,7 +181,7 @@ def _doors(seen: Observed) -> Iterator[Finding]:
     if not seen.doors and Role.ACTUATOR in seen.expected:
         yield Finding(Severity.FAIL, "doors", "no lock has ever reported its state", "start an actuator")
     for door, state in sorted(seen.doors.items()):
-        yield _door(f"door {door}", state, _drivers(seen, door))
+        yield _door(f"door {door}", state, _drivers(seen, door), missed=Role.ACTUATOR in seen.expected)
 
 
 def _drivers(seen: Observed, door: str) -> list[str]:
@@ -193,10 +194,11 @@ def _drivers(seen: Observed, door: str) -> list[str]:
     ]
 
 
-def _door(what: str, state: LockState, drivers: list[str]) -> Finding:
+def _door(what: str, state: LockState, drivers: list[str], *, missed: bool) -> Finding:
     if not drivers:
         way_out = "start its actuator, or delete the state of a door that is no more (mosquitto_pub -r -n)"
-        return Finding(Severity.FAIL, what, f"no actuator drives it; it was {state.value} at last", way_out)
+        level = Severity.FAIL if missed else Severity.WARN
+        return Finding(level, what, f"no actuator drives it; it was {state.value} at last", way_out)
     if len(drivers) > 1:
         names = " and ".join(drivers)
         return Finding(Severity.FAIL, what, f"the actuators {names} both obey its commands", "stop all but one of them")

@@ -1,4 +1,4 @@
-"""`doorbus acl`, `asyncapi` and `env-example`: the generated documents."""
+"""`doorbus acl`, `asyncapi`, `env-example` and `container-settings`: the generated documents."""
 
 import difflib
 from enum import StrEnum
@@ -67,6 +67,11 @@ def asyncapi(root: Root = DEFAULT_ROOT, check: Check = None) -> None:
 def env_example(check: Check = None) -> None:
     """Print every setting of all services that are installed here, as a .env file."""
     _give(env.example(env.installed()), check)
+
+
+def container_settings(check: Check = None) -> None:
+    """Print which settings each container of compose.yaml gets, as the compose file that it extends."""
+    _give(env.of_containers(env.installed()), check)
 
 
 def _give(text: str, check: Path | None) -> None:

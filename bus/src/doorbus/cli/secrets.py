@@ -1,5 +1,6 @@
 """`doorbus secrets`: certificates, passwords and keys of a site."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,6 +122,25 @@ def rotate(context: typer.Context, name: Name) -> None:
     """Give a user a new password, and a new certificate where there is one."""
     with _change(context) as place:
         place.site.rotate(name)
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    name: Name,
+    setting: Annotated[str, typer.Argument(metavar="SETTING", help="Such as DOORBUS_CAPTURE__PASSWORD.")],
+) -> None:
+    """Tell one service a setting that nobody else may read, such as its camera's password: a line of standard input.
+
+    An empty line takes it back. A container of the service reads it; elsewhere give it the file settings/USER/SETTING.
+    """
+    value = typer.prompt(setting, default="", hide_input=True, show_default=False) if sys.stdin.isatty() else _line()
+    with _change(context) as place:
+        place.site.set(name, setting, value)
+
+
+def _line() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @app.command()

@@ -25,6 +25,8 @@ from doorbus.wire.ids import SLUG, is_slug
 from doorbus.wire.topics import Topics
 
 SECRETS = Path("/run/secrets")
+OWN = Path("/run/settings")
+"""What one service alone is told, such as its camera's password: `settings/USER` of a site's secrets."""
 PREFIX = "DOORBUS_"
 _LEVELS = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"
 
@@ -150,7 +152,7 @@ class CommonSettings(BaseSettings):
         frozen=True,
         cli_hide_none_type=True,
         cli_kebab_case=False,
-        secrets_dir=SECRETS,
+        secrets_dir=[SECRETS, OWN],
         secrets_dir_missing="ok",
         secrets_nested_delimiter="__",
     )

@@ -17,6 +17,7 @@ and gets single files of it. `authority` is for the owner alone.
 
 import errno
 import json
+import re
 import secrets
 import shutil
 import socket
@@ -134,6 +135,22 @@ class Site:
             self._password(name).unlink(missing_ok=True)
             self._user(user, now or datetime.now(UTC))
             self._tell_broker()
+
+    def set(self, name: str, setting: str, value: str) -> None:
+        """Tell the service of a user one setting that nobody else may read; an empty `value` takes it back."""
+        with _naming_the_file(self.directory):
+            user = next((one for one in everybody(self.named()) if one.name == name), None)
+            if user is None or user.role not in SERVICES:
+                raise SiteError(f"{name}: no user of a service")
+            if not re.fullmatch(r"DOORBUS_[A-Z0-9_]+", setting):
+                raise SiteError(f"{setting}: not the name of a setting, such as DOORBUS_CAPTURE__PASSWORD")
+            path = self._settings(name) / setting.lower()
+            if value:
+                _write(path, f"{value}\n")
+                self.news.append(f"{setting} of {name} set")
+            else:
+                path.unlink(missing_ok=True)
+                self.news.append(f"{setting} of {name} taken back")
 
     def replace_authority(self, *, now: datetime | None = None) -> None:
         """Begin anew with another authority, under which the broker and, where they have one, users get certificates.

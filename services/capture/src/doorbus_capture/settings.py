@@ -28,6 +28,10 @@ class Camera(Section):
         "snapshot URL (snapshot+http://..., or http:// and a name that ends in .jpg), another program's topic on the "
         "broker (mqtt:TOPIC), or a port that takes pictures by HTTP (webhook:PORT, webhook:ADDRESS:PORT).",
     )
+    password: SecretStr | None = Field(
+        default=None,
+        description="Password of the user whom the URL of the source names without one, as in rtsp://USER@CAMERA/...",
+    )
     webhook_token: SecretStr | None = Field(
         default=None,
         validate_default=True,
@@ -111,7 +115,8 @@ class Capture(Rules, Camera):
     @property
     def address(self) -> Address:
         """Where the pictures come from."""
-        return parse(self.source)
+        address = parse(self.source)
+        return address if self.password is None else address.with_password(self.password.get_secret_value())
 
     @property
     def listening(self) -> posting.Listening | None:

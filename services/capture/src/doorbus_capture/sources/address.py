@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from doorbus.wire.foreign import why_not_foreign
 
@@ -61,6 +61,15 @@ class Address:
         """Address and port of a `webhook` source; the loopback when it names no address."""
         host, _, port = self.location.removeprefix(WEBHOOK_PREFIX).rpartition(":")
         return host.strip("[]") or _LOOPBACK, int(port)
+
+    def with_password(self, password: str) -> "Address":
+        """This address with the password of the user that its URL names, if it names one without."""
+        scheme, separator, rest = self.location.partition("://")
+        place, slash, path = rest.partition("/")
+        user, at, host = place.rpartition("@")
+        if not separator or not at or ":" in user:
+            return self
+        return Address(self.kind, f"{scheme}://{user}:{quote(password, safe='')}@{host}{slash}{path}")
 
     @property
     def shown(self) -> str:
