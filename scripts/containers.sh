@@ -22,6 +22,18 @@ need_docker() {  # an engine and a Compose that are new enough
   least 25 "$engine" || fail "docker: this is Docker Engine $engine; 25 or newer is needed"
   compose=$(docker compose version --short 2>/dev/null) || fail "docker: there is no Compose; install its plugin, 2.24 or newer"
   least 2.24 "$compose" || fail "docker: this is Compose $compose; 2.24 or newer is needed"
+  stand_in DOORBUS_BROKER_IMAGE eclipse-mosquitto:2
+  stand_in DOORBUS_PYTHON_IMAGE python:3.11-slim-bookworm
+}
+
+stand_in() {  # stand_in SETTING IMAGE: an IMAGE that is here takes the place of one pinned by digest that cannot be had
+  local pinned
+  if scripts/setting "$1" >/dev/null; then return 0; fi
+  pinned=$(sed -nE "s/.*\\$\\{$1:-([^}]*)\\}.*/\\1/p" compose.yaml)
+  if docker image inspect "$pinned" >/dev/null 2>&1 || ! docker image inspect "$2" >/dev/null 2>&1 ||
+    timeout 300 docker pull --quiet "$pinned" >/dev/null 2>&1; then return 0; fi
+  say "$pinned is not here and cannot be pulled; $2, which is here, takes its place ($1 in .env names another)"
+  export "$1=$2"
 }
 
 need_files() {  # the files that COMPOSE_FILE names

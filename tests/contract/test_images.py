@@ -42,6 +42,20 @@ def test_every_service_has_an_image() -> None:
     }
 
 
+def test_what_images_stand_on_is_pinned_by_digest_and_the_same_everywhere() -> None:
+    told = {choice.name: choice.default for choice in env.CONTAINERS}
+    bases = {
+        base
+        for path in DOCKERFILES
+        for base in re.findall(r"^FROM (\S+)|^ARG DOORBUS_PYTHON_IMAGE=(\S+)", path.read_text(), re.MULTILINE)
+    }
+
+    assert bases == {("${DOORBUS_PYTHON_IMAGE}", ""), ("", told["DOORBUS_PYTHON_IMAGE"])}
+    foreign = [one["image"] for one in CONTAINERS.values() if not one["image"].startswith("doorbus")]
+    assert foreign == [f"${{DOORBUS_BROKER_IMAGE:-{told['DOORBUS_BROKER_IMAGE']}}}"]
+    assert all(re.search(r"@sha256:[0-9a-f]{64}$", told[f"DOORBUS_{one}_IMAGE"]) for one in ("PYTHON", "BROKER"))
+
+
 @pytest.fixture
 def pinned(tmp_path: Path) -> str:
     """The one line that pins the one package that there is, with its hash."""

@@ -68,6 +68,16 @@ CONTAINERS = (
     Choice("DOORBUS_VIDEO_GROUP", "44", "Id of the group that may use the camera: stat -c %g /dev/video0"),
     Choice("DOORBUS_GPIO_DEVICE", "/dev/gpiomem", "Device of the pins, in pi."),
     Choice("DOORBUS_GPIO_GROUP", "997", "Id of the group that may use the pins: stat -c %g /dev/gpiomem"),
+    Choice(
+        "DOORBUS_BROKER_IMAGE",
+        "eclipse-mosquitto:2.0.22@sha256:212f89e1eaeb2c322d6441b64396e3346026674db8fa9c27beac293405c32b3c",
+        "Image of the broker.",
+    ),
+    Choice(
+        "DOORBUS_PYTHON_IMAGE",
+        "python:3.11.15-slim-bookworm@sha256:b18992999dbe963a45a8a4da40ac2b1975be1a776d939d098c647482bcad5cba",
+        "Image that ours are built on.",
+    ),
     Choice("DOORBUS_TAG", "latest", "Tag of the images that are built and run."),
     Choice("DOORBUS_HOSTNAME", "", "Name for the broker's certificate; this machine's own when not given."),
     Choice("OPENCV_FFMPEG_CAPTURE_OPTIONS", "", "How FFmpeg reads streams, for capture; see docs/raspberry-pi.md."),
