@@ -163,8 +163,8 @@ def test_a_service_waits_for_the_broker_and_speaks_tls_to_it_as_its_own_user(nam
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_only_recognizer_and_enroller_get_the_key_of_the_templates(name: str) -> None:
-    assert ("site.key" in CONTAINERS[name].get("secrets", [])) is (name in {"recognizer", "enroller"})
+def test_only_recognizer_enroller_and_who_keeps_backups_get_the_key_of_the_templates(name: str) -> None:
+    assert ("site.key" in CONTAINERS[name].get("secrets", [])) is (name in {"recognizer", "enroller", "admin"})
 
 
 @pytest.mark.parametrize("name", BUS)

@@ -26,11 +26,15 @@ from doorbus.wire.messages import (
     Enrol,
     EnrolFromCamera,
     ErrorCode,
+    ExportPeople,
     Face,
     Fault,
     Frame,
     GalleryEntry,
     Health,
+    KeptPeople,
+    KeptPerson,
+    KeptSample,
     LockCommand,
     LockState,
     Manifest,
@@ -42,6 +46,7 @@ from doorbus.wire.messages import (
     Reason,
     Recognition,
     Remove,
+    RestorePeople,
     Result,
     ResultStatus,
     Rights,
@@ -85,6 +90,11 @@ RIGHTS: dict[str, Any] = {
     "hours": "Mo-Fr 07:00-19:00; PH off",
     "threshold": 0.9,
 }
+KEPT = KeptPerson(
+    person="alice",
+    rights=Rights(**RIGHTS),
+    samples=(KeptSample(template="c2VhbGVk", model="MobileFaceNet", quality=0.9, picture="ab" * 32, created_at=AT),),
+)
 
 SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Picture: (Picture(jpeg=JPEG),),
@@ -143,6 +153,14 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     RosterEntry: (RosterEntry(person="alice"), RosterEntry(person="alice", **RIGHTS)),
     GalleryEntry: (GalleryEntry(person="alice", templates=("AAAA", "BBBB")),),
     Remove: (Remove(),),
+    KeptSample: (KEPT.samples[0],),
+    KeptPerson: (KEPT, KeptPerson(person="bob", rights=Rights())),
+    ExportPeople: (ExportPeople(), ExportPeople(after="alice", person="bob", limit=7)),
+    RestorePeople: (RestorePeople(people=(KEPT,)),),
+    KeptPeople: (
+        KeptPeople(),
+        KeptPeople(people=(KEPT,), next="alice", left_out=2, count=3, roster_version=4, gallery_version=5, error=FAULT),
+    ),
     Fault: (FAULT,),
     Result: (
         Result(

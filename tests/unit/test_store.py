@@ -79,6 +79,16 @@ def test_a_picture_is_kept_once_for_a_person_and_the_newer_sample_of_it_counts(s
     assert {(each.picture, each.template) for each in alice.samples} == {("a", b"whole"), ("b", b"sealed template")}
 
 
+def test_people_who_are_put_are_as_they_are_given_and_others_stay(store: Store) -> None:
+    add(store, "alice", sample("a1"), sample("a2"), rights=ALICE)
+    add(store, "bob", sample("b"))
+    before = store.versions(NOON)
+    given = [Person("alice", Rights(), (sample("a3"),)), Person("carol", ALICE)]
+    after = store.put(given, NOON)
+    assert everybody(store) == [given[0], Person("bob", Rights(), (sample("b"),)), given[1]]
+    assert (after.roster, after.gallery) == (before.roster + 1, before.gallery + 1)
+
+
 def test_each_change_raises_the_versions_of_the_maps_it_touches(store: Store) -> None:
     changes: tuple[Callable[[], Versions | None], ...] = (
         lambda: store.add("alice", [sample("a1")], ALICE, NOON),

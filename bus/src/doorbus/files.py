@@ -2,7 +2,10 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def put(path: Path, content: str | bytes, mode: int = 0o600, *, lasting: bool = True) -> None:
@@ -10,10 +13,17 @@ def put(path: Path, content: str | bytes, mode: int = 0o600, *, lasting: bool = 
 
     `mode` holds whatever the umask. With `lasting` it is on the disk when this returns. Raises `OSError`.
     """
+    with putting(path, mode, lasting=lasting) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def putting(path: Path, mode: int = 0o600, *, lasting: bool = True) -> Iterator[BinaryIO]:
+    """The same for content that is written bit by bit; nothing is there if that raises."""
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             file.flush()
             os.fchmod(handle, mode)
             if lasting:

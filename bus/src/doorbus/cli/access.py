@@ -26,13 +26,12 @@ class Access:
     role: str
 
     @classmethod
-    def of(cls, role: Role | None) -> "Access":
-        """Access as `role`, or as the settings say; raises `SetupError` for a wrong setting."""
+    def of(cls, role: Role | None, otherwise: Role = Role.OPERATOR) -> "Access":
+        """Access as `role`, as the settings say, or as `otherwise`; raises `SetupError` for a wrong setting."""
         settings = load(CommonSettings, [])
-        if role is not None:
-            broker = settings.broker.model_copy(update={"username": role.value})
-            settings = settings.model_copy(update={"broker": broker})
-        return cls(settings, settings.broker.username or Role.OPERATOR.value)
+        name = role or settings.broker.username or otherwise
+        broker = settings.broker.model_copy(update={"username": str(name)})
+        return cls(settings.model_copy(update={"broker": broker}), str(name))
 
     @property
     def address(self) -> str:

@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from doorbus import __version__
-from doorbus.cli import documents, importing, lock, metrics, people, secrets
+from doorbus.cli import backup, documents, importing, lock, metrics, people, secrets
 from doorbus.cli.doctor import doctor
 from doorbus.cli.watch import watch
 
 PANELS = {
     "Doors": (lock.unlock, lock.lock),
     "People": (people.enrol, importing.import_, people.people, people.update, people.remove),
+    "Backup": (backup.export, backup.restore),
     "System": (watch, doctor, metrics.metrics),
     "Documents": (documents.acl, documents.asyncapi, documents.env_example, documents.container_settings),
 }

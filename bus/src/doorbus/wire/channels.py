@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.7"
+CONTRACT = "1.8"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -26,6 +26,7 @@ class Role(StrEnum):
     RECOGNIZER = "recognizer"
     ACTUATOR = "actuator"
     ENROLLER = "enroller"
+    ADMIN = "admin"
     OPERATOR = "operator"
     VIEWER = "viewer"
     HOMEASSISTANT = "homeassistant"
@@ -256,6 +257,43 @@ REMOVE = Channel(
     receivers=_READERS | {Role.ENROLLER},
     reply=RESULT_REPLY,
 )
+PEOPLE_REPLY = Channel(
+    name="people_reply",
+    template="people/reply/{token}",
+    codec=codec.Json(messages.KeptPeople),
+    summary="People as they are kept, their templates sealed; or what became of putting some back.",
+    qos=1,
+    expiry=30,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=frozenset({Role.ADMIN}),
+)
+EXPORT = Channel(
+    name="export",
+    template="people/export",
+    codec=codec.Json(messages.ExportPeople),
+    summary="Ask for all that is kept of everybody, or of one person.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=30,
+    max_bytes=4 * KIB,
+    senders=frozenset({Role.ADMIN}),
+    receivers=frozenset({Role.ENROLLER}),
+    reply=PEOPLE_REPLY,
+)
+RESTORE = Channel(
+    name="restore",
+    template="people/restore",
+    codec=codec.Json(messages.RestorePeople),
+    summary="Put people back as they were exported.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=30,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ADMIN}),
+    receivers=frozenset({Role.ENROLLER}),
+    reply=PEOPLE_REPLY,
+)
 ROSTER_MANIFEST = Channel(
     name="roster_manifest",
     template="roster/manifest",
@@ -386,6 +424,9 @@ CHANNELS: tuple[Channel[Any], ...] = (
     REMOVE,
     RESULT,
     RESULT_REPLY,
+    EXPORT,
+    RESTORE,
+    PEOPLE_REPLY,
     ROSTER_MANIFEST,
     ROSTER_SHARD,
     GALLERY_MANIFEST,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.purposes import of_sample
 from doorbus.wire.snapshot import Sealing
 
 Template = NDArray[np.float32]
@@ -68,12 +69,12 @@ def from_reply(text: str, seal: Sealing) -> Template:
 
 def to_store(template: Template, person: str, seal: Sealing) -> bytes:
     """A template as the enroller keeps it: worth nothing under another person's name."""
-    return seal.seal(_bytes(template), _sample_of(person))
+    return seal.seal(_bytes(template), of_sample(person))
 
 
 def from_store(data: bytes, person: str, seal: Sealing) -> Template:
     """The template that the enroller kept of a person; raises `Refused`."""
-    return _template(seal.unseal(data, _sample_of(person)))
+    return _template(seal.unseal(data, of_sample(person)))
 
 
 def to_gallery(template: Template) -> str:
@@ -84,10 +85,6 @@ def to_gallery(template: Template) -> str:
 def from_gallery(text: str) -> Template:
     """The template that stands in an entry of the gallery; raises `Refused`."""
     return _template(_data(text))
-
-
-def _sample_of(person: str) -> str:
-    return f"sample {person}"
 
 
 def _bytes(template: Template) -> bytes:

@@ -85,6 +85,12 @@ class MemoryStore:
             self._people[person] = replace(self._people[person], rights=rights)
         return self._changed(f"set_rights {person}", now, roster=True, gallery=False)
 
+    def put(self, people: Sequence[Person], now: datetime) -> Versions:
+        """Have these people as they are given."""
+        self._check()
+        self._people |= {each.person: each for each in people}
+        return self._changed(f"put {' '.join(each.person for each in people)}", now, roster=True, gallery=True)
+
     def remove(self, person: str, now: datetime) -> Versions | None:
         """Forget the person."""
         self._check()

@@ -1,5 +1,6 @@
 """The people as the site sees them: what the store keeps, and the two maps that are published of it."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,19 +8,34 @@ from datetime import datetime
 import structlog
 
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import ErrorCode, Fault, GalleryEntry, Manifest, Rights, RosterEntry, Update
+from doorbus.wire.messages import (
+    ErrorCode,
+    ExportPeople,
+    Fault,
+    GalleryEntry,
+    KeptPeople,
+    KeptPerson,
+    Manifest,
+    Rights,
+    RosterEntry,
+    Update,
+)
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack
 from doorbus.wire.templates import to_gallery, to_store
 from doorbus_enroller import maps
 from doorbus_enroller.damage import Damage
 from doorbus_enroller.enrolment import Answer, Candidate, Rules, decide, revise
+from doorbus_enroller.keeping import kept
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
 from doorbus_enroller.rights import unreadable
 from doorbus_enroller.store import Person, Sample, StorageFailed, Store, Versions
 from doorbus_enroller.templates import Unsealed, unseal
 
 _log = structlog.get_logger("doorbus.enroller")
+
+_PAGE_BYTES = 1024 * 1024
+"""A page of an export is not larger, unless one person is."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +197,55 @@ class Register:
             return self._outcome(self._read(versions, now))
         return self._outcome(self._without(state, state.gallery, person, versions))
 
+    def export(self, asked: ExportPeople, now: datetime) -> tuple[Outcome, KeptPeople]:
+        """A page of everybody as they are kept, and what is to be published because of what was found."""
+        state = self._current(now)
+        everybody = sorted(state.samples)
+        ids = everybody[bisect_right(everybody, asked.after) if asked.after else 0 :]
+        ids = ids if asked.person is None else [each for each in ids if each == asked.person]
+        people, size, left_out = list[KeptPerson](), 0, 0
+        for person in ids[: asked.limit]:
+            known = self._store.find(person, now)
+            size += sum(len(each.template) * 4 // 3 + 300 for each in known.samples) + 500 if known else 0
+            if people and size > _PAGE_BYTES:
+                break
+            if known:
+                left_out += known.damaged + (known.rights is None)
+                people.append(kept(known))
+        more = people and people[-1].person != ids[-1]
+        page = KeptPeople(
+            people=tuple(people),
+            next=people[-1].person if more else None,
+            left_out=left_out,
+            count=len(everybody),
+            roster_version=state.versions.roster,
+            gallery_version=state.versions.gallery,
+        )
+        return self._outcome(state), page
+
+    def restore(self, people: Sequence[Person], now: datetime) -> Outcome:
+        """Have these people exactly as they are given, all or none."""
+        state = self._current(now)
+        fault, whole = None, dict[str, Enrolled | None]()
+        models = {sample.model for each in people for sample in each.samples}
+        others = state.samples.keys() - {each.person for each in people}
+        theirs = state.model if any(state.samples[each] for each in others) else None
+        if len(models | ({theirs} if theirs else set())) > 1:
+            fault = Fault(
+                code=ErrorCode.OTHER_MODEL,
+                message=f"these samples were made with {' and '.join(sorted(models))}, the gallery with {theirs}; "
+                "remove who is there, or restore into another site",
+            )
+        for each in people:
+            unsealed = unseal(each, next(iter(models), None), self._seal)
+            whole[each.person] = unsealed.enrolled
+            if unsealed.damaged:
+                message = f"{unsealed.damaged} samples of {each.person} cannot be read with this site key"
+                fault = fault or Fault(code=ErrorCode.BAD_REQUEST, message=message)
+        if fault:
+            return self._outcome(state, fault)
+        return self._outcome(self._with_people(state, people, whole, self._store.put(people, now), now))
+
     def close(self) -> None:
         """Let go of the store."""
         self._store.close()
@@ -299,6 +364,37 @@ class Register:
             samples={**state.samples, person: len(enrolled.templates)},
             gallery=repack(state.gallery, changes, versions.gallery, self._faces.model, self._seal),
             model=self._faces.model,
+        )
+
+    def _with_people(
+        self,
+        state: _State,
+        people: Sequence[Person],
+        faces: Mapping[str, Enrolled | None],
+        versions: Versions,
+        now: datetime,
+    ) -> _State:
+        """The state with people who were restored."""
+        model = next((sample.model for each in people for sample in each.samples), None)
+        if state.gallery is None or (model and state.model not in (None, model)):
+            return self._read(versions, now)
+        for person, enrolled in faces.items():
+            self._faces.drop(person)
+            if enrolled and model:
+                self._faces.put(person, enrolled.mean, model)
+        damage = state.damage
+        for person in faces:
+            damage = damage.but(person, 0, rights=False)
+        rights = {each.person: _roster_entry(each.person, each.rights or _NONE) for each in people}
+        entries = {person: _gallery_entry(person, each) if each else None for person, each in faces.items()}
+        return replace(
+            state,
+            versions=versions,
+            samples={**state.samples, **{person: len(each.templates) if each else 0 for person, each in faces.items()}},
+            roster=repack(state.roster, rights, versions.roster),
+            gallery=repack(state.gallery, entries, versions.gallery, self._faces.model, self._seal),
+            model=self._faces.model,
+            damage=damage,
         )
 
     def _without(self, state: _State, gallery: Packed, person: str, versions: Versions) -> _State:

@@ -28,12 +28,15 @@ from doorbus.wire.messages import (
     Enrol,
     EnrolFromCamera,
     ErrorCode,
+    ExportPeople,
     Fault,
     Frame,
     Health,
+    KeptPeople,
     LockState,
     Manifest,
     Remove,
+    RestorePeople,
     Result,
     ResultStatus,
     Rights,
@@ -42,6 +45,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
 from doorbus_enroller.enrolment import fault_of, id_of
+from doorbus_enroller.keeping import restored
 from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.register import Outcome, Register, Shot
 from doorbus_enroller.rights import Doors, doubts, fault_in
@@ -130,6 +134,8 @@ class EnrollerService(Service):
             Subscription(channels.NEWCOMER, self._on_newcomer),
             Subscription(channels.UPDATE, self._on_update),
             Subscription(channels.REMOVE, self._on_remove),
+            Subscription(channels.EXPORT, self._on_export),
+            Subscription(channels.RESTORE, self._on_restore),
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
@@ -187,6 +193,8 @@ class EnrollerService(Service):
             self._doors = self._doors.gone(arrived.ids["door"])
         if channel in _MANIFESTS:  # deleted, or signed with a former key: whoever is on it is there all the same
             self._register.heard(channel.name, _manifest(arrived.packet.payload))
+        if channel in _OF_EVERYBODY:
+            return arrived.reply(KeptPeople(error=fault_of(refused.reason, refused.detail, picture=False)))
         if channel not in _REQUESTS:
             return ()
         person = arrived.ids.get("person", "")
@@ -388,6 +396,33 @@ class EnrollerService(Service):
             self._doors = self._doors.told(inbound.message.door, inbound.message.country)
         return ()
 
+    async def _on_export(self, inbound: Inbound[ExportPeople]) -> Iterable[Outbound]:
+        """Answer with a page of everybody, to the response topic alone: the people's own topics are read by many."""
+        page = KeptPeople()
+
+        def export(now: datetime) -> Outcome:
+            nonlocal page
+            outcome, page = self._register.export(inbound.message, now)
+            return outcome
+
+        outcome = await self._change(export)
+        _log.info("exported", people=len(page.people), more=page.next is not None)
+        return [*outcome.news, *inbound.reply(page.model_copy(update={"error": outcome.fault}))]
+
+    async def _on_restore(self, inbound: Inbound[RestorePeople]) -> Iterable[Outbound]:
+        try:
+            people = [restored(each) for each in inbound.message.people]
+        except ValueError:
+            fault = Fault(code=ErrorCode.BAD_REQUEST, message="a template that is not base64")
+            return inbound.reply(KeptPeople(error=fault))
+        outcome = await self._change(partial(self._register.restore, people))
+        error = str(outcome.fault.code) if outcome.fault else None
+        _log.info("restored", people=0 if error else len(people), error=error)
+        reply = KeptPeople(
+            count=len(self._register.people), gallery_version=self._register.gallery_version, error=outcome.fault
+        )
+        return [*outcome.news, *inbound.reply(reply)]
+
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
         self._register.heard(inbound.channel.name, inbound.message)
         return ()
@@ -477,6 +512,7 @@ class EnrollerService(Service):
 
 
 _MANIFESTS = (channels.ROSTER_MANIFEST, channels.GALLERY_MANIFEST)
+_OF_EVERYBODY = (channels.EXPORT, channels.RESTORE)
 _REQUESTS = (channels.ENROL, channels.ENROL_FROM_CAMERA, channels.NEWCOMER, channels.UPDATE, channels.REMOVE)
 
 

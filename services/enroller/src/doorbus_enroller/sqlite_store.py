@@ -93,11 +93,7 @@ class SqliteStore:
                 "INSERT OR IGNORE INTO people (person, rights, created_at, updated_at) VALUES (?, ?, ?, ?)",
                 (person, rights.model_dump_json(), utc(now), utc(now)),
             )
-            db.executemany(
-                "INSERT OR REPLACE INTO samples (person, template, model, quality, picture, created_at) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                [(person, one.template, one.model, one.quality, one.picture, utc(one.created_at)) for one in samples],
-            )
+            _insert(db, person, samples)
             return _raised(db, now, roster=added.rowcount > 0, gallery=True)
 
         return self._changed(now, add)
@@ -113,6 +109,22 @@ class SqliteStore:
             return _raised(db, now, roster=True, gallery=False)
 
         return self._changed(now, set_rights)
+
+    def put(self, people: Sequence[Person], now: datetime) -> Versions:
+        """Delete the rows of these people, and insert them anew."""
+
+        def put(db: sqlite3.Connection) -> Versions:
+            for each in people:
+                rights = (each.rights or Rights(enabled=False, doors=())).model_dump_json()
+                db.execute("DELETE FROM people WHERE person = ?", (each.person,))
+                db.execute(
+                    "INSERT INTO people (person, rights, created_at, updated_at) VALUES (?, ?, ?, ?)",
+                    (each.person, rights, utc(now), utc(now)),
+                )
+                _insert(db, each.person, each.samples)
+            return _raised(db, now, roster=True, gallery=True)
+
+        return self._changed(now, put)
 
     def remove(self, person: str, now: datetime) -> Versions | None:
         """Delete the person's rows, overwrite their pages, and empty the write-ahead log that may still hold them."""
@@ -291,6 +303,14 @@ def _rights(text: object) -> Rights | None:
         return Rights.model_validate_json(text) if isinstance(text, str) else None
     except ValueError:  # also what is no UTF-8
         return None
+
+
+def _insert(db: sqlite3.Connection, person: str, samples: Sequence[Sample]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO samples (person, template, model, quality, picture, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        [(person, one.template, one.model, one.quality, one.picture, utc(one.created_at)) for one in samples],
+    )
 
 
 def _sample(row: tuple[object, ...]) -> Sample | None:

@@ -121,6 +121,10 @@ class Store(Protocol):
         """Replace the rights of a person who is there."""
         ...
 
+    def put(self, people: Sequence[Person], now: datetime) -> Versions:
+        """Have these people with exactly these rights and samples, all or none; others stay as they are."""
+        ...
+
     def remove(self, person: str, now: datetime) -> Versions | None:
         """Forget a person with all samples; None when nobody was there, and nothing has changed."""
         ...

@@ -1,0 +1,212 @@
+"""Everybody exported from one site, and restored at another whose site key is another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from doorbus.cli.backup import Unanswered, export_people, read_backup, restore_people
+from doorbus.runtime.client import Client, connect
+from doorbus.site.vault import VaultError
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import ErrorCode, GalleryEntry, Manifest, Rights, RosterEntry, Update
+from doorbus.wire.packet import Packet
+from doorbus.wire.seal import Seal
+from doorbus.wire.snapshot import SnapshotReader, as_they_are
+from doorbus.wire.templates import from_gallery, to_store, unit
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus_enroller.service import EnrollerService
+from doorbus_enroller.settings import Enroller, EnrollerSettings
+from doorbus_enroller.sqlite_store import SqliteStore
+from doorbus_enroller.store import Sample, Store
+from support.signing import ENROLLERS
+
+HERE, THERE = Seal(bytes(range(32))), Seal(bytes(range(1, 33)))
+PASSPHRASE = "correct horse battery"
+AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
+RIGHTS = Rights(name="Zoë", doors=("front",), hours="Mo-Fr 07:00-19:00", valid_until=AT + timedelta(days=9))
+
+
+def _sample(person: str, number: int, seal: Seal, model: str = "M") -> Sample:
+    values = np.random.default_rng([number, *person.encode()]).standard_normal(8)
+    return Sample(to_store(unit(values), person, seal), model, 0.75, f"{number:064x}", AT)
+
+
+def _populated(path: Path, seal: Seal, people: int, model: str = "M") -> SqliteStore:
+    store = SqliteStore(path)
+    store.begin(AT)
+    for number in range(people):
+        person = f"person-{number:03}"
+        rights = RIGHTS if number == 0 else Rights()
+        store.add(person, [_sample(person, one, seal, model) for one in range(number % 3)], rights, AT)
+    return store
+
+
+class Site:
+    """A bus with an enroller, and an admin on it."""
+
+    def __init__(self, bus: MemoryBus, admin: Client) -> None:
+        self.bus = bus
+        self.admin = admin
+
+    def roster(self) -> dict[str, RosterEntry]:
+        """What a reader who comes now makes of the retained roster."""
+        reader = SnapshotReader(RosterEntry, as_they_are)
+        whole = reader.manifest(self._manifest(channels.ROSTER_MANIFEST))
+        for topic, packet in self.bus.retained.items():
+            if (found := TOPICS.resolve(topic)) and found.channel is channels.ROSTER_SHARD:
+                whole = reader.shard(int(found.ids["shard"]), packet.payload) or whole
+        assert whole is not None
+        return {one.person: one for part in whole.parts() for one in part}
+
+    def gallery(self, seal: Seal) -> dict[str, list[list[float]]]:
+        """The same of the gallery: the templates of each person."""
+        reader = SnapshotReader(GalleryEntry, as_they_are, seal)
+        whole = reader.manifest(self._manifest(channels.GALLERY_MANIFEST))
+        for topic, packet in self.bus.retained.items():
+            if (found := TOPICS.resolve(topic)) and found.channel is channels.GALLERY_SHARD:
+                whole = reader.shard(int(found.ids["shard"]), packet.payload) or whole
+        assert whole is not None
+        return {
+            one.person: [from_gallery(template).tolist() for template in one.templates]
+            for part in whole.parts()
+            for one in part
+        }
+
+    def _manifest(self, channel: channels.Channel[Manifest]) -> Manifest:
+        return Manifest.model_validate_json(self.bus.retained[TOPICS.topic(channel)].payload)
+
+
+@asynccontextmanager
+async def _site(store: Store, seal: Seal, var: Path) -> AsyncIterator[Site]:
+    bus, clock = MemoryBus(), FakeClock()
+    own = Enroller.model_validate({"probe_seconds": 0})
+    settings = EnrollerSettings(_env_file=None, instance="one", var=var, health_seconds=1e9, enroller=own)
+    service = EnrollerService(settings, store, seal, ENROLLERS, clock)
+    async with asyncio.timeout(50), running(service, bus, clock, settings), connect(bus) as admin:
+        yield Site(bus, admin)
+
+
+async def test_everybody_is_at_another_site_what_they_were_at_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with _site(_populated(tmp_path / "here.db", HERE, 120), HERE, tmp_path) as here:
+        assert await export_people(here.admin, file, PASSPHRASE, HERE, 10) == 0
+        roster, gallery = here.roster(), here.gallery(HERE)
+    there = SqliteStore(tmp_path / "there.db")
+    there.begin(AT)
+    async with _site(there, THERE, tmp_path) as site:
+        await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 120, 10)
+        first = dict(site.bus.retained)
+        assert (site.roster(), site.gallery(THERE)) == (roster, gallery)
+        await restore_people(
+            site.admin, read_backup(file, PASSPHRASE, THERE), 120, 10
+        )  # again, as after an interruption
+        assert (site.roster(), site.gallery(THERE)) == (roster, gallery)
+        assert first.keys() == site.bus.retained.keys()
+    assert len(roster) == 120
+    assert roster["person-000"] == RosterEntry(person="person-000", **RIGHTS.model_dump())
+    assert there.find("person-002", AT) is not None
+    file_of_there = tmp_path / "again"
+    async with _site(there, THERE, tmp_path) as site:  # as the database has it, too
+        await export_people(site.admin, file_of_there, PASSPHRASE, THERE, 10)
+    kept = [
+        [person.model_copy(update={"samples": ()}) for person in read_backup(one, PASSPHRASE, HERE)]
+        for one in (file, file_of_there)
+    ]
+    assert kept[0] == kept[1]
+
+
+async def test_who_is_not_in_the_file_stays_and_who_is_becomes_as_it_says(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with _site(_populated(tmp_path / "here.db", HERE, 3), HERE, tmp_path) as here:
+        await export_people(here.admin, file, PASSPHRASE, HERE, 10)
+    store = _populated(tmp_path / "there.db", THERE, 2)
+    store.add("zoe", [_sample("zoe", 7, THERE)], Rights(), AT)
+    store.add("person-001", [_sample("person-001", 9, THERE)], Rights(), AT)
+    async with _site(store, THERE, tmp_path) as site:
+        await site.admin.send(Outbound(channels.UPDATE, Update(enabled=False), {"person": "person-001"}))
+        await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 3, 10)
+
+        assert {one.person: one.enabled for one in site.roster().values()} == dict.fromkeys(
+            ("person-000", "person-001", "person-002", "zoe"), True
+        )
+        assert {person: len(one) for person, one in site.gallery(THERE).items()} == {
+            "person-001": 1,
+            "person-002": 2,
+            "zoe": 1,
+        }
+
+
+async def test_a_site_whose_key_was_lost_is_whole_again_once_everybody_is_restored(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with _site(_populated(tmp_path / "here.db", HERE, 4), HERE, tmp_path) as here:
+        await export_people(here.admin, file, PASSPHRASE, HERE, 10)
+        gallery = here.gallery(HERE)
+    async with _site(SqliteStore(tmp_path / "here.db"), THERE, tmp_path) as site:  # with a key that opens none of it
+        await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 4, 10)
+        assert site.gallery(THERE) == gallery
+
+
+async def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "backup"
+    store = _populated(tmp_path / "here.db", HERE, 3)
+    store.add("zoe", [_sample("zoe", 1, THERE), _sample("zoe", 2, HERE)], Rights(), AT)
+    async with _site(store, HERE, tmp_path) as here:
+        assert await export_people(here.admin, file, PASSPHRASE, HERE, 10) == 0
+
+    assert "1 samples or rights cannot be read, and are not in it" in capsys.readouterr().err
+    assert {one.person: len(one.samples) for one in read_backup(file, PASSPHRASE, HERE)}["zoe"] == 1
+
+
+async def test_with_another_site_key_nothing_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with _site(_populated(tmp_path / "here.db", HERE, 3), HERE, tmp_path) as here:
+        with pytest.raises(Unanswered, match="is DOORBUS_SITE_KEY_FILE here the enroller's"):
+            await export_people(here.admin, file, PASSPHRASE, THERE, 10)
+    assert not file.exists()
+
+
+async def test_templates_of_another_model_or_another_key_change_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with _site(_populated(tmp_path / "here.db", HERE, 3), HERE, tmp_path) as here:
+        await export_people(here.admin, file, PASSPHRASE, HERE, 10)
+    store = _populated(tmp_path / "there.db", THERE, 0)
+    store.add("zoe", [_sample("zoe", 1, THERE, "another")], Rights(), AT)
+    async with _site(store, THERE, tmp_path) as site:
+        before = dict(site.bus.retained)
+        with pytest.raises(Unanswered, match="other_model: these samples were made with M, the gallery with another"):
+            await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 3, 10)
+        assert site.bus.retained == before
+    store = _populated(tmp_path / "elsewhere.db", THERE, 2)
+    async with _site(store, THERE, tmp_path) as site:
+        before = dict(site.bus.retained)
+        with pytest.raises(Unanswered, match="bad_request: 1 samples of person-001 cannot be read with this site key"):
+            await restore_people(site.admin, read_backup(file, PASSPHRASE, HERE), 3, 10)
+        assert site.bus.retained == before
+
+
+async def test_where_nobody_answers_it_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with connect(MemoryBus()) as client:
+        with pytest.raises(Unanswered, match="no answer within"):
+            await export_people(client, file, PASSPHRASE, HERE, 0.05)
+    assert not file.exists()
+    file.write_bytes(b"hello")
+    with pytest.raises(VaultError):
+        list(read_backup(file, PASSPHRASE, HERE))
+
+
+async def test_a_request_that_cannot_be_read_is_answered(tmp_path: Path) -> None:
+    async with _site(_populated(tmp_path / "here.db", HERE, 1), HERE, tmp_path) as here:
+        reply = TOPICS.topic(channels.PEOPLE_REPLY, token="me")
+        await here.admin.listen(channels.PEOPLE_REPLY)
+        for topic in (channels.EXPORT, channels.RESTORE):
+            await here.admin.send_packet(Packet(TOPICS.topic(topic), b'{"no": 1}', qos=1, response_topic=reply))
+            error = (await here.admin.expect(channels.PEOPLE_REPLY)).message.error
+            assert error.code is ErrorCode.BAD_REQUEST
