@@ -427,6 +427,7 @@ async def tell(story: Story, stage: Stage) -> int:
         return 1
     last_page(story)
     console.print("\n[bold green]Every step happened as told.[/bold green]")
+    console.print("The page with doors, people and events: make run, then http://127.0.0.1:8080")
     return 0
 
 

@@ -13,7 +13,7 @@ import pytest
 from doorbus.local.prepare import prepare
 from doorbus.local.stack import Broker
 from doorbus.site import acl
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, SERVICES, Role
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, GALLERY_SHARD, HEALTH, OPTIONAL, SERVICES, Role
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus.wire.topics import Topics
@@ -108,7 +108,7 @@ async def test_no_role_reads_or_writes_anything_outside_the_table(way: Way) -> N
     assert [packet for packet in heard if packet.payload == b"outside" or packet.topic.startswith("$SYS")] == []
 
 
-@pytest.mark.parametrize("pretender", SERVICES)
+@pytest.mark.parametrize("pretender", [*SERVICES, *OPTIONAL])
 async def test_no_service_speaks_for_the_health_of_another(way: Way, pretender: Role) -> None:
     async with (
         _listener(way, Role.VIEWER, Filter(TOPICS.filter(HEALTH))) as viewer,

@@ -10,7 +10,7 @@ import yaml
 from doorbus.site import acl, asyncapi
 from doorbus.site.users import User
 from doorbus.testing import matches
-from doorbus.wire.channels import CHANNELS, HEALTH, HOMEASSISTANT_CONFIG, SERVICES, Channel, Role
+from doorbus.wire.channels import CHANNELS, HEALTH, HOMEASSISTANT_CONFIG, OPTIONAL, SERVICES, Channel, Role
 from doorbus.wire.messages import Message, Reason
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus.wire.topics import Topics
@@ -89,11 +89,11 @@ def test_the_access_rules_say_what_the_table_says() -> None:
 
 
 @pytest.mark.parametrize("channel", [HEALTH, HOMEASSISTANT_CONFIG], ids=lambda one: one.name)
-@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("role", [*SERVICES, *OPTIONAL])
 def test_a_service_speaks_for_itself_only(role: Role, channel: Channel[Any]) -> None:
     writes = acl.filters(TOPICS, User(role.value, role), write=True)
 
-    for other in SERVICES:
+    for other in (*SERVICES, *OPTIONAL):
         ids = dict.fromkeys(channel.parameters, "some") | {"service": other.value}
         reaches = any(matches(one, TOPICS.topic(channel, **ids)) for one in writes)
         assert reaches == (other is role and role in channel.senders)

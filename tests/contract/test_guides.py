@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from doorbus.cli import env
-from doorbus.wire.channels import CHANNELS, SERVICES, Role
+from doorbus.wire.channels import CHANNELS, OPTIONAL, SERVICES, Role
 from doorbus.wire.messages import ErrorCode, Reason
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
@@ -23,7 +23,7 @@ GUIDES = sorted(
     ]
 )
 SOURCES = [REPOSITORY / name for name in ("bench", "bus/src", "scripts", "services", "tests")]
-PEOPLE = {Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED}
+PEOPLE = {Role.OPERATOR, Role.CONSOLE, Role.HOMEASSISTANT, Role.NODERED}
 
 
 def rows(path: Path, heading: str) -> Iterator[tuple[str, ...]]:
@@ -113,7 +113,7 @@ def test_the_enrollers_readme_explains_every_error() -> None:
     assert explained == {code.value for code in ErrorCode}
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, *OPTIONAL])
 def test_the_readme_of_a_service_lists_every_setting_and_no_other(service: Role) -> None:
     prefix = f"DOORBUS_{service}__".upper()
     text = (REPOSITORY / "services" / service / "README.md").read_text()

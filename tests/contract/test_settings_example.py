@@ -6,7 +6,7 @@ import pytest
 
 from doorbus.cli import env
 from doorbus.runtime.settings import CommonSettings
-from doorbus.wire.channels import SERVICES
+from doorbus.wire.channels import OPTIONAL, SERVICES
 
 KINDS = env.installed()
 
@@ -14,7 +14,7 @@ KINDS = env.installed()
 def test_the_settings_of_every_service_are_found() -> None:
     modules = {kind.__module__.split(".")[0] for kind in KINDS}
 
-    assert modules == {"doorbus", *(f"doorbus_{role}" for role in SERVICES)}
+    assert modules == {"doorbus", *(f"doorbus_{role}" for role in (*SERVICES, *OPTIONAL))}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from doorbus.cli.checks import Finding, Heard, Observed, Severity, findings
 from doorbus.cli.common import ExitStatus
 from doorbus.cli.doctor import observe, report
+from doorbus.runtime.checks import Finding, Heard, Observed, Severity, findings
 from doorbus.runtime.client import connect
 from doorbus.site.secrets import RENEW
 from doorbus.testing import MemoryBus

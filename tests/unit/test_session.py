@@ -31,6 +31,8 @@ async def _presence(
     transport: Transport,
     filters: Sequence[Filter] = (),
     connected: Callable[[], Iterable[Packet]] = tuple,
+    disconnected: Callable[[], None] = lambda: None,
+    *,
     keep: int = 1000,
     patience: float | None = None,
 ) -> AsyncIterator[Presence]:
@@ -41,6 +43,7 @@ async def _presence(
         filters=filters,
         will=lambda: WILL,
         connected=connected,
+        disconnected=disconnected,
         deliver=heard.append,
         clock=SystemClock(),
         backoff=FAST,
@@ -90,6 +93,23 @@ async def test_it_subscribes_and_says_how_things_are_on_every_connect() -> None:
 
         assert [packet.payload for packet in presence.heard] == [b"1", b"2"]
         assert presence.session.connections == 2
+
+
+async def test_it_tells_once_that_the_broker_is_away_and_never_of_a_connection_that_was_not() -> None:
+    bus, told = MemoryBus(), list[str]()
+
+    def connected() -> Iterable[Packet]:
+        told.append("there")
+        return ()
+
+    async with _presence(bus, (), connected, lambda: told.append("away")) as there:
+        await _until(lambda: there.session.online)
+        bus.stop()
+        await _until(lambda: told == ["there", "away"])
+        bus.start()
+        await _until(lambda: there.session.online)
+
+    assert told == ["there", "away", "there"]
 
 
 async def test_it_waits_for_a_broker_that_is_not_there_yet() -> None:

@@ -11,7 +11,7 @@ import pytest
 from doorbus.site.certificates import Pair, about, belong_together
 from doorbus.site.secrets import RENEW, Site, SiteError, own_names
 from doorbus.site.users import User
-from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.channels import OPTIONAL, SERVICES, Role
 from doorbus.wire.ed25519 import SecretKey
 from doorbus.wire.keyfiles import SIGNERS, read_key, read_public_keys
 
@@ -299,12 +299,15 @@ def test_another_authority_helps_where_the_old_one_has_ended_or_its_key_is_lost(
 
 def test_a_service_has_a_place_for_settings_that_nobody_else_may_read(site: Site) -> None:
     settings = site.directory / "settings"
-    assert {path.name for path in settings.iterdir()} == {role.value for role in SERVICES}
+    assert {path.name for path in settings.iterdir()} == {role.value for role in (*SERVICES, *OPTIONAL)}
 
     site.add(User("capture-yard", Role.CAPTURE, {}), now=NOW)
     site.add(User("tablet", Role.VIEWER, {}), now=NOW)
     (settings / "capture-yard" / "doorbus_capture__source").write_text("rtsp://camera")
-    assert {path.name for path in settings.iterdir()} == {"capture-yard", *(role.value for role in SERVICES)}
+    assert {path.name for path in settings.iterdir()} == {
+        "capture-yard",
+        *(role.value for role in (*SERVICES, *OPTIONAL)),
+    }
 
     site.revoke("capture-yard", now=NOW)
     assert not (settings / "capture-yard").exists()

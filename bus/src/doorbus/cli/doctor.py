@@ -11,10 +11,10 @@ import typer
 
 from doorbus.cli import certificate
 from doorbus.cli.access import Access
-from doorbus.cli.checks import Finding, Heard, Observed, Severity, findings
 from doorbus.cli.common import As, ExitStatus, out
 from doorbus.cli.lines import line
 from doorbus.cli.standing import amiss
+from doorbus.runtime.checks import Finding, Heard, Observed, Severity, findings
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
 from doorbus.wire.codec import Refused

@@ -15,7 +15,7 @@ from doorbus.cli.lines import line
 from doorbus.runtime.settings import CommonSettings, load
 from doorbus.site.secrets import RENEW, Site, SiteError
 from doorbus.site.users import UserError, named
-from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.channels import OPTIONAL, SERVICES, Role
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -99,7 +99,7 @@ def add(
     ] = None,
 ) -> None:
     """Add a user of its own for a machine or a person: with a password to take away, and no more rights than needed."""
-    if instance is None and role in SERVICES and not any_instance:
+    if instance is None and role in {*SERVICES, *OPTIONAL} and not any_instance:
         instance = name  # else it could claim the name of another, which would then not start
     ids = {"door": door, "camera": camera, "instance": instance}
     with _change(context) as place:

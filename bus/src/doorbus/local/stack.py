@@ -157,7 +157,7 @@ class Stack:
     def __init__(self, var: Path, *, port: int, assets: Path, config: Path = REPOSITORY_CONFIG) -> None:
         self.broker = Broker(var, port, config)
         self.var = self.broker.var
-        for name in ("weights", "samples"):  # fetched once, used by every stack
+        for name in ("weights", "samples", "assets"):  # fetched once, used by every stack
             (self.var / name).symlink_to(assets.resolve() / name)
         self._services: dict[str, Process] = {}
         self._environment: dict[str, Mapping[str, str]] = {}

@@ -85,6 +85,7 @@ class Runner:
             filters=self._filters(),
             will=lambda: self._health(Presence.OFFLINE),
             connected=self._connected,
+            disconnected=service.disconnected,
             deliver=self._deliver,
             clock=clock,
             patience=settings.broker.patience_seconds,

@@ -37,6 +37,9 @@ class Service:
         """What to send after every connect: the retained states."""
         return ()
 
+    def disconnected(self) -> None:
+        """Note that the broker is away; `connected` is called when it is there again."""
+
     def wake_at(self) -> float | None:
         """The monotonic time at which `tick` is due, if any; asked again after every handler and tick."""
         return None

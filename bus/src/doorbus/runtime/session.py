@@ -57,6 +57,7 @@ class Session:
         filters: Sequence[Filter],
         will: Callable[[], Packet | None],
         connected: Callable[[], Iterable[Packet]],
+        disconnected: Callable[[], None] = lambda: None,
         deliver: Callable[[Packet], None],
         clock: Clock,
         backoff: Backoff | None = None,
@@ -69,6 +70,7 @@ class Session:
         self._filters_changed = asyncio.Event()
         self._will = will
         self._on_connected = connected
+        self._on_disconnected = disconnected
         self._deliver = deliver
         self._clock = clock
         self._backoff = backoff or Backoff()
@@ -132,6 +134,8 @@ class Session:
             lost = await self._once()
             was_online, self.online = self.online, False
             self._collect_unsent()
+            if was_online:
+                self._on_disconnected()
             if was_online and self._clock.monotonic() - began > self._backoff.longest:
                 failures = 0
             waited = self._clock.monotonic() - first_try

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from doorbus.site.users import User, UserError, everybody
-from doorbus.wire.channels import CHANNELS, SERVICES, Channel
+from doorbus.wire.channels import CHANNELS, OPTIONAL, SERVICES, Channel
 from doorbus.wire.foreign import why_not_foreign
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
@@ -46,5 +46,5 @@ def _rules(topics: Topics, user: User) -> str:
 
 def _sent_to(topics: Topics, channel: Channel[Any], user: User) -> str:
     """A service speaks for itself only."""
-    itself = {channel.own: str(user.role)} if channel.own is not None and user.role in SERVICES else {}
+    itself = {channel.own: str(user.role)} if channel.own is not None and user.role in {*SERVICES, *OPTIONAL} else {}
     return topics.filter(channel, **user.ids, **itself)

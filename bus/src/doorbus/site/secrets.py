@@ -44,7 +44,7 @@ from doorbus.site.certificates import (
 from doorbus.site.passwords import holds, new_password, password_file
 from doorbus.site.signing import SigningKeys
 from doorbus.site.users import User, UserError, everybody, named
-from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.channels import OPTIONAL, SERVICES, Role
 from doorbus.wire.keyfiles import SIGNERS
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 
@@ -336,7 +336,7 @@ class Site:
             _write(certificate.with_suffix(".key"), pair.key)
             _write(certificate, pair.certificate)
             self.news.append(f"a certificate of {user.name}")
-        if user.role in SERVICES:
+        if user.role in {*SERVICES, *OPTIONAL}:
             _make_folder(self._settings(user.name))
         password = self._password(user.name)
         if not password.exists():

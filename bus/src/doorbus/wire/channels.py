@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.8"
+CONTRACT = "1.9"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -26,6 +26,7 @@ class Role(StrEnum):
     RECOGNIZER = "recognizer"
     ACTUATOR = "actuator"
     ENROLLER = "enroller"
+    CONSOLE = "console"
     ADMIN = "admin"
     OPERATOR = "operator"
     VIEWER = "viewer"
@@ -34,6 +35,9 @@ class Role(StrEnum):
 
 
 SERVICES = (Role.CAPTURE, Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER)
+"""What a door needs."""
+OPTIONAL = (Role.CONSOLE,)
+"""Services that a door does without."""
 
 
 class Retain(StrEnum):
@@ -97,7 +101,7 @@ class Channel(Generic[M]):
         return tuple(name for _, name in self.parts if name is not None)
 
 
-_PEOPLE = frozenset({Role.OPERATOR, Role.HOMEASSISTANT, Role.NODERED})
+_PEOPLE = frozenset({Role.OPERATOR, Role.CONSOLE, Role.HOMEASSISTANT, Role.NODERED})
 _READERS = _PEOPLE | {Role.VIEWER}
 _AT_THE_DOOR = _READERS | {Role.CAPTURE}
 """Many a camera has a display or a light, and one connection: it shows whoever stands there what became of it."""
@@ -368,7 +372,7 @@ HEALTH = Channel(
     summary="Whether a service is up, how it does and what it refused.",
     qos=1,
     retain=Retain.YES,
-    senders=frozenset(SERVICES),
+    senders=frozenset((*SERVICES, *OPTIONAL)),
     receivers=frozenset(Role),  # a service hears of another under its own name
     own="service",
 )

@@ -1,0 +1,93 @@
+"""A store in memory, which keeps the rules of the one on disk and is forgotten at the end; and a front for nobody."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from doorbus_console.store import Account, Deed, Session, Token
+
+
+@dataclass
+class MemoryStore:
+    """See `doorbus_console.store.Store`."""
+
+    _accounts: dict[str, Account] = field(default_factory=dict)
+    _tokens: dict[str, Token] = field(default_factory=dict)
+    _sessions: dict[str, Session] = field(default_factory=dict)
+    _deeds: list[Deed] = field(default_factory=list)
+
+    def accounts(self) -> tuple[Account, ...]:
+        """See `Store`."""
+        return tuple(sorted(self._accounts.values(), key=lambda one: one.name))
+
+    def account(self, name: str) -> Account | None:
+        """See `Store`."""
+        return self._accounts.get(name)
+
+    def put_account(self, account: Account) -> None:
+        """See `Store`."""
+        self._accounts[account.name] = account
+
+    def remove_account(self, name: str) -> None:
+        """See `Store`."""
+        self._accounts.pop(name, None)
+        self.remove_sessions(name)
+
+    def tokens(self) -> tuple[Token, ...]:
+        """See `Store`."""
+        return tuple(sorted(self._tokens.values(), key=lambda one: one.name))
+
+    def token(self, digest: str) -> Token | None:
+        """See `Store`."""
+        return next((one for one in self._tokens.values() if one.digest == digest), None)
+
+    def put_token(self, token: Token) -> None:
+        """See `Store`."""
+        self._tokens[token.name] = token
+
+    def remove_token(self, name: str) -> bool:
+        """See `Store`."""
+        return self._tokens.pop(name, None) is not None
+
+    def session(self, session_id: str) -> Session | None:
+        """See `Store`."""
+        return self._sessions.get(session_id)
+
+    def put_session(self, session: Session) -> None:
+        """See `Store`."""
+        self._sessions[session.id] = session
+
+    def remove_session(self, session_id: str) -> None:
+        """See `Store`."""
+        self._sessions.pop(session_id, None)
+
+    def remove_sessions(self, account: str) -> None:
+        """See `Store`."""
+        self._sessions = {key: one for key, one in self._sessions.items() if one.account != account}
+
+    def note(self, deed: Deed) -> None:
+        """See `Store`."""
+        self._deeds.append(deed)
+
+    def deeds(self, limit: int) -> tuple[Deed, ...]:
+        """See `Store`."""
+        return tuple(self._deeds[::-1][:limit])
+
+
+@dataclass
+class SilentFront:
+    """A front that nobody can reach, and that remembers what was asked of it."""
+
+    asked: list[str] = field(default_factory=list)
+
+    async def open(self) -> None:
+        """See `Front`."""
+        self.asked.append("open")
+
+    async def run(self) -> None:
+        """See `Front`."""
+        self.asked.append("run")
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """See `Front`."""
+        self.asked.append("close")

@@ -1,0 +1,222 @@
+"""What the page shows: the last word on each door, camera, person and service, and what happened. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from doorbus.wire.messages import (
+    Ask,
+    Box,
+    Challenge,
+    Decision,
+    Face,
+    Health,
+    LockState,
+    Manifest,
+    Outcome,
+    Recognition,
+    RosterEntry,
+    Trigger,
+    Verdict,
+)
+
+KEPT = 1000
+"""How many happenings are remembered."""
+FACES_LAST_SECONDS = 1.0
+"""A frame so much newer than the last with a face says that nobody is there any more."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera, the faces that were on its picture last, and how far a face is in being let in."""
+
+    door: str
+    name: str
+    faces: tuple[Face, ...] = ()
+    faces_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Door:
+    """A door: its state, what was decided last, who came in last, and what is asked of whoever stands there."""
+
+    name: str
+    state: LockState | None = None
+    since: datetime | None = None
+    last: Decision | None = None
+    last_granted: Decision | None = None
+    challenge: Challenge | None = None
+
+    @property
+    def asks(self) -> Ask:
+        """What is asked now."""
+        return Ask.NONE if self.challenge is None else self.challenge.ask
+
+
+@dataclass(frozen=True)
+class Happening:
+    """A decision, and its number: later ones have higher numbers."""
+
+    number: int
+    door: str
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The last word on everything. `roster` is None before one was whole."""
+
+    connected: bool = False
+    doors: Mapping[str, Door] = field(default_factory=dict)
+    cameras: Mapping[tuple[str, str], Camera] = field(default_factory=dict)
+    people: Mapping[str, RosterEntry] = field(default_factory=dict)
+    roster: Manifest | None = None
+    happenings: tuple[Happening, ...] = ()
+    """Oldest first."""
+    services: Mapping[tuple[str, str], tuple[Health, datetime, int]] = field(default_factory=dict)
+    """The last health of each instance, when it came, and how many came."""
+
+    def cameras_of(self, door: str) -> tuple[Camera, ...]:
+        """The cameras of a door by name."""
+        return tuple(camera for key, camera in sorted(self.cameras.items()) if key[0] == door)
+
+    def name_of(self, person: str | None) -> str:
+        """How people call a person; the id of who is not on the roster, nothing for nobody."""
+        if person is None:
+            return ""
+        entry = self.people.get(person)
+        return (entry and entry.name) or person
+
+
+def with_door(scene: Scene, name: str) -> Scene:
+    """The scene that knows of this door."""
+    return scene if name in scene.doors else replace(scene, doors={**scene.doors, name: Door(name)})
+
+
+def with_camera(scene: Scene, door: str, name: str) -> Scene:
+    """The scene that knows of this camera."""
+    if (door, name) in scene.cameras:
+        return scene
+    return replace(with_door(scene, door), cameras={**scene.cameras, (door, name): Camera(door, name)})
+
+
+def heard(scene: Scene, *, connected: bool) -> Scene:
+    """After the broker came or went."""
+    return replace(scene, connected=connected)
+
+
+def locked(scene: Scene, door: str, state: LockState, at: datetime) -> Scene:
+    """After a door has told its state."""
+    known = with_door(scene, door).doors[door]
+    since = known.since if known.state is state else at
+    return _door(scene, replace(known, state=state, since=since))
+
+
+def challenged(scene: Scene, door: str, challenge: Challenge) -> Scene:
+    """After somebody was asked to do something, or no longer is."""
+    return _door(scene, replace(with_door(scene, door).doors[door], challenge=challenge))
+
+
+def decided(scene: Scene, door: str, decision: Decision) -> Scene:
+    """After a decision."""
+    known = with_door(scene, door).doors[door]
+    granted = decision if decision.outcome is Outcome.GRANTED else known.last_granted
+    number = scene.happenings[-1].number + 1 if scene.happenings else 1
+    happenings = (*scene.happenings, Happening(number, door, decision))[-KEPT:]
+    return replace(_door(scene, replace(known, last=decision, last_granted=granted)), happenings=happenings)
+
+
+def recognised(scene: Scene, door: str, camera: str, recognition: Recognition) -> Scene:
+    """After faces were seen; what comes late changes nothing."""
+    known = with_camera(scene, door, camera).cameras[door, camera]
+    if known.faces_at is not None and recognition.captured_at < known.faces_at:
+        return scene
+    return _camera(scene, replace(known, faces=recognition.faces, faces_at=recognition.captured_at))
+
+
+def framed(scene: Scene, door: str, camera: str, captured_at: datetime) -> Scene:
+    """After a frame: the camera is there, and the faces that were are not for ever."""
+    scene = with_camera(scene, door, camera)
+    known = scene.cameras[door, camera]
+    if not known.faces or known.faces_at is None:
+        return scene
+    if (captured_at - known.faces_at).total_seconds() <= FACES_LAST_SECONDS:
+        return scene
+    return _camera(scene, replace(known, faces=()))
+
+
+def peopled(scene: Scene, roster: Manifest, entries: Iterable[RosterEntry]) -> Scene:
+    """After a whole roster."""
+    people = {entry.person: entry for entry in sorted(entries, key=lambda one: one.person)}
+    return replace(scene, roster=roster, people=people)
+
+
+def healthy(scene: Scene, health: Health, at: datetime) -> Scene:
+    """After an instance has told how it is. It may name a door and a camera that were not heard of."""
+    key = (health.service, health.instance)
+    times = scene.services[key][2] if key in scene.services else 0
+    scene = replace(scene, services={**scene.services, key: (health, at, times + 1)})
+    if health.door is not None and health.camera is not None:
+        return with_camera(scene, health.door, health.camera)
+    return scene if health.door is None else with_door(scene, health.door)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What of the happenings somebody wants to see."""
+
+    after: int = 0
+    door: str | None = None
+    person: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 100
+    doors: frozenset[str] | None = None
+    """Those that the asker may see."""
+
+    def of(self, happenings: Iterable[Happening]) -> tuple[Happening, ...]:
+        """These, newest first, at most `limit`."""
+        found = [one for one in happenings if self._wants(one)]
+        return tuple(found[::-1][: self.limit])
+
+    def _wants(self, one: Happening) -> bool:
+        decision = one.decision
+        return (
+            one.number > self.after
+            and self.door in {None, one.door}
+            and self.person in {None, decision.person}
+            and self.reason in {None, decision.reason.value}
+            and (self.since is None or decision.at >= self.since)
+            and (self.until is None or decision.at < self.until)
+            and (self.doors is None or one.door in self.doors)
+        )
+
+
+def caption(scene: Scene, face: Face) -> str:
+    """What stands at a face: a name and how sure it is, or nothing for somebody unknown."""
+    if face.verdict is not Verdict.MATCH:
+        return ""
+    return f"{scene.name_of(face.person)} {face.confidence:.0%}"
+
+
+def who(scene: Scene, decision: Decision) -> str:
+    """Who a decision was about: the person, or who sent the command."""
+    if decision.trigger is Trigger.FACE:
+        return scene.name_of(decision.person)
+    return decision.by or ""
+
+
+def size_of(box: Box) -> tuple[float, float, float, float]:
+    """Left, top, width and height, rounded to pixels."""
+    left, top, width, height = (round(value, 1) for value in box)
+    return left, top, width, height
+
+
+def _door(scene: Scene, door: Door) -> Scene:
+    return replace(scene, doors={**scene.doors, door.name: door})
+
+
+def _camera(scene: Scene, camera: Camera) -> Scene:
+    scene = with_camera(scene, camera.door, camera.name)
+    return replace(scene, cameras={**scene.cameras, (camera.door, camera.name): camera})

@@ -1,0 +1,183 @@
+"""The console as a client of the bus: what it hears becomes the scene, what people ask for is sent."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+from doorbus.runtime.clock import Clock
+from doorbus.runtime.service import Inlet, Producer, Service
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
+from doorbus.wire.messages import (
+    Challenge,
+    Decision,
+    Frame,
+    Health,
+    LockState,
+    Manifest,
+    Presence,
+    Recognition,
+    Result,
+    RosterEntry,
+)
+from doorbus.wire.signatures import Keyring
+from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are, shard_number
+from doorbus_console import scene
+from doorbus_console.desk import Desk
+from doorbus_console.live import Live
+
+
+class Front(Protocol):
+    """What `doorbus_console.server.Server` offers."""
+
+    async def open(self) -> None:
+        """Take hold of the address; raises `SetupError`."""
+        ...
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the address."""
+        ...
+
+
+class ConsoleService(Service):
+    """Hears what the doors do, and lets people see it through `front`."""
+
+    role: ClassVar[Role] = Role.CONSOLE
+    keys: Keyring = Keyring(unasked=frozenset({channels.RECOGNITION.name, channels.ROSTER_MANIFEST.name}))
+    """It shows what is on the bus, and decides nothing by it: those who act check who has signed."""
+
+    def __init__(self, live: Live, desk: Desk, front: Front, clock: Clock) -> None:
+        self._live = live
+        self._desk = desk
+        self._front = front
+        self._clock = clock
+        self._roster = SnapshotReader(RosterEntry, as_they_are)
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        """All that a page shows, and the answers to what was asked from it."""
+        return (
+            Subscription(channels.FRAME, self._on_frame, newest_only=True),
+            Subscription(channels.RECOGNITION, self._on_recognition),
+            Subscription(channels.LOCK_STATE, self._on_state),
+            Subscription(channels.DECISION, self._on_decision),
+            Subscription(channels.CHALLENGE, self._on_challenge),
+            Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
+            Subscription(channels.ROSTER_SHARD, self._on_shard),
+            Subscription(channels.HEALTH, self._on_health),
+            Subscription(channels.RESULT_REPLY, self._on_reply, self._desk.reply_ids),
+        )
+
+    async def start(self) -> None:
+        """Have the address before anybody is told that this works."""
+        await self._front.open()
+
+    def connected(self) -> Iterable[Outbound]:
+        """Note that the broker is there."""
+        self._is_connected(yes=True)
+        return ()
+
+    def disconnected(self) -> None:
+        """Note that it is away, and say so to whoever looks."""
+        self._is_connected(yes=False)
+
+    def producers(self) -> Sequence[Producer]:
+        """What people have asked for."""
+        return (self._desk.outgoing,)
+
+    def inlets(self) -> Sequence[Inlet]:
+        """The page and the API."""
+        return (self._serve,)
+
+    def figures(self) -> Mapping[str, float]:
+        """How many follow, and what is known."""
+        known = self._live.scene
+        return {"following": self._live.following, "doors": len(known.doors), "cameras": len(known.cameras)}
+
+    async def stop(self) -> Iterable[Outbound]:
+        """Let go of the address."""
+        await self._front.close()
+        return ()
+
+    async def _serve(self, _: Intake) -> None:
+        await self._front.run()
+
+    def _is_connected(self, *, yes: bool) -> None:
+        self._desk.connected = yes
+        self._live.scene = scene.heard(self._live.scene, connected=yes)
+        self._live.tell(("broker",))
+
+    async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
+        frame, (door, camera) = inbound.message, (inbound.ids["door"], inbound.ids["camera"])
+        self._live.show((door, camera), frame.jpeg, frame.frame_id, frame.captured_at, inbound.at_monotonic)
+        self._see(scene.framed(self._live.scene, door, camera, frame.captured_at), ("faces", door, camera))
+        return ()
+
+    async def _on_recognition(self, inbound: Inbound[Recognition]) -> Iterable[Outbound]:
+        door, camera = inbound.ids["door"], inbound.ids["camera"]
+        self._see(scene.recognised(self._live.scene, door, camera, inbound.message), ("faces", door, camera))
+        return ()
+
+    async def _on_state(self, inbound: Inbound[LockState]) -> Iterable[Outbound]:
+        door = inbound.ids["door"]
+        self._see(scene.locked(self._live.scene, door, inbound.message, self._clock.now()), ("door", door))
+        self._desk.told(door, inbound.message)
+        return ()
+
+    async def _on_decision(self, inbound: Inbound[Decision]) -> Iterable[Outbound]:
+        door = inbound.ids["door"]
+        after = scene.decided(self._live.scene, door, inbound.message)
+        self._see(after, ("door", door), ("happening", str(after.happenings[-1].number)))
+        self._desk.decided(inbound.message)
+        return ()
+
+    async def _on_challenge(self, inbound: Inbound[Challenge]) -> Iterable[Outbound]:
+        door = inbound.ids["door"]
+        self._see(scene.challenged(self._live.scene, door, inbound.message), ("door", door))
+        return ()
+
+    async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        self._roster.refuse_older(inbound.message)
+        return await self._people(self._roster.manifest(inbound.message))
+
+    async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        return await self._people(self._roster.shard(shard_number(inbound.ids), inbound.message))
+
+    async def _people(self, snapshot: Snapshot[tuple[RosterEntry, ...]] | None) -> Iterable[Outbound]:
+        if snapshot is not None:
+            parts = await asyncio.to_thread(snapshot.parts)
+            entries = (entry for part in parts for entry in part)
+            self._see(scene.peopled(self._live.scene, snapshot.manifest, entries), ("people",))
+        return ()
+
+    async def _on_health(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
+        health = inbound.message
+        key = (health.service, health.instance)
+        before = self._live.scene.services.get(key)
+        news = before is None or _gist(before[0]) != _gist(health)
+        # Who is offline for good is heard of again at each start, from what the broker keeps.
+        self._see(
+            scene.healthy(self._live.scene, health, self._clock.now()),
+            *([("services",)] if news or health.state is Presence.OFFLINE else []),
+        )
+        return ()
+
+    async def _on_reply(self, inbound: Inbound[Result]) -> Iterable[Outbound]:
+        self._desk.answered(inbound.packet.correlation, inbound.message)
+        return ()
+
+    def _see(self, after: scene.Scene, *news: tuple[str, ...]) -> None:
+        if after is self._live.scene:
+            return
+        doors_before, self._live.scene = set(self._live.scene.cameras), after
+        if set(after.cameras) != doors_before:
+            news = (*news, ("doors",))
+        self._live.tell(*news)
+
+
+def _gist(health: Health) -> tuple[object, ...]:
+    return health.state, health.problem, health.started_at

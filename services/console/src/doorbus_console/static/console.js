@@ -1,0 +1,74 @@
+// What htmx does not do: hold to unlock, times in the viewer's zone, and saying that the console is away.
+"use strict";
+
+function local(root) {
+  const zone = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "short", timeStyle: "medium" });
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    if (!Number.isNaN(moment.getTime())) time.textContent = zone.format(moment);
+  }
+  for (const input of root.querySelectorAll("input[data-utc]")) {
+    const moment = new Date(input.dataset.utc);
+    const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
+    input.value = shifted.toISOString().slice(0, 16);
+    input.removeAttribute("data-utc");
+  }
+  for (const input of root.querySelectorAll("input[data-offset]")) input.value = new Date().getTimezoneOffset();
+}
+
+function holdable(button) {
+  let timer = null;
+  let held = false;
+  const start = () => {
+    if (timer !== null || button.disabled) return;
+    button.classList.add("holding");
+    timer = setTimeout(() => { stop(); held = true; button.form.requestSubmit(button); held = false; }, Number(button.dataset.hold));
+  };
+  const stop = () => { clearTimeout(timer); timer = null; button.classList.remove("holding"); };
+  button.addEventListener("pointerdown", (event) => { if (event.button === 0) start(); });
+  for (const name of ["pointerup", "pointerleave", "pointercancel", "blur", "keyup"]) button.addEventListener(name, stop);
+  button.addEventListener("contextmenu", (event) => event.preventDefault());
+  button.addEventListener("keydown", (event) => {
+    if (event.key !== " " && event.key !== "Enter") return;
+    event.preventDefault();
+    if (!event.repeat) start();
+  });
+  button.addEventListener("click", (event) => event.preventDefault());
+  button.form.addEventListener("submit", (event) => {
+    if (held) return;
+    event.preventDefault();  // Enter in a field opens no door
+    event.stopImmediatePropagation();
+  }, true);
+}
+
+function prepare(root) {
+  local(root);
+  for (const button of root.querySelectorAll("button[data-hold]:not([data-ready])")) {
+    button.dataset.ready = "";
+    holdable(button);
+  }
+  const asked = root.querySelector("[data-asks-code]");
+  if (asked !== null) asked.closest(".door").querySelector("input[name=code]").focus();
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  prepare(document);
+  const offline = document.getElementById("offline");
+  const say = (gone) => { if (offline !== null) offline.hidden = !gone; };
+  document.body.addEventListener("htmx:load", (event) => prepare(event.detail.elt.parentElement || event.detail.elt));
+  document.body.addEventListener("htmx:sseError", () => say(true));
+  document.body.addEventListener("htmx:sseOpen", () => {
+    if (offline !== null && !offline.hidden) {
+      for (const img of document.querySelectorAll(".live img")) img.src = img.src.split("?")[0] + "?" + Date.now();
+    }
+    say(false);
+  });
+  document.body.addEventListener("htmx:sendError", () => say(true));
+  document.body.addEventListener("dragover", (event) => { if (event.target.closest(".drop")) event.preventDefault(); });
+  document.body.addEventListener("drop", (event) => {
+    const place = event.target.closest(".drop");
+    if (place === null) return;
+    event.preventDefault();
+    place.querySelector("input").files = event.dataTransfer.files;
+  });
+});

@@ -1,0 +1,311 @@
+"""The HTTP API, version 1: what the pages do, for programs."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from doorbus import __version__
+from doorbus.wire.messages import Action, EnrolFromCamera, Reason, Update
+from doorbus_console.desk import Errand
+from doorbus_console.live import News
+from doorbus_console.rights import Right, Visitor
+from doorbus_console.scene import Sought
+from doorbus_console.web import asking, exposition, streams
+from doorbus_console.web.forms import read_pictures
+from doorbus_console.web.guard import Needs
+from doorbus_console.web.problems import MEDIA_TYPE, Problem, broker_away, not_found
+from doorbus_console.web.shapes import (
+    CaptureShape,
+    ChangeShape,
+    CommandShape,
+    DoorShape,
+    ErrandShape,
+    EventShape,
+    HealthShape,
+    MeShape,
+    PersonShape,
+    ProblemShape,
+    SlugText,
+    UnlockShape,
+    command_shape,
+    door_shape,
+    errand_shape,
+    event_shape,
+    me_shape,
+    person_shape,
+)
+from doorbus_console.web.site import Site, site_of
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status.value: {"model": ProblemShape, "content": {MEDIA_TYPE: {}}, "description": status.phrase}
+    for status in (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    )
+}
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
+_PICTURES = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {"image": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            },
+        },
+    }
+}
+
+router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+
+TheSite = Annotated[Site, Depends(site_of)]
+Seeing = Annotated[Visitor, Depends(Needs(Right.SEE))]
+Opening = Annotated[Visitor, Depends(Needs(Right.OPEN))]
+Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
+Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
+DoorId = Annotated[SlugText, Path(description="Id of a door.")]
+CameraId = Annotated[SlugText, Path(description="Id of a camera at that door.")]
+PersonId = Annotated[SlugText, Path(description="Id of a person.")]
+Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the outcome.")]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=128, description="Sent again, nothing is done twice."),
+]
+
+
+@router.get("/me")
+async def me(visitor: Seeing) -> MeShape:
+    """Who asks, and what they may do."""
+    return me_shape(visitor)
+
+
+@router.get("/doors")
+async def doors(site: TheSite, visitor: Seeing) -> list[DoorShape]:
+    """The doors."""
+    return [door_shape(site.live.scene, door) for door in site.doors_of(visitor)]
+
+
+@router.get("/doors/{door}")
+async def one_door(site: TheSite, visitor: Seeing, door: DoorId) -> DoorShape:
+    """A door."""
+    return door_shape(site.live.scene, site.door(visitor, door))
+
+
+@router.post("/doors/{door}/unlock", status_code=HTTPStatus.ACCEPTED)
+async def unlock(
+    *,
+    site: TheSite,
+    visitor: Opening,
+    door: DoorId,
+    request: Request,
+    response: Response,
+    wish: UnlockShape | None = None,
+    key: Key = None,
+) -> CommandShape:
+    """Unlock a door. It decides by itself; `follow` says where its answer can be had."""
+    wish = wish or UnlockShape()
+    once: asking.Once = request.app.state.once
+    command_id = once.id_for(visitor, key, "unlock", door, wish.seconds)
+    sent = asking.command(
+        site, visitor, door, Action.UNLOCK, seconds=wish.seconds, code=wish.code, command_id=command_id
+    )
+    shape = command_shape(sent)
+    response.headers["Location"] = shape.follow
+    return shape
+
+
+@router.post("/doors/{door}/lock", status_code=HTTPStatus.ACCEPTED)
+async def lock(site: TheSite, visitor: Opening, door: DoorId, response: Response) -> CommandShape:
+    """Lock a door now, before its pulse is over."""
+    shape = command_shape(asking.command(site, visitor, door, Action.LOCK))
+    response.headers["Location"] = shape.follow
+    return shape
+
+
+@router.get("/commands/{command}")
+async def one_command(
+    site: TheSite, visitor: Opening, command: Annotated[str, Path(max_length=128)], wait: Wait = 0
+) -> CommandShape:
+    """What became of a command of one's own."""
+    found = site.desk.find_command(command)
+    if found is None or found.by != visitor.name:
+        raise not_found(f"command {command}")
+    return command_shape(await site.desk.outcome(found, wait))
+
+
+@router.get("/doors/{door}/cameras/{camera}/frame.jpg", response_class=Response, responses=_JPEG)
+async def frame(site: TheSite, visitor: Seeing, door: DoorId, camera: CameraId) -> Response:
+    """The newest picture of a camera."""
+    shown = site.live.picture(site.camera(visitor, door, camera))
+    if shown is None:
+        raise not_found(f"a picture of camera {camera}")
+    headers = {"X-Frame-Id": ascii(shown.frame_id)[1:-1], "X-Captured-At": shown.captured_at.isoformat()}
+    return Response(shown.jpeg, media_type="image/jpeg", headers=headers)
+
+
+@router.get("/doors/{door}/cameras/{camera}/stream.mjpg", response_class=StreamingResponse)
+async def stream(site: TheSite, visitor: Seeing, door: DoorId, camera: CameraId) -> StreamingResponse:
+    """The pictures of a camera as MJPEG. Who reads slowly gets fewer, never older ones."""
+    return streams.mjpeg(site.live, site.camera(visitor, door, camera))
+
+
+@router.get("/people")
+async def people(site: TheSite, visitor: Watching) -> list[PersonShape]:  # noqa: ARG001  # asked for its right
+    """The people and their rights."""
+    return [person_shape(entry) for entry in site.live.scene.people.values()]
+
+
+@router.get("/people/{person}")
+async def one_person(site: TheSite, visitor: Watching, person: PersonId) -> PersonShape:  # noqa: ARG001  # as above
+    """A person."""
+    entry = site.live.scene.people.get(person)
+    if entry is None:
+        raise not_found(f"person {person}")
+    return person_shape(entry)
+
+
+@router.patch("/people/{person}")
+async def change_person(site: TheSite, visitor: Keeping, person: PersonId, change: ChangeShape) -> ErrandShape:
+    """Change a person's name or rights."""
+    if not change.model_fields_set:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "nothing_to_change", "name at least one field")
+    errand = asking.change(site, visitor, person, update_of(change))
+    await asking.done(site, errand)
+    return errand_shape(site.desk.find_errand(errand.id) or errand)
+
+
+@router.delete("/people/{person}", status_code=HTTPStatus.NO_CONTENT)
+async def remove_person(site: TheSite, visitor: Keeping, person: PersonId) -> None:
+    """Forget a person: templates, name and rights."""
+    await asking.done(site, asking.remove(site, visitor, person))
+
+
+@router.post("/people/{person}/samples", openapi_extra=_PICTURES)
+async def add_samples(
+    site: TheSite, visitor: Keeping, person: PersonId, request: Request, key: Key = None
+) -> list[ErrandShape]:
+    """Enrol a person from pictures, or add samples. Each has its own outcome; 422 when none was taken."""
+    pictures = await read_pictures(request)
+    once: asking.Once = request.app.state.once
+    errand_id = once.id_for(visitor, key, "samples", person, [one.content for one in pictures])
+    errands = await asking.enrol_all(site, visitor, person, pictures, errand_id)
+    results = [errand.result for errand in errands]
+    first = results[0]
+    if first is None:
+        await asking.done(site, errands[0])
+    elif all(result is None or result.error is not None for result in results):
+        raise asking.of_result(first)
+    return [errand_shape(errand) for errand in errands]
+
+
+@router.post("/people/{person}/capture", status_code=HTTPStatus.ACCEPTED)
+async def enrol_from_camera(
+    site: TheSite, visitor: Keeping, person: PersonId, wish: CaptureShape, response: Response
+) -> ErrandShape:
+    """Enrol a person from what a camera sees; `follow` says where the outcome can be had."""
+    return _begun(asking.capture(site, visitor, person, capture_of(wish)), response)
+
+
+@router.post("/capture", status_code=HTTPStatus.ACCEPTED)
+async def enrol_newcomer(site: TheSite, visitor: Keeping, wish: CaptureShape, response: Response) -> ErrandShape:
+    """Enrol somebody who has no id yet from what a camera sees."""
+    return _begun(asking.capture(site, visitor, None, capture_of(wish)), response)
+
+
+@router.get("/requests/{errand}")
+async def one_request(
+    site: TheSite, visitor: Keeping, errand: Annotated[str, Path(max_length=128)], wait: Wait = 0
+) -> ErrandShape:
+    """What became of a request of one's own."""
+    found = site.desk.find_errand(errand)
+    if found is None or found.by != visitor.name:
+        raise not_found(f"request {errand}")
+    return errand_shape(await site.desk.result(found, wait))
+
+
+@router.get("/events")
+async def events(
+    *,
+    site: TheSite,
+    visitor: Watching,
+    after: Annotated[int, Query(ge=0, description="Only what has a higher number.")] = 0,
+    door: Annotated[SlugText | None, Query()] = None,
+    person: Annotated[SlugText | None, Query()] = None,
+    reason: Annotated[Reason | None, Query()] = None,
+    since: Annotated[datetime | None, Query(description="With a time zone, such as 2026-12-01T08:00Z.")] = None,
+    until: Annotated[datetime | None, Query(description="Before this.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[EventShape]:
+    """What was decided, newest first."""
+    if any(one is not None and one.tzinfo is None for one in (since, until)):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_time_zone", "since and until need a time zone, such as Z")
+    sought = Sought(after, door, person, reason and reason.value, since, until, limit, visitor.doors)
+    return [event_shape(one) for one in sought.of(site.live.scene.happenings)]
+
+
+@router.get("/events/stream", response_class=StreamingResponse)
+async def follow_events(site: TheSite, visitor: Watching) -> StreamingResponse:
+    """What is decided from now on, as server-sent events with the name `decision`."""
+
+    def tell(news: News) -> list[tuple[str, str]]:
+        if news[0] != "happening":
+            return []
+        found = Sought(int(news[1]) - 1, doors=visitor.doors).of(site.live.scene.happenings)
+        return [("decision", event_shape(one).model_dump_json()) for one in found if one.number == int(news[1])]
+
+    return streams.events(site.live, (), tell)
+
+
+@router.get("/health")
+async def health(site: TheSite, visitor: Watching) -> HealthShape:  # noqa: ARG001  # asked for its right
+    """How everything does."""
+    known = site.live.scene
+    return HealthShape(
+        broker=known.connected,
+        version=__version__,
+        people=None if known.roster is None else known.roster.count,
+        services=[known.services[key][0] for key in sorted(known.services)],
+    )
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(site: TheSite, visitor: Watching) -> Response:  # noqa: ARG001  # asked for its right
+    """The figures of health in the text format of Prometheus."""
+    if not site.live.scene.connected:
+        raise broker_away()
+    return Response(exposition.text(site.live.scene), media_type=exposition.MEDIA_TYPE)
+
+
+def update_of(change: ChangeShape) -> Update:
+    """The message that asks for this; raises `Problem`."""
+    try:
+        return Update.model_validate_json(change.model_dump_json(exclude_unset=True))
+    except ValueError:
+        detail = "a time needs a time zone, such as 2026-12-01T08:00Z"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", detail) from None
+
+
+def capture_of(wish: CaptureShape) -> EnrolFromCamera:
+    """The message that asks for this."""
+    return EnrolFromCamera.model_validate_json(wish.model_dump_json(exclude_none=True))
+
+
+def _begun(errand: Errand, response: Response) -> ErrandShape:
+    shape = errand_shape(errand)
+    response.headers["Location"] = shape.follow
+    return shape

@@ -1,0 +1,147 @@
+"""The application: all routes, what every answer carries, and what becomes of errors."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from doorbus import __version__
+from doorbus_console.store import StoreFailed
+from doorbus_console.web import api, entrance, pages
+from doorbus_console.web.asking import Once
+from doorbus_console.web.guard import set_cookie
+from doorbus_console.web.problems import Problem, not_found
+from doorbus_console.web.site import Site, site_of
+
+_log = structlog.get_logger("doorbus.console")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+_HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+)
+_KEPT = "public, max-age=31536000, immutable"
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+
+
+def create(site: Site) -> FastAPI:
+    """The application of a console."""
+    app = FastAPI(
+        title="doorbus console",
+        version=__version__,
+        description="Doors, people and events of a doorbus. Send a token as `Authorization: Bearer TOKEN`.",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.site = site
+    app.state.once = Once()
+    app.include_router(api.router)
+    app.include_router(entrance.router)
+    app.include_router(pages.router)
+    app.add_api_route("/assets/{name}", asset, include_in_schema=False)
+    app.add_api_route("/healthz", well, include_in_schema=False)
+    app.add_middleware(Carrying)
+    handlers: dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]] = {
+        Problem: on_problem,
+        RequestValidationError: on_invalid,
+        HTTPException: on_http,
+        StoreFailed: on_store_failed,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+    return app
+
+
+async def asset(request: Request, name: str) -> Response:
+    """A file that pages load; its address changes with it."""
+    path = site_of(request).pages.file(name)
+    if path is None or path.suffix not in _TYPES:
+        raise not_found(f"asset {name}")
+    return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": _KEPT})
+
+
+async def well() -> Response:
+    """Whether the console answers."""
+    return Response("ok\n", media_type="text/plain")
+
+
+async def on_problem(request: Request, problem: Problem) -> Response:
+    """A problem, for people or for programs."""
+    if _for_programs(request):
+        return problem.response()
+    if "Location" in problem.headers and problem.status is HTTPStatus.UNAUTHORIZED:
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers={"Location": problem.headers["Location"]})
+    return pages.error_page(request, problem)
+
+
+async def on_invalid(request: Request, error: RequestValidationError) -> Response:
+    """A call that is not as the description has it."""
+    first: Any = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return await on_problem(request, Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", f"{where}: {first['msg']}"))
+
+
+async def on_http(request: Request, error: HTTPException) -> Response:
+    """No such route, or no such method."""
+    status = HTTPStatus(error.status_code)
+    problem = Problem(status, status.name.lower(), str(error.detail), error.headers)
+    return await on_problem(request, problem)
+
+
+async def on_store_failed(request: Request, error: StoreFailed) -> Response:
+    """The disk."""
+    _log.error("store_failed", why=str(error))
+    detail = "accounts cannot be read or written; the console's log names the file"
+    return await on_problem(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "store_failed", detail))
+
+
+class Carrying:
+    """Gives every answer the headers that keep browsers from harm, and a browser its new cookie."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def send_more(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                names = {name for name, _ in headers}
+                headers += [pair for pair in _HEADERS if pair[0] not in names]
+                if b"cache-control" not in names:
+                    headers.append((b"cache-control", b"no-store"))
+                cookie = state.get("cookie")
+                if cookie is not None:
+                    headers.append((b"set-cookie", set_cookie(cookie, secure=scope["scheme"] == "https").encode()))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._app(scope, receive, send_more)
+
+
+def _for_programs(request: Request) -> bool:
+    return request.url.path.startswith("/api/")

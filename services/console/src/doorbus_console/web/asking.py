@@ -1,0 +1,149 @@
+"""What both the pages and the API ask for, noted in the audit."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from doorbus.wire.channels import ENROL, ENROL_FROM_CAMERA, NEWCOMER, REMOVE, UPDATE, Channel
+from doorbus.wire.messages import (
+    Action,
+    Enrol,
+    EnrolFromCamera,
+    ErrorCode,
+    Message,
+    Remove,
+    Result,
+    Update,
+)
+from doorbus_console.desk import BrokerAway, Command, Errand
+from doorbus_console.rights import Visitor
+from doorbus_console.web.forms import Upload
+from doorbus_console.web.problems import Problem, broker_away
+from doorbus_console.web.site import Site
+
+_REMEMBERED = 1000
+_STATUS = {
+    ErrorCode.UNKNOWN_PERSON: HTTPStatus.NOT_FOUND,
+    ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorCode.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.NO_RECOGNIZER: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.STORAGE_FAILED: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class Once:
+    """Idempotency keys: the same key with the same content is the same request, with another it is a mistake."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, str] = OrderedDict()
+
+    def id_for(self, visitor: Visitor, key: str | None, *content: object) -> str | None:
+        """The id of the request of this key; None without one. Raises `Problem` for another content."""
+        if key is None:
+            return None
+        made = hashlib.sha256(f"{visitor.name}\n{key}".encode()).hexdigest()[:40]
+        print_of = hashlib.sha256(repr(content).encode()).hexdigest()
+        if self._known.setdefault(made, print_of) != print_of:
+            detail = "this Idempotency-Key was used for something else; use a new one for each request"
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "key_reused", detail)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return made
+
+
+def command(
+    site: Site,
+    visitor: Visitor,
+    door: str,
+    action: Action,
+    *,
+    seconds: float | None = None,
+    code: str | None = None,
+    command_id: str | None = None,
+) -> Command:
+    """Send a command to a door; raises `Problem`."""
+    site.door(visitor, door)
+    known = command_id is not None and site.desk.find_command(command_id) is not None
+    try:
+        sent = site.desk.command(door, action, visitor.name, seconds=seconds, code=code, command_id=command_id)
+    except BrokerAway:
+        raise broker_away() from None
+    if not known:
+        site.note(visitor.name, action.value.lower(), f"door {door}", f"sent as {sent.id}")
+    return sent
+
+
+def enrol(site: Site, visitor: Visitor, person: str, jpeg: bytes, errand_id: str | None = None) -> Errand:
+    """Send a picture of a person; raises `Problem`."""
+    return _ask(site, visitor, ENROL, Enrol(jpeg=jpeg), person, errand_id=errand_id)
+
+
+async def enrol_all(
+    site: Site, visitor: Visitor, person: str, pictures: Iterable[Upload], errand_id: str | None = None
+) -> list[Errand]:
+    """Send pictures of a person one after the other, and wait for each result; raises `Problem`."""
+    errands = []
+    for number, picture in enumerate(pictures):
+        one = enrol(site, visitor, person, picture.content, None if errand_id is None else f"{errand_id}-{number}")
+        errands.append(await site.desk.result(one, site.settings.enrol_seconds))
+        if errands[-1].result is None:
+            break
+    return errands
+
+
+def capture(site: Site, visitor: Visitor, person: str | None, wish: EnrolFromCamera) -> Errand:
+    """Enrol from a camera; a newcomer when there is no id. Raises `Problem`."""
+    site.camera(visitor, wish.door, wish.camera)
+    return _ask(site, visitor, NEWCOMER if person is None else ENROL_FROM_CAMERA, wish, person)
+
+
+def change(site: Site, visitor: Visitor, person: str, update: Update) -> Errand:
+    """Change a person; raises `Problem`."""
+    return _ask(site, visitor, UPDATE, update, person)
+
+
+def remove(site: Site, visitor: Visitor, person: str) -> Errand:
+    """Forget a person; raises `Problem`."""
+    return _ask(site, visitor, REMOVE, Remove(), person)
+
+
+async def done(site: Site, errand: Errand) -> Result:
+    """The result of a request that went well; raises `Problem` for one that did not, or that nobody answers."""
+    errand = await site.desk.result(errand, site.settings.enrol_seconds)
+    if errand.result is None:
+        where = f"/api/v1/requests/{errand.id}"
+        raise Problem(
+            HTTPStatus.GATEWAY_TIMEOUT,
+            "no_answer",
+            f"the enroller has not answered; is it running? Ask again at {where}",
+            {"Location": where},
+        )
+    if errand.result.error is not None:
+        raise of_result(errand.result)
+    return errand.result
+
+
+def of_result(result: Result) -> Problem:
+    """Why the enroller did not do it."""
+    assert result.error is not None
+    status = _STATUS.get(result.error.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return Problem(status, result.error.code.value, result.error.message)
+
+
+def _ask(
+    site: Site,
+    visitor: Visitor,
+    channel: Channel[Any],
+    message: Message,
+    person: str | None,
+    *,
+    errand_id: str | None = None,
+) -> Errand:
+    try:
+        errand = site.desk.ask(channel, message, visitor.name, person=person, errand_id=errand_id)
+    except BrokerAway:
+        raise broker_away() from None
+    site.note(visitor.name, channel.name, f"person {person or 'newcomer'}", f"sent as {errand.id}")
+    return errand

@@ -1,0 +1,129 @@
+"""What forms and programs send: fields and pictures. The only user of multipart here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from starlette.requests import Request
+
+from doorbus.wire.channels import ENROL, MIB
+from doorbus_console.web.problems import Problem
+
+MOST_FILES = 20
+_MOST_FIELDS = 64
+_MOST_FIELD_BYTES = 64 * 1024
+_MOST_BYTES = 64 * MIB
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was sent."""
+
+    input: str
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The fields and files of a form."""
+
+    fields: Mapping[str, tuple[str, ...]]
+    files: tuple[Upload, ...] = ()
+
+    def get(self, name: str, default: str = "") -> str:
+        """The last value of a field, without spaces around it."""
+        return (self.fields.get(name) or (default,))[-1].strip()
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """All values of a field."""
+        return self.fields.get(name, ())
+
+    def pictures(self, name: str) -> tuple[Upload, ...]:
+        """The files of a field that are not empty, as a browser sends one where none was chosen."""
+        return tuple(one for one in self.files if one.input == name and one.content)
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The whole body; raises `Problem` beyond `most` bytes."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most:
+            raise _too_large(most)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def read_form(request: Request) -> Form:
+    """The form that was sent, as a browser encodes it, or with files. Raises `Problem`."""
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind == "multipart/form-data":
+        return _multipart(await read_body(request, _MOST_BYTES), options.get("boundary", ""))
+    if kind not in {"application/x-www-form-urlencoded", ""}:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "no_form", "send a form")
+    body = await read_body(request, _MOST_FIELD_BYTES)
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise _no_form() from error
+    return Form({name: tuple(values) for name, values in fields.items()})
+
+
+async def read_pictures(request: Request, name: str = "image") -> tuple[Upload, ...]:
+    """The pictures that were sent: a JPEG as the body, or the files `name` of a form. Raises `Problem`."""
+    kind, _ = parse_options_header(request.headers.get("content-type", ""))
+    if kind == "multipart/form-data":
+        files = (await read_form(request)).pictures(name)
+    elif kind in {"image/jpeg", "application/octet-stream"}:
+        files = (Upload(name, "body", await read_body(request, ENROL.max_bytes)),)
+    else:
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "no_picture", f"send image/jpeg, or a form with the file {name}"
+        )
+    if not any(one.content for one in files):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_picture", f"there is no picture in {name}")
+    for one in files:
+        if len(one.content) > ENROL.max_bytes:
+            raise _too_large(ENROL.max_bytes)
+    return files
+
+
+def _multipart(body: bytes, boundary: str) -> Form:
+    fields: dict[str, tuple[str, ...]] = {}
+    files: list[Upload] = []
+    segment: MultipartSegment | None = None
+    pieces: list[bytes] = []
+    try:
+        with PushMultipartParser(boundary, max_segment_count=_MOST_FIELDS) as parser:
+            for event in parser.parse(body):
+                if isinstance(event, MultipartSegment):
+                    segment, pieces = event, []
+                elif event is not None:
+                    pieces.append(bytes(event))
+                elif segment is not None:
+                    content = b"".join(pieces)
+                    if segment.filename is None:
+                        fields[segment.name] = (*fields.get(segment.name, ()), content.decode())
+                    else:
+                        files.append(Upload(segment.name, segment.filename, content))
+    except (MultipartError, ValueError) as error:
+        raise _no_form() from error
+    if len(files) > MOST_FILES:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_many", f"send at most {MOST_FILES} files at once")
+    return Form(fields, tuple(files))
+
+
+def _no_form() -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "no_form", "this is no well-formed form")
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "too_large",
+        f"send at most {max(1, most // MIB)} MiB",
+        {"Connection": "close"},
+    )

@@ -1,0 +1,338 @@
+"""The pages."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from pydantic import ValidationError
+
+from doorbus.runtime.checks import Heard, Observed, findings
+from doorbus.wire.channels import OPTIONAL
+from doorbus.wire.codec import Refused
+from doorbus.wire.ids import is_slug
+from doorbus.wire.jpeg import survey
+from doorbus.wire.messages import Action, EnrolFromCamera, Reason, Update
+from doorbus.wire.mistakes import first_mistake
+from doorbus_console import words
+from doorbus_console.live import News, Place
+from doorbus_console.rights import Right, Visitor
+from doorbus_console.scene import Sought
+from doorbus_console.web import asking, streams
+from doorbus_console.web.forms import Form, read_form
+from doorbus_console.web.guard import Needs, session_of
+from doorbus_console.web.problems import Problem, not_found
+from doorbus_console.web.rendering import language_of
+from doorbus_console.web.site import Site, site_of
+
+router = APIRouter(include_in_schema=False)
+
+TheSite = Annotated[Site, Depends(site_of)]
+Seeing = Annotated[Visitor, Depends(Needs(Right.SEE))]
+Opening = Annotated[Visitor, Depends(Needs(Right.OPEN))]
+Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
+Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
+
+_ON_PAGE = 50
+_SILENT_SECONDS = 15.0
+
+
+def page(request: Request, template: str, visitor: Visitor | None = None, /, **values: Any) -> HTMLResponse:
+    """A page, or a part of one, in the language of the browser."""
+    return HTMLResponse(text(request, template, visitor, **values), headers={"Vary": "Accept-Language"})
+
+
+def text(request: Request, template: str, visitor: Visitor | None = None, /, **values: Any) -> str:
+    """The same as text."""
+    site = site_of(request)
+    session = session_of(request) if visitor is not None else None
+    common = {
+        "scene": site.live.scene,
+        "visitor": visitor,
+        "form_token": None if session is None else site.sessions.form_token(session),
+        "Right": Right,
+        "path": request.url.path,
+    }
+    return site.pages.render(template, language(request), {**common, **values})
+
+
+def language(request: Request) -> str:
+    """The language of a browser."""
+    return language_of(request.headers.get("accept-language", ""))
+
+
+@router.get("/")
+async def home(visitor: Seeing) -> RedirectResponse:  # noqa: ARG001  # asked for its right
+    """The first page."""
+    return RedirectResponse("/doors", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/doors")
+async def doors(request: Request, site: TheSite, visitor: Seeing) -> HTMLResponse:
+    """Each door at a glance."""
+    return page(request, "doors.html", visitor, doors=site.doors_of(visitor), steps=_steps(site, visitor))
+
+
+@router.get("/doors/{door}/{camera}/live.mjpg")
+async def live_picture(site: TheSite, visitor: Seeing, door: str, camera: str) -> StreamingResponse:
+    """What a camera sees."""
+    return streams.mjpeg(site.live, site.camera(visitor, door, camera))
+
+
+@router.post("/doors/{door}/unlock")
+async def unlock(request: Request, site: TheSite, visitor: Opening, door: str) -> HTMLResponse:
+    """Unlock a door, and say what it has made of it."""
+    form = await read_form(request)
+    seconds, code = _seconds(form.get("seconds")), form.get("code")[:16] or None
+    sent = asking.command(site, visitor, door, Action.UNLOCK, seconds=seconds, code=code)
+    command = await site.desk.outcome(sent, site.settings.answer_seconds)
+    asks = command.decision is not None and command.decision.reason in {Reason.CODE_MISSING, Reason.CODE_WRONG}
+    return page(request, "part/answer.html", visitor, command=command, door=door, asks_code=asks)
+
+
+@router.post("/doors/{door}/lock")
+async def lock(request: Request, site: TheSite, visitor: Opening, door: str) -> HTMLResponse:
+    """Lock a door, and say what it has made of it."""
+    sent = asking.command(site, visitor, door, Action.LOCK)
+    command = await site.desk.outcome(sent, site.settings.answer_seconds)
+    return page(request, "part/answer.html", visitor, command=command, door=door, asks_code=False)
+
+
+@router.get("/people")
+async def people(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
+    """Who may pass."""
+    return page(request, "people.html", visitor, cameras=_cameras(site, visitor))
+
+
+@router.get("/people/list")
+async def people_list(request: Request, visitor: Watching) -> HTMLResponse:
+    """The same as a part of the page."""
+    return page(request, "part/people.html", visitor)
+
+
+@router.post("/people")
+async def enrol(request: Request, site: TheSite, visitor: Keeping) -> HTMLResponse:
+    """Enrol somebody from pictures or from a camera."""
+    form = await read_form(request)
+    name = form.get("name")
+    person = form.get("person") or id_of(name)
+    if not is_slug(person):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_person_id", "give a name")
+    return await _enrol(request, site, visitor, form, person=person, name=name)
+
+
+@router.get("/people/{person}")
+async def one_person(request: Request, site: TheSite, visitor: Watching, person: str) -> HTMLResponse:
+    """A person and their rights."""
+    entry = site.live.scene.people.get(person)
+    if entry is None:
+        raise not_found(f"person {person}")
+    return page(
+        request, "person.html", visitor, person=entry, cameras=_cameras(site, visitor), doors=site.doors_of(visitor)
+    )
+
+
+@router.post("/people/{person}")
+async def change_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> HTMLResponse:
+    """Change a person's name and rights."""
+    _known(site, person)
+    update = _update(await read_form(request), site.doors_of(visitor))
+    await asking.done(site, asking.change(site, visitor, person, update))
+    return page(request, "part/done.html", visitor, what="changed")
+
+
+@router.post("/people/{person}/samples")
+async def add_samples(request: Request, site: TheSite, visitor: Keeping, person: str) -> HTMLResponse:
+    """Add pictures of a person."""
+    _known(site, person)
+    return await _enrol(request, site, visitor, await read_form(request), person=person)
+
+
+@router.post("/people/{person}/remove")
+async def remove_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> Response:
+    """Forget a person."""
+    _known(site, person)
+    await asking.done(site, asking.remove(site, visitor, person))
+    if "hx-request" in request.headers:
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": "/people"})
+    return RedirectResponse("/people", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/events")
+async def events(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
+    """What was decided, newest first, and what is decided from now on."""
+    query = request.query_params
+    wanted = {name: query.get(name) or None for name in ("door", "person", "reason")}
+    sought = Sought(
+        door=wanted["door"], person=wanted["person"], reason=wanted["reason"], limit=_ON_PAGE, doors=visitor.doors
+    )
+    found = sought.of(site.live.scene.happenings)
+    template = "part/events.html" if "hx-request" in request.headers else "events.html"
+    return page(request, template, visitor, happenings=found, wanted=wanted, doors=site.doors_of(visitor))
+
+
+@router.get("/system")
+async def system(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
+    """How everything does, and the way out where it does not."""
+    return page(request, "system.html", visitor, findings=_findings(site), deeds=site.store.deeds(_ON_PAGE))
+
+
+@router.get("/system/list")
+async def system_list(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
+    """The same as a part of the page."""
+    return page(request, "part/system.html", visitor, findings=_findings(site))
+
+
+@router.get("/live")
+async def live(request: Request, site: TheSite, visitor: Seeing) -> StreamingResponse:
+    """What moves on the pages, as parts of them."""
+
+    def tell(news: News) -> Iterable[tuple[str, str]]:
+        kind, *ids = news
+        if kind == "broker":
+            yield "broker", text(request, "part/broker.html", visitor)
+        elif kind == "door" and visitor.knows(ids[0]):
+            yield f"door-{ids[0]}", text(request, "part/door.html", visitor, door=site.live.scene.doors[ids[0]])
+        elif kind == "faces" and visitor.knows(ids[0]):
+            yield f"faces-{ids[0]}-{ids[1]}", _faces(request, site, (ids[0], ids[1]))
+        elif kind == "happening" and visitor.may(Right.WATCH):
+            number = int(ids[0])
+            for one in Sought(number - 1, doors=visitor.doors).of(site.live.scene.happenings):
+                if one.number == number:
+                    yield "happening", text(request, "part/event.html", visitor, happening=one)
+        elif kind in {"people", "services", "doors"}:
+            yield kind, ""
+
+    known = [("door", door) for door in site.doors_of(visitor)]
+    return streams.events(site.live, [("broker",), *known], tell)
+
+
+def id_of(name: str) -> str:
+    """An id made of a name; nothing where none can be."""
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-")
+
+
+async def _enrol(
+    request: Request, site: Site, visitor: Visitor, form: Form, *, person: str, name: str = ""
+) -> HTMLResponse:
+    place = form.get("camera").partition("/")
+    pictures = form.pictures("image")
+    if not pictures and not place[2]:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_picture", "choose pictures, or a camera")
+    if pictures:
+        errands = await asking.enrol_all(site, visitor, person, pictures)
+        if name and any(errand.result is not None and errand.result.error is None for errand in errands):
+            await site.desk.result(
+                asking.change(site, visitor, person, Update(name=name[:128])), site.settings.enrol_seconds
+            )
+    else:
+        wish = EnrolFromCamera(door=place[0], camera=place[2], name=name[:128] or None)
+        errand = asking.capture(site, visitor, person, wish)
+        errands = [await site.desk.result(errand, wish.timeout_s + 5)]
+    names = [picture.name for picture in pictures]
+    return page(request, "part/enrolled.html", visitor, person=person, errands=errands, names=names)
+
+
+def _known(site: Site, person: str) -> None:
+    if person not in site.live.scene.people:
+        raise not_found(f"person {person}")
+
+
+def _seconds(given: str) -> float | None:
+    if not given:
+        return None
+    try:
+        seconds = float(given.replace(",", "."))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:  # noqa: PLR2004  # what a lock command takes
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "seconds are a number from 1 to 3600")
+    return seconds
+
+
+def _update(form: Form, doors: Iterable[str]) -> Update:
+    every = form.get("every_door") == "on"
+    try:
+        return Update(
+            name=form.get("name")[:128] or None,
+            enabled=form.get("enabled") == "on",
+            doors=None if every else tuple(door for door in doors if door in form.all("door")),
+            valid_from=_moment(form.get("valid_from"), form.get("offset")),
+            valid_until=_moment(form.get("valid_until"), form.get("offset")),
+            hours=form.get("hours") or None,
+            threshold=float(form.get("threshold")) if form.get("threshold") else None,
+        )
+    except ValidationError as error:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", str(first_mistake(error))) from None
+    except ValueError:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "a time or number cannot be read") from None
+
+
+def _moment(given: str, offset: str) -> datetime | None:
+    """A moment as a browser writes it, in its own zone: `offset` is how many minutes UTC is ahead of it."""
+    if not given:
+        return None
+    moment = datetime.fromisoformat(given)
+    if moment.tzinfo is not None:
+        return moment
+    minutes = int(offset or 0)
+    return datetime.fromtimestamp(moment.replace(tzinfo=UTC).timestamp() + 60 * minutes, UTC)
+
+
+def _faces(request: Request, site: Site, place: Place) -> str:
+    shown, camera = site.live.picture(place), site.live.scene.cameras.get(place)
+    if shown is None or camera is None or not camera.faces:
+        return ""
+    try:
+        seen = survey(shown.jpeg)
+    except Refused:
+        return ""
+    return text(request, "part/faces.html", None, camera=camera, width=seen.width, height=seen.height)
+
+
+def _cameras(site: Site, visitor: Visitor) -> list[str]:
+    return [f"{door}/{camera}" for door, camera in sorted(site.live.scene.cameras) if visitor.knows(door)]
+
+
+def _steps(site: Site, visitor: Visitor) -> list[tuple[str, bool]]:
+    """What is still to do on a new site, for those who keep the people; nothing once all is done."""
+    if not visitor.may(Right.PEOPLE):
+        return []
+    known = site.live.scene
+    steps = [
+        ("door", any(door.state is not None for door in known.doors.values())),
+        ("camera", any(site.live.picture(place) is not None for place in known.cameras)),
+        ("enrol", bool(known.people)),
+        ("open", any(door.last_granted is not None for door in known.doors.values())),
+    ]
+    enrolled = dict(steps)["enrol"]
+    return [] if enrolled and all(done for name, done in steps if name != "open") else steps
+
+
+def _findings(site: Site) -> list[Any]:
+    known, now = site.live.scene, site.clock.now()
+    heard = tuple(
+        Heard(health, at, live=times > 1 and (now - at).total_seconds() < _SILENT_SECONDS)
+        for health, at, times in known.services.values()
+        if health.service not in {role.value for role in OPTIONAL}
+    )
+    states = {name: door.state for name, door in known.doors.items() if door.state is not None}
+    return list(findings(Observed(now, heard, states, known.roster)))
+
+
+def error_page(request: Request, problem: Problem) -> Response:
+    """A problem for people."""
+    tongue = language(request)
+    site = site_of(request)
+    said = {word.value: sentence for word, sentence in words.ERRORS.items()}.get(problem.code, problem.detail)
+    values = {"problem": problem, "said": site.pages.say(said, tongue), "detail": problem.detail}
+    if "hx-request" in request.headers:
+        body = site.pages.render("part/problem.html", tongue, values)
+    else:
+        body = text(request, "problem.html", None, **values)
+    return HTMLResponse(body, problem.status, problem.headers)

@@ -1,0 +1,207 @@
+"""What the API takes and gives, as its description shows it."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from doorbus.wire.messages import MAX_NAME, Ask, Decision, Fault, Health, LockState, RosterEntry, Unit
+from doorbus_console.desk import Command, Errand
+from doorbus_console.rights import Visitor
+from doorbus_console.scene import Happening, Scene
+
+SlugText = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class Shape(BaseModel):
+    """What all have in common: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class ProblemShape(BaseModel):
+    """Why something was not done (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    """One word for programs."""
+
+
+class DoorShape(Shape):
+    """A door."""
+
+    door: str
+    state: LockState | None
+    """None before it was heard of."""
+    since: datetime | None
+    cameras: list[str]
+    asks: Ask
+    """What whoever stands there is asked to do."""
+    last: Decision | None
+    """The last decision."""
+
+
+class UnlockShape(Shape):
+    """How to unlock."""
+
+    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """How long to hold the door open; the door's own pulse when not given."""
+    code: Annotated[str, Field(max_length=16)] | None = None
+    """One-time password, where the door asks for one."""
+
+
+class CommandShape(Shape):
+    """A command that was sent, and what became of it."""
+
+    id: str
+    door: str
+    action: str
+    status: Literal["pending", "granted", "denied", "done"]
+    reason: str | None = None
+    state: LockState | None = None
+    follow: str
+    """Where to ask what became of it."""
+
+
+class PersonShape(Shape):
+    """A person and their rights."""
+
+    person: str
+    name: str | None = None
+    enabled: bool = True
+    doors: list[str] | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    hours: str | None = None
+    threshold: float | None = None
+
+
+class ChangeShape(Shape):
+    """What to change of a person; fields that are not sent stay, null clears."""
+
+    name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
+    enabled: bool = True
+    doors: list[SlugText] | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    hours: Annotated[str, Field(max_length=512)] | None = None
+    threshold: Unit | None = None
+
+
+class CaptureShape(Shape):
+    """Which camera to enrol from."""
+
+    door: SlugText
+    camera: SlugText
+    name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
+    samples: Annotated[int, Field(ge=1, le=10)] = 3
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
+
+
+class ErrandShape(Shape):
+    """A request to the enroller, and what became of it."""
+
+    id: str
+    action: str
+    person: str
+    status: Literal["pending", "ok", "error"]
+    samples: int | None = None
+    """How many pictures the site now holds of the person, as templates."""
+    error: Fault | None = None
+    follow: str
+
+
+class EventShape(Shape):
+    """A decision at a door, and its number: later ones have higher numbers."""
+
+    number: int
+    door: str
+    decision: Decision
+
+
+class HealthShape(Shape):
+    """How everything does."""
+
+    broker: bool
+    """Whether the console is connected."""
+    version: str
+    people: int | None
+    services: list[Health]
+
+
+class MeShape(Shape):
+    """Who asks, and what they may do."""
+
+    name: str
+    level: str | None
+    scopes: list[str]
+    doors: list[str] | None
+
+
+def door_shape(scene: Scene, name: str) -> DoorShape:
+    """A door of the scene."""
+    door = scene.doors[name]
+    return DoorShape(
+        door=name,
+        state=door.state,
+        since=door.since,
+        cameras=[camera.name for camera in scene.cameras_of(name)],
+        asks=door.asks,
+        last=door.last,
+    )
+
+
+def command_shape(command: Command) -> CommandShape:
+    """A command of the desk."""
+    decision = command.decision
+    status: Literal["pending", "granted", "denied", "done"] = "pending"
+    if decision is not None:
+        status = "granted" if decision.outcome.value == "granted" else "denied"
+    elif command.state is not None:
+        status = "done"
+    return CommandShape(
+        id=command.id,
+        door=command.door,
+        action=command.action.value,
+        status=status,
+        reason=None if decision is None else decision.reason.value,
+        state=command.state,
+        follow=f"/api/v1/commands/{command.id}",
+    )
+
+
+def errand_shape(errand: Errand) -> ErrandShape:
+    """A request of the desk."""
+    result = errand.result
+    return ErrandShape(
+        id=errand.id,
+        action=errand.what,
+        person=errand.person,
+        status="pending" if result is None else "ok" if result.error is None else "error",
+        samples=None if result is None else result.samples,
+        error=None if result is None else result.error,
+        follow=f"/api/v1/requests/{errand.id}",
+    )
+
+
+def person_shape(entry: RosterEntry) -> PersonShape:
+    """A person of the roster."""
+    return PersonShape.model_validate(entry.model_dump())
+
+
+def event_shape(happening: Happening) -> EventShape:
+    """A decision of the scene."""
+    return EventShape(number=happening.number, door=happening.door, decision=happening.decision)
+
+
+def me_shape(visitor: Visitor) -> MeShape:
+    """Who asks."""
+    return MeShape(
+        name=visitor.name,
+        level=None if visitor.level is None else visitor.level.value,
+        scopes=sorted(visitor.scopes),
+        doors=None if visitor.doors is None else sorted(visitor.doors),
+    )

@@ -1,0 +1,67 @@
+"""What all pages and calls work with."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from starlette.requests import Request
+
+from doorbus.runtime.clock import Clock
+from doorbus_console.desk import Desk
+from doorbus_console.first import FirstAccount
+from doorbus_console.live import Live
+from doorbus_console.rights import Visitor
+from doorbus_console.sessions import Sessions
+from doorbus_console.settings import Console
+from doorbus_console.store import Deed, Store
+from doorbus_console.throttle import Throttle
+from doorbus_console.web.problems import not_found
+from doorbus_console.web.rendering import Pages
+
+_log = structlog.get_logger("doorbus.console")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\uffff]")
+
+
+@dataclass
+class Site:
+    """One console."""
+
+    settings: Console
+    live: Live
+    desk: Desk
+    store: Store
+    sessions: Sessions
+    first: FirstAccount
+    pages: Pages
+    clock: Clock
+    assets: Path
+    throttle: Throttle = field(default_factory=Throttle)
+
+    def note(self, by: str, action: str, what: str, outcome: str) -> None:
+        """Write down who did what, and what became of it."""
+        who = _UNPRINTABLE.sub("?", by)[:128]
+        _log.info("done", by=who, action=action, what=what, outcome=outcome)
+        self.store.note(Deed(self.clock.now(), who, action, what, outcome))
+
+    def door(self, visitor: Visitor, door: str) -> str:
+        """A door that is there and that `visitor` may know of; raises `Problem`."""
+        if door not in self.live.scene.doors or not visitor.knows(door):
+            raise not_found(f"door {door}")
+        return door
+
+    def camera(self, visitor: Visitor, door: str, camera: str) -> tuple[str, str]:
+        """A camera of such a door; raises `Problem`."""
+        if (self.door(visitor, door), camera) not in self.live.scene.cameras:
+            raise not_found(f"camera {camera} of door {door}")
+        return door, camera
+
+    def doors_of(self, visitor: Visitor) -> tuple[str, ...]:
+        """The doors that `visitor` may know of."""
+        return tuple(door for door in sorted(self.live.scene.doors) if visitor.knows(door))
+
+
+def site_of(request: Request) -> Site:
+    """The console that was asked."""
+    site: Site = request.app.state.site
+    return site

@@ -1,0 +1,87 @@
+"""What states, decisions and errors are called for people who live behind the door. Pure."""
+
+from doorbus.wire.messages import Ask, Decision, ErrorCode, LockState, Outcome, Reason, Trigger
+
+
+def _(text: str) -> str:
+    """Mark `text` for translation; a page translates it when it is shown."""
+    return text
+
+
+STATES: dict[LockState, str] = {
+    LockState.LOCKED: _("Locked"),
+    LockState.UNLOCKING: _("Opening"),
+    LockState.UNLOCKED: _("Open"),
+    LockState.LOCKING: _("Closing"),
+    LockState.JAMMED: _("Stuck"),
+}
+ASKS: dict[Ask, str] = {
+    Ask.BLINK: _("Please blink"),
+    Ask.TURN_LEFT: _("Please turn your head to your left"),
+    Ask.TURN_RIGHT: _("Please turn your head to your right"),
+}
+REASONS: dict[Reason, str] = {
+    Reason.MATCHED: _("recognised"),
+    Reason.COMMANDED: _("opened by hand"),
+    Reason.LOCKDOWN: _("the door is in lockdown: it opens for nobody"),
+    Reason.CLOCK_IMPLAUSIBLE: _("the door does not know what time it is"),
+    Reason.STALE: _("it came too late"),
+    Reason.FROM_THE_FUTURE: _("the clocks of two machines disagree"),
+    Reason.REPLAYED: _("it was sent before"),
+    Reason.SAME_PICTURE: _("the camera shows the same picture again"),
+    Reason.UNKNOWN_FACE: _("nobody that the door knows"),
+    Reason.AMBIGUOUS_FACE: _("looks like two people alike"),
+    Reason.TOO_SMALL: _("too far away: come closer"),
+    Reason.IN_BACKGROUND: _("somebody else is closer to the camera"),
+    Reason.BLURRED: _("the picture is blurred: hold still"),
+    Reason.LOW_QUALITY: _("the face is hard to see: look into the camera"),
+    Reason.LOW_CONFIDENCE: _("not sure enough: look into the camera"),
+    Reason.LOW_MARGIN: _("somebody else looks too similar"),
+    Reason.LIVENESS_MISSING: _("the door cannot tell whether it is a living face"),
+    Reason.NOT_LIVE: _("looks like a picture of a face"),
+    Reason.ROSTER_INCOMPLETE: _("the door does not know its people yet"),
+    Reason.NOT_ON_ROSTER: _("no longer among the people"),
+    Reason.DISABLED: _("may not pass at present"),
+    Reason.NOT_YET_VALID: _("may not pass yet"),
+    Reason.NO_LONGER_VALID: _("may no longer pass"),
+    Reason.NOT_ENTITLED: _("may not use this door"),
+    Reason.OUTSIDE_HOURS: _("outside of the hours"),
+    Reason.AWAITING_VOTES: _("one moment: looking once more"),
+    Reason.AWAITING_CHALLENGE: _("waiting for what was asked"),
+    Reason.CHALLENGE_FAILED: _("did not do what was asked"),
+    Reason.COOLDOWN: _("the door was opened just now: try again in a moment"),
+    Reason.UNDATED: _("the command does not say when it was given"),
+    Reason.CODE_MISSING: _("the door asks for a one-time code"),
+    Reason.CODE_WRONG: _("the one-time code is wrong"),
+    Reason.RELAY_FAILED: _("the lock could not be driven"),
+}
+ERRORS: dict[ErrorCode, str] = {
+    ErrorCode.NO_FACE: _("there is no face on the picture"),
+    ErrorCode.SEVERAL_FACES: _("there are several faces on the picture"),
+    ErrorCode.TOO_SMALL: _("the face is too small: come closer"),
+    ErrorCode.BLURRED: _("the picture is blurred"),
+    ErrorCode.NOT_LIVE: _("it looks like a picture of a face"),
+    ErrorCode.NOT_A_PICTURE: _("this is no JPEG picture"),
+    ErrorCode.TOO_LARGE: _("the picture is too large"),
+    ErrorCode.BAD_PERSON_ID: _("an id is made of a-z, 0-9, - and _"),
+    ErrorCode.BAD_REQUEST: _("something that was filled in is wrong"),
+    ErrorCode.ALREADY_SOMEONE_ELSE: _("this face is known under another name"),
+    ErrorCode.NOT_THE_SAME_PERSON: _("this is not the person on the other pictures"),
+    ErrorCode.UNKNOWN_PERSON: _("there is nobody of this id"),
+    ErrorCode.TOO_MANY_SAMPLES: _("there are enough pictures already"),
+    ErrorCode.TOO_FEW_SAMPLES: _("time was up before there were enough good pictures"),
+    ErrorCode.NO_FRAME: _("the camera has sent nothing"),
+    ErrorCode.OTHER_MODEL: _("the people were enrolled with another model"),
+    ErrorCode.NO_RECOGNIZER: _("no recognizer has answered"),
+    ErrorCode.BUSY: _("somebody else is being enrolled: try again"),
+    ErrorCode.RETAINED: _("it was sent with the retain flag"),
+    ErrorCode.UNSUPPORTED: _("this cannot be done"),
+    ErrorCode.STORAGE_FAILED: _("it could not be stored"),
+}
+
+
+def outcome(decision: Decision) -> str:
+    """What became of it, in a word."""
+    if decision.outcome is Outcome.GRANTED:
+        return _("let in") if decision.trigger is Trigger.FACE else _("opened")
+    return _("refused")

@@ -1,0 +1,141 @@
+"""The console as a process beside a real broker, real services and the sample pictures."""
+
+import asyncio
+import json
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from doorbus.local.stack import Process, Stack, free_port
+from doorbus.wire.channels import Role
+from support.door import Door
+from support.jpegs import shot
+
+
+@asynccontextmanager
+async def _program(stack: Stack, *scopes: str, **settings: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A program with a token that the command line made, at a console of its own."""
+    port = free_port()
+    token = await _command(stack, "token", "test", "--scope", *scopes)
+    await stack.start(Role.CONSOLE, {"DOORBUS_CONSOLE__PORT": str(port), **settings})
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+        yield client
+    assert await stack.stop_service("console") == 0
+
+
+async def _command(stack: Stack, *words: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "doorbus_console", *words),
+        env={**os.environ, "DOORBUS_VAR": str(stack.var)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode().strip()
+
+
+async def test_somebody_enrolled_and_let_in_by_http_is_seen_by_http(door: Door, jpeg: dict[str, bytes]) -> None:
+    async with _program(door.stack, "read", "unlock", "people") as program:
+        unlocked = await program.post("/api/v1/doors/front/unlock")
+        answered = await program.get(unlocked.headers["location"], params={"wait": 10})
+        assert (await door.decision()).by == "token test"
+        await door.until_locked()
+        files = [("image", (f"{name}.jpg", jpeg[name], "image/jpeg")) for name in ("biden",)]
+        enrolled = await program.post("/api/v1/people/biden/samples", files=files)
+        people = [one["person"] for one in (await program.get("/api/v1/people")).json()]
+        decision = await door.opens_for(jpeg["biden"])
+        events = (await program.get("/api/v1/events", params={"person": "biden"})).json()
+        removed = await program.delete("/api/v1/people/biden")
+
+    assert (answered.json()["status"], answered.json()["reason"]) == ("granted", "commanded")
+    assert [one["status"] for one in enrolled.json()] == ["ok"]
+    assert people == ["biden", "obama"]
+    assert decision.person == "biden"
+    assert events[0]["decision"]["outcome"] == "granted"
+    assert removed.status_code == 204
+
+
+async def test_a_stream_shows_what_the_camera_shows_and_news_come_as_events(door: Door, jpeg: dict[str, bytes]) -> None:
+    pictures = [shot(jpeg["biden"]) for _ in range(3)]
+    async with _program(door.stack, "read") as program, asyncio.timeout(20):
+        while (await program.get("/api/v1/doors/front/cameras/porch/frame.jpg")).content != pictures[0]:
+            await door.show(pictures[0])
+        async with program.stream("GET", "/api/v1/doors/front/cameras/porch/stream.mjpg") as stream:
+            kind = stream.headers["content-type"]
+            seen, shown = b"", 0
+            async for piece in stream.aiter_bytes():
+                seen += piece
+                if pictures[shown] in seen:
+                    shown += 1
+                    if shown == len(pictures):
+                        break
+                    await door.show(pictures[shown])
+        async with program.stream("GET", "/api/v1/events/stream") as events:
+            await door.command(b"UNLOCK")
+            lines = [line async for line in _first_event(events)]
+
+    assert kind.startswith("multipart/x-mixed-replace; boundary=")
+    assert [seen.count(picture) for picture in pictures] == [1, 1, 1]
+    assert lines[0] == "event: decision"
+    assert json.loads(lines[1].removeprefix("data: "))["decision"]["trigger"] == "command"
+
+
+async def _first_event(response: httpx.Response) -> AsyncIterator[str]:
+    async for line in response.aiter_lines():
+        if not line.startswith(":"):
+            if not line:
+                return
+            yield line
+
+
+async def test_a_broker_that_went_is_told_and_all_is_well_when_it_is_back(fresh_stack: Stack) -> None:
+    await fresh_stack.broker.start()
+    async with _program(fresh_stack, "read", "unlock") as program:
+        before = (await program.get("/api/v1/health")).json()["broker"]
+        await fresh_stack.broker.stop()
+        away = await _until(program, broker=False)
+        await fresh_stack.broker.start()
+        back = await _until(program, broker=True)
+
+    assert (before, away, back) == (True, False, True)
+
+
+async def _until(program: httpx.AsyncClient, *, broker: bool) -> bool:
+    """Ask until the console says that the broker is there, or away."""
+    async with asyncio.timeout(30):
+        while (told := (await program.get("/api/v1/health")).json()["broker"]) is not broker:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(0.1)
+        return bool(told)
+
+
+async def test_the_link_of_the_first_account_is_printed_once_and_kept_for_its_owner_only(fresh_stack: Stack) -> None:
+    await fresh_stack.broker.start()
+    async with _program(fresh_stack, "read"):
+        pass
+    path = fresh_stack.var / "console" / "first-account"
+    async with _program(fresh_stack, "read"):
+        pass
+    log = (fresh_stack.var / "logs" / "console.log").read_text()
+
+    assert log.count(path.read_text().strip()) == 1
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_port_that_is_taken_is_one_sentence(fresh_stack: Stack) -> None:
+    await fresh_stack.broker.start()
+    environment = {
+        **os.environ,
+        "DOORBUS_VAR": str(fresh_stack.var),
+        "DOORBUS_BROKER__PORT": str(fresh_stack.broker.port),
+        "DOORBUS_CONSOLE__PORT": str(fresh_stack.broker.port),
+    }
+    command = [sys.executable, "-m", "doorbus_console"]
+    process = await Process.start("taken", command, fresh_stack.var / "logs", environment)
+
+    assert await process.ended() == 2
+    assert f"DOORBUS_CONSOLE__PORT={fresh_stack.broker.port}: Address already in use; give an address" in process.log()

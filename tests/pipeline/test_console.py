@@ -1,0 +1,537 @@
+"""The console on a bus: what it shows, what it sends, and whom it refuses."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from doorbus.wire import channels
+from doorbus.wire.channels import Channel
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import (
+    Decision,
+    ErrorCode,
+    Face,
+    Fault,
+    Frame,
+    LockState,
+    Outcome,
+    Reason,
+    Recognition,
+    Result,
+    ResultStatus,
+    RosterEntry,
+    Trigger,
+    Verdict,
+)
+from doorbus.wire.packet import Packet
+from doorbus.wire.snapshot import pack
+from doorbus.wire.topics import DEFAULT_TOPICS
+from doorbus_console.rights import LEAST, Level, Right, Scope
+from doorbus_console.settings import Console
+from doorbus_console.web.guard import Needs
+from doorbus_console.web.pages import id_of
+from doorbus_console.web.rendering import language_of
+from support.console import ORIGIN, Desktop, console
+
+FRONT = {"door": "front"}
+PORCH = {"door": "front", "camera": "porch"}
+PUBLIC = {"/login", "/first", "/assets/{name}", "/healthz"}
+
+
+@pytest.fixture
+async def desktop(tmp_path: Path) -> AsyncIterator[Desktop]:
+    async with console(tmp_path) as one:
+        say(one, channels.LOCK_STATE, LockState.LOCKED, FRONT)
+        await one.settled()
+        yield one
+
+
+def say(one: Desktop, channel: Channel[Any], message: object, ids: dict[str, str]) -> None:
+    one.bus.publish(Outbound(channel, message, ids).packet(DEFAULT_TOPICS))
+
+
+def sent(one: Desktop, channel: Channel[Any], **ids: str) -> list[Packet]:
+    topic = DEFAULT_TOPICS.topic(channel, **ids)
+    return [packet for packet in one.bus.log if packet.topic == topic]
+
+
+async def until_sent(one: Desktop, channel: Channel[Any], **ids: str) -> Packet:
+    async with asyncio.timeout(5):
+        while not (packets := sent(one, channel, **ids)):
+            await one.settled()
+    return packets[-1]
+
+
+def decision(one: Desktop, **fields: Any) -> Decision:
+    given = {"outcome": Outcome.GRANTED, "reason": Reason.COMMANDED, "trigger": Trigger.COMMAND, "at": one.clock.now()}
+    return Decision(**{**given, **fields})
+
+
+async def answer(one: Desktop, channel: Channel[Any], error: ErrorCode | None = None, **ids: str) -> Packet:
+    """Answer the next request as the enroller does."""
+    request = await until_sent(one, channel, **ids)
+    fault = Fault(code=error, message="as it was found") if error else None
+    status = ResultStatus.ERROR if error else ResultStatus.OK
+    person = ids.get("person", "newcomer-1")
+    result = Result(status=status, action=channel.name, person=person, at=one.clock.now(), samples=1, error=fault)
+    assert request.response_topic is not None
+    payload = result.model_dump_json(exclude_none=True).encode()
+    one.bus.publish(Packet(request.response_topic, payload, qos=1, correlation=request.correlation))
+    return request
+
+
+def enrolled(one: Desktop, *entries: RosterEntry) -> None:
+    packed = pack(entries, version=1)
+    for index, shard in enumerate(packed.shards):
+        say(one, channels.ROSTER_SHARD, shard, {"shard": str(index)})
+    say(one, channels.ROSTER_MANIFEST, packed.manifest, {})
+
+
+async def test_a_program_unlocks_a_door_and_follows_what_became_of_it(desktop: Desktop) -> None:
+    async with desktop.program(Scope.UNLOCK) as program:
+        accepted = await program.post("/api/v1/doors/front/unlock", json={"seconds": 5})
+        command = json.loads((await until_sent(desktop, channels.LOCK_COMMAND, **FRONT)).payload)
+        say(desktop, channels.DECISION, decision(desktop, command_id=command["id"]), FRONT)
+        followed = await program.get(accepted.headers["location"], params={"wait": 5})
+
+    assert (accepted.status_code, accepted.json()["status"]) == (202, "pending")
+    assert command["action"] == "UNLOCK"
+    assert command["seconds"] == 5
+    assert command["by"] == "token program"
+    assert command["issued_at"]
+    assert (followed.json()["status"], followed.json()["reason"]) == ("granted", "commanded")
+
+
+async def test_the_same_idempotency_key_unlocks_once_and_for_another_door_not_at_all(desktop: Desktop) -> None:
+    say(desktop, channels.LOCK_STATE, LockState.LOCKED, {"door": "yard"})
+    await desktop.settled()
+    key = {"Idempotency-Key": "one"}
+    async with desktop.program(Scope.UNLOCK) as program:
+        first, again = [await program.post("/api/v1/doors/front/unlock", headers=key) for _ in range(2)]
+        other = await program.post("/api/v1/doors/yard/unlock", headers=key)
+    await until_sent(desktop, channels.LOCK_COMMAND, **FRONT)
+
+    assert first.json()["id"] == again.json()["id"]
+    assert len(sent(desktop, channels.LOCK_COMMAND, **FRONT)) == 1
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    assert sent(desktop, channels.LOCK_COMMAND, door="yard") == []
+
+
+async def test_nothing_is_sent_while_the_broker_is_away_and_the_page_says_so(desktop: Desktop) -> None:
+    desktop.bus.stop()
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        refused = await browser.post("/api/v1/doors/front/unlock")
+        page = await browser.get("/doors")
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "broker_away")
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert "The broker is away" in page.text
+
+
+async def test_the_page_says_why_a_door_stays_locked_in_words(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.post("/doors/front/unlock", data={"seconds": "", "code": ""}))
+        command = json.loads((await until_sent(desktop, channels.LOCK_COMMAND, **FRONT)).payload)
+        denied = decision(desktop, outcome=Outcome.DENIED, reason=Reason.CODE_MISSING, command_id=command["id"])
+        say(desktop, channels.DECISION, denied, FRONT)
+        answered = await asked
+
+    assert command["by"] == "ada"
+    assert "The door stays locked: the door asks for a one-time code" in " ".join(answered.text.split()).replace(
+        "> ", ">"
+    )
+    assert "data-asks-code" in answered.text
+
+
+async def test_a_door_that_does_not_answer_is_told_from_one_that_refuses(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        answered = await browser.post("/doors/front/unlock")
+
+    assert "has not answered" in answered.text
+
+
+async def test_a_lock_command_is_over_when_the_door_says_that_it_is_locked(desktop: Desktop) -> None:
+    async with desktop.program(Scope.UNLOCK) as program:
+        accepted = await program.post("/api/v1/doors/front/lock")
+        await until_sent(desktop, channels.LOCK_COMMAND, **FRONT)
+        say(desktop, channels.LOCK_STATE, LockState.LOCKED, FRONT)
+        followed = await program.get(accepted.headers["location"], params={"wait": 5})
+
+    assert (followed.json()["status"], followed.json()["state"]) == ("done", "LOCKED")
+
+
+async def test_the_newest_picture_of_a_camera_is_the_frame_byte_for_byte(
+    desktop: Desktop, jpeg: dict[str, bytes]
+) -> None:
+    for name in ("obama", "biden"):
+        frame = Frame(jpeg=jpeg[name], frame_id=name, captured_at=desktop.clock.now())
+        say(desktop, channels.FRAME, frame, PORCH)
+        await desktop.settled()
+    async with desktop.program(Scope.READ) as program:
+        picture = await program.get("/api/v1/doors/front/cameras/porch/frame.jpg")
+        none = await program.get("/api/v1/doors/front/cameras/yard/frame.jpg")
+
+    assert picture.content == jpeg["biden"]
+    assert picture.headers["x-frame-id"] == "biden"
+    assert none.status_code == 404
+
+
+async def test_faces_are_boxes_with_names_until_a_frame_shows_nobody(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
+    now = desktop.clock.now()
+    face = Face(box=(10, 20, 30, 40), verdict=Verdict.MATCH, person="alice", confidence=0.97)
+    seen = Recognition(frame_id="1", captured_at=now, recognized_at=now, recognizer="r", model="m", faces=(face,))
+    enrolled(desktop, RosterEntry(person="alice", name="Alice <A>"))
+    say(desktop, channels.FRAME, Frame(jpeg=jpeg["obama"], frame_id="1", captured_at=now), PORCH)
+    say(desktop, channels.RECOGNITION, seen, PORCH)
+    await desktop.settled()
+    faces = desktop.site.live.scene.cameras["front", "porch"].faces
+    later = Frame(jpeg=jpeg["obama"], frame_id="2", captured_at=now + timedelta(seconds=2))
+    say(desktop, channels.FRAME, later, PORCH)
+    await desktop.settled()
+
+    assert faces == (face,)
+    assert desktop.site.live.scene.cameras["front", "porch"].faces == ()
+    assert desktop.site.live.scene.name_of("alice") == "Alice <A>"
+
+
+async def test_events_are_filtered_and_counted_on(desktop: Desktop) -> None:
+    for person in ("alice", "bob", "alice"):
+        say(desktop, channels.DECISION, decision(desktop, person=person, trigger=Trigger.FACE), FRONT)
+    await desktop.settled()
+    async with desktop.program(Scope.READ) as program:
+        of_alice = (await program.get("/api/v1/events", params={"person": "alice"})).json()
+        after = (await program.get("/api/v1/events", params={"after": of_alice[-1]["number"]})).json()
+        wrong = await program.get("/api/v1/events", params={"since": "2026-06-01T00:00:00"})
+
+    assert [one["decision"]["person"] for one in of_alice] == ["alice", "alice"]
+    assert [one["decision"]["person"] for one in after] == ["alice", "bob"]
+    assert wrong.status_code == 422
+
+
+async def test_pictures_enrol_somebody_and_each_has_its_own_outcome(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
+    files = [("image", ("a.jpg", jpeg["obama"], "image/jpeg"))]
+    async with desktop.program(Scope.PEOPLE) as program:
+        asked = asyncio.create_task(program.post("/api/v1/people/obama/samples", files=files))
+        request = await answer(desktop, channels.ENROL, person="obama")
+        taken = await asked
+
+    assert request.payload == jpeg["obama"]
+    assert taken.status_code == 200
+    assert [(one["status"], one["samples"]) for one in taken.json()] == [("ok", 1)]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ErrorCode.NO_FACE, 422), (ErrorCode.NO_RECOGNIZER, 503), (ErrorCode.TOO_LARGE, 413)]
+)
+async def test_what_the_enroller_refuses_is_a_problem_with_its_code(
+    desktop: Desktop, error: ErrorCode, status: int
+) -> None:
+    async with desktop.program(Scope.PEOPLE) as program:
+        kind = {"Content-Type": "image/jpeg"}
+        asked = asyncio.create_task(program.post("/api/v1/people/obama/samples", content=b"\xff\xd8\xff", headers=kind))
+        await answer(desktop, channels.ENROL, error, person="obama")
+        refused = await asked
+
+    assert (refused.status_code, refused.json()["code"]) == (status, error.value)
+
+
+async def test_a_silent_enroller_is_a_timeout_that_says_where_to_ask_again(desktop: Desktop) -> None:
+    async with desktop.program(Scope.PEOPLE) as program:
+        silent = await program.delete("/api/v1/people/alice")
+        pending = await program.get(silent.headers["location"])
+
+    assert (silent.status_code, silent.json()["code"]) == (504, "no_answer")
+    assert pending.json()["status"] == "pending"
+
+
+async def test_changing_a_person_sends_only_what_changes(desktop: Desktop) -> None:
+    async with desktop.program(Scope.PEOPLE) as program:
+        change = {"enabled": False, "valid_until": "2026-12-01T08:00:00Z"}
+        asked = asyncio.create_task(program.patch("/api/v1/people/alice", json=change))
+        request = await answer(desktop, channels.UPDATE, person="alice")
+        changed = await asked
+        nothing = await program.patch("/api/v1/people/alice", json={})
+
+    assert changed.status_code == 200
+    assert json.loads(request.payload) == change
+    assert nothing.status_code == 422
+
+
+async def test_a_camera_enrols_a_newcomer(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
+    frame = Frame(jpeg=jpeg["obama"], frame_id="1", captured_at=desktop.clock.now())
+    say(desktop, channels.FRAME, frame, PORCH)
+    await desktop.settled()
+    async with desktop.program(Scope.PEOPLE) as program:
+        begun = await program.post("/api/v1/capture", json={**PORCH, "name": "Alice"})
+        request = await answer(desktop, channels.NEWCOMER)
+        await desktop.settled()
+        done = await program.get(begun.headers["location"], params={"wait": 5})
+        nowhere = await program.post("/api/v1/capture", json={"door": "front", "camera": "yard"})
+
+    assert begun.status_code == 202
+    assert json.loads(request.payload)["name"] == "Alice"
+    assert (done.json()["status"], done.json()["person"]) == ("ok", "newcomer-1")
+    assert nowhere.status_code == 404
+
+
+async def test_pages_show_the_people_and_nothing_of_theirs_as_markup(desktop: Desktop) -> None:
+    enrolled(desktop, RosterEntry(person="eve", name="<script>alert(1)</script>", hours='" onload="x'))
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        pages = [(await browser.get(path)).text for path in ("/people", "/people/eve", "/events", "/system")]
+
+    assert all("&lt;script&gt;" in page for page in pages[:3])
+    assert not any("<script>alert" in page or '" onload="x' in page for page in pages)
+
+
+@pytest.mark.parametrize("path", ["/doors", "/people", "/events", "/system", "/accounts", "/login"])
+@pytest.mark.parametrize("tongue", ["en", "de"])
+async def test_every_page_renders_on_an_empty_site_without_anything_inline(
+    tmp_path: Path, path: str, tongue: str
+) -> None:
+    async with console(tmp_path) as desktop, desktop.browser() as browser:
+        page = await browser.get(path, headers={"Accept-Language": tongue})
+
+    assert page.status_code == 200
+    assert f'<html lang="{tongue}">' in page.text
+    assert " style=" not in page.text
+    assert "<script>" not in page.text
+    assert not [word for word in page.text.split() if word.startswith("on") and "=" in word]
+    assert "'unsafe" not in page.headers["content-security-policy"]
+
+
+async def test_a_resident_sees_and_opens_their_own_doors_only(desktop: Desktop) -> None:
+    say(desktop, channels.LOCK_STATE, LockState.LOCKED, {"door": "yard"})
+    await desktop.settled()
+    async with desktop.browser("rita", Level.RESIDENT, ("yard",)) as rita:
+        doors = (await rita.get("/api/v1/doors")).json()
+        page = (await rita.get("/doors")).text
+        refused = await rita.post("/api/v1/doors/front/unlock")
+        opened = await rita.post("/api/v1/doors/yard/unlock")
+
+    assert [one["door"] for one in doors] == ["yard"]
+    assert "front" not in page
+    assert (refused.status_code, opened.status_code) == (404, 202)
+
+
+async def test_what_was_done_is_told_with_the_account_that_did_it(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        await browser.post("/api/v1/doors/front/unlock")
+        page = (await browser.get("/system")).text
+
+    assert "<td>ada</td><td>unlock</td><td>door front</td>" in page
+
+
+async def test_a_link_makes_the_first_account_once_and_signs_it_in(desktop: Desktop) -> None:
+    desktop.site.first.offer()
+    (path,) = desktop.site.assets.glob("first-account")
+    key = path.read_text().strip().partition("?key=")[2]
+    form = {"key": key, "name": "ada", "password": "correct horse"}
+    async with desktop.stranger() as browser:
+        short = await browser.post("/first", data={**form, "password": "short"})
+        made = await browser.post("/first", data=form)
+        page = await browser.get("/accounts")
+    async with desktop.stranger() as another:
+        again = await another.post("/first", data=form)
+        signed_in = await another.post(
+            "/login", data={"name": "ada", "password": "correct horse", "next": "//evil.example"}
+        )
+
+    assert short.status_code == 422
+    assert (made.status_code, made.headers["location"]) == (303, "/doors")
+    assert all(word in made.headers["set-cookie"] for word in ("HttpOnly", "SameSite=Lax"))
+    assert page.status_code == 200
+    assert again.status_code == 403
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/doors")
+
+
+async def test_wrong_passwords_are_throttled_by_account_and_address(desktop: Desktop) -> None:
+    async with desktop.stranger() as browser:
+        answers = [await browser.post("/login", data={"name": "ada", "password": f"guess {n}"}) for n in range(7)]
+        other = await browser.post("/login", data={"name": "bob", "password": "guess"})
+
+    assert [answer.status_code for answer in answers[:6]] == [401] * 5 + [429]
+    assert answers[-1].headers["retry-after"]
+    assert other.status_code == 429
+
+
+async def test_signing_out_ends_the_session_also_for_a_copy_of_the_cookie(desktop: Desktop) -> None:
+    async with desktop.browser() as browser, desktop.stranger() as copy:
+        copy.cookies = httpx.Cookies(browser.cookies)
+        before = await copy.get("/api/v1/me")
+        out = await browser.post("/logout")
+        after = await copy.get("/api/v1/me")
+
+    assert (before.status_code, out.status_code, after.status_code) == (200, 204, 401)
+
+
+async def test_a_changed_password_signs_every_other_browser_out(desktop: Desktop) -> None:
+    desktop.site.first.offer()
+    key = next(desktop.site.assets.glob("first-account")).read_text().strip().partition("?key=")[2]
+    async with desktop.stranger() as first, desktop.browser("ada") as other:
+        await first.post("/first", data={"key": key, "name": "ada", "password": "correct horse"})
+        wrong = await other.post("/password", data={"old": "wrong", "password": "battery staple"})
+        changed = await other.post("/password", data={"old": "correct horse", "password": "battery staple"})
+        outside = await first.get("/api/v1/me")
+
+    assert (wrong.status_code, changed.status_code, outside.status_code) == (403, 303, 401)
+
+
+async def test_the_last_admin_stays(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        refused = await browser.post("/accounts/ada/remove")
+        account = {"name": "bob", "password": "battery staple", "level": "admin"}
+        await browser.post("/accounts", data=account)
+        gone = await browser.post("/accounts/bob/remove")
+
+    assert (refused.status_code, gone.status_code) == (409, 200)
+
+
+async def test_a_token_is_taken_as_bearer_as_password_and_in_the_address(desktop: Desktop) -> None:
+    async with desktop.program(Scope.READ) as program, desktop.stranger() as stranger:
+        secret = program.headers["Authorization"].removeprefix("Bearer ")
+        bearer = await program.get("/api/v1/doors")
+        basic = await stranger.get("/api/v1/doors", auth=("anything", secret))
+        address = await stranger.get("/api/v1/doors", params={"token": secret})
+        wrong = await stranger.get("/api/v1/doors", params={"token": secret[:-1]})
+
+    assert [one.status_code for one in (bearer, basic, address, wrong)] == [200, 200, 200, 401]
+
+
+async def test_a_body_that_is_too_large_or_no_form_is_refused(desktop: Desktop) -> None:
+    async with desktop.program(Scope.PEOPLE) as program:
+        large = await program.post(
+            "/api/v1/people/a/samples", content=bytes(9 * 2**20), headers={"Content-Type": "image/jpeg"}
+        )
+        torn = await program.post(
+            "/api/v1/people/a/samples", content=b"--x", headers={"Content-Type": "multipart/form-data; boundary=x"}
+        )
+        text = await program.post("/api/v1/people/a/samples", content=b"x", headers={"Content-Type": "text/plain"})
+
+    assert [one.status_code for one in (large, torn, text)] == [413, 400, 415]
+
+
+def routes(desktop: Desktop) -> Iterator[tuple[str, str, Right]]:
+    """Method, path and right of every route that is not public."""
+    for route in _all(desktop.app.routes):
+        needs = [one.call for one in route.dependant.dependencies if isinstance(one.call, Needs)]
+        if route.path in PUBLIC:
+            continue
+        assert len(needs) == 1, f"{route.path} lets everybody in"
+        path = route.path.replace("{door}", "front").replace("{camera}", "porch")
+        for name in ("person", "command", "errand", "name"):
+            path = path.replace(f"{{{name}}}", "some")
+        for method in route.methods or ():
+            yield method, path, needs[0].right
+
+
+def _all(found: Any) -> Iterator[APIRoute]:
+    for route in found:
+        if isinstance(route, APIRoute):
+            yield route
+        else:
+            yield from _all(getattr(getattr(route, "original_router", None), "routes", ()))
+
+
+async def test_no_route_lets_a_stranger_in(desktop: Desktop) -> None:
+    async with desktop.stranger() as stranger:
+        answers = {(method, path): await stranger.request(method, path) for method, path, _ in routes(desktop)}
+
+    assert len(answers) > 30
+    assert {
+        key: answer.status_code
+        for key, answer in answers.items()
+        if answer.status_code != 401 and not answer.headers.get("location", "").startswith("/login")
+    } == {}
+
+
+async def test_no_route_lets_somebody_in_whose_level_is_too_low(desktop: Desktop) -> None:
+    order = list(Level)
+    wrong = []
+    for method, path, right in routes(desktop):
+        for level in order[: order.index(LEAST[right])]:
+            async with desktop.browser("low", level) as browser:
+                answer = await browser.request(method, path)
+            if answer.status_code != 403:
+                wrong.append((method, path, level, answer.status_code))
+
+    assert wrong == []
+
+
+async def test_no_route_that_changes_something_takes_another_sites_form(desktop: Desktop) -> None:
+    wrong = []
+    async with desktop.browser() as browser, desktop.browser() as without:
+        del without.headers["X-Form-Token"]
+        ways = (
+            (browser, {"Sec-Fetch-Site": "cross-site"}),
+            (browser, {"Sec-Fetch-Site": "same-site"}),
+            (browser, {"Origin": "http://evil.example"}),
+            (without, {"Origin": ORIGIN}),
+        )
+        changing = [(method, path) for method, path, _ in routes(desktop) if method != "GET"]
+        for method, path in [*changing, ("POST", "/login"), ("POST", "/first")]:
+            for client, headers in ways[: 3 if path in PUBLIC else 4]:
+                answer = await client.request(method, path, headers=headers)
+                if answer.status_code != 403:
+                    wrong.append((method, path, headers, answer.status_code))
+
+    assert len(changing) > 10
+    assert wrong == []
+
+
+async def test_no_token_does_what_its_scopes_do_not_say(desktop: Desktop) -> None:
+    wrong = []
+    async with desktop.program() as program:
+        for method, path, _ in routes(desktop):
+            answer = await program.request(method, path)
+            if answer.status_code != 403:
+                wrong.append((method, path, answer.status_code))
+
+    assert wrong == []
+
+
+async def test_the_api_describes_every_action_and_its_problems(desktop: Desktop) -> None:
+    async with desktop.stranger() as stranger:
+        document = (await stranger.get("/api/v1/openapi.json")).json()
+
+    described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    assert {("POST", "/api/v1/doors/{door}/unlock"), ("POST", "/api/v1/people/{person}/samples")} <= described
+    assert all(path.startswith("/api/v1/") for _, path in described)
+    unlock = document["paths"]["/api/v1/doors/{door}/unlock"]["post"]
+    assert "application/problem+json" in unlock["responses"]["503"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Alice", "alice"),
+        ("Jörg Weiß", "jorg-weiss"),
+        ("  A  B ", "a-b"),
+        ("李", ""),
+        ("../x", "x"),
+        ("é" * 99, "e" * 64),
+    ],
+)
+def test_an_id_is_made_of_a_name(name: str, expected: str) -> None:
+    assert id_of(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("accepted", "expected"),
+    [("", "en"), ("de-AT,de;q=0.9,en;q=0.8", "de"), ("fr", "en"), ("en;q=0.1,de", "de"), ("de;q=x", "en"), ("*", "en")],
+)
+def test_the_language_is_the_one_that_the_browser_likes_best(accepted: str, expected: str) -> None:
+    assert language_of(accepted) == expected
+
+
+@pytest.mark.parametrize(("text", "number"), [("true", 3), ("false", 0), ("facerec, arsfutura", 2), ("", 0)])
+def test_calls_of_other_programs_are_taken_all_some_or_none(text: str, number: int) -> None:
+    assert len(Console(compat=text).compatible) == number

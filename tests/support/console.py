@@ -1,0 +1,88 @@
+"""A console on a bus in memory, asked through its application as a browser or a program asks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus_console import tokens
+from doorbus_console.desk import Desk
+from doorbus_console.fakes import MemoryStore, SilentFront
+from doorbus_console.first import FirstAccount
+from doorbus_console.live import Live
+from doorbus_console.rights import Level, Scope
+from doorbus_console.service import ConsoleService
+from doorbus_console.sessions import Sessions
+from doorbus_console.settings import Console
+from doorbus_console.store import Account
+from doorbus_console.web.app import create
+from doorbus_console.web.guard import COOKIE
+from doorbus_console.web.rendering import Pages
+from doorbus_console.web.site import Site
+
+ORIGIN = "http://console.test"
+
+
+@dataclass
+class Desktop:
+    """A running console, and everything around it."""
+
+    site: Site
+    app: FastAPI
+    bus: MemoryBus
+    clock: FakeClock
+
+    def stranger(self) -> httpx.AsyncClient:
+        """Somebody who has not signed in."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ORIGIN)
+
+    def browser(
+        self, name: str = "ada", level: Level = Level.ADMIN, doors: tuple[str, ...] | None = None
+    ) -> httpx.AsyncClient:
+        """A browser in which `name` has signed in, on a page of ours."""
+        self.site.store.put_account(Account(name, level, "no hash", doors))
+        cookie = self.site.sessions.begin(name, self.clock.now())
+        known = self.site.sessions.known(cookie, self.clock.now())
+        assert known is not None
+        client = self.stranger()
+        client.cookies.set(COOKIE, cookie)
+        client.headers["X-Form-Token"] = self.site.sessions.form_token(known.session)
+        return client
+
+    def program(self, *scopes: Scope) -> httpx.AsyncClient:
+        """A program with a token."""
+        client = self.stranger()
+        secret = tokens.new(self.site.store, "program", frozenset(scopes), None)
+        client.headers["Authorization"] = f"Bearer {secret}"
+        return client
+
+    async def settled(self) -> None:
+        """Until what is under way on the bus has arrived."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def console(folder: Path, settings: Console | None = None) -> AsyncIterator[Desktop]:
+    """A console that keeps what it has to in `folder`; entered when it is connected."""
+    clock, bus, live, store = FakeClock(), MemoryBus(), Live(), MemoryStore()
+    desk = Desk(clock.now, "replies-of-the-console")
+    site = Site(
+        settings=settings or Console(answer_seconds=0.2, enrol_seconds=0.2),
+        live=live,
+        desk=desk,
+        store=store,
+        sessions=Sessions(store, "secret"),
+        first=FirstAccount(folder, ORIGIN),
+        pages=Pages(folder),
+        clock=clock,
+        assets=folder,
+    )
+    app = create(site)
+    async with running(ConsoleService(live, desk, SilentFront(), clock), bus, clock):
+        yield Desktop(site, app, bus, clock)
