@@ -25,7 +25,7 @@ from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import GalleryEntry
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Snapshot, SnapshotReader, pack, shard_number
+from doorbus.wire.snapshot import Snapshot, SnapshotReader, pack
 from doorbus.wire.templates import to_gallery, unit
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.matching import Block, Gallery
@@ -117,13 +117,10 @@ async def gallery(people: int, broker: Broker, version: int) -> dict[str, float]
 async def _fetched(broker: Broker, version: int, seal: Seal) -> Snapshot[Block]:
     """The gallery as a recognizer that has just started gets it."""
     reader = SnapshotReader(GalleryEntry, Block.read, seal)
-    listen = (channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)
+    listen = (channels.GALLERY_MANIFEST,)
     async with asyncio.timeout(60), connect(broker.transport(Role.RECOGNIZER), listen) as client:
         async for event in client.events():
-            if event.channel is channels.GALLERY_MANIFEST:
-                snapshot = reader.manifest(event.message)
-            else:
-                snapshot = reader.shard(shard_number(event.ids), event.message)
+            snapshot = await client.collect(reader, event)
             if snapshot is not None and snapshot.manifest.version == version:
                 return snapshot
     raise AssertionError("events ends only by an exception")

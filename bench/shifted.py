@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run
 from doorbus_actuator.factory import chosen_relay
 from doorbus_actuator.guarded import Guarded
@@ -25,8 +26,9 @@ class ShiftedClock(SystemClock):
 
 def build(settings: ActuatorSettings) -> ActuatorService:
     """The service, its relay not yet guarded."""
-    guarded = Guarded(chosen_relay(settings))
-    return ActuatorService(settings.actuator, guarded, ShiftedClock(settings.var / "shift"), keys_of(settings))
+    guarded, clock = Guarded(chosen_relay(settings)), ShiftedClock(settings.var / "shift")
+    floor = Floor(settings.floors, "roster", settings.root, clock)
+    return ActuatorService(settings.actuator, guarded, clock, keys_of(settings), floor)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import ConnectionLost, Packet
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import SnapshotReader, as_they_are, pack, shard_number
+from doorbus.wire.snapshot import SnapshotReader, as_they_are, pack
 from support.door import QUICK_ACTUATOR, OfStack
 
 ROOT = channels.DEFAULT_ROOT
@@ -188,14 +188,11 @@ class Branch:
     async def gallery_at_the_door(self, version: int) -> tuple[str, ...]:
         """Who is in the gallery that the door's broker offers to a recognizer, once it is this version."""
         reader = SnapshotReader(GalleryEntry, as_they_are, Seal(KEY))
-        listen = (channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)
+        listen = (channels.GALLERY_MANIFEST,)
         async with asyncio.timeout(30), connect(self.door.broker.transport(Role.RECOGNIZER), listen) as client:
             while True:
-                event = await client.expect(*listen)
-                if event.channel is channels.GALLERY_MANIFEST:
-                    snapshot = reader.manifest(event.message)
-                else:
-                    snapshot = reader.shard(shard_number(event.ids), event.message)
+                event = await client.expect(*listen, channels.GALLERY_SHARD)
+                snapshot = await client.collect(reader, event)
                 if snapshot is not None and snapshot.manifest.version == version:
                     return tuple(entry.person for part in snapshot.parts() for entry in part)
 

@@ -196,7 +196,8 @@ def test_the_broker_is_well_when_somebody_can_log_in() -> None:
 def test_there_can_be_several_recognizers() -> None:
     one = CONTAINERS["recognizer"]
 
-    assert not {"hostname", "container_name", "ports", "volumes"} & set(one)
+    assert not {"hostname", "container_name", "ports"} & set(one)
+    assert one["volumes"] == ["recognizer:/var/lib/doorbus"]
     assert "DOORBUS_INSTANCE" not in one["environment"]
 
 

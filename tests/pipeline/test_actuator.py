@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyotp
 import pytest
 
+from doorbus.runtime.floor import Floor
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel
@@ -42,6 +44,7 @@ from doorbus_actuator.policy import LivenessMode
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator
 from support import signing
+from support.snapshots import nowhere
 
 ROOT = "doorbus/v1"
 SET = f"{ROOT}/door/front/lock/set"
@@ -76,14 +79,19 @@ class WatchedBus(MemoryBus):
 class House:
     """A door with its actuator, seen from the bus."""
 
-    def __init__(self, settings: Actuator | None = None, unasked: tuple[Channel[Any], ...] = ()) -> None:
+    def __init__(
+        self,
+        settings: Actuator | None = None,
+        unasked: tuple[Channel[Any], ...] = (),
+        floor: Floor | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.relay = RecordingRelay()
         self.bus = WatchedBus(self.relay)
         keys = Keyring(public=signing.PUBLIC, unasked=frozenset(channel.name for channel in unasked))
-        chosen = settings or Actuator()
+        chosen, kept = settings or Actuator(), floor or nowhere("roster")
         self.guardian = FakeGuardian(self.relay, self.clock, chosen.max_hold_seconds)
-        self.service = ActuatorService(chosen, self.guardian, self.clock, keys, lambda: 0.0)
+        self.service = ActuatorService(chosen, self.guardian, self.clock, keys, kept, chance=lambda: 0.0)
         self._ids = itertools.count()
 
     @asynccontextmanager
@@ -535,6 +543,7 @@ async def test_who_was_removed_or_disabled_does_not_come_back_with_an_older_rost
     async with House().runs() as house:
         house.roster(ALICE, RosterEntry(person="bob"), version=2)
         house.roster(RosterEntry(person="alice", enabled=False), version=3)
+        await house.settled()
         house.roster(ALICE, RosterEntry(person="bob"), version=2)  # what a broker had kept that was killed
         await house.passes(20)
         assert await _reason(house) is Reason.DISABLED
@@ -583,11 +592,66 @@ async def test_a_roster_that_is_not_whole_is_not_used() -> None:
         )
 
 
-async def test_a_shard_without_a_number_is_refused() -> None:
-    async with House().runs() as house:
-        house.bus.publish(Outbound(channels.ROSTER_SHARD, b"x", {"shard": "zero"}).packet(TOPICS))
+async def test_shards_that_no_manifest_names_are_not_even_listened_to() -> None:
+    async with House().runs(ALICE) as house:
+        for shard in ("0", "1", "63", "64", "zero"):
+            house.bus.publish(Outbound(channels.ROSTER_SHARD, b"x" * 1000, {"shard": shard}).packet(TOPICS))
         await house.settled()
-        assert (await house.health()).refused == {"roster_shard.bad_id": 1}
+        assert not {topic for topic in house.bus.topics() if "roster/shard" in topic}
+        assert (await house.health()).refused == {}
+        assert await _reason(house) is Reason.MATCHED
+
+
+async def test_an_older_roster_is_refused_also_by_an_actuator_that_starts_anew(tmp_path: Path) -> None:
+    async with House(floor=_floor(tmp_path)).runs() as house:
+        house.roster(RosterEntry(person="alice", enabled=False), version=3)
+        await house.settled()
+    after = House(floor=_floor(tmp_path))
+    async with after.runs():
+        after.roster(ALICE, version=2)  # recorded, and published again while the enroller is away
+        assert await _reason(after) is Reason.ROSTER_INCOMPLETE
+        health = await after.health()
+        assert health.refused == {"roster_manifest.outdated": 1}
+        assert health.figures["roster_floor"] == 3
+        after.roster(RosterEntry(person="alice", enabled=False), version=3)  # a broker that kept what is right
+        await after.passes(20)
+        assert await _reason(after) is Reason.DISABLED
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b'{"test": -3}', b'{"test": "3"}', b'{"test": 2', b"[]"])
+async def test_a_damaged_floor_lets_no_older_roster_in_and_ends_with_the_next_one(
+    tmp_path: Path, damage: bytes
+) -> None:
+    (tmp_path / "roster.json").write_bytes(damage)
+    house = House(floor=_floor(tmp_path))
+    async with house.runs():
+        now = int(house.clock.now().timestamp() * 1000)
+        house.roster(ALICE, version=now - 1)
+        assert await _reason(house) is Reason.ROSTER_INCOMPLETE
+        health = await house.health()
+        assert "roster.json: damaged; maps are refused until the enroller has published anew" in (health.problem or "")
+        assert (health.figures["roster_floor"], health.figures["floor_failures"]) == (now, 1)
+        house.roster(ALICE, version=now + 1)  # the enroller heard of it
+        await house.passes(20)
+        assert await _reason(house) is Reason.MATCHED
+        assert house.service.problem() is None
+    assert _floor(tmp_path).version == now + 1
+
+
+async def test_a_floor_that_cannot_be_kept_is_told_and_holds_until_the_next_start(tmp_path: Path) -> None:
+    (tmp_path / "floors").write_text("a file where a folder should be")
+    house = House(floor=_floor(tmp_path / "floors"))
+    async with house.runs():
+        house.roster(ALICE, version=3)
+        await house.until(lambda: "older map would be taken" in (house.service.problem() or ""))
+        assert await _reason(house) is Reason.MATCHED
+        house.roster(RosterEntry(person="bob"), version=2)
+        await house.passes(20)
+        assert await _reason(house) is Reason.MATCHED
+
+
+def _floor(folder: Path) -> Floor:
+    return Floor(folder, "roster", "test", FakeClock())
 
 
 async def test_a_persons_hours_are_kept_and_hours_that_cannot_be_read_are_closed() -> None:
@@ -736,5 +800,7 @@ async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
             "relay_energised": 1.0,
             "roster_people": 1,
             "roster_version": 1,
+            "roster_floor": 1,
+            "floor_failures": 0,
             "takes_unsigned": 0.0,
         }

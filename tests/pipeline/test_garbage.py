@@ -24,6 +24,7 @@ from doorbus_recognizer.settings import Recognizer
 from support.garbage import KINDS, Sample, corpus
 from support.jpegs import START, segment
 from support.signing import RECOGNIZERS
+from support.snapshots import nowhere
 
 KEY = Seal(bytes(32))
 WORDS = {ErrorCode.NOT_A_PICTURE, ErrorCode.TOO_LARGE}
@@ -61,7 +62,7 @@ class Lens:
 async def seeing(weights: Path) -> AsyncIterator[Lens]:
     bus, clock = MemoryBus(), FakeClock()
     eyes = build_vision(weights_dir=weights, lanes=2)
-    service = RecognizerService(eyes, KEY, RECOGNIZERS, Recognizer(), instance="r1", clock=clock)
+    service = RecognizerService(eyes, KEY, RECOGNIZERS, Recognizer(), nowhere("gallery"), instance="r1", clock=clock)
     settings = ServiceSettings(_env_file=None, instance="r1", health_seconds=1e9)
     async with (
         running(service, bus, clock, settings),

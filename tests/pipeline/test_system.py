@@ -27,6 +27,7 @@ from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
 from support.jpegs import shot
 from support.signing import ENROLLERS, KEYS, RECOGNIZERS
+from support.snapshots import nowhere
 
 PORCH = {"door": "front", "camera": "porch"}
 
@@ -95,8 +96,14 @@ async def house() -> AsyncIterator[House]:
     heard = [channels.RECOGNITION, channels.DECISION, channels.LOCK_STATE, channels.RESULT]
     async with (
         running(EnrollerService(enrolling, MemoryStore(), seal, ENROLLERS, clock), bus, clock),
-        running(RecognizerService(vision, seal, RECOGNIZERS, Recognizer(), instance="test", clock=clock), bus, clock),
-        running(ActuatorService(deciding, FakeGuardian(relay, clock), clock, KEYS), bus, clock),
+        running(
+            RecognizerService(
+                vision, seal, RECOGNIZERS, Recognizer(), nowhere("gallery"), instance="test", clock=clock
+            ),
+            bus,
+            clock,
+        ),
+        running(ActuatorService(deciding, FakeGuardian(relay, clock), clock, KEYS, nowhere("roster")), bus, clock),
         connect(bus, heard) as client,
     ):
         yield House(client, clock, relay)

@@ -10,6 +10,7 @@ from typing import Any, Never
 import structlog
 
 from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run
 from doorbus.runtime.service import Service
 from doorbus.runtime.settings import ServiceSettings
@@ -77,8 +78,8 @@ def recognizer() -> Service:
     """With models that hang."""
     scale = Scale(likely=0.5, secure=0.6)
     eyes = Vision(HangingDetector(), FakeMesh(), FakeEmbedder("fake@1"), None, scale)
-    keys = Keyring(SecretKey(bytes([1]) * 32))
-    return RecognizerService(eyes, Seal(bytes(32)), keys, Recognizer(), instance="hanging", clock=SystemClock())
+    keys, floor = Keyring(SecretKey(bytes([1]) * 32)), Floor(None, "gallery", "hanging", SystemClock())
+    return RecognizerService(eyes, Seal(bytes(32)), keys, Recognizer(), floor, instance="hanging", clock=SystemClock())
 
 
 def camera() -> Service:

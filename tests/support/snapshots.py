@@ -2,11 +2,18 @@
 
 from typing import TypeVar
 
+from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.floor import Floor
 from doorbus.wire.messages import GalleryEntry, RosterEntry
 from doorbus.wire.snapshot import Packed, Snapshot, SnapshotReader
 
 E = TypeVar("E", GalleryEntry, RosterEntry)
 T = TypeVar("T")
+
+
+def nowhere(name: str) -> Floor:
+    """A floor that is kept in memory only."""
+    return Floor(None, name, "test", SystemClock())
 
 
 def take(reader: SnapshotReader[E, T], packed: Packed) -> Snapshot[T] | None:

@@ -192,8 +192,8 @@ def test_without_hours_the_library_is_never_loaded() -> None:
     code = (
         "import sys; from doorbus.testing import FakeClock; from doorbus_actuator.guarded import Guarded;"
         "from doorbus_actuator.service import ActuatorService; from doorbus_actuator.settings import Actuator;"
-        "from doorbus.wire.signatures import Keyring;"
-        "ActuatorService(Actuator(), Guarded({}), FakeClock(), Keyring());"
+        "from doorbus.runtime.floor import Floor; from doorbus.wire.signatures import Keyring;"
+        "ActuatorService(Actuator(), Guarded({}), FakeClock(), Keyring(), Floor(None, 'roster', 'r', FakeClock()));"
         "heavy = {'opening_hours', 'numpy', 'cv2', 'tensorflow', 'RPi', 'cryptography'} & set(sys.modules);"
         "sys.exit(', '.join(heavy) or None)"
     )

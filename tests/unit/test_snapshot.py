@@ -21,6 +21,7 @@ from doorbus.wire.snapshot import (
     as_they_are,
     pack,
     pack_one_by_one,
+    refuse_older,
     repack,
 )
 from support.snapshots import parts, take
@@ -135,7 +136,7 @@ def test_whatever_the_order_a_map_is_never_made_of_two_versions(order: list[tupl
     """A piece is a version and one of its shards, or its manifest (-1)."""
     reader = _roster()
     newest = -1
-    for version, piece in [*order, *((3, shard) for shard in range(len(PACKED[3].shards))), (3, -1)]:
+    for version, piece in [*order, (3, -1), *((3, shard) for shard in range(len(PACKED[3].shards)))]:
         manifest, shards = PACKED[version]
         newest = version if piece < 0 else newest
         snapshot = reader.manifest(manifest) if piece < 0 else reader.shard(piece, shards[piece])
@@ -144,6 +145,44 @@ def test_whatever_the_order_a_map_is_never_made_of_two_versions(order: list[tupl
             assert {entry.person for entry in _entries(snapshot) if entry.name} == set(VERSIONS[newest])
 
     assert reader.missing == 0
+    assert reader.wanted() == []
+
+
+@given(st.lists(st.tuples(st.integers(0, MAX_SHARDS), st.sampled_from(["former", "any", "deletion"])), max_size=20))
+def test_of_what_comes_under_shards_a_reader_keeps_what_its_manifest_names_and_wants_the_rest(
+    sent: list[tuple[int, str]],
+) -> None:
+    former, newest = PACKED[1], PACKED[3]
+    changed = [index for index, shard in enumerate(newest.shards) if shard != former.shards[index]]
+    reader = _roster()
+    take(reader, former)
+
+    reader.manifest(newest.manifest)
+    for index, what in sent:
+        old = former.shards[index % len(former.shards)]
+        foreign = {"former": old, "any": b"[%d]" % index, "deletion": b""}[what]
+        if foreign not in newest.shards:
+            assert reader.shard(index, foreign) is None
+
+    assert reader.wanted() == [{"shard": str(index)} for index in changed]
+    whole = [reader.shard(index, newest.shards[index]) for index in changed][-1]
+    assert {entry.person for entry in _entries(whole) if entry.name} == set(VERSIONS[3])
+
+
+@given(st.lists(st.integers(0, 9), min_size=1))
+def test_no_order_of_manifests_leads_back(versions: list[int]) -> None:
+    reader, floor = _roster(), -1
+    taken = []
+    for version in versions:
+        manifest = pack((), version).manifest
+        with contextlib.suppress(Refused):
+            refuse_older(manifest, floor)
+            reader.manifest(manifest)
+            floor = version
+            taken.append(version)
+
+    assert taken == sorted(taken)
+    assert taken[-1] == max(versions)
 
 
 def test_each_version_of_a_map_has_all_its_people() -> None:
@@ -298,9 +337,8 @@ def test_the_map_of_a_former_enroller_is_read_and_cannot_be_moved_to_another_ver
         _unsealed(Packed(later, former.shards))
     reader = SnapshotReader(GalleryEntry, as_they_are, SEAL)
     for manifest, ends in ((former.manifest, contextlib.nullcontext()), (later, pytest.raises(Refused))):
-        whole = [reader.shard(index, shard) for index, shard in enumerate(former.shards)][-1] or reader.manifest(
-            manifest
-        )
+        whole = reader.manifest(manifest)
+        whole = [reader.shard(index, shard) for index, shard in enumerate(former.shards)][-1] or whole
         assert whole is not None
         with ends:
             whole.parts()

@@ -92,7 +92,7 @@ async def observe(
     With `wait` also until nothing fails any more, because what has just been started still comes together.
     """
     view = _View(expected)
-    await client.listen(HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD)
+    await client.listen(HEALTH, LOCK_STATE, ROSTER_MANIFEST)
     began = time.monotonic()
     listening = asyncio.create_task(view.take_all(client))
     try:
@@ -123,6 +123,8 @@ class _View:
     async def take_all(self, client: Client) -> None:
         async for event in client.events():
             self._take(event)
+            if event.channel in (ROSTER_MANIFEST, ROSTER_SHARD):
+                self._people = await client.collect(self._reader, event) or self._people
 
     def _take(self, event: Event[Any]) -> None:
         if event.channel is HEALTH:
@@ -133,9 +135,6 @@ class _View:
             self._doors[event.ids["door"]] = event.message
         elif event.channel is ROSTER_MANIFEST:
             self._roster = event.message
-            self._people = self._reader.manifest(event.message) or self._people
-        elif event.ids["shard"].isdecimal():
-            self._people = self._reader.shard(int(event.ids["shard"]), event.message) or self._people
 
     @property
     def complete(self) -> bool:

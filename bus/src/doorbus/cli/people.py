@@ -212,7 +212,7 @@ async def read_roster(
     reader = SnapshotReader(RosterEntry, as_they_are)
     if doors is not None:
         await client.listen(LOCK_STATE)  # first, so that all that is retained of them comes before the roster
-    await client.listen(ROSTER_MANIFEST, ROSTER_SHARD)
+    await client.listen(ROSTER_MANIFEST)
     snapshot = None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout):
@@ -220,10 +220,8 @@ async def read_roster(
                 event = await client.expect(LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD)
                 if event.channel is LOCK_STATE and doors is not None:
                     doors.add(event.ids["door"])
-                elif event.channel is ROSTER_MANIFEST:
-                    snapshot = reader.manifest(event.message)
-                elif event.channel is ROSTER_SHARD and event.ids["shard"].isdecimal():
-                    snapshot = reader.shard(int(event.ids["shard"]), event.message)
+                elif event.channel in (ROSTER_MANIFEST, ROSTER_SHARD):
+                    snapshot = await client.collect(reader, event)
     return snapshot
 
 

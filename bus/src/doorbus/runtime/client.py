@@ -7,14 +7,25 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from doorbus.wire.channels import Channel, Retain
+from doorbus.wire.channels import (
+    GALLERY_MANIFEST,
+    GALLERY_SHARD,
+    ROSTER_MANIFEST,
+    ROSTER_SHARD,
+    Channel,
+    Retain,
+)
 from doorbus.wire.codec import Arrival, Refused
 from doorbus.wire.exchange import Event, Outbound
+from doorbus.wire.messages import Manifest
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, Packet, Transport
 from doorbus.wire.signatures import SigningKey
+from doorbus.wire.snapshot import Snapshot, SnapshotReader, shard_number
 from doorbus.wire.topics import DEFAULT_TOPICS, Resolved, Topics
 
 M = TypeVar("M")
+T = TypeVar("T")
+_SHARDS = {ROSTER_MANIFEST.name: ROSTER_SHARD, GALLERY_MANIFEST.name: GALLERY_SHARD}
 
 
 class Client:
@@ -44,6 +55,19 @@ class Client:
         """Subscribe to `channels`, narrowed to `ids`; retained messages are replayed."""
         filters = [Filter(self.topics.filter(c, **ids), c.qos, replay=c.retain is Retain.YES) for c in channels]
         await self._connection.subscribe(filters)
+
+    async def collect(self, reader: SnapshotReader[Any, T], event: Event[Any]) -> Snapshot[T] | None:
+        """Hand a manifest or shard to `reader`, and subscribe to the shards that it wants; the snapshot once whole.
+
+        Raises `Refused` for a shard that has no number.
+        """
+        if not isinstance(event.message, Manifest):
+            return reader.shard(shard_number(event.ids), event.message)
+        snapshot = reader.manifest(event.message)
+        shard = _SHARDS[event.channel.name]
+        filters = [Filter(self.topics.filter(shard, **ids), shard.qos, replay=True) for ids in reader.wanted()]
+        await self._connection.subscribe(filters)
+        return snapshot
 
     async def events(self) -> AsyncIterator[Event[Any]]:
         """Yield the valid messages that arrive, until the connection is lost."""

@@ -254,6 +254,11 @@ class ServiceSettings(CommonSettings):
         description="File that is written anew every second, for `python -m doorbus.healthcheck`; none when not given.",
     )
 
+    @property
+    def floors(self) -> Path:
+        """Directory of the versions that a reader of maps has seen."""
+        return self.var / "floors"
+
 
 S = TypeVar("S", bound=CommonSettings)
 

@@ -6,6 +6,9 @@ rest without a word. A reader swaps a snapshot in only when every shard matches 
 A person's shard follows from the person's id, so a change of one person changes one shard and the manifest. The others
 stay as they are, byte for byte: they are not published again, and a reader does not read them again.
 
+A reader wants exactly the shards that the newest manifest names and that it lacks, by their numbers: what else somebody
+publishes beside them reaches no reader, and costs none memory.
+
 A sealed shard is bound to its place. Which shards belong together, and to which version, says the manifest, which is
 sealed, too: without the site's key nobody can put shards of different times together.
 """
@@ -27,6 +30,7 @@ SHARD_BYTES = 64 * 1024
 """How large shards become before there are twice as many; small, because a Pi Zero reads each that changes."""
 MAX_SHARDS = 64
 """A power of two. So many grow without an end."""
+_NUMBERS = frozenset(map(str, range(MAX_SHARDS)))
 
 Entry = GalleryEntry | RosterEntry
 E = TypeVar("E", GalleryEntry, RosterEntry)
@@ -116,9 +120,16 @@ def repack(
 def shard_number(ids: Mapping[str, str]) -> int:
     """Which shard the ids of a topic name; raises `Refused` when they name none."""
     number = ids["shard"]
-    if not number.isdecimal():
-        raise Refused(Refusal.BAD_ID, "the number of a shard is a number")
+    if number not in _NUMBERS:
+        raise Refused(Refusal.BAD_ID, f"the number of a shard is one from 0 to {MAX_SHARDS - 1}")
     return int(number)
+
+
+def refuse_older(manifest: Manifest, floor: int) -> None:
+    """Raise `Refused` for a manifest of a lower version than `floor`, the highest that this reader has ever seen."""
+    if manifest.version < floor:
+        versions = f"version {manifest.version} after {floor}"
+        raise Refused(Refusal.OUTDATED, f"{versions}; the enroller publishes a newer one as soon as it is there")
 
 
 class Snapshot(Generic[T]):
@@ -148,12 +159,13 @@ class Snapshot(Generic[T]):
 
 
 class SnapshotReader(Generic[E, T]):
-    """Collects shards and manifests as they come, in any order. `make` is what its user keeps of a shard's entries."""
+    """Takes manifests, and the shards that the newest one names. `make` is what its user keeps of a shard's entries."""
 
     def __init__(self, entry: type[E], make: Callable[[tuple[E, ...]], T], seal: Sealing | None = None) -> None:
         self._reading: _Reading[E, T] = _Reading(entry, make, seal)
         self._manifest: Manifest | None = None
         self._shards: dict[int, _Shard[T]] = {}
+        """Those that the newest manifest names, and no others."""
         self._whole: Manifest | None = None
 
     @property
@@ -161,30 +173,32 @@ class SnapshotReader(Generic[E, T]):
         """How many shards of the newest manifest are not there yet; None before there is a manifest."""
         if self._manifest is None:
             return None
-        return sum(not self._is_there(index, digest) for index, digest in enumerate(self._manifest.shards))
+        return len(self._missing())
 
-    def refuse_older(self, manifest: Manifest) -> None:
-        """Raise `Refused` for a manifest of a lower version than the newest that was taken."""
-        if self._manifest is not None and manifest.version < self._manifest.version:
-            versions = f"version {manifest.version} after {self._manifest.version}"
-            raise Refused(Refusal.OUTDATED, f"{versions}; the next change of a person, or a restart here, ends this")
+    def wanted(self) -> list[dict[str, str]]:
+        """The ids of the shards that the newest manifest names and that are not there yet."""
+        return [{"shard": str(index)} for index in self._missing() if index < MAX_SHARDS]
 
     def manifest(self, manifest: Manifest) -> Snapshot[T] | None:
         """Take a manifest; the snapshot, if that makes a new whole one."""
         self._manifest = manifest
+        named = dict(enumerate(manifest.shards))
+        self._shards = {index: shard for index, shard in self._shards.items() if named.get(index) == shard.digest}
         return self._swap()
 
     def shard(self, index: int, payload: bytes) -> Snapshot[T] | None:
-        """Take a shard; the snapshot, if that makes a new whole one. An empty payload is the deletion of a shard."""
-        if not payload or index >= MAX_SHARDS:
+        """Take a shard that is wanted; the snapshot, if that makes a new whole one. Any other is let go."""
+        if index not in self._missing():
             return None
         shard = _Shard[T](payload)
-        if not self._is_there(index, shard.digest):
-            self._shards[index] = shard
+        assert self._manifest is not None
+        if shard.digest != self._manifest.shards[index]:  # a former one, a deletion, or what somebody else has sent
+            return None
+        self._shards[index] = shard
         return self._swap()
 
-    def _is_there(self, index: int, digest: str) -> bool:
-        return index in self._shards and self._shards[index].digest == digest
+    def _missing(self) -> list[int]:
+        return [] if self._manifest is None else [n for n in range(len(self._manifest.shards)) if n not in self._shards]
 
     def _swap(self) -> Snapshot[T] | None:
         if self._manifest is None or self._manifest == self._whole or self.missing:

@@ -3,6 +3,7 @@
 import sys
 
 from doorbus.runtime.clock import SystemClock
+from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run
 from doorbus_actuator.factory import chosen_relay
 from doorbus_actuator.guarded import Guarded
@@ -12,8 +13,9 @@ from doorbus_actuator.settings import ActuatorSettings
 
 def build(settings: ActuatorSettings) -> ActuatorService:
     """The service, its relay not yet guarded."""
-    guarded = Guarded(chosen_relay(settings), settings.actuator.guardian)
-    return ActuatorService(settings.actuator, guarded, SystemClock(), keys_of(settings))
+    guarded, clock = Guarded(chosen_relay(settings), settings.actuator.guardian), SystemClock()
+    floor = Floor(settings.floors, "roster", settings.root, clock)
+    return ActuatorService(settings.actuator, guarded, clock, keys_of(settings), floor)
 
 
 def main() -> int:

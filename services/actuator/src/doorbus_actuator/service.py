@@ -11,6 +11,7 @@ import structlog
 
 from doorbus import homeassistant
 from doorbus.runtime.clock import Clock
+from doorbus.runtime.floor import Floor
 from doorbus.runtime.keys import open_keys
 from doorbus.runtime.punctuality import Punctuality
 from doorbus.runtime.service import Producer, Service
@@ -30,7 +31,7 @@ from doorbus.wire.messages import (
     Recognition,
 )
 from doorbus.wire.signatures import Keyring
-from doorbus.wire.snapshot import Snapshot, shard_number
+from doorbus.wire.snapshot import Snapshot, refuse_older, shard_number
 from doorbus_actuator import policy, roster
 from doorbus_actuator.bolt import Bolt, Guardian
 from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
@@ -48,7 +49,11 @@ def keys_of(settings: ActuatorSettings) -> Keyring:
 
 
 class ActuatorService(Service):
-    """One door. `keys` says whose recognitions and rosters count; `chance` returns a random number, 0 to below 1."""
+    """One door.
+
+    `keys` says whose recognitions and rosters count, `floor` which roster came last of all that ever came; `chance`
+    returns a random number, 0 to below 1.
+    """
 
     role = Role.ACTUATOR
 
@@ -58,6 +63,8 @@ class ActuatorService(Service):
         guardian: Guardian,
         clock: Clock,
         keys: Keyring,
+        floor: Floor,
+        *,
         chance: Callable[[], float] = _RANDOM.random,
     ) -> None:
         self.keys = keys
@@ -68,6 +75,7 @@ class ActuatorService(Service):
         self._bolt = Bolt(guardian)
         self._clock = clock
         self._chance = chance
+        self._floor = floor
         self._state = State()
         self._reader = roster.reader(self._calendar)
         self._roster: Roster | None = None
@@ -86,7 +94,7 @@ class ActuatorService(Service):
             Subscription(channels.LOCK_COMMAND, self._on_command, self._door, rank=rank_of),
             Subscription(channels.RECOGNITION, self._on_recognition, self._door),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
-            Subscription(channels.ROSTER_SHARD, self._on_shard),
+            Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
         )
 
     def device(self, site: homeassistant.Origin) -> homeassistant.Device:
@@ -127,6 +135,7 @@ class ActuatorService(Service):
             "relay_energised": float(self._bolt.state is LockState.UNLOCKED),
             "roster_people": 0 if self._roster is None else len(self._roster.people),
             "roster_version": -1 if self._roster is None else self._roster.version,
+            **self._floor.figures("roster"),
             "takes_unsigned": float(self._settings.unsigned_recognitions),
         }
 
@@ -139,8 +148,8 @@ class ActuatorService(Service):
         if not policy.clock_plausible(self._rules, self._state, self._now()):
             return "the clock is implausible; faces wait until it has been stable for a while"
         if self._roster is None:
-            return "no whole roster yet; faces cannot open the door; does the enroller run?"
-        return self._roster.problem() or self._punctuality.problem(self._clock.monotonic())
+            return self._floor.problem or "no whole roster yet; faces cannot open the door; does the enroller run?"
+        return self._roster.problem() or self._floor.problem or self._punctuality.problem(self._clock.monotonic())
 
     async def stop(self) -> Iterable[Outbound]:
         """De-energise the relay and let go of it."""
@@ -160,8 +169,10 @@ class ActuatorService(Service):
         return await self._handle(policy.Command(inbound.message), inbound.at_monotonic)
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
-        self._reader.refuse_older(inbound.message)
-        return await self._take(self._reader.manifest(inbound.message), inbound.at_monotonic)
+        refuse_older(inbound.message, self._floor.version)
+        snapshot = self._reader.manifest(inbound.message)
+        await self._floor.lift(inbound.message.version)
+        return await self._take(snapshot, inbound.at_monotonic)
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
         snapshot = self._reader.shard(shard_number(inbound.ids), inbound.message)

@@ -67,7 +67,7 @@ class ConsoleService(Service):
             Subscription(channels.DECISION, self._on_decision),
             Subscription(channels.CHALLENGE, self._on_challenge),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
-            Subscription(channels.ROSTER_SHARD, self._on_shard),
+            Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._roster.wanted),
             Subscription(channels.HEALTH, self._on_health),
             Subscription(channels.RESULT_REPLY, self._on_reply, self._desk.reply_ids),
         )
@@ -141,7 +141,6 @@ class ConsoleService(Service):
         return ()
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
-        self._roster.refuse_older(inbound.message)
         return await self._people(self._roster.manifest(inbound.message))
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from doorbus.assets import AssetError, AssetList, verify
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.errors import SetupError
+from doorbus.runtime.floor import Floor
 from doorbus.runtime.keys import open_keys
 from doorbus.runtime.site_key import open_seal
 from doorbus.wire.channels import Role
@@ -57,7 +58,9 @@ def build_service(settings: RecognizerSettings) -> RecognizerService:
         raise SetupError(
             f"DOORBUS_RECOGNIZER__MODEL, __DETECTOR, __ENGINE, __RUNTIME, __PRECISION or __WEIGHTS: {error}"
         ) from None
-    return RecognizerService(eyes, seal, keys, own, instance=name, clock=SystemClock(), portraits=portraits)
+    clock = SystemClock()
+    floor = Floor(settings.floors, "gallery", settings.root, clock)
+    return RecognizerService(eyes, seal, keys, own, floor, instance=name, clock=clock, portraits=portraits)
 
 
 def build_vision(

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from doorbus.runtime.clock import Clock
+from doorbus.runtime.floor import Floor
 from doorbus.runtime.punctuality import Punctuality
 from doorbus.runtime.service import Service
 from doorbus.wire import channels
@@ -31,7 +32,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
-from doorbus.wire.snapshot import Snapshot, SnapshotReader, shard_number
+from doorbus.wire.snapshot import Snapshot, SnapshotReader, refuse_older, shard_number
 from doorbus.wire.templates import Template, to_reply
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
@@ -80,7 +81,11 @@ class Eyes(Protocol):
 
 
 class RecognizerService(Service):
-    """One replica. With `portraits` it also sends pictures of those whom it recognises."""
+    """One replica.
+
+    `floor` says which gallery came last of all that ever came; with `portraits` it also sends pictures of those whom it
+    recognises.
+    """
 
     role = Role.RECOGNIZER
     interchangeable = True
@@ -91,6 +96,7 @@ class RecognizerService(Service):
         seal: Seal,
         keys: Keyring,
         settings: Recognizer,
+        floor: Floor,
         *,
         instance: str,
         clock: Clock,
@@ -107,6 +113,7 @@ class RecognizerService(Service):
         self._clock = clock
         self._limits = Limits(settings.max_picture_bytes, settings.max_picture_pixels)
         self._reader = SnapshotReader(GalleryEntry, Block.read, seal)
+        self._floor = floor
         self._newest: Snapshot[Block] | None = None
         self._gallery: Gallery | None = None
         self._gallery_problem: str | None = "no gallery received yet; is the enroller running?"
@@ -129,7 +136,7 @@ class RecognizerService(Service):
             Subscription(channels.FRAME, self._on_frame, share=group, newest_only=True),
             Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=group),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
-            Subscription(channels.GALLERY_SHARD, self._on_shard),
+            Subscription(channels.GALLERY_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
         )
 
     def problem(self) -> str | None:
@@ -138,7 +145,10 @@ class RecognizerService(Service):
         looking = self._busy.longest(now)
         if looking > HANGS_SECONDS:
             return f"has been looking at one picture for {looking:.0f} s; if this does not end, restart it"
-        return self._gallery_problem or self._punctuality.problem(now) or self._eyes.problem
+        gallery = self._gallery_problem or self._floor.problem
+        if self._gallery is None:
+            gallery = self._floor.problem or self._gallery_problem
+        return gallery or self._punctuality.problem(now) or self._eyes.problem
 
     def figures(self) -> Mapping[str, float]:
         """Frames, faces and verdicts so far, the mean time of a frame, how busy it is, and the gallery in use."""
@@ -150,6 +160,7 @@ class RecognizerService(Service):
         return {
             **self._counts,
             **gallery,
+            **self._floor.figures("gallery"),
             **runtime,
             "milliseconds_per_frame": round(self._milliseconds, 2),
             "busy": busy,
@@ -295,8 +306,10 @@ class RecognizerService(Service):
         )
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
-        self._reader.refuse_older(inbound.message)
-        return await self._swap(self._reader.manifest(inbound.message))
+        refuse_older(inbound.message, self._floor.version)
+        snapshot = self._reader.manifest(inbound.message)
+        await self._floor.lift(inbound.message.version)
+        return await self._swap(snapshot)
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
         return await self._swap(self._reader.shard(shard_number(inbound.ids), inbound.message))
