@@ -189,15 +189,16 @@ async def test_faces_are_boxes_with_names_until_a_frame_shows_nobody(desktop: De
     face = Face(box=(10, 20, 30, 40), verdict=Verdict.MATCH, person="alice", confidence=0.97)
     seen = Recognition(frame_id="1", captured_at=now, recognized_at=now, recognizer="r", model="m", faces=(face,))
     enrolled(desktop, RosterEntry(person="alice", name="Alice <A>"))
+    async with asyncio.timeout(5):
+        while desktop.site.live.scene.name_of("alice") == "alice":  # its shard is read in a thread
+            await desktop.settled()
     say(desktop, channels.FRAME, Frame(jpeg=jpeg["obama"], frame_id="1", captured_at=now), PORCH)
     say(desktop, channels.RECOGNITION, seen, PORCH)
     await desktop.settled()
     faces = desktop.site.live.scene.cameras["front", "porch"].faces
     later = Frame(jpeg=jpeg["obama"], frame_id="2", captured_at=now + timedelta(seconds=2))
     say(desktop, channels.FRAME, later, PORCH)
-    async with asyncio.timeout(5):
-        while desktop.site.live.scene.name_of("alice") == "alice":  # its shard is read in a thread
-            await desktop.settled()
+    await desktop.settled()
 
     assert faces == (face,)
     assert desktop.site.live.scene.cameras["front", "porch"].faces == ()
