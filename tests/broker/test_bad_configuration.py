@@ -87,7 +87,7 @@ async def _last_words(process: Process) -> str:
         (
             Role.CAPTURE,
             {"DOORBUS_CAPTURE__SOURCE": "webhook:8090"},
-            "DOORBUS_CAPTURE__WEBHOOK_TOKEN: Value error, a webhook asks for a secret; make one with: openssl rand",
+            "DOORBUS_CAPTURE__WEBHOOK_TOKEN: a webhook asks for a secret; make one with: openssl rand",
         ),
         (Role.ENROLLER, {"DOORBUS_SITE_KEY_FILE": "/"}, "DOORBUS_SITE_KEY_FILE=/: Is a directory"),
         (Role.RECOGNIZER, {"DOORBUS_RECOGNIZER__WEIGHTS": "/nothing"}, "/nothing/fr_liveness.onnx: missing; fetch it"),

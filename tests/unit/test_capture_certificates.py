@@ -234,7 +234,13 @@ def test_a_fingerprint_may_be_written_as_openssl_prints_it(text: str) -> None:
     assert Capture(certificate=text).certificate == text
 
 
-@pytest.mark.parametrize("text", ["nowhere.pem", "sha256:abcd", "none", __file__])
+@pytest.mark.parametrize("text", ["sha256:zz", "sha256:abcd", "AB:CD:EF", "SHA1 Fingerprint=AB:CD", "sha1:00"])
+def test_what_is_meant_as_a_fingerprint_and_is_none_is_told_what_one_looks_like(text: str) -> None:
+    with pytest.raises(ValidationError, match="sha256: and 64 hexadecimal digits"):
+        Capture(certificate=text)
+
+
+@pytest.mark.parametrize("text", ["nowhere.pem", "none", __file__])
 def test_what_names_no_certificate_is_refused_with_the_choices(text: str) -> None:
     with pytest.raises(ValidationError, match="give a file of authorities, sha256:FINGERPRINT or unchecked"):
         Capture(certificate=text)

@@ -114,6 +114,14 @@ async def test_a_camera_that_fails_is_opened_again_after_a_pause(broken: FakeSou
         assert broken.history[-1] == "close"
 
 
+async def test_a_camera_that_failed_is_not_told_as_one_that_hangs() -> None:
+    with capture_logs() as told:
+        async with reading(camera(opens=False), camera(Happening.FAIL), camera(plain(1))) as (reader, shots, _):
+            assert await level(shots) == 1
+            assert reader.hung == 0
+    assert [line["hung"] for line in told if line["event"] == "source_lost"] == [0, 0]
+
+
 async def test_a_picture_that_is_not_whole_is_missed_and_counted_and_the_source_goes_on() -> None:
     one_of_four: list[Image | Happening] = [plain(1), plain(2), plain(3), Happening.MISS] * 20
     with capture_logs() as logs:

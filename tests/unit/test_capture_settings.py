@@ -1,5 +1,7 @@
 """What the settings of the camera accept, and what they never give away."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +77,47 @@ def test_no_password_whatever_its_characters_is_shown(password: str) -> None:
     except ValueError as error:
         told = str(error)
     assert password not in told
+
+
+@given(st.text(st.characters(codec="ascii", min_codepoint=33), min_size=8, max_size=20))
+def test_whatever_the_password_the_host_is_the_cameras_or_it_is_said_what_to_escape(password: str) -> None:
+    url = f"rtsp://admin:{password}@camera-0001.example/live"
+    host, told = "camera-0001.example", "%2F"
+    try:
+        host = urlsplit(parse(url).location).hostname or ""
+    except ValueError as error:
+        told = str(error)
+    assert host == "camera-0001.example"
+    assert "%2F" in told
+    assert password not in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rtsp://admin:1234/5@cam/live", "http://admin:/hunter2@cam", "rtsp://admin:12#hunter2@cam/", "http://u:7?h@cam"],
+)
+def test_a_password_that_makes_the_user_the_host_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="%2F %3F %23 %40") as refused:
+        parse(text)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["admin:hunter2@cam/live", "rtsp:/admin:hunter2@cam", "//admin:hunter2@cam/live"])
+def test_a_url_that_lacks_its_beginning_is_no_file_whose_name_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="begin it with rtsp://") as refused:
+        parse(text)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("http://cam:8080/snap@2x.jpg", "http://cam:80/snap.cgi?user=me@mail.example&pwd=x", "rtsp://cam/Streaming@1"),
+        *("./10:00@porch.jpg", "/srv/10:00@porch"),
+    ],
+)
+def test_an_at_behind_the_host_is_part_of_the_path(text: str) -> None:
+    assert parse(text).location == text
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from doorbus_capture.sources.factory import Options, maker
 from doorbus_capture.sources.fakes import FakeSource, plain
 from doorbus_capture.sources.sample import SCENES, SampleSource, empty_room
 from doorbus_capture.sources.snapshot import SnapshotSource
-from doorbus_capture.sources.source import Source, SourceEnded, SourceError
+from doorbus_capture.sources.source import PictureMissed, Source, SourceEnded, SourceError
 from doorbus_capture.sources.video import CameraSource, FileSource
 from support.cameras import Answer, send, web_camera
 
@@ -133,6 +133,26 @@ def test_a_single_picture_is_shown_for_ever(album: Path) -> None:
 def test_a_directory_without_pictures_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no picture"):
         made(str(tmp_path)).open()
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_one_bad_file_of_a_directory_is_named_once_and_left_out(album: Path, *, loop: bool) -> None:
+    (album / "aa.jpg").write_text("no picture")
+    (album / "d.jpg").mkdir()
+    clock = FakeClock()
+    source = DirectorySource(album, clock, seconds=2.0, loop=loop)
+    source.open()
+    seen: list[object] = []
+    for _ in range(10):
+        try:
+            seen.append(level(source))
+        except PictureMissed as missed:
+            seen.append(str(missed).partition(" ")[0])
+        except SourceEnded:
+            seen.append("end")
+        clock.advance(1.0)
+    after = [20, 80, 80] if loop else ["end", "end", "end"]
+    assert seen == [20, 20, "aa.jpg", 80, 140, 140, "d.jpg", *after]
 
 
 def test_a_file_that_only_looks_like_a_picture_is_named(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_nobody_else_may_open_its_socket(standing: Standing) -> None:
             "/nowhere/guardian",
             "DOORBUS_ACTUATOR__GUARDIAN=/nowhere/guardian: no socket can be made there: No such file",
         ),
-        ("x" * 108, f"DOORBUS_ACTUATOR__GUARDIAN={'x' * 108}: Value error, the path of a socket may have 107 bytes"),
+        ("x" * 108, f"DOORBUS_ACTUATOR__GUARDIAN={'x' * 108}: the path of a socket may have 107 bytes"),
     ],
 )
 def test_a_place_where_it_cannot_listen_is_one_sentence(tmp_path: Path, path: str, sentence: str) -> None:

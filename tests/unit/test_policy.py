@@ -515,6 +515,33 @@ def test_a_picture_counts_once_for_all_cameras_of_a_door() -> None:
     assert reasons(door.sees(match(), picture="still", camera="garage")) == [Reason.SAME_PICTURE]
 
 
+@pytest.mark.parametrize(
+    ("rights", "reason"),
+    [
+        ({"enabled": False}, Reason.DISABLED),
+        ({"doors": ("back",)}, Reason.NOT_ENTITLED),
+        ({"valid_until": NOON - timedelta(days=1)}, Reason.NO_LONGER_VALID),
+    ],
+)
+def test_somebody_whom_no_picture_would_let_in_is_told_why_also_for_the_same_picture(
+    rights: dict[str, Any], reason: Reason
+) -> None:
+    door = Door()
+    door.roster(person(**rights))
+    effects: list[Effect] = []
+    for _ in range(3):
+        effects += door.sees(match(), picture="still")
+        effects += door.wait(2)
+    assert set(reasons(effects)) == {reason}
+
+
+def test_a_stranger_beside_a_still_is_a_stranger() -> None:
+    door = Door()
+    door.sees(match(), picture="still")
+    told = door.sees(match(), stranger(), picture="still")
+    assert set(reasons(told)) == {Reason.SAME_PICTURE, Reason.UNKNOWN_FACE}
+
+
 def test_a_frame_that_comes_twice_is_told_as_a_replay_not_as_the_same_picture() -> None:
     door = Door()
     door.sees(match(), frame_id="one", picture="still")

@@ -22,6 +22,7 @@ from doorbus.runtime.errors import SetupError
 from doorbus.runtime.logs import LogFormat, LogLevel, configure
 from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
 from doorbus.wire.ids import SLUG, is_slug
+from doorbus.wire.mistakes import in_our_words
 from doorbus.wire.topics import Topics
 
 SECRETS = Path("/run/secrets")
@@ -290,6 +291,6 @@ def _sentence(mistake: ErrorDetails) -> str:
         return f"{name}: there is no such setting; --help lists them"
     value = f"={mistake['input']}"
     secret = any(word in name for word in ("PASSWORD", "SECRET", "KEY", "TOKEN"))
-    if secret or name.endswith("__SOURCE") or "@" in value:  # an address may hold a password or a token
-        value = ""
-    return f"{name}{value}: {mistake['msg']}"
+    if secret or name.endswith("__SOURCE") or "@" in value or isinstance(mistake["input"], dict):
+        value = ""  # an address may hold a password or a token, and so may a whole section
+    return f"{name}{value}: {in_our_words(mistake['msg'])}"

@@ -1,5 +1,6 @@
 """What is wrong with a message, in a few words. Pure."""
 
+import re
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -20,4 +21,9 @@ class Mistake(NamedTuple):
 def first_mistake(error: ValidationError) -> Mistake:
     """The first of what is wrong."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    return Mistake(first["type"], ".".join(map(str, first["loc"])), first["msg"])
+    return Mistake(first["type"], ".".join(map(str, first["loc"])), in_our_words(first["msg"]))
+
+
+def in_our_words(message: str) -> str:
+    """A message of pydantic's without what it puts before the sentence of a rule of ours."""
+    return re.sub(r"^(Value error|Assertion failed), ", "", message)

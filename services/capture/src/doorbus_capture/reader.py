@@ -22,6 +22,8 @@ _MOST_MISSED_IN_A_ROW = 10
 _QUIET_SECONDS = 60.0
 """Missed pictures are logged once in so long."""
 _JOIN_SECONDS = 0.3
+_CLOSE_SECONDS = 2.0
+"""A source that takes longer to close hangs."""
 
 
 _BACKOFF = Backoff(first=1.0, longest=30.0)
@@ -82,7 +84,8 @@ class CameraReader:
     @property
     def hung(self) -> int:
         """Threads that are still in a call of their source although they were told to stop."""
-        return sum(thread.stopping() and thread.is_alive() for thread in self._threads)
+        now = self._clock.monotonic()
+        return sum(thread.hangs(now) for thread in self._threads)
 
     async def shots(self) -> AsyncGenerator[Shot, None]:
         """The newest picture each time one is asked for; waits while the source is away, and for ever once it ended."""
@@ -205,6 +208,8 @@ class _ReadingThread(threading.Thread):
         self._lock = threading.Lock()
         self._newest: Shot | None = None
         self._error: SourceError | None = None
+        self._left_at: float | None = None
+        """When it had come out of all calls but that which closes the source."""
         self.wake = wake
         self.superseded = 0
         self._misses = misses
@@ -216,6 +221,13 @@ class _ReadingThread(threading.Thread):
     def stop(self) -> None:
         """Tell it to stop; it does so after the call that it is in."""
         self._stop_asked.set()
+
+    def hangs(self, now: float) -> bool:
+        """Whether it was told to stop and does not come out of a call, of the last one (`close`) for a while."""
+        if not (self.stopping() and self.is_alive()):
+            return False
+        with self._lock:
+            return self._left_at is None or now - self._left_at >= _CLOSE_SECONDS
 
     def take(self) -> Shot | None:
         """The newest picture if it was not taken yet; raises the `SourceError` that ended the thread."""
@@ -238,6 +250,7 @@ class _ReadingThread(threading.Thread):
         finally:
             with self._lock:
                 self._error = error
+                self._left_at = self._clock.monotonic()
             self._tell()
             source.close()
 

@@ -22,7 +22,7 @@ from doorbus_actuator.policy.state import State, Step
 from doorbus_actuator.policy.tables import (
     COMMAND_RULES,
     FACE_TABLE,
-    FRAME_RULES,
+    FRAME_TABLE,
     VIEW_TABLE,
     VOTE_TABLE,
     CommandCase,
@@ -76,7 +76,7 @@ def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
     frame = (rules, state, now, recognition, seen_before, same_picture)
     largest = quality.largest_of(recognition.faces)
     cases = [FaceCase(*frame, face, largest) for face in recognition.faces]
-    if first_failing(FRAME_RULES, FrameCase(*frame)) is None:
+    if first_failing(FRAME_TABLE, FrameCase(*frame)) is None:
         voting = [case.face for case in cases if first_failing(VOTE_TABLE, case) is None]
         state = votes.cast(rules, state, event, voting, now)
         in_view = [case.face.person for case in cases if first_failing(VIEW_TABLE, case) is None]

@@ -117,8 +117,10 @@ FRAME_RULES: Table[FrameCase] = (
     (Reason.STALE, lambda c: c.age <= c.rules.max_age_seconds),
     (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance_seconds),
     (Reason.REPLAYED, lambda c: not c.seen_before),
-    (Reason.SAME_PICTURE, lambda c: not c.same_picture),
 )
+PICTURE_RULES: Table[FrameCase] = ((Reason.SAME_PICTURE, lambda c: not c.same_picture),)
+FRAME_TABLE: Table[FrameCase] = (*FRAME_RULES, *PICTURE_RULES)
+"""What makes a frame one that is looked at."""
 FACE_RULES: Table[FaceCase] = (
     (Reason.UNKNOWN_FACE, lambda c: c.face.verdict is not Verdict.UNKNOWN),
     (Reason.AMBIGUOUS_FACE, lambda c: c.face.verdict is not Verdict.AMBIGUOUS),
@@ -152,11 +154,12 @@ OPENING_RULES: Table[FaceCase] = (
     ),
     (Reason.AWAITING_CHALLENGE, lambda c: c.rules.liveness is not LivenessMode.CHALLENGE or c.challenge_met),
 )
-VOTE_TABLE: Table[FaceCase] = (*FRAME_RULES, *FACE_RULES)
+VOTE_TABLE: Table[FaceCase] = (*FRAME_TABLE, *FACE_RULES)
 _POORLY_SEEN = (Reason.TOO_SMALL, Reason.IN_BACKGROUND, Reason.BLURRED, Reason.LOW_QUALITY)
 VIEW_TABLE: Table[FaceCase] = tuple(rule for rule in VOTE_TABLE if rule[0] not in _POORLY_SEEN)
 """What shows that somebody is there still: it must be them and alive, however well they are seen."""
-FACE_TABLE: Table[FaceCase] = (*VOTE_TABLE, *PERSON_RULES, *OPENING_RULES)
+FACE_TABLE: Table[FaceCase] = (*FRAME_RULES, *FACE_RULES, *PERSON_RULES, *PICTURE_RULES, *OPENING_RULES)
+"""What is told: that a picture is the same matters only to somebody whom another one would let in."""
 COMMAND_RULES: Table[CommandCase] = (
     (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
     (Reason.UNDATED, lambda c: c.rules.commands is CommandMode.PLAIN or c.dated),

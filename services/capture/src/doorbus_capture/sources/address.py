@@ -16,6 +16,14 @@ _VIDEO_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "srt")
 _WEB_SCHEMES = ("http", "https")
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 _SECRET = re.compile(r"(?i)((?:user|login|pass|pwd|token|key|auth)[^=/]*=)[^/]*")
+_ESCAPED = "write / ? # @ % in a user or password as %2F %3F %23 %40 %25, and an @ behind the host as %40"
+_AUTHORITY = re.compile(r"(?P<scheme>[^:/]+://)(?P<credentials>[^/?#]*)@(?P<place>.*)", re.DOTALL)
+_CUT_OFF = re.compile(
+    r"^[^:/]+://(?:[^/?#@]*:[0-9]*[/?#].*@[^/?#@&=]+|[^/?#]*#.*@.*|[^/?#]*[/?#].*@[^/?#@&=]*\.[^/?#@&=]*)(?:[/?]|$)",
+    re.DOTALL,
+)
+"""Behind the first slash stands an @ with what looks like a host: the slash may be one of the password, which has
+made what stands before it the host that is looked up. An @ in a path or a query is as good as %40."""
 _HIDDEN = r"\1..."
 _HIGHEST_PORT = 65535
 _LOOPBACK = "127.0.0.1"
@@ -102,8 +110,18 @@ def parse(text: str) -> Address:
     if text.startswith(WEBHOOK_PREFIX):
         return _webhook(text)
     if "://" not in text:
+        if re.match(r"(?!\.|/(?!/)).*:.*@", text):  # it is not repeated: a password is in it
+            raise ValueError("is no file, but looks like user, password and host: begin it with rtsp:// or http://")
         return Address(Kind.PATH, text)
     return _url(text)
+
+
+def _with_one_at(url: str) -> str:
+    """The URL with an @ in user or password escaped: the last one before the path ends them, whoever reads it."""
+    found = _AUTHORITY.fullmatch(url)
+    if found is None:
+        return url
+    return f"{found['scheme']}{found['credentials'].replace('@', '%40')}@{found['place']}"
 
 
 _KINDS = (
@@ -135,7 +153,7 @@ def _webhook(text: str) -> Address:
 
 def _url(text: str) -> Address:
     asked_for_snapshot = text.startswith(SNAPSHOT_PREFIX)
-    address = Address(Kind.STREAM, text.removeprefix(SNAPSHOT_PREFIX))
+    address = Address(Kind.STREAM, _with_one_at(text.removeprefix(SNAPSHOT_PREFIX)))
     schemes = _WEB_SCHEMES if asked_for_snapshot else _VIDEO_SCHEMES
     scheme = address.location.partition("://")[0].lower()
     if scheme not in schemes:
@@ -148,6 +166,8 @@ def _url(text: str) -> Address:
     except ValueError:
         complete = False
     if not complete:
-        raise ValueError(f"{address.shown}: no host and port; write / ? # @ in a password as %2F %3F %23 %40")
+        raise ValueError(f"{address.shown}: no host and port; {_ESCAPED}")
+    if _CUT_OFF.search(address.location) and not address.location.lower().endswith(_PICTURE_ENDINGS):
+        raise ValueError(f"{address.shown}: what stands before the last @ is not all user and password; {_ESCAPED}")
     is_picture = scheme in _WEB_SCHEMES and parts.path.lower().endswith(_PICTURE_ENDINGS)
     return Address(Kind.SNAPSHOT if asked_for_snapshot or is_picture else Kind.STREAM, address.location)

@@ -5,7 +5,7 @@ from pathlib import Path
 from doorbus.runtime.clock import Clock
 from doorbus.wire.codec import Refused
 from doorbus_capture.imaging import decode
-from doorbus_capture.sources.source import Image, Shot, SourceEnded, SourceError
+from doorbus_capture.sources.source import Image, PictureMissed, Shot, SourceEnded, SourceError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
@@ -47,7 +47,8 @@ class DirectorySource:
 
         Raises:
             SourceEnded: the last has had its turn, and `loop` is off.
-            SourceError: it is no picture.
+            PictureMissed: it is no picture, and is left out from now on.
+            SourceError: none of them is a picture.
         """
         if not self._files:
             raise SourceError("read before it was opened")
@@ -55,7 +56,14 @@ class DirectorySource:
         turn = int((at - self._opened_at) / self._seconds)
         if turn >= len(self._files) and not self._loop:
             raise SourceEnded("has shown its last picture; DOORBUS_CAPTURE__LOOP=true begins again")
-        return Shot(self._picture(self._files[turn % len(self._files)]), self._clock.now(), at)
+        place = turn % len(self._files)
+        try:
+            picture = self._picture(self._files[place])
+        except PictureMissed:
+            del self._files[place]
+            self._opened_at = at - place * self._seconds  # the turn of the one after it begins
+            raise
+        return Shot(picture, self._clock.now(), at)
 
     def close(self) -> None:
         """Forget the pictures."""
@@ -67,8 +75,14 @@ class DirectorySource:
             try:
                 image = decode(path.read_bytes())
             except OSError as error:
-                raise SourceError(f"{path.name} cannot be read: {error.strerror}") from error
+                raise self._missed(f"{path.name} cannot be read: {error.strerror}") from error
             except Refused as refused:
-                raise SourceError(f"{path.name} is no picture ({refused.detail}); remove it") from None
+                raise self._missed(
+                    f"{path.name} is no picture ({refused.detail or refused.reason}); remove it"
+                ) from None
             self._shown = (path, image)
         return self._shown[1]
+
+    def _missed(self, why: str) -> SourceError:
+        """The source goes on without it, unless there is no other."""
+        return SourceError(why) if len(self._files) == 1 else PictureMissed(why)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 UNCHECKED = "unchecked"
 _FINGERPRINT = re.compile(r"(?:sha-?256[:= ]|sha256 Fingerprint=)?((?:[0-9a-f]{2}:?){32})", re.IGNORECASE)
+_MEANT_AS_FINGERPRINT = re.compile(r"sha-?[0-9]+[:= ]|(?:[0-9a-f]{2}:){2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Trust:
             return cls(checked=False)
         if found := _FINGERPRINT.fullmatch(text):
             return cls(fingerprint=bytes.fromhex(found[1].replace(":", "")))
+        if _MEANT_AS_FINGERPRINT.match(text):
+            raise ValueError(
+                f"{text}: the fingerprint of a certificate is sha256: and 64 hexadecimal digits; get it with: "
+                "openssl x509 -in FILE -noout -fingerprint -sha256"
+            )
         trust = cls(authorities=Path(text))
         try:
             trust.context()
