@@ -7,7 +7,7 @@ from pathlib import Path
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run
-from doorbus_actuator.factory import chosen_relay
+from doorbus_actuator.factory import chosen_journal, chosen_relay
 from doorbus_actuator.guarded import Guarded
 from doorbus_actuator.service import ActuatorService, keys_of
 from doorbus_actuator.settings import ActuatorSettings
@@ -26,9 +26,11 @@ class ShiftedClock(SystemClock):
 
 def build(settings: ActuatorSettings) -> ActuatorService:
     """The service, its relay not yet guarded."""
-    guarded, clock = Guarded(chosen_relay(settings)), ShiftedClock(settings.var / "shift")
+    guarded = Guarded(chosen_relay(settings), settings.actuator.guardian)
+    clock = ShiftedClock(settings.var / "shift")
     floor = Floor(settings.floors, "roster", settings.root, clock)
-    return ActuatorService(settings.actuator, guarded, clock, keys_of(settings), floor)
+    journal = chosen_journal(settings)
+    return ActuatorService(settings.actuator, guarded, clock, keys_of(settings), floor, journal=journal)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,10 @@ from doorbus.wire.messages import (
     Frame,
     GalleryEntry,
     Health,
+    JournalEntry,
+    JournalKind,
+    JournalPage,
+    JournalRequest,
     KeptPeople,
     KeptPerson,
     KeptSample,
@@ -80,6 +84,7 @@ FACE = Face(
 EMBEDDED_FACE = EmbeddedFace(
     box=(0.0, 0.0, 9.0, 9.0), size=80.0, sharpness=120.0, quality=0.9, live=1.0, template="c2VhbGVk"
 )
+ENTRY = JournalEntry(chain="0123456789abcdef", number=1, at=AT, kind=JournalKind.STARTED, version="0.1.0")
 FAULT = Fault(code=ErrorCode.NO_FACE, message="there is no face on the picture")
 RIGHTS: dict[str, Any] = {
     "name": "Älice\u2028<b>",
@@ -143,6 +148,23 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             count=2,
         ),
     ),
+    JournalEntry: (
+        ENTRY,
+        JournalEntry(
+            chain="0123456789abcdef",
+            number=2,
+            at=AT,
+            kind=JournalKind.RELAY,
+            previous="a" * 64,
+            decision=Decision(outcome=Outcome.DENIED, reason=Reason.STALE, trigger=Trigger.FACE, at=AT),
+            seconds=3.0,
+            command=LockCommand(action=Action.LOCK),
+            state=LockState.JAMMED,
+            why="the coil is burnt",
+        ),
+    ),
+    JournalRequest: (JournalRequest(), JournalRequest(first=2, last=3)),
+    JournalPage: (JournalPage(newest=0), JournalPage(entries=(ENTRY,), newest=7)),
     Challenge: (Challenge(ask=Ask.NONE), Challenge(ask=Ask.TURN_LEFT, camera="porch", expires_at=AT)),
     EnrolFromCamera: (
         EnrolFromCamera(door="front", camera="porch"),

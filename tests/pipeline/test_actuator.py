@@ -20,12 +20,16 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Channel
 from doorbus.wire.codec import Arrival, Refusal
 from doorbus.wire.exchange import Outbound
+from doorbus.wire.journal import text_of, verified
 from doorbus.wire.messages import (
     Ask,
     Challenge,
     Decision,
     Face,
     Health,
+    JournalEntry,
+    JournalKind,
+    JournalPage,
     LockState,
     Outcome,
     Reason,
@@ -39,10 +43,10 @@ from doorbus.wire.packet import Connection, Packet
 from doorbus.wire.signatures import Keyring, sign
 from doorbus.wire.snapshot import pack, repack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
-from doorbus_actuator.fakes import FakeGuardian, RecordingRelay
+from doorbus_actuator.fakes import FakeGuardian, FakeJournal, RecordingRelay
 from doorbus_actuator.policy import LivenessMode
 from doorbus_actuator.service import ActuatorService
-from doorbus_actuator.settings import Actuator
+from doorbus_actuator.settings import Actuator, Unjournaled
 from support import signing
 from support.snapshots import nowhere
 
@@ -50,6 +54,19 @@ ROOT = "doorbus/v1"
 SET = f"{ROOT}/door/front/lock/set"
 SEEN = f"{ROOT}/door/front/recognition/porch"
 STATES = [LockState.UNLOCKED, LockState.LOCKED]
+
+
+class WitnessRelay(RecordingRelay):
+    """Notes what was written in the journal at the moment it was energised."""
+
+    def __init__(self, journal: FakeJournal) -> None:
+        super().__init__()
+        self._journal = journal
+        self.written: list[JournalKind] = []
+
+    def energise(self) -> None:
+        self.written = [entry.kind for entry in self._journal.entries]
+        super().energise()
 
 
 class WatchedBus(MemoryBus):
@@ -84,14 +101,18 @@ class House:
         settings: Actuator | None = None,
         unasked: tuple[Channel[Any], ...] = (),
         floor: Floor | None = None,
+        journal: FakeJournal | None = None,
     ) -> None:
         self.clock = FakeClock()
-        self.relay = RecordingRelay()
+        self.journal = journal or FakeJournal()
+        self.relay = WitnessRelay(self.journal)
         self.bus = WatchedBus(self.relay)
         keys = Keyring(public=signing.PUBLIC, unasked=frozenset(channel.name for channel in unasked))
         chosen, kept = settings or Actuator(), floor or nowhere("roster")
         self.guardian = FakeGuardian(self.relay, self.clock, chosen.max_hold_seconds)
-        self.service = ActuatorService(chosen, self.guardian, self.clock, keys, kept, chance=lambda: 0.0)
+        self.service = ActuatorService(
+            chosen, self.guardian, self.clock, keys, kept, journal=self.journal, chance=lambda: 0.0
+        )
         self._ids = itertools.count()
 
     @asynccontextmanager
@@ -803,4 +824,202 @@ async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
             "roster_floor": 1,
             "floor_failures": 0,
             "takes_unsigned": 0.0,
+            "journal_newest": 4,
+            "journal_unsent": 0,
         }
+
+
+# The journal.
+
+GET = f"{ROOT}/door/front/journal/get"
+REPLY = f"{ROOT}/journal/reply/me"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def kinds(house: House) -> list[JournalKind]:
+    return [entry.kind for entry in house.said(channels.JOURNAL)]
+
+
+def whole(entries: list[JournalEntry]) -> bool:
+    return all(mistake is None for _, mistake in verified((one, text_of(one)) for one in entries))
+
+
+async def pages(house: House, *requests: str) -> list[JournalPage]:
+    for number, request in enumerate(requests):
+        asked = Packet(GET, request.encode(), qos=1, response_topic=REPLY, correlation=str(number).encode())
+        house.bus.publish(asked)
+    await house.settled()
+    return [JournalPage.model_validate_json(one.payload) for one in house.bus.log if one.topic == REPLY]
+
+
+async def test_what_happens_is_written_down_and_told_in_its_order() -> None:
+    async with House().runs(ALICE) as house:
+        await house.told('{"action": "UNLOCK", "by": "hall"}')
+        await house.passes(3)
+        await house.sees(STRANGER)
+        await house.told("LOCK")
+        told = house.said(channels.JOURNAL)
+        assert told == house.journal.entries
+        assert [entry.number for entry in told] == list(range(1, len(told) + 1))
+        assert whole(told)
+        assert kinds(house) == [
+            JournalKind.STARTED,
+            JournalKind.RELAY,
+            JournalKind.COMMAND,
+            JournalKind.GRANTED,
+            JournalKind.RELAY,
+            JournalKind.RELAY,
+            JournalKind.DENIED,
+            JournalKind.COMMAND,
+        ]
+        assert [entry.state for entry in told if entry.state] == [LockState.LOCKED, *STATES]
+        assert [entry.decision.reason for entry in told if entry.decision] == [Reason.COMMANDED, Reason.UNKNOWN_FACE]
+        assert told[3].seconds == 3.0
+
+
+async def test_a_grant_is_written_before_the_relay_moves() -> None:
+    async with House().runs(ALICE) as house:
+        await house.sees(match())
+        await house.sees(match())
+        assert house.unlocked()
+        assert house.relay.written[-1] is JournalKind.GRANTED
+
+
+async def test_a_grant_that_the_relay_does_not_carry_out_is_followed_by_that() -> None:
+    async with House().runs() as house:
+        house.relay.worn_out = True
+        await house.told("UNLOCK")
+        written = house.journal.entries[2:6]
+        assert [entry.kind for entry in written] == [
+            JournalKind.COMMAND,
+            JournalKind.GRANTED,
+            JournalKind.RELAY,
+            JournalKind.DENIED,
+        ]
+        assert (written[2].state, written[2].why) == (LockState.JAMMED, "the coil is worn out")
+        assert written[3].decision is not None
+        assert written[3].decision.reason is Reason.RELAY_FAILED
+
+
+async def test_no_one_time_password_is_written_or_told() -> None:
+    async with House(Actuator(totp_secret=SECRET)).runs() as house:
+        code = pyotp.TOTP(SECRET).at(house.clock.now())
+        await house.told(f'{{"action": "UNLOCK", "code": "{code}"}}')
+        assert house.unlocked()
+        assert all(code.encode() not in text_of(entry) for entry in house.journal.entries)
+
+
+async def test_what_happens_while_the_broker_is_away_is_told_when_it_is_back() -> None:
+    async with House().runs() as house:
+        house.bus.stop()
+        await house.told("UNLOCK")
+        house.clock.advance(3)
+        house.relay.broken = True
+        house.bus.start()
+        await house.until(lambda: len(house.states) > 1)
+        await house.settled()
+        told = {entry.number for entry in house.said(channels.JOURNAL)}
+        assert told == set(range(1, house.journal.newest + 1))
+        assert house.service.figures()["journal_unsent"] == 0
+
+
+async def test_an_actuator_that_starts_anew_goes_on_in_the_same_chain_and_tells_what_the_broker_lacks() -> None:
+    journal = FakeJournal()
+    async with House(journal=journal).runs() as first:
+        await first.told("UNLOCK")
+    heard = first.said(channels.JOURNAL)
+    async with House(journal=journal).runs() as second:
+        heard += second.said(channels.JOURNAL)
+
+    assert [entry.number for entry in heard] == list(range(1, journal.newest))  # that it has stopped is told next time
+    assert whole(heard)
+    assert JournalKind.STOPPED in [entry.kind for entry in heard]
+
+
+async def test_entries_are_asked_for_by_number() -> None:
+    async with House().runs() as house:
+        await house.told("LOCK")
+        newest = house.journal.newest
+        every, middle, beyond = await pages(house, '{"first": 1}', '{"first": 2, "last": 2}', '{"first": 99}')
+        assert list(every.entries) == house.journal.entries
+        assert list(middle.entries) == house.journal.entries[1:2]
+        assert (beyond.entries, beyond.newest) == ((), newest)
+
+
+async def test_as_many_entries_as_fit_are_answered_and_the_rest_is_asked_for() -> None:
+    async with House().runs() as house:
+        for _ in range(600):
+            house.bus.publish(Packet(SET, b'{"action": "LOCK", "by": "%s"}' % (b"x" * 120), qos=1))
+        await house.settled()
+        got: list[JournalEntry] = []
+        for _ in range(20):
+            (page,) = (await pages(house, json.dumps({"first": len(got) + 1})))[-1:]
+            got += page.entries
+            if len(got) == page.newest:
+                break
+        assert got == house.journal.entries
+        assert all(len(one.payload) <= channels.JOURNAL_REPLY.max_bytes for one in house.bus.log if one.topic == REPLY)
+
+
+@pytest.mark.parametrize("request_", ['{"first": 0}', '{"last": -1}', '{"from": 1}', "", "[]"])
+async def test_a_request_that_makes_no_sense_is_refused_and_counted(request_: str) -> None:
+    async with House().runs() as house:
+        assert await pages(house, request_) == []
+        assert sum((await house.health()).refused.values()) == 1
+
+
+async def test_an_actuator_that_starts_anew_takes_no_code_frame_command_or_picture_once_more() -> None:
+    journal, digest = FakeJournal(), "0123456789abcdef" * 2
+    settings = Actuator(totp_secret=SECRET, out_of_view_seconds=0)
+    code = pyotp.TOTP(SECRET).at(FakeClock().now())
+    command = f'{{"action": "UNLOCK", "code": "{code}", "id": "c1"}}'
+    async with House(settings, journal=journal).runs(ALICE) as first:
+        await first.told(command)
+        assert first.unlocked()
+        seen = await first.sees(match(), claims={"digest": digest})
+    async with House(settings, journal=journal).runs(ALICE) as second:
+        await second.told(command)
+        await second.passes(1)
+        await second.told(command.replace("c1", "c2"))
+        await second.sees(match(), frame_id=seen.frame_id)
+        await second.sees(match(), frame_id="another", claims={"digest": digest})
+        assert [one.reason for one in second.decisions] == [Reason.REPLAYED] * 3 + [Reason.SAME_PICTURE]
+        assert second.relay.history.count(True) == 0
+
+
+async def test_a_journal_that_is_full_is_told_and_the_door_opens_all_the_same() -> None:
+    async with House().runs(ALICE) as house:
+        house.journal.full = True
+        await house.told("UNLOCK")
+        assert house.unlocked()
+        assert house.service.problem() == (
+            "the journal in memory cannot be written: no more is to be kept. The door opens all the same."
+        )
+        house.journal.full = False
+        await house.journal.upkeep()
+        assert house.service.problem() is None
+        assert JournalKind.GRANTED in [entry.kind for entry in house.journal.entries]
+
+
+async def test_where_nobody_is_to_be_let_in_unrecorded_a_full_journal_keeps_the_door_locked() -> None:
+    async with House(Actuator(unjournaled=Unjournaled.DENY, out_of_view_seconds=0)).runs(ALICE) as house:
+        house.journal.full = True
+        await house.sees(match())
+        await house.sees(match())
+        await house.told("UNLOCK")
+        assert [one.reason for one in house.decisions] == [Reason.JOURNAL_FAILED] * 2
+        assert house.relay.history.count(True) == 0
+        assert "The door opens for nobody." in str(house.service.problem())
+        house.journal.full = False
+        await house.journal.upkeep()
+        await house.passes(6)
+        await house.told("UNLOCK")
+        assert house.unlocked()
+
+
+async def test_a_full_journal_keeps_nobody_from_locking() -> None:
+    async with House(Actuator(unjournaled=Unjournaled.DENY)).runs() as house:
+        await house.told("UNLOCK")
+        house.journal.full = True
+        await house.told("LOCK")
+        assert not house.unlocked()

@@ -14,7 +14,7 @@ from doorbus.wire import channels
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Decision, Enrol, Frame, LockState, Outcome, Reason, Recognition, Remove, Result
 from doorbus.wire.seal import Seal
-from doorbus_actuator.fakes import FakeGuardian, RecordingRelay
+from doorbus_actuator.fakes import FakeGuardian, FakeJournal, RecordingRelay
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator
 from doorbus_enroller.fakes import MemoryStore
@@ -103,7 +103,13 @@ async def house() -> AsyncIterator[House]:
             bus,
             clock,
         ),
-        running(ActuatorService(deciding, FakeGuardian(relay, clock), clock, KEYS, nowhere("roster")), bus, clock),
+        running(
+            ActuatorService(
+                deciding, FakeGuardian(relay, clock), clock, KEYS, nowhere("roster"), journal=FakeJournal()
+            ),
+            bus,
+            clock,
+        ),
         connect(bus, heard) as client,
     ):
         yield House(client, clock, relay)

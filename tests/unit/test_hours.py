@@ -190,10 +190,12 @@ def test_the_machines_time_zone_is_one() -> None:
 
 def test_without_hours_the_library_is_never_loaded() -> None:
     code = (
-        "import sys; from doorbus.testing import FakeClock; from doorbus_actuator.guarded import Guarded;"
+        "import sys; from pathlib import Path; from doorbus.testing import FakeClock;"
+        "from doorbus_actuator.guarded import Guarded; from doorbus_actuator.sqlite_journal import SqliteJournal;"
         "from doorbus_actuator.service import ActuatorService; from doorbus_actuator.settings import Actuator;"
         "from doorbus.runtime.floor import Floor; from doorbus.wire.signatures import Keyring;"
-        "ActuatorService(Actuator(), Guarded({}), FakeClock(), Keyring(), Floor(None, 'roster', 'r', FakeClock()));"
+        "floor, journal = Floor(None, 'roster', 'r', FakeClock()), SqliteJournal(Path('j'), 1, 1);"
+        "ActuatorService(Actuator(), Guarded({}), FakeClock(), Keyring(), floor, journal=journal);"
         "heavy = {'opening_hours', 'numpy', 'cv2', 'tensorflow', 'RPi', 'cryptography'} & set(sys.modules);"
         "sys.exit(', '.join(heavy) or None)"
     )

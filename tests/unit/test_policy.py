@@ -1492,4 +1492,9 @@ def test_chance_picks_what_is_asked(choice: float, ask: Ask) -> None:
 
 def test_the_tables_name_every_reason_of_a_denial() -> None:
     table = {reason for reason, _ in (*policy.FACE_TABLE, *policy.COMMAND_RULES)}
-    assert table == set(Reason) - {Reason.MATCHED, Reason.COMMANDED, Reason.RELAY_FAILED}
+    assert table == set(Reason) - {
+        Reason.MATCHED,
+        Reason.COMMANDED,
+        Reason.RELAY_FAILED,
+        Reason.JOURNAL_FAILED,
+    }

@@ -7,10 +7,11 @@ import typer
 from doorbus import __version__
 from doorbus.cli import backup, documents, importing, lock, metrics, people, secrets
 from doorbus.cli.doctor import doctor
+from doorbus.cli.journal import journal
 from doorbus.cli.watch import watch
 
 PANELS = {
-    "Doors": (lock.unlock, lock.lock),
+    "Doors": (lock.unlock, lock.lock, journal),
     "People": (people.enrol, importing.import_, people.people, people.update, people.remove),
     "Backup": (backup.export, backup.restore),
     "System": (watch, doctor, metrics.metrics),

@@ -26,6 +26,7 @@ _ADVICE = {
     Reason.CODE_MISSING: "give the one-time password with --code",
     Reason.CODE_WRONG: "is the code of the right door, and is the clock right?",
     Reason.RELAY_FAILED: "see the actuator's log",
+    Reason.JOURNAL_FAILED: "the journal cannot be written; see doorbus doctor",
 }
 _REPLAY_SECONDS = 0.5
 

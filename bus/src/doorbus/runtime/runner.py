@@ -87,6 +87,7 @@ class Runner:
             connected=self._connected,
             disconnected=service.disconnected,
             deliver=self._deliver,
+            acknowledged=service.acknowledged,
             clock=clock,
             patience=settings.broker.patience_seconds,
         )

@@ -7,6 +7,7 @@ from doorbus.homeassistant import Device, Origin
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Arrived, Intake, Outbound, Subscription
+from doorbus.wire.packet import Packet
 from doorbus.wire.signatures import Keyring
 
 Producer = Callable[[], AsyncIterator[Outbound]]
@@ -70,6 +71,9 @@ class Service:
     ) -> Iterable[Outbound]:
         """Answer a packet that was refused before any handler saw it; it is counted and logged already."""
         return ()
+
+    def acknowledged(self, packet: Packet) -> None:
+        """The broker has this packet, which was sent with QoS 1."""
 
     def place(self) -> Mapping[str, str]:
         """The door that it drives and by whose holidays, and the camera that it reads, for health."""

@@ -46,7 +46,7 @@ class Session:
 
     Packets given to `send` while the broker is away are dropped if they would go stale (they carry an expiry, or are
     QoS 0) or will be sent again on connect (retained states). The rest (decisions, results) is kept, up to `keep`
-    packets, and sent on return.
+    packets, and sent on return. `acknowledged` is told of each that the broker has.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Session:
         connected: Callable[[], Iterable[Packet]],
         disconnected: Callable[[], None] = lambda: None,
         deliver: Callable[[Packet], None],
+        acknowledged: Callable[[Packet], None] = lambda _: None,
         clock: Clock,
         backoff: Backoff | None = None,
         keep: int = 1000,
@@ -72,6 +73,7 @@ class Session:
         self._on_connected = connected
         self._on_disconnected = disconnected
         self._deliver = deliver
+        self._acknowledged = acknowledged
         self._clock = clock
         self._backoff = backoff or Backoff()
         self._patience = patience
@@ -213,6 +215,8 @@ class Session:
     async def _publish(self, connection: Connection, number: int, packet: Packet) -> None:
         await connection.publish(packet)
         del self._in_flight[number]
+        if packet.qos > 0:
+            self._acknowledged(packet)
         if not self._in_flight and not self._outbox:
             self._idle.set()
 

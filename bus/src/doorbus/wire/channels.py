@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.9"
+CONTRACT = "1.10"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -172,6 +172,38 @@ DECISION = Channel(
     qos=1,
     senders=frozenset({Role.ACTUATOR}),
     receivers=_AT_THE_DOOR,
+)
+JOURNAL = Channel(
+    name="journal",
+    template="door/{door}/journal",
+    codec=codec.Json(messages.JournalEntry),
+    summary="What happened at a door, numbered and chained; each entry at least once, and in order.",
+    qos=1,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+JOURNAL_REPLY = Channel(
+    name="journal_reply",
+    template="journal/reply/{token}",
+    codec=codec.Json(messages.JournalPage),
+    summary="The entries that were asked for, to the MQTT 5 response topic that the request named.",
+    qos=1,
+    expiry=30,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+JOURNAL_REQUEST = Channel(
+    name="journal_request",
+    template="door/{door}/journal/get",
+    codec=codec.Json(messages.JournalRequest),
+    summary="Asks for entries of a journal by number.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    max_bytes=4 * KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ACTUATOR},
+    reply=JOURNAL_REPLY,
 )
 CHALLENGE = Channel(
     name="challenge",
@@ -420,6 +452,9 @@ CHANNELS: tuple[Channel[Any], ...] = (
     LOCK_COMMAND,
     LOCK_STATE,
     DECISION,
+    JOURNAL,
+    JOURNAL_REQUEST,
+    JOURNAL_REPLY,
     CHALLENGE,
     ENROL,
     ENROL_FROM_CAMERA,

@@ -47,10 +47,14 @@ class Guardian(Protocol):
 
 
 class Bolt:
-    """One lock. What it does is told once, in order: by the method that caused it, or by `changes`."""
+    """One lock. What it does is told once, in order: by the method that caused it, or by `changes`.
 
-    def __init__(self, guardian: Guardian) -> None:
+    `moved` hears of each change of `state` or `fault` first, at once.
+    """
+
+    def __init__(self, guardian: Guardian, moved: Callable[[], None] = lambda: None) -> None:
         self._guardian = guardian
+        self._moved = moved
         self._state = LockState.LOCKED
         self._fault: str | None = None
         self._untold: list[LockState] = []
@@ -103,7 +107,7 @@ class Bolt:
         return self.told() or (self._state,)
 
     def _follow(self, report: Report) -> None:
-        before = self._state
+        before, fault_before = self._state, self._fault
         if report.fault is not None and self._fault is None:
             _log.error("relay_failed", why=report.fault)
         self._fault = report.fault
@@ -111,5 +115,7 @@ class Bolt:
             self._state = LockState.JAMMED
         else:
             self._state = LockState.UNLOCKED if report.energised else LockState.LOCKED
+        if (before, fault_before) != (self._state, self._fault):
+            self._moved()
         # The relay moves in a millisecond: that it is about to is nothing that anybody could see.
         self._untold += () if before is self._state else (self._state,)

@@ -2,12 +2,16 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import ClassVar
 
 from doorbus.runtime.clock import Clock, Timer
+from doorbus.wire.journal import text_of
+from doorbus.wire.messages import JournalEntry
 from doorbus_actuator.bolt import Report
 from doorbus_actuator.guardian import Pulse
+from doorbus_actuator.journal import Last, Note, entry_after
+from doorbus_actuator.policy import Seen
 from doorbus_actuator.relay import Relay, RelayError
 
 
@@ -149,6 +153,71 @@ class FakeGuardian:
     def _say(self, report: Report) -> None:
         self._tell(report)
         self._news.set()
+
+
+class FakeJournal:
+    """A journal in memory, which is as good as a disk as long as this object lives.
+
+    `full` makes it fail as a full disk does; what waits follows with the next `upkeep` after that.
+    """
+
+    def __init__(self, chain: str = "0123456789abcdef") -> None:
+        self.entries: list[JournalEntry] = []
+        self.seen: list[Seen] = []
+        self.full = False
+        self.sent = 0
+        self.is_open = False
+        self._chain = chain
+        self._waiting: list[Note | Seen] = []
+
+    @property
+    def fault(self) -> str | None:
+        """That the disk is full, until all is written."""
+        return "the journal in memory cannot be written: no more is to be kept." if self.full or self._waiting else None
+
+    @property
+    def newest(self) -> int:
+        """How many entries there are."""
+        return len(self.entries)
+
+    def open(self) -> Sequence[Seen]:
+        """What was written since this object was made."""
+        self.is_open = True
+        return tuple(self.seen)
+
+    def write(self, notes: Sequence[Note], seen: Sequence[Seen] = ()) -> bool:
+        """Write, unless it is full."""
+        self._waiting += (*seen, *notes)
+        if self.full or len(self._waiting) > len(notes) + len(seen):
+            return False
+        self._write()
+        return True
+
+    def read(self, first: int, last: int, most: int) -> Sequence[JournalEntry]:
+        """Entries by number."""
+        return [one for one in self.entries if first <= one.number <= last][:most]
+
+    def has_sent(self, number: int) -> None:
+        """Remember."""
+        self.sent = max(self.sent, number)
+
+    async def upkeep(self) -> None:
+        """Write what waits, if there is room again."""
+        if not self.full:
+            self._write()
+
+    def close(self) -> None:
+        """Nothing is left over."""
+        self.is_open = False
+
+    def _write(self) -> None:
+        for one in self._waiting:
+            if isinstance(one, Seen):
+                self.seen.append(one)
+                continue
+            last = Last(self.newest, text_of(self.entries[-1])) if self.entries else None
+            self.entries.append(entry_after(last, self._chain, one)[0])
+        self._waiting.clear()
 
 
 class FakeGpio:

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import structlog
 
-from doorbus import homeassistant
+from doorbus import __version__, homeassistant
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.keys import open_keys
@@ -23,6 +23,8 @@ from doorbus.wire.messages import (
     Ask,
     Challenge,
     Decision,
+    JournalKind,
+    JournalRequest,
     LockCommand,
     LockState,
     Manifest,
@@ -30,17 +32,22 @@ from doorbus.wire.messages import (
     Reason,
     Recognition,
 )
+from doorbus.wire.packet import Packet
 from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, refuse_older, shard_number
 from doorbus_actuator import policy, roster
 from doorbus_actuator.bolt import Bolt, Guardian
+from doorbus_actuator.journal import Journal, Note, notes_of, of_relay
 from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
+from doorbus_actuator.posting import Posting
 from doorbus_actuator.ranks import rank_of
 from doorbus_actuator.roster import People, Roster
-from doorbus_actuator.settings import Actuator, ActuatorSettings, rules_of
+from doorbus_actuator.settings import Actuator, ActuatorSettings, Unjournaled, rules_of
 
 _log = structlog.get_logger("doorbus.actuator")
 _RANDOM = random.SystemRandom()
+UPKEEP_SECONDS = 1.0
+"""How often the journal is brought onto the disk."""
 
 
 def keys_of(settings: ActuatorSettings) -> Keyring:
@@ -65,6 +72,7 @@ class ActuatorService(Service):
         keys: Keyring,
         floor: Floor,
         *,
+        journal: Journal,
         chance: Callable[[], float] = _RANDOM.random,
     ) -> None:
         self.keys = keys
@@ -72,7 +80,10 @@ class ActuatorService(Service):
         self._rules = rules_of(settings)
         self._calendar = settings.calendar
         self._door = {"door": settings.door}
-        self._bolt = Bolt(guardian)
+        self._journal = journal
+        self._posting = Posting(journal, self._door)
+        self._recording = False
+        self._bolt = Bolt(guardian, self._note_relay)
         self._clock = clock
         self._chance = chance
         self._floor = floor
@@ -89,10 +100,11 @@ class ActuatorService(Service):
     # What the runner asks for.
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """Recognitions and commands of this door, and the roster."""
+        """Recognitions and commands of this door, what is asked of its journal, and the roster."""
         return (
             Subscription(channels.LOCK_COMMAND, self._on_command, self._door, rank=rank_of),
             Subscription(channels.RECOGNITION, self._on_recognition, self._door),
+            Subscription(channels.JOURNAL_REQUEST, self._on_journal_request, self._door),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
         )
@@ -102,11 +114,16 @@ class ActuatorService(Service):
         return homeassistant.door(site, self._settings.door, codes=self._rules.codes is not None)
 
     async def start(self) -> None:
-        """De-energise the relay."""
+        """De-energise the relay, and recall what was seen before."""
         await self._bolt.secure()
+        self._state = policy.recall(self._journal.open(), self._now())
+        self._recording = True
+        self._write((Note(self._clock.now(), JournalKind.STARTED, {"version": __version__}),))
+        self._note_relay()
 
     def connected(self) -> Iterable[Outbound]:
-        """The retained states."""
+        """The retained states; what the broker lacks of the journal follows."""
+        self._posting.connected()
         yield from self._lock_states((self._bolt.state,))
         yield Outbound(channels.CHALLENGE, self._challenge, self._door)
 
@@ -119,8 +136,12 @@ class ActuatorService(Service):
         return await self._handle(policy.Tick(), self._clock.monotonic())
 
     def producers(self) -> Sequence[Producer]:
-        """What the bolt does by itself, such as to lock when the pulse is over."""
-        return (self._bolt_changes,)
+        """What the bolt does by itself, such as to lock when the pulse is over; and the journal."""
+        return (self._bolt_changes, self._posting.entries, self._look_after_the_journal)
+
+    def acknowledged(self, packet: Packet) -> None:
+        """The broker has a packet, maybe of the journal."""
+        self._posting.acknowledged(packet)
 
     def place(self) -> Mapping[str, str]:
         """The door that it drives, and by whose public holidays."""
@@ -137,12 +158,17 @@ class ActuatorService(Service):
             "roster_version": -1 if self._roster is None else self._roster.version,
             **self._floor.figures("roster"),
             "takes_unsigned": float(self._settings.unsigned_recognitions),
+            "journal_newest": self._journal.newest,
+            "journal_unsent": self._posting.unsent,
         }
 
     def problem(self) -> str | None:
         """What keeps the door from opening, the gravest first."""
         if self._bolt.fault is not None:
             return f"relay: {self._bolt.fault}"
+        if self._journal.fault is not None:
+            opens = "opens all the same" if self._settings.unjournaled is Unjournaled.OPEN else "opens for nobody"
+            return f"{self._journal.fault} The door {opens}."
         if self._rules.lockdown:
             return "lockdown: the door opens for nobody"
         if not policy.clock_plausible(self._rules, self._state, self._now()):
@@ -153,7 +179,11 @@ class ActuatorService(Service):
 
     async def stop(self) -> Iterable[Outbound]:
         """De-energise the relay and let go of it."""
-        return self._lock_states(await self._bolt.close())
+        states = self._lock_states(await self._bolt.close())
+        self._write((Note(self._clock.now(), JournalKind.STOPPED),))
+        self._recording = False
+        self._journal.close()
+        return states
 
     # Handlers.
 
@@ -167,6 +197,9 @@ class ActuatorService(Service):
 
     async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
         return await self._handle(policy.Command(inbound.message), inbound.at_monotonic)
+
+    async def _on_journal_request(self, inbound: Inbound[JournalRequest]) -> Iterable[Outbound]:
+        return inbound.reply(self._posting.page(inbound.message))
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
         refuse_older(inbound.message, self._floor.version)
@@ -189,10 +222,44 @@ class ActuatorService(Service):
 
     async def _handle(self, event: Event, arrived: float) -> Iterable[Outbound]:
         self._state, effects = policy.decide(self._rules, self._state, event, self._now())
+        notes = notes_of(event, effects, self._clock.now())
+        if not self._write(notes, policy.learnt(event, self._state)) and self._settings.unjournaled is Unjournaled.DENY:
+            return [outbound for effect in effects for outbound in await self._go_without(effect, event, arrived)]
         return [outbound for effect in effects for outbound in await self._carry_out(effect, event, arrived)]
 
     def _now(self) -> Now:
         return Now(self._clock.now(), self._clock.monotonic())
+
+    def _write(self, notes: Sequence[Note], seen: Sequence[policy.Seen] = ()) -> bool:
+        if not self._recording or not (notes or seen):
+            return True
+        written = self._journal.write(notes, seen)
+        self._posting.written()
+        return written
+
+    def _note_relay(self) -> None:
+        self._write((of_relay(self._bolt.state, self._bolt.fault, self._clock.now()),))
+
+    async def _look_after_the_journal(self) -> AsyncIterator[Outbound]:
+        nothing_to_say: tuple[Outbound, ...] = ()
+        while True:
+            await asyncio.sleep(UPKEEP_SECONDS)
+            await self._journal.upkeep()
+            self._posting.written()
+            for outbound in nothing_to_say:
+                yield outbound
+
+    async def _go_without(self, effect: Effect, event: Event, arrived: float) -> Iterable[Outbound]:
+        """Carry out what cannot be written down, but open for nobody."""
+        if not isinstance(effect, Grant):
+            return await self._carry_out(effect, event, arrived)
+        return await self._turn_away(effect.decision, Reason.JOURNAL_FAILED, arrived)
+
+    async def _turn_away(self, decision: Decision, reason: Reason, arrived: float) -> Iterable[Outbound]:
+        """Deny after all."""
+        failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": reason})
+        self._write((Note(self._clock.now(), JournalKind.DENIED, {"decision": failed}),))
+        return (self._say(failed), *await self._handle(policy.OpeningFailed(decision.person), arrived))
 
     async def _carry_out(self, effect: Effect, event: Event, arrived: float) -> Iterable[Outbound]:
         match effect:
@@ -213,10 +280,8 @@ class ActuatorService(Service):
             self._latency_ms = self._latency(event, arrived)
             opened = decision.model_copy(update={"latency_ms": self._latency_ms})
             return (*self._lock_states(self._bolt.told()), self._say(opened))
-        failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": Reason.RELAY_FAILED})
         states = self._bolt.told()
-        after = await self._handle(policy.OpeningFailed(decision.person), arrived)
-        return (*self._lock_states(states), self._say(failed), *after)
+        return (*self._lock_states(states), *await self._turn_away(decision, Reason.RELAY_FAILED, arrived))
 
     def _latency(self, event: Event, arrived: float) -> float:
         if isinstance(event, policy.Sighting):

@@ -25,6 +25,13 @@ class RelayKind(StrEnum):
     RPI = "rpi"
 
 
+class Unjournaled(StrEnum):
+    """What becomes of a grant that cannot be written down."""
+
+    OPEN = "open"
+    DENY = "deny"
+
+
 class Actuator(Section, Measures):
     """Settings of the actuator."""
 
@@ -51,6 +58,17 @@ class Actuator(Section, Measures):
         default=False,
         description="Take recognitions that nobody has signed, for a recognizer of your own that cannot sign: whoever "
         "has a password of the role recognizer then opens the door.",
+    )
+    journal_days: float = Field(
+        default=90.0, gt=0, le=36500, description="How long entries of the journal are kept, in days."
+    )
+    journal_mebibytes: float = Field(
+        default=32.0, ge=1, le=100_000, description="How large the journal may be, in MiB; then the oldest entries go."
+    )
+    unjournaled: Unjournaled = Field(
+        default=Unjournaled.OPEN,
+        description="What happens while the journal cannot be written, as on a full disk: open, or deny, for nobody is "
+        "let in unrecorded then. Locking always works.",
     )
     relay: RelayKind = Field(
         default=RelayKind.SIMULATED,

@@ -29,6 +29,7 @@ _SETTLED = frozenset(
         Reason.CHALLENGE_FAILED,
         Reason.COOLDOWN,
         Reason.RELAY_FAILED,
+        Reason.JOURNAL_FAILED,
     }
 )
 """What no picture changes. All else, such as `awaiting_votes` or `low_confidence`, a better one may turn."""

@@ -20,6 +20,7 @@ module         what it holds
 `admitted`     who was let in and is still there
 `telling`      when a denial is told, equal ones together
 `challenge`    what is asked of a person, and what was seen of it
+`memory`       what was seen, as far as it outlives the process
 `deciding`     from an event to what follows from it
 =============  ===================================================================
 
@@ -44,6 +45,7 @@ from doorbus_actuator.policy.events import (
     Sighting,
     Tick,
 )
+from doorbus_actuator.policy.memory import MOST, Kind, Seen, learnt, recall
 from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State
 from doorbus_actuator.policy.tables import COMMAND_RULES, FACE_TABLE, VOTE_TABLE
@@ -53,6 +55,7 @@ __all__ = [
     "COMMAND_RULES",
     "FACE_TABLE",
     "MAX_REMEMBERED",
+    "MOST",
     "RELEASED_AT",
     "VOTE_TABLE",
     "AskFor",
@@ -64,6 +67,7 @@ __all__ = [
     "Event",
     "Grant",
     "Hours",
+    "Kind",
     "LivenessMode",
     "Lock",
     "Measures",
@@ -72,10 +76,13 @@ __all__ = [
     "Person",
     "RosterChanged",
     "Rules",
+    "Seen",
     "Sighting",
     "State",
     "Tick",
     "clock_plausible",
     "decide",
+    "learnt",
+    "recall",
     "wake_at",
 ]

@@ -1,0 +1,72 @@
+"""What was seen and must not count again, as far as it outlives the process. Pure.
+
+What is recalled counts as seen just now, whatever the clock says meanwhile: it is remembered for too long rather than
+for too short a time.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from doorbus_actuator.policy.events import Command, Event, Now, Sighting
+from doorbus_actuator.policy.state import MAX_PICTURES, MAX_REMEMBERED, SeenFrame, State
+
+
+class Kind(StrEnum):
+    """What was seen."""
+
+    FRAME = "frame"
+    PICTURE = "picture"
+    COMMAND = "command"
+    CODE = "code"
+
+
+MOST = {
+    Kind.FRAME: MAX_REMEMBERED,
+    Kind.PICTURE: MAX_PICTURES,
+    Kind.COMMAND: MAX_REMEMBERED,
+    Kind.CODE: MAX_REMEMBERED,
+}
+"""How many of each kind need outlive the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The id of one thing that was seen; of a frame also when it was captured."""
+
+    kind: Kind
+    id: str
+    captured_at: datetime | None = None
+
+
+def learnt(event: Event, state: State) -> tuple[Seen, ...]:
+    """What `state`, in which `event` ended, has because of it."""
+    match event:
+        case Sighting(_, recognition):
+            seen: tuple[Seen, ...] = (Seen(Kind.FRAME, recognition.frame_id, recognition.captured_at),)
+            if recognition.digest is not None and recognition.digest in state.pictures:
+                seen += (Seen(Kind.PICTURE, recognition.digest),)
+            return seen
+        case Command(command):
+            ids = ((Kind.COMMAND, command.id, state.commands), (Kind.CODE, command.code, state.codes))
+            return tuple(Seen(kind, one) for kind, one, known in ids if one is not None and one in known)
+    return ()
+
+
+def recall(seen: Iterable[Seen], now: Now) -> State:
+    """The state of a policy that has seen this, the oldest first."""
+    of: dict[Kind, list[Seen]] = {kind: [] for kind in Kind}
+    for one in seen:
+        of[one.kind].append(one)
+    kept = {kind: those[-MOST[kind] :] for kind, those in of.items()}
+    frames = {one.id: SeenFrame(min(one.captured_at or now.wall, now.wall), now.monotonic) for one in kept[Kind.FRAME]}
+    times = {kind: dict.fromkeys((one.id for one in those), now.monotonic) for kind, those in kept.items()}
+    flooded = len(frames) == MAX_REMEMBERED  # older ones may have been seen
+    return State(
+        frames=frames,
+        forgotten_until=next(iter(frames.values())).captured_at if flooded else None,
+        pictures=times[Kind.PICTURE],
+        commands=times[Kind.COMMAND],
+        codes=times[Kind.CODE],
+    )
