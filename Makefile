@@ -12,7 +12,7 @@ setup:  ## install all that the other targets need
 	@scripts/setup --all
 
 run:    ## start broker and services; Ctrl-C stops them
-	@scripts/setup && python -m doorbus.local prepare && exec honcho start
+	@scripts/setup && python -m doorbus.local prepare && exec scripts/run
 
 demo:   ## play the story of a door on this machine
 	@scripts/setup && exec python scripts/demo.py

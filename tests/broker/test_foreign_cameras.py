@@ -1,11 +1,8 @@
 """Cameras that are not ours: the very messages that they send, on a real broker with access rules of a site and TLS."""
 
 import asyncio
-import contextlib
 import json
-import signal
-from dataclasses import dataclass
-from os import kill
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiomqtt
@@ -19,7 +16,7 @@ from doorbus.site.users import named
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Frame
-from doorbus.wire.packet import ConnectionLost, Packet
+from doorbus.wire.packet import NotAuthorized, Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_capture.imaging import decode
 
@@ -105,23 +102,7 @@ async def yard(fresh_stack: Stack) -> Yard:
     lines = [f"listener {port}", *(f"{key} {site.directory}/broker/{file}" for key, file in files.items())]
     (home / "listeners" / "tls.conf").write_text("\n".join(lines) + "\n")
     await fresh_stack.broker.start()
-    one = Yard(fresh_stack, site, port)
-    await _use_the_sites_users(one, home)
-    return one
-
-
-async def _use_the_sites_users(yard: Yard, home: Path) -> None:
-    for name in ("passwords", "acl"):
-        (home / "secrets" / name).write_text((yard.site.directory / "broker" / name).read_text())
-    kill(yard.stack.broker.pid, signal.SIGHUP)
-    password = yard.password("frigate")
-    transport = MqttTransport(yard.stack.broker.host, yard.stack.broker.port, username="frigate", password=password)
-    async with asyncio.timeout(10):
-        while True:
-            with contextlib.suppress(ConnectionLost):
-                async with connect(transport):
-                    return
-            await asyncio.sleep(0.05)
+    return Yard(fresh_stack, site, port)
 
 
 async def _frame(viewer: Client, camera: str) -> Frame:
@@ -206,3 +187,27 @@ async def test_another_program_can_neither_open_the_door_nor_look_through_its_ca
             await frigate.publish("frigate/available", "online", qos=1)
             heard = await anext(aiter(frigate.messages))
     assert heard.topic.value == "frigate/available"
+
+
+async def test_users_that_a_site_names_get_in_at_a_local_run_and_are_gone_when_they_are_revoked(
+    fresh_stack: Stack,
+) -> None:
+    broker, site = fresh_stack.broker, Site(fresh_stack.var / "secrets")
+    site.make()
+    site.add(named("esp-porch", Role.CAPTURE, {"door": "front", "camera": "porch"}))
+    password = (site.directory / "users" / "esp-porch").read_text().strip()
+    esp = MqttTransport(broker.host, broker.port, username="esp-porch", password=password)
+    frame = Packet("doorbus/v1/door/{}/frame/porch", b"\xff\xd8\xff")
+
+    await broker.start()
+    async with asyncio.timeout(20), connect(broker.transport(Role.VIEWER)) as viewer, connect(esp) as camera:
+        await viewer.listen(channels.FRAME)
+        for door in ("back", "front"):
+            await camera.send_packet(replace(frame, topic=frame.topic.format(door)))
+        assert (await viewer.expect(channels.FRAME)).ids["door"] == "front"
+    site.revoke("esp-porch")
+    await broker.restart()
+
+    with pytest.raises(NotAuthorized):
+        async with connect(esp):
+            pass

@@ -1,5 +1,8 @@
 """What runs the models, and when a face is embedded in the mirror as well."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -208,3 +211,21 @@ def test_no_decision_about_the_samples_hangs_on_the_mirror_image(openvino: Visio
     assert asked.count(True) >= len(asked) - 2
     assert outcomes.count((Verdict.MATCH, True)) == 10
     assert outcomes.count((Verdict.UNKNOWN, False)) == 2
+
+
+def test_nobody_is_told_that_the_models_run(weights: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="there are no wheels of it for this machine", exc_type=ImportError)
+    code = (
+        "import sys, threading; from pathlib import Path; from doorbus_recognizer.factory import build_vision\n"
+        "def at_work(event, _):\n"
+        "    if event in ('socket.connect', 'socket.getaddrinfo'): print(event, flush=True)\n"
+        "sys.addaudithook(at_work)\n"
+        f"vision = build_vision(weights_dir=Path({str(weights)!r})); vision.close()\n"
+        "print(vision.runtime, [one.name for one in threading.enumerate() if one.name.startswith('ThreadPool')])"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "openvino []"
+    assert list(tmp_path.iterdir()) == []

@@ -27,7 +27,7 @@ Into = Annotated[
     typer.Option("--into", help="Directory of the secrets; VAR/secrets.", show_default=False, file_okay=False),
 ]
 Name = Annotated[str, typer.Argument(metavar="USER", help="Name of a user of the broker.")]
-RESTART = "a broker that runs takes it when it is started anew: systemctl restart doorbus-broker"
+RESTART = "a broker that runs takes it when it is started anew: systemctl restart doorbus-broker, or make run again"
 
 
 @app.callback()

@@ -12,7 +12,9 @@ from doorbus.files import private_folder, put
 from doorbus.runtime.settings import CommonSettings
 from doorbus.site import acl
 from doorbus.site.passwords import holds, new_password, password_file
+from doorbus.site.secrets import Site, SiteError
 from doorbus.site.signing import SigningKeys
+from doorbus.site.users import User
 from doorbus.wire.channels import Role
 from doorbus.wire.keyfiles import SIGNERS
 from doorbus.wire.topics import DEFAULT_TOPICS, Topics
@@ -21,6 +23,8 @@ REPOSITORY_CONFIG = Path("mosquitto")
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not on an ordinary user's PATH in Debian
 SITE_KEY = "site.key"
 SIGNERS_FILE = "signers"
+SECRETS = "secrets"
+"""What `doorbus secrets` made; of it a local broker takes the users that it named."""
 
 
 class LocalError(Exception):
@@ -30,8 +34,9 @@ class LocalError(Exception):
 def prepare(var: Path, port: int, config: Path = REPOSITORY_CONFIG, topics: Topics = DEFAULT_TOPICS) -> Path:
     """Write what the broker needs under `var`; return the directory to start mosquitto in.
 
-    The access rules are those of `topics`. Credentials that exist are kept, and nothing is written that is right
-    already, so that a full or read-only disk keeps nobody from starting again. Raises `LocalError`.
+    The access rules are those of `topics`, and of the users that the site has named. Credentials that exist are kept,
+    and nothing is written that is right already, so that a full or read-only disk keeps nobody from starting again.
+    Raises `LocalError`.
     """
     try:
         return _prepare(var, port, config, topics)
@@ -45,6 +50,7 @@ def _prepare(var: Path, port: int, config: Path, topics: Topics) -> Path:
     for folder in (credentials, *(inside / name for name in ("data", "listeners", "secrets"))):
         private_folder(folder)
     passwords = {role.value: _secret(credentials / role, new_password()) for role in Role}
+    named = _named(Site(var / SECRETS, topics), passwords)
     _secret(credentials / SITE_KEY, token_hex(32))
     _signing_keys(credentials)
 
@@ -55,11 +61,21 @@ def _prepare(var: Path, port: int, config: Path, topics: Topics) -> Path:
     # Started as root, mosquitto would become the user `mosquitto`, who cannot read a var/ that only root may enter.
     user = "user root\n" if os.geteuid() == 0 else ""
     _keep(inside / "listeners" / "local.conf", f"listener {port} 127.0.0.1\n{user}")
-    _keep(inside / "secrets" / "acl", acl.text(topics))
+    _keep(inside / "secrets" / "acl", acl.text(topics, named))
     hashes = inside / "secrets" / "passwords"
     if not hashes.exists() or not holds(hashes.read_text(), passwords):
         put(hashes, password_file(passwords))
     return home
+
+
+def _named(site: Site, passwords: dict[str, str]) -> tuple[User, ...]:
+    """The users that `doorbus secrets add` has named; their passwords come into `passwords`."""
+    try:
+        named = [user for user in site.named() if (site.directory / "users" / user.name).exists()]
+    except SiteError as error:
+        raise LocalError(str(error)) from None
+    passwords |= {user.name: _secret(site.directory / "users" / user.name, "") for user in named}
+    return tuple(named)
 
 
 def _secret(path: Path, value: str) -> str:
