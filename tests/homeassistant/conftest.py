@@ -20,6 +20,7 @@ counter: {alerts: {}}
 input_text: {said: {max: 255}}
 script:
   enrol: {use_blueprint: {path: doorbus/enrol_from_camera.yaml, input: {door: front, camera: porch}}}
+  manage: {use_blueprint: {path: doorbus/manage_person.yaml, input: {}}}
 """
 
 

@@ -15,7 +15,7 @@ from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Decision, LockState, Outcome, Reason, Trigger
+from doorbus.wire.messages import Activity, LockState, Outcome, Reason, Trigger
 from support.door import Door
 from support.homeassistant import Hass, State
 
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
 
 SAY = {"service": "input_text.set_value", "target": {"entity_id": "input_text.said"}}
 DECISION = "event.front_door_decision"
+PEOPLE, ENROLMENT = "sensor.doorbus_people", "sensor.doorbus_last_enrolment"
 STALE = b'{"action": "UNLOCK", "issued_at": "2020-01-01T00:00:00Z"}'
 
 
@@ -71,15 +72,18 @@ async def test_an_entry_is_announced_that_comes_in_one_moment_with_the_denial_be
     entries = 40
     async with connect(house.broker.transport(Role.ACTUATOR)) as actuator:
         for entry in range(1, entries + 1):
-            denial = Decision(
+            at = datetime.now(UTC)
+            denial = Activity(
+                text="Obama refused",
                 outcome=Outcome.DENIED,
-                reason=Reason.AWAITING_VOTES,
+                reason=Reason.DISABLED,
                 trigger=Trigger.FACE,
-                at=datetime.now(UTC),
+                at=at,
+                since=at,
                 person="obama",
             )
             grant = denial.model_copy(update={"outcome": Outcome.GRANTED, "reason": Reason.MATCHED})
-            told = [Outbound(channels.DECISION, one, {"door": "front"}) for one in (denial, grant)]
+            told = [Outbound(channels.ACTIVITY, one, {"door": "front"}) for one in (denial, grant)]
             await asyncio.gather(*map(actuator.send, told))
             await hass.until("counter.alerts", str(entry), patience=10)
 
@@ -153,11 +157,33 @@ async def test_a_person_is_enrolled_from_what_the_camera_shows(
     await hass.call("script.enrol", person="../joe")  # no id: nothing happens
     async with door.showing(*newcomer):
         await hass.call("script.enrol", person="joe")
-        await hass.until("sensor.doorbus_last_enrolment", "joe: capture, 3 samples")
+        await hass.until(ENROLMENT, "Joe: 1 of 3, turn a little")
+        await hass.until(ENROLMENT, "Joe is enrolled, 3 samples")
 
     assert (await door.opens_for(newcomer[0], within=60)).person == "joe"
     await hass.call("mqtt.publish", topic="doorbus/v1/person/joe/remove", payload="", qos=1)
-    await hass.until("sensor.doorbus_people", "1")
+    await hass.until(PEOPLE, "1")
+
+
+async def test_people_are_listed_disabled_and_removed_by_names_in_any_letters(
+    hass: Hass, door: Door, samples: Path, newcomer: tuple[bytes, ...]
+) -> None:
+    assert (await door.enrol("zoe", newcomer[0])).error is None
+    name = 'Ζωή "Zed" Bee'
+    payload = json.dumps({"name": name})
+    await hass.call("mqtt.publish", topic="doorbus/v1/person/zoe/update", payload=payload, qos=1)
+    listed = await hass.until(PEOPLE, lambda one: name in one["attributes"].get("people", ()))
+    assert listed["state"] == "2"
+    assert listed["attributes"]["people"] == ["Obama", name]
+
+    await hass.call("script.manage", who=name, action="disable")
+    await hass.until(ENROLMENT, f"{name} is disabled")
+    assert (await hass.until(PEOPLE, lambda one: one["attributes"]["disabled"]))["attributes"]["disabled"] == [name]
+    assert await door.refuses(newcomer[1]) is Reason.DISABLED
+
+    await hass.call("script.manage", who=name, action="remove")
+    await hass.until(ENROLMENT, f"{name} is removed")
+    await hass.until(PEOPLE, "1")
 
 
 async def test_the_dashboard_names_entities_that_there_are(hass: Hass, repository: Path) -> None:

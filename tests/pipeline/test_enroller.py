@@ -23,12 +23,15 @@ from doorbus.wire.channels import Channel, Role
 from doorbus.wire.ed25519 import SecretKey
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import (
+    Course,
     Embedded,
     EmbeddedFace,
     EmbedRequest,
+    Enrolment,
     ErrorCode,
     GalleryEntry,
     Health,
+    ListedPeople,
     Manifest,
     Presence,
     Result,
@@ -1360,3 +1363,113 @@ async def test_a_recognizer_that_is_busy_with_somebody_is_not_missed(site: Site)
         await site.ask(channels.ENROL, "alice", ALICE)
 
     assert (await site.health(lambda _: True)).problem is None
+
+
+def _told(site: Site) -> list[Enrolment]:
+    topic = TOPICS.topic(channels.ENROLMENT)
+    return [Enrolment.model_validate_json(packet.payload) for packet in site.bus.log if packet.topic == topic]
+
+
+def _listed(site: Site) -> ListedPeople:
+    return ListedPeople.model_validate_json(site.bus.retained[TOPICS.topic(channels.PEOPLE)].payload)
+
+
+async def _manage(site: Site, action: str, who: str, person: str) -> Result:
+    payload = json.dumps({"action": action, "who": who}).encode()
+    site.bus.publish(Packet(TOPICS.topic(channels.MANAGE), payload, qos=1))
+    return await site.result(person)
+
+
+async def test_an_enrolment_from_a_camera_says_what_to_do_and_how_it_ended(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    request = {"door": "front", "camera": "porch", "samples": 2, "name": "Zoë Bee"}
+    site.send(channels.NEWCOMER, "", json.dumps(request).encode())
+    await site.until_listened_to()
+    for jpeg in (picture("far"), picture("couple"), ALICE, ALICE_AGAIN):
+        site.clock.advance(1.1)
+        await site.looked_at(jpeg)
+    await site.result("zoe-bee")
+    assert [one.text for one in _told(site)] == [
+        "Zoë Bee: 0 of 2, look into the camera",
+        "Zoë Bee: 0 of 2, come closer",
+        "Zoë Bee: 0 of 2, only one person, please",
+        "Zoë Bee: 1 of 2, turn a little",
+        "Zoë Bee is enrolled, 2 samples",
+    ]
+    assert [one.course for one in _told(site)] == [Course.UNDER_WAY] * 4 + [Course.OK]
+    assert TOPICS.topic(channels.ENROLMENT) in site.bus.retained
+
+
+async def test_what_is_said_to_whoever_is_enrolled_changes_no_more_than_once_a_second(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.sit("alice")
+    site.clock.advance(1.1)
+    for _ in range(20):
+        for jpeg in (picture("far"), picture("couple")):
+            await site.looked_at(jpeg)
+    assert [one.text for one in _told(site)] == ["Alice: 0 of 2, look into the camera", "Alice: 0 of 2, come closer"]
+
+
+async def test_an_enrolment_that_fails_and_a_request_that_is_none_are_told_in_words(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", picture("nobody"))
+    await site.ask(channels.UPDATE, "alice", b"{}")
+    await site.ask(channels.UPDATE, "alice", b"no JSON")
+    first, second, third = [one.text for one in _told(site)]
+    assert first == "Alice was not enrolled: no face found; send a picture of the face from the front"
+    assert second.startswith("Alice was not changed: nobody is enrolled as alice")
+    assert third.startswith("Alice was not changed: the message cannot be taken")
+
+
+async def test_people_are_listed_by_name_disabled_enabled_and_removed_by_it(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    await site.ask(channels.UPDATE, "alice", '{"name": "Ζωή Bee"}'.encode())
+    await site.ask(channels.ENROL, "bob", BOB)
+    assert [(one.person, one.name, one.enabled) for one in _listed(site).people] == [
+        ("bob", "Bob", True),
+        ("alice", "Ζωή Bee", True),
+    ]
+    assert (await _manage(site, "disable", " ζωή  BEE ", "alice")).error is None
+    assert site.roster()["alice"].enabled is False
+    assert [one.enabled for one in _listed(site).people] == [True, False]
+    assert (await _manage(site, "enable", "alice", "alice")).error is None
+    assert site.roster()["alice"].enabled
+    assert (await _manage(site, "remove", "Ζωή Bee", "alice")).action == "remove"
+    assert site.roster().keys() == {"bob"}
+    assert _listed(site).count == 1
+    assert [one.text for one in _told(site)][-3:] == [
+        "Ζωή Bee is disabled",
+        "Ζωή Bee is enabled",
+        "Ζωή Bee is removed",
+    ]
+
+
+async def test_whoever_is_called_like_nobody_or_like_two_is_left_alone(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    for person, jpeg in (("alice", ALICE), ("bob", BOB)):
+        await site.ask(channels.ENROL, person, jpeg)
+        await site.ask(channels.UPDATE, person, b'{"name": "Twin"}')
+    assert code(await _manage(site, "remove", "twin", "twin")) is ErrorCode.BAD_REQUEST
+    assert "alice, bob" in _told(site)[-1].text
+    assert code(await _manage(site, "remove", "Ann Ü", "ann-u")) is ErrorCode.UNKNOWN_PERSON
+    assert _told(site)[-1].text == "Ann Ü was not removed: nobody is enrolled as Ann Ü"
+    assert code(await _manage(site, "remove", "?", "nobody")) is ErrorCode.UNKNOWN_PERSON
+    assert site.roster().keys() == {"alice", "bob"}
+
+
+async def test_an_enrolment_that_a_killed_enroller_left_under_way_is_told_to_have_ended(site: Site) -> None:
+    await site.enroller()
+    await site.sit("alice")
+    left = site.bus.retained[TOPICS.topic(channels.ENROLMENT)]
+    await site.stack.aclose()
+    site.bus.publish(left)
+    await site.listen()
+    await site.enroller()
+    await site.hear(lambda packet: packet.topic == TOPICS.topic(channels.ENROLMENT) and b"restarted" in packet.payload)
+    assert _told(site)[-1].course is Course.ERROR

@@ -8,10 +8,12 @@ import json
 import os
 import secrets
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -140,14 +142,30 @@ class Hass:
             await asyncio.sleep(0.1)
         return found
 
-    def _request(self, method: str, path: str, body: object) -> bytes:
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[list[str]]:
+        """The ids of the entities of which something changes meanwhile, one for each change that it keeps."""
+        changed: list[str] = []
+        stream = await asyncio.to_thread(self._opened, "GET", "/api/stream?restrict=state_changed", None)
+        reading = asyncio.create_task(asyncio.to_thread(_note_changes, stream, changed))
+        try:
+            yield changed
+        finally:
+            stream.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # noqa: SLF001  # there is no other way to end the reading
+            await asyncio.gather(reading, return_exceptions=True)
+            stream.close()
+
+    def _opened(self, method: str, path: str, body: object) -> Any:
         request = urllib.request.Request(  # our own loopback address
             f"http://127.0.0.1:{self._port}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return urllib.request.urlopen(request, timeout=30)  # noqa: S310
+
+    def _request(self, method: str, path: str, body: object) -> bytes:
+        with self._opened(method, path, body) as answer:
             content: bytes = answer.read()
         return content
 
@@ -207,6 +225,11 @@ frontend:
     def _store(self, key: str, data: object, version: int = 1) -> None:
         content = {"version": version, "minor_version": 1, "key": key, "data": data}
         (self.folder / ".storage" / key).write_text(json.dumps(content))
+
+
+def _note_changes(stream: Any, changed: list[str]) -> None:
+    events = (json.loads(line[6:]) for line in stream if line.startswith(b"data: {"))
+    changed.extend(event["data"]["entity_id"] for event in events)
 
 
 def _signed(claims: Mapping[str, object], key: str) -> str:

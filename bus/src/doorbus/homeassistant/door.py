@@ -17,23 +17,36 @@ ALARMS = (Reason.REPLAYED, Reason.CODE_WRONG, Reason.RELAY_FAILED)
 
 _EVENT = (
     "{% set alarms = " + str([one.value for one in ALARMS]) + " %}"
-    "{{ dict(value_json, event_type='"
+    "{% set stable = ['reason', 'trigger', 'person', 'name', 'camera', 'by', 'text'] %}"
+    "{% if not value_json.again | default(false) %}"
+    "{{ dict(value_json.items() | selectattr(0, 'in', stable), event_type='"
     + ALARM
-    + "' if value_json.reason in alarms else value_json.outcome) | to_json }}"
+    + "' if value_json.reason in alarms else value_json.outcome) | to_json }}{% endif %}"
+)
+"""What an event tells: nothing that differs each time, as Home Assistant keeps all of it, and nothing a second time."""
+_WHO = "{{ dict(person=value_json.last_person | default(none)) | to_json }}"
+_WHAT = (
+    "{{ dict(person=value_json.person | default(none), camera=value_json.camera | default(none), "
+    "trigger=value_json.trigger, by=value_json.by | default(none)) | to_json }}"
+)
+_FRAME = (
+    "{{ value_json.frame_ids[-1] if value_json.frame_ids else "
+    "'unknown' if this.state == 'unavailable' else this.state }}"
 )
 
 
 @dataclass(frozen=True)
 class _Row:
-    """An entity that shows decisions."""
+    """An entity that shows what has happened."""
 
     component: str
     key: str
     object_id: str
     config: Document
+    attributes: str = ""
 
 
-_DECISIONS = (
+_EVENTS = (
     _Row(
         "event",
         "decision",
@@ -47,13 +60,22 @@ _DECISIONS = (
     ),
     _Row(
         "sensor",
+        "activity",
+        "activity",
+        {"name": "Activity", "icon": "mdi:door", "value_template": "{{ value_json.text }}"},
+        _WHAT,
+    ),
+    _Row(
+        "sensor",
         "last_person",
         "last_person",
         {
             "name": "Last person",
             "icon": "mdi:account-check",
-            "value_template": "{{ value_json.person | default(this.state) }}",
+            "value_template": "{{ value_json.last_name | default(value_json.last_person) | "
+            "default('unknown' if this.state == 'unavailable' else this.state) }}",
         },
+        _WHO,
     ),
     _Row(
         "sensor",
@@ -77,7 +99,8 @@ _DECISIONS = (
             "unit_of_measurement": "%",
             "state_class": "measurement",
             "suggested_display_precision": 0,
-            "value_template": "{{ (value_json.confidence * 100) | round(1) if value_json.confidence is defined }}",
+            "value_template": "{{ (value_json.last_confidence * 100) | round(1) "
+            "if value_json.last_confidence is defined }}",
         },
     ),
     _Row(
@@ -92,19 +115,27 @@ _DECISIONS = (
             "state_class": "measurement",
             "suggested_display_precision": 0,
             "entity_category": "diagnostic",
-            "value_template": "{{ value_json.latency_ms if value_json.trigger == 'face' "
-            "and value_json.latency_ms is defined }}",
+            "value_template": "{{ value_json.last_latency_ms if value_json.last_latency_ms is defined }}",
         },
     ),
 )
+_FRAMES: Document = {
+    "name": "Last frame",
+    "icon": "mdi:image-search-outline",
+    "entity_category": "diagnostic",
+    "enabled_by_default": False,  # it changes with every decision, and Home Assistant keeps each
+    "value_template": _FRAME,
+}
 
 
 def door(site: Origin, name: str, *, codes: bool) -> Device:
     """The lock and what is decided about it. With `codes` people are asked for a one-time password."""
-    decisions = {"state_topic": site.topic(channels.DECISION, door=name), "qos": 1}
+    decisions, activity = site.topic(channels.DECISION, door=name), site.topic(channels.ACTIVITY, door=name)
+    frames = {**_FRAMES, "state_topic": decisions, "json_attributes_topic": decisions, "qos": 1}
     entities = (
         seen(site, "lock", "lock", "", _lock(site, name, codes=codes)),
-        *(seen(site, one.component, one.key, one.object_id, {**one.config, **decisions}) for one in _DECISIONS),
+        *(seen(site, one.component, one.key, one.object_id, _shown(one, activity)) for one in _EVENTS),
+        seen(site, "sensor", "frames", "last_frame", frames),
         *own(site, "actuator", "Actuator"),
         recognizers(site),
     )
@@ -112,6 +143,11 @@ def door(site: Origin, name: str, *, codes: bool) -> Device:
     return Device(
         site, device, device, word(title), site.info(device, title, "Door", suggested_area=site.area), entities
     )
+
+
+def _shown(row: _Row, topic: str) -> Document:
+    more = {"json_attributes_topic": topic, "json_attributes_template": row.attributes} if row.attributes else {}
+    return {**row.config, "state_topic": topic, "qos": 1, **more}
 
 
 def door_id(site: Origin, name: str) -> str:

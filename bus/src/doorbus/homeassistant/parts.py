@@ -9,6 +9,8 @@ RECOGNIZERS_SILENT_SECONDS = 10
 """No recognizer is there when none has said so for this long."""
 
 _IS_ONLINE = "{{ value_json.state if value_json is defined else '" + Presence.OFFLINE + "' }}"
+_SAYS_ONLINE = f"value_json is defined and value_json.state == '{Presence.ONLINE}'"
+"""A health that was deleted is empty."""
 _IS_WELL = (
     "{{ value_json.state if value_json is defined and value_json.problem is not defined else '"
     + Presence.OFFLINE
@@ -45,7 +47,7 @@ def own(  # noqa: PLR0917  # what differs between the two that every service has
     online = {
         "name": name,
         "device_class": "connectivity",
-        "value_template": "{{ 'ON' if value_json.state == '" + Presence.ONLINE + "' else 'OFF' }}",
+        "value_template": f"{{{{ 'ON' if {_SAYS_ONLINE} else 'OFF' }}}}",
         "json_attributes_topic": site.health,
         "json_attributes_template": _ATTRIBUTES,
         # Known also while the speaker is gone, which is what it tells; the list only says whose document this is.
@@ -55,7 +57,7 @@ def own(  # noqa: PLR0917  # what differs between the two that every service has
     problem = {
         "name": f"{name} problem",
         "device_class": "problem",
-        "value_template": "{{ 'ON' if value_json.problem is defined else 'OFF' }}",
+        "value_template": "{{ 'ON' if value_json is defined and value_json.problem is defined else 'OFF' }}",
         "json_attributes_topic": site.health,
         "json_attributes_template": prepare
         + "{{ dict(problem=value_json.problem | default(none)"
@@ -77,7 +79,7 @@ def recognizers(site: Origin) -> Entity:
         "entity_category": "diagnostic",
         "state_topic": site.topics.filter(channels.HEALTH, service=Role.RECOGNIZER.value),
         "qos": 1,
-        "value_template": "{{ 'ON' if value_json.state == '" + Presence.ONLINE + "' }}",
+        "value_template": f"{{{{ 'ON' if {_SAYS_ONLINE} }}}}",
         "off_delay": RECOGNIZERS_SILENT_SECONDS,
     }
     return seen(site, "binary_sensor", "recognizers", "recognizers", config)

@@ -4,32 +4,33 @@ from doorbus.homeassistant.documents import Device, Origin
 from doorbus.homeassistant.parts import own, seen
 from doorbus.wire import channels
 
-_RESULT = (
-    "{{ (value_json.person ~ ': ' ~ (value_json.error.message if value_json.error is defined else value_json.action ~ "
-    "', ' ~ value_json.samples ~ ' samples' ~ ('; ' ~ value_json.warning if value_json.warning is defined else ''))) | "
-    "truncate(255) }}"
+_LISTED = (
+    "{{ dict(people=value_json.people | map(attribute='name') | list, "
+    "disabled=value_json.people | selectattr('enabled', 'eq', false) | map(attribute='name') | list) | to_json }}"
 )
 
 
 def people(site: Origin) -> Device:
-    """How many are enrolled, and how the last request about somebody ended; names and rights stay on the roster."""
+    """Who is enrolled, and how the last request about somebody went; rights stay on the roster."""
+    listed = site.topic(channels.PEOPLE)
     enrolled = {
         "name": "People",
         "icon": "mdi:account-group",
-        "state_topic": site.topic(channels.ROSTER_MANIFEST),
+        "state_topic": listed,
         "qos": 1,
         "unit_of_measurement": "people",
         "state_class": "measurement",
         "value_template": "{{ value_json.count }}",
+        "json_attributes_topic": listed,
+        "json_attributes_template": _LISTED,
     }
-    results = site.topics.filter(channels.RESULT)
     result = {
         "name": "Last enrolment",
         "icon": "mdi:account-clock",
-        "state_topic": results,
+        "state_topic": site.topic(channels.ENROLMENT),
         "qos": 1,
-        "value_template": _RESULT,
-        "json_attributes_topic": results,
+        "value_template": "{{ value_json.text }}",
+        "json_attributes_topic": site.topics.filter(channels.RESULT),
     }
     entities = (
         seen(site, "sensor", "people", "people", enrolled),

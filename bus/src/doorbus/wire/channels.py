@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.10"
+CONTRACT = "1.11"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -205,6 +205,17 @@ JOURNAL_REQUEST = Channel(
     receivers=_READERS | {Role.ACTUATOR},
     reply=JOURNAL_REPLY,
 )
+ACTIVITY = Channel(
+    name="activity",
+    template="door/{door}/activity",
+    codec=codec.Json(messages.Activity),
+    summary="What happened last at the door, in words: about people, not about frames.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=4 * KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS | {Role.ACTUATOR},  # it goes on from there when it starts anew
+)
 CHALLENGE = Channel(
     name="challenge",
     template="door/{door}/challenge",
@@ -329,6 +340,39 @@ RESTORE = Channel(
     senders=frozenset({Role.ADMIN}),
     receivers=frozenset({Role.ENROLLER}),
     reply=PEOPLE_REPLY,
+)
+MANAGE = Channel(
+    name="manage",
+    template="people/set",
+    codec=codec.Json(messages.ManagePerson),
+    summary="Enable, disable or remove somebody who is called by name.",
+    qos=1,
+    retain=Retain.REFUSED,
+    max_bytes=4 * KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
+PEOPLE = Channel(
+    name="people",
+    template="people/enrolled",
+    codec=codec.Json(messages.ListedPeople),
+    summary="Who is enrolled, for a screen: the first ones by name.",
+    qos=1,
+    retain=Retain.YES,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS,
+)
+ENROLMENT = Channel(
+    name="enrolment",
+    template="enrolment/progress",
+    codec=codec.Json(messages.Enrolment),
+    summary="How an enrolment goes, or how the last request about somebody ended, in words.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=4 * KIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS | {Role.ENROLLER},  # one that was killed has left something under way
 )
 ROSTER_MANIFEST = Channel(
     name="roster_manifest",
@@ -455,12 +499,16 @@ CHANNELS: tuple[Channel[Any], ...] = (
     JOURNAL,
     JOURNAL_REQUEST,
     JOURNAL_REPLY,
+    ACTIVITY,
     CHALLENGE,
     ENROL,
     ENROL_FROM_CAMERA,
     NEWCOMER,
     UPDATE,
     REMOVE,
+    MANAGE,
+    PEOPLE,
+    ENROLMENT,
     RESULT,
     RESULT_REPLY,
     EXPORT,

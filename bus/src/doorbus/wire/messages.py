@@ -336,6 +336,41 @@ class JournalPage(Message):
     """The number of the newest entry that there is."""
 
 
+class Activity(Message):
+    """What happened last at a door, in words: about people, not about frames.
+
+    What repeats is the same event, which is told again less and less often while it grows.
+
+    mosquitto_sub -t doorbus/v1/door/front/activity
+    """
+
+    text: Annotated[str, Field(min_length=1, max_length=255)]
+    """Such as `Barack Obama let in`."""
+    outcome: Outcome
+    reason: Reason
+    trigger: Trigger
+    at: Instant
+    since: Instant
+    """When it was decided for the first time; `at` is the last time."""
+    count: Annotated[int, Field(ge=1)] = 1
+    """How often it was decided."""
+    person: Slug | None = None
+    name: Name | None = None
+    """What the person is called; the roster's name."""
+    camera: Slug | None = None
+    by: Name | None = None
+    """Who sent the command."""
+    last_person: Slug | None = None
+    """Who was named last, now or before, let in or not."""
+    last_name: Name | None = None
+    last_confidence: Unit | None = None
+    """How sure it was that it was this person."""
+    last_latency_ms: Milliseconds | None = None
+    """From the capture of the deciding frame to the relay, of whoever was let in last."""
+    again: bool = False
+    """It is told once more because the connection is new, and nothing has happened."""
+
+
 class Ask(StrEnum):
     """What a challenge asks the person to do."""
 
@@ -537,6 +572,74 @@ class KeptPeople(Message):
     gallery_version: Annotated[int, Field(ge=0)] | None = None
     """Pages of equal versions belong together."""
     error: Fault | None = None
+
+
+class Course(StrEnum):
+    """How far a request about somebody is."""
+
+    UNDER_WAY = "under_way"
+    OK = "ok"
+    ERROR = "error"
+
+
+class Enrolment(Message):
+    """How an enrolment from a camera goes, or how the last request about somebody ended, in words.
+
+    mosquitto_sub -t doorbus/v1/enrolment/progress
+    """
+
+    text: Annotated[str, Field(min_length=1, max_length=255)]
+    """Such as `Zoë Bee: 2 of 3, turn a little`, or `Zoë Bee is enrolled, 3 samples`."""
+    course: Course
+    action: str
+    at: Instant
+    person: str
+    """As in the result."""
+    name: Name | None = None
+    door: Slug | None = None
+    """Where somebody is being enrolled; with `camera`."""
+    camera: Slug | None = None
+    taken: Annotated[int, Field(ge=0)] | None = None
+    """How many samples there are, of those `asked` of a camera."""
+    asked: Annotated[int, Field(ge=1)] | None = None
+    error: ErrorCode | None = None
+
+
+class ListedPerson(Message):
+    """Somebody who is enrolled."""
+
+    person: Slug
+    name: Name
+    """The roster's, or what the id says."""
+    enabled: bool = True
+
+
+class ListedPeople(Message):
+    """Who is enrolled, for a screen: the first ones by name, and how many there are. The roster has everybody.
+
+    mosquitto_sub -t doorbus/v1/people/enrolled
+    """
+
+    count: Annotated[int, Field(ge=0)]
+    people: tuple[ListedPerson, ...] = ()
+
+
+class Deed(StrEnum):
+    """What is to become of somebody."""
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+    REMOVE = "remove"
+
+
+class ManagePerson(Message):
+    """Enable, disable or remove somebody who is called by name or by id.
+
+    mosquitto_pub -q 1 -t doorbus/v1/people/set -m '{"action": "disable", "who": "Zoë Bee"}'
+    """
+
+    action: Deed
+    who: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 
 
 class Manifest(Message):

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, assert_never
 
@@ -20,6 +21,7 @@ from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import (
+    Activity,
     Ask,
     Challenge,
     Decision,
@@ -35,7 +37,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import Packet
 from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, refuse_older, shard_number
-from doorbus_actuator import policy, roster
+from doorbus_actuator import activity, policy, roster
 from doorbus_actuator.bolt import Bolt, Guardian
 from doorbus_actuator.journal import Journal, Note, notes_of, of_relay
 from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
@@ -95,18 +97,20 @@ class ActuatorService(Service):
             "recognitions", max_age=settings.max_age_seconds, tolerance=settings.future_tolerance_seconds
         )
         self._decided: Counter[str] = Counter()
+        self._book = activity.Book()
         self._latency_ms = 0.0
 
     # What the runner asks for.
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """Recognitions and commands of this door, what is asked of its journal, and the roster."""
+        """Recognitions and commands, what is asked of the journal, the roster, and what was told before the start."""
         return (
             Subscription(channels.LOCK_COMMAND, self._on_command, self._door, rank=rank_of),
             Subscription(channels.RECOGNITION, self._on_recognition, self._door),
             Subscription(channels.JOURNAL_REQUEST, self._on_journal_request, self._door),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
+            Subscription(channels.ACTIVITY, self._on_activity, self._door),
         )
 
     def device(self, site: homeassistant.Origin) -> homeassistant.Device:
@@ -126,10 +130,12 @@ class ActuatorService(Service):
         self._posting.connected()
         yield from self._lock_states((self._bolt.state,))
         yield Outbound(channels.CHALLENGE, self._challenge, self._door)
+        if self._book.told is not None:
+            yield Outbound(channels.ACTIVITY, self._book.told.model_copy(update={"again": True}), self._door)
 
     def wake_at(self) -> float:
         """When the policy has something to do."""
-        return policy.wake_at(self._state)
+        return min(policy.wake_at(self._state), activity.wake_at(self._book))
 
     async def tick(self) -> Iterable[Outbound]:
         """Let the policy know that time has passed."""
@@ -211,6 +217,11 @@ class ActuatorService(Service):
         snapshot = self._reader.shard(shard_number(inbound.ids), inbound.message)
         return await self._take(snapshot, inbound.at_monotonic)
 
+    async def _on_activity(self, inbound: Inbound[Activity]) -> Iterable[Outbound]:
+        if self._book.told is None:  # of the time before the start: who was named last is still true
+            self._book = replace(self._book, told=inbound.message)
+        return ()
+
     async def _take(self, snapshot: Snapshot[People] | None, at_monotonic: float) -> Iterable[Outbound]:
         if snapshot is None:
             return ()
@@ -224,8 +235,11 @@ class ActuatorService(Service):
         self._state, effects = policy.decide(self._rules, self._state, event, self._now())
         notes = notes_of(event, effects, self._clock.now())
         if not self._write(notes, policy.learnt(event, self._state)) and self._settings.unjournaled is Unjournaled.DENY:
-            return [outbound for effect in effects for outbound in await self._go_without(effect, event, arrived)]
-        return [outbound for effect in effects for outbound in await self._carry_out(effect, event, arrived)]
+            outbounds = [outbound for effect in effects for outbound in await self._go_without(effect, event, arrived)]
+        else:
+            outbounds = [outbound for effect in effects for outbound in await self._carry_out(effect, event, arrived)]
+        self._book, news = activity.tell_due(self._book, self._now())
+        return [*outbounds, *(Outbound(channels.ACTIVITY, one, self._door) for one in news)]
 
     def _now(self) -> Now:
         return Now(self._clock.now(), self._clock.monotonic())
@@ -259,14 +273,14 @@ class ActuatorService(Service):
         """Deny after all."""
         failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": reason})
         self._write((Note(self._clock.now(), JournalKind.DENIED, {"decision": failed}),))
-        return (self._say(failed), *await self._handle(policy.OpeningFailed(decision.person), arrived))
+        return (*self._say(failed), *await self._handle(policy.OpeningFailed(decision.person), arrived))
 
     async def _carry_out(self, effect: Effect, event: Event, arrived: float) -> Iterable[Outbound]:
         match effect:
             case Grant(seconds, decision):
                 return await self._open(seconds, decision, event, arrived)
             case Deny(decision):
-                return (self._say(decision),)
+                return self._say(decision)
             case AskFor(challenge):
                 self._challenge = challenge
                 return (Outbound(channels.CHALLENGE, challenge, self._door),)
@@ -279,7 +293,7 @@ class ActuatorService(Service):
         if await self._bolt.open(seconds):
             self._latency_ms = self._latency(event, arrived)
             opened = decision.model_copy(update={"latency_ms": self._latency_ms})
-            return (*self._lock_states(self._bolt.told()), self._say(opened))
+            return (*self._lock_states(self._bolt.told()), *self._say(opened))
         states = self._bolt.told()
         return (*self._lock_states(states), *await self._turn_away(decision, Reason.RELAY_FAILED, arrived))
 
@@ -289,8 +303,8 @@ class ActuatorService(Service):
             return round(max(0.0, age / timedelta(milliseconds=1)), 3)
         return round((self._clock.monotonic() - arrived) * 1000, 3)
 
-    def _say(self, decision: Decision) -> Outbound:
-        """Every decision passes here on its way out."""
+    def _say(self, decision: Decision) -> tuple[Outbound, ...]:
+        """Every decision passes here on its way out; what is news to residents goes with it."""
         self._decided[decision.outcome.value] += decision.count
         self._decided[f"{decision.outcome}.{decision.reason}"] += decision.count
         _log.info(
@@ -306,7 +320,15 @@ class ActuatorService(Service):
             latency_ms=decision.latency_ms,
             count=decision.count,
         )
-        return Outbound(channels.DECISION, decision, self._door)
+        name = self._name_of(decision.person)
+        in_view = policy.in_view(self._state, self._now())
+        self._book, is_news = activity.note(self._book, decision, name, self._now(), accompanied=in_view)
+        told = Outbound(channels.DECISION, decision, self._door)
+        return (told, Outbound(channels.ACTIVITY, self._book.told, self._door)) if is_news else (told,)
+
+    def _name_of(self, person: str | None) -> str | None:
+        known = None if self._roster is None or person is None else self._roster.people.get(person)
+        return None if known is None else known.rights.name
 
     async def _bolt_changes(self) -> AsyncIterator[Outbound]:
         async for state in self._bolt.changes():

@@ -108,6 +108,11 @@ class Register:
         """The version of the gallery; None while nobody was read yet."""
         return self._state.versions.gallery if self._state else None
 
+    @property
+    def roster(self) -> tuple[bytes, ...]:
+        """The shards of the roster as published; none while nobody was read yet."""
+        return self._published.roster.shards if self._published else ()
+
     def problem(self) -> str | None:
         """What of the store is left out, because it cannot be read."""
         if self._state is None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import uuid4
 
 import structlog
@@ -23,10 +24,14 @@ from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription
 from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import (
+    MAX_NAME,
+    Course,
+    Deed,
     Embedded,
     EmbedRequest,
     Enrol,
     EnrolFromCamera,
+    Enrolment,
     ErrorCode,
     ExportPeople,
     Fault,
@@ -34,6 +39,7 @@ from doorbus.wire.messages import (
     Health,
     KeptPeople,
     LockState,
+    ManagePerson,
     Manifest,
     Remove,
     RestorePeople,
@@ -52,6 +58,7 @@ from doorbus_enroller.rights import Doors, doubts, fault_in
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
 from doorbus_enroller.store import StorageFailed, Store
+from doorbus_enroller.telling import Names, ended, hint, place_of, progress
 from doorbus_enroller.templates import read_answer
 
 _log = structlog.get_logger("doorbus.enroller")
@@ -62,6 +69,8 @@ NOBODY_YET = {"person": "newcomer"}
 """Whose result tells of a newcomer of whom no id could be made."""
 SETTLE_SECONDS = 1.0
 """How long after connecting a new store waits for what the broker retains, before it publishes that nobody is there."""
+ADVICE_SECONDS = 1.0
+"""How long whoever sits at a camera has to do what was said, before something else is said."""
 REOPEN_SECONDS = 10.0
 """How long after a failure of the store it is tried again without being asked."""
 
@@ -89,6 +98,9 @@ class _Seat:
     request: Inbound[EnrolFromCamera]
     sitting: Sitting
     shots: tuple[Shot, ...] = ()
+    told: str = ""
+    """What the person was told last to do."""
+    told_at: float = -math.inf
 
 
 class EnrollerService(Service):
@@ -123,6 +135,9 @@ class EnrollerService(Service):
         self._lookout = Lookout(self._settings.probe_seconds)
         self._probe: bytes | None = None
         self._doors = Doors()
+        self._shards: tuple[bytes, ...] = ()
+        self._names = Names()
+        self._told: Enrolment | None = None
         self._enrolled = 0
         self._refused: Counter[str] = Counter()
 
@@ -134,6 +149,8 @@ class EnrollerService(Service):
             Subscription(channels.NEWCOMER, self._on_newcomer),
             Subscription(channels.UPDATE, self._on_update),
             Subscription(channels.REMOVE, self._on_remove),
+            Subscription(channels.MANAGE, self._on_manage),
+            Subscription(channels.ENROLMENT, self._on_enrolment),
             Subscription(channels.EXPORT, self._on_export),
             Subscription(channels.RESTORE, self._on_restore),
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
@@ -158,7 +175,11 @@ class EnrollerService(Service):
         self._lookout = self._lookout.connected(now)
         if self._register.gallery_version is None:  # by then it is known what the broker retains
             self._reopen_at = now + SETTLE_SECONDS
-        return self._register.whole()
+        yield from self._register.whole()
+        if self._register.roster:
+            yield Outbound(channels.PEOPLE, self._names.listed())
+        if self._told is not None:
+            yield Outbound(channels.ENROLMENT, self._told)
 
     def wake_at(self) -> float | None:
         """When the next picture is to be asked about again or given up, or the store is to be tried again."""
@@ -201,9 +222,10 @@ class EnrollerService(Service):
         fault = fault_of(refused.reason, refused.detail, picture=channel is channels.ENROL)
         result = self._result(channel, person, fault)
         reply = arrived.reply(result)
+        told = self._tell(result, None)
         if not is_slug(person):
-            return reply
-        return (Outbound(channels.RESULT, result, {"person": person}), *reply)
+            return (told, *reply)
+        return (told, Outbound(channels.RESULT, result, {"person": person}), *reply)
 
     def figures(self) -> Mapping[str, float]:
         """How many there are, wait, were enrolled, and were refused by code."""
@@ -301,7 +323,7 @@ class EnrollerService(Service):
             seat = replace(seat, sitting=seat.sitting.passed_over(outcome.fault))
         self._seats[person] = seat
         if seat.sitting.outcome() is not None:
-            return [*outcome.news, *self._unless_over(person)]
+            return [*outcome.news, *(self._unless_over(person) or self._advise(person))]
         self._withdraw(lambda inbound: inbound is seat.request)
         return [*outcome.news, *await self._enrol(seat.request, seat.shots)]
 
@@ -316,7 +338,7 @@ class EnrollerService(Service):
         ends_at = inbound.at_monotonic + asked.timeout_s
         sitting = Sitting(asked.door, asked.camera, asked.samples, asked.timeout_s, ends_at)
         self._seats[person] = _Seat(inbound, sitting)
-        return ()
+        return self._advise(person)
 
     async def _on_newcomer(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Give somebody an id, and go on as if the request had named it."""
@@ -354,7 +376,31 @@ class EnrollerService(Service):
         person = pending.inbound.ids["person"]
         seat = self._seats[person]
         self._seats[person] = replace(seat, sitting=seat.sitting.passed_over(fault))
-        return self._unless_over(person)
+        return self._unless_over(person) or self._advise(person)
+
+    def _advise(self, person: str) -> tuple[Outbound, ...]:
+        """Tell somebody who sits at a camera how far it is and what to do, at most once a second unless it went on."""
+        seat, now = self._seats[person], self._clock.monotonic()
+        trouble = None if seat.sitting.trouble is None else seat.sitting.trouble.code
+        sitting, name = seat.sitting, seat.request.message.name or self._names.called(person)
+        text = progress(name, sitting.taken, sitting.samples, hint(sitting.taken, trouble))
+        went_on = seat.told.partition(",")[0] != text.partition(",")[0]
+        if text == seat.told or (not went_on and now - seat.told_at < ADVICE_SECONDS):
+            return ()
+        self._seats[person] = replace(seat, told=text, told_at=now)
+        self._told = Enrolment(
+            text=text,
+            course=Course.UNDER_WAY,
+            action=seat.request.channel.name,
+            at=self._clock.now(),
+            person=person,
+            name=name,
+            door=sitting.door,
+            camera=sitting.camera,
+            taken=sitting.taken,
+            asked=sitting.samples,
+        )
+        return (Outbound(channels.ENROLMENT, self._told),)
 
     def _unless_over(self, person: str) -> Iterable[Outbound]:
         seat = self._seats[person]
@@ -379,13 +425,38 @@ class EnrollerService(Service):
 
     async def _on_remove(self, inbound: Inbound[Remove]) -> Iterable[Outbound]:
         """Forget a person, and the person's pictures that still wait: what was sent before must not come back after."""
-        person = inbound.ids["person"]
+        person, name = inbound.ids["person"], self._names.called(inbound.ids["person"])
         waiting = self._withdraw(lambda request: request.ids["person"] == person)
         removed = Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"{person} was removed before the picture was looked at")
         outbounds = [each for request in waiting for each in self._answer(request, removed)]
         outcome = await self._change(partial(self._register.remove, person))
         unknown = outcome.fault is not None and outcome.fault.code is ErrorCode.UNKNOWN_PERSON
-        return [*outbounds, *outcome.news, *self._answer(inbound, None if waiting and unknown else outcome.fault)]
+        fault = None if waiting and unknown else outcome.fault
+        return [*outbounds, *outcome.news, *self._answer(inbound, fault, name=name)]
+
+    async def _on_manage(self, inbound: Inbound[ManagePerson]) -> Iterable[Outbound]:
+        """The same as an update or a removal, of somebody who is called by name."""
+        action, who = inbound.message.action, inbound.message.who
+        channel = channels.REMOVE if action is Deed.REMOVE else channels.UPDATE
+        person = self._names.who_is(who)
+        if isinstance(person, Fault):
+            unknown = replace(inbound, channel=channel, ids={"person": place_of(who)})
+            return self._answer(unknown, person, name=who)
+        message = Remove() if action is Deed.REMOVE else Update(enabled=action is Deed.ENABLE)
+        request: Inbound[Any] = replace(cast("Inbound[Any]", inbound), channel=channel, ids={"person": person})
+        request = replace(request, message=message)
+        return await (self._on_remove if action is Deed.REMOVE else self._on_update)(request)
+
+    async def _on_enrolment(self, inbound: Inbound[Enrolment]) -> Iterable[Outbound]:
+        """What an enroller that was killed has left under way has come to nothing."""
+        left = inbound.message
+        if left.course is not Course.UNDER_WAY or self._told is not None:
+            return ()
+        name = left.name or left.person
+        self._told = left.model_copy(
+            update={"text": f"{name} was not enrolled: the enroller was restarted"[:255], "course": Course.ERROR}
+        )
+        return (Outbound(channels.ENROLMENT, self._told),)
 
     async def _on_lock_state(self, inbound: Inbound[LockState]) -> Iterable[Outbound]:
         self._doors = self._doors.told(inbound.ids["door"])
@@ -435,7 +506,11 @@ class EnrollerService(Service):
             self._failed(failed)
             return Outcome(Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed)))
         self._trouble = self._reopen_at = None
-        return outcome
+        if self._register.roster is self._shards:
+            return outcome
+        self._shards = self._register.roster
+        self._names = await self._work(partial(Names.of, self._shards))
+        return replace(outcome, news=(*outcome.news, Outbound(channels.PEOPLE, self._names.listed())))
 
     async def _work(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
@@ -458,10 +533,28 @@ class EnrollerService(Service):
         fault: Fault | None,
         valid_until: datetime | None = None,
         warning: str | None = None,
+        *,
+        name: str | None = None,
     ) -> tuple[Outbound, ...]:
         person = inbound.ids["person"]
         result = self._result(inbound.channel, person, fault, valid_until, warning)
-        return (Outbound(channels.RESULT, result, {"person": person}), *inbound.reply(result))
+        told = self._tell(result, name or getattr(inbound.message, "name", None), inbound.message)
+        return (told, Outbound(channels.RESULT, result, {"person": person}), *inbound.reply(result))
+
+    def _tell(self, result: Result, name: str | None, request: object = None) -> Outbound:
+        """In words how a request ended."""
+        name = name or self._names.called(result.person) or "Somebody"
+        update = request if isinstance(request, Update) else None
+        self._told = Enrolment(
+            text=ended(name, result, update),
+            course=Course.ERROR if result.error else Course.OK,
+            action=result.action,
+            at=result.at,
+            person=result.person,
+            name=name[:MAX_NAME],
+            error=None if result.error is None else result.error.code,
+        )
+        return Outbound(channels.ENROLMENT, self._told)
 
     def _rights(self, request: Inbound[Enrol] | Inbound[EnrolFromCamera]) -> Rights:
         """What somebody is given who was not there before. A newcomer without a name is a guest."""
@@ -513,7 +606,14 @@ class EnrollerService(Service):
 
 _MANIFESTS = (channels.ROSTER_MANIFEST, channels.GALLERY_MANIFEST)
 _OF_EVERYBODY = (channels.EXPORT, channels.RESTORE)
-_REQUESTS = (channels.ENROL, channels.ENROL_FROM_CAMERA, channels.NEWCOMER, channels.UPDATE, channels.REMOVE)
+_REQUESTS = (
+    channels.ENROL,
+    channels.ENROL_FROM_CAMERA,
+    channels.NEWCOMER,
+    channels.UPDATE,
+    channels.REMOVE,
+    channels.MANAGE,
+)
 
 
 def _manifest(payload: bytes) -> Manifest | None:

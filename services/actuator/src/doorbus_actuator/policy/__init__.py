@@ -27,6 +27,7 @@ module         what it holds
 Each imports only those above it.
 """
 
+from doorbus_actuator.policy.admitted import in_view
 from doorbus_actuator.policy.clock import clock_plausible
 from doorbus_actuator.policy.commands import CODE_MEMORY_SECONDS
 from doorbus_actuator.policy.deciding import decide, wake_at
@@ -82,6 +83,7 @@ __all__ = [
     "Tick",
     "clock_plausible",
     "decide",
+    "in_view",
     "learnt",
     "recall",
     "wake_at",

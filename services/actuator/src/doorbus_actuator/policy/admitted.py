@@ -12,6 +12,9 @@ from doorbus_actuator.policy.events import Now, Person
 from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import MAX_ADMITTED, State
 
+IN_VIEW_SECONDS = 2.0
+"""Who has not been seen for so long may have turned away."""
+
 
 def admit(rules: Rules, state: State, people: Iterable[str], now: Now) -> State:
     """Let these people count as let in, from now on."""
@@ -30,6 +33,11 @@ def see(state: State, people: Iterable[str | None], now: Now) -> State:
 def settled(state: State, person: str | None, reason: Reason | None) -> bool:
     """Whether there is nothing more to decide about a face. A frame that comes twice stays what it is: an alarm."""
     return person in state.admitted and reason is not Reason.REPLAYED
+
+
+def in_view(state: State, now: Now) -> bool:
+    """Whether somebody who was let in has been seen just now."""
+    return any(now.monotonic - at < IN_VIEW_SECONDS for at in state.admitted.values())
 
 
 def turned_away(state: State, person: str | None) -> State:
