@@ -150,6 +150,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             camera="porch",
             frame_ids=("f-1", "f-2"),
             latency_ms=31.5,
+            seconds=3.0,
             by="reception",
             command_id="c-1",
             count=2,
@@ -273,6 +274,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             site_key="0f1e2d3c",
             figures={"fps": 9.5},
             refused={"frame.stale": 3},
+            last_refused={"frame.stale": AT},
         ),
     ),
 }

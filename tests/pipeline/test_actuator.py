@@ -145,6 +145,7 @@ async def test_a_resident_is_let_in_and_the_door_locks_after_the_pulse() -> None
             camera="porch",
             frame_ids=(second.frame_id, first.frame_id),
             latency_ms=250.0,
+            seconds=3.0,
         )
 
 

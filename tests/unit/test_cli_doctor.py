@@ -261,6 +261,24 @@ async def test_after_a_start_it_waits_for_what_still_comes_together() -> None:
     assert _bad(seen) == []
 
 
+@pytest.mark.parametrize(
+    ("ago", "level", "state"),
+    [
+        (timedelta(minutes=5), Severity.WARN, "refused 3 frame.retained, the last at 2026-06-01 11:55:00 UTC"),
+        (timedelta(days=2), Severity.OK, "refused 3 frame.retained, the last at 2026-05-30 12:00:00 UTC"),
+    ],
+)
+def test_a_refusal_is_told_with_its_time_and_is_a_warning_while_it_is_news(
+    ago: timedelta, level: Severity, state: str
+) -> None:
+    health = _health(Role.CAPTURE, refused={"frame.retained": 3}, last_refused={"frame.retained": AT - ago})
+
+    told = [one for one in findings(_without(Role.CAPTURE, Heard(health, AT, live=True))) if "refused" in one.state]
+
+    assert [(one.level, one.state) for one in told] == [(level, state)]
+    assert ("mosquitto_pub -r -n -t doorbus/v1/door/DOOR/frame/CAMERA," in told[0].way_out) is (level is Severity.WARN)
+
+
 async def test_it_names_who_has_rights_that_cannot_hold() -> None:
     bus = MemoryBus()
     people = [

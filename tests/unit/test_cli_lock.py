@@ -26,8 +26,11 @@ class Actuator(Service):
 
     role = Role.ACTUATOR
 
-    def __init__(self, reason: Reason | None = None, state: LockState = LockState.LOCKED) -> None:
+    def __init__(
+        self, reason: Reason | None = None, state: LockState = LockState.LOCKED, longest: float | None = None
+    ) -> None:
         self.reason = reason
+        self.longest = longest
         self.state = state
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
@@ -48,6 +51,7 @@ class Actuator(Service):
             trigger=Trigger.COMMAND,
             at=inbound.at,
             latency_ms=3.0 if granted else None,
+            seconds=self.longest,
             command_id=inbound.message.id,
         )
         other = decision.model_copy(update={"command_id": "somebody else's", "reason": Reason.LOCKDOWN})
@@ -71,6 +75,23 @@ async def test_a_granted_unlock_is_told_with_the_time_it_took(capsys: pytest.Cap
 
     assert status == ExitStatus.OK
     assert capsys.readouterr().out.strip().endswith("front: granted commanded in 3 ms")
+
+
+async def test_a_hold_that_the_actuator_cuts_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = LockCommand(action=Action.UNLOCK, id="mine", seconds=999)
+    async with _a_door(Actuator(Reason.COMMANDED, longest=30)) as client:
+        status = await command(client, "front", asked, 5)
+
+    assert status == ExitStatus.OK
+    assert "(for 30 s, the longest that its actuator holds it, not for 999: DOORBUS_" in capsys.readouterr().out
+
+
+async def test_a_door_that_nobody_has_is_told_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    async with _a_door(Actuator(Reason.COMMANDED)) as client:
+        status = await command(client, "frotn", _unlock(), 5)
+
+    assert status == ExitStatus.NO_ANSWER
+    assert "there is no door frotn; the doors are front" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,7 @@ def test_a_resident_seen_on_two_frames_is_let_in() -> None:
         confidence=0.93,
         camera="porch",
         frame_ids=("first", "second"),
+        seconds=3.0,
     )
 
 
@@ -1074,6 +1075,7 @@ def test_a_command_opens_without_a_face_out_of_hours_and_without_a_roster(action
         at=NOON,
         by="reception",
         command_id="c1",
+        seconds=3.0,
     )
 
 

@@ -7,6 +7,7 @@ import typer
 from doorbus import __version__
 from doorbus.cli import backup, documents, importing, lock, metrics, people, secrets
 from doorbus.cli.doctor import doctor
+from doorbus.cli.forget import forget
 from doorbus.cli.journal import journal
 from doorbus.cli.watch import watch
 
@@ -14,7 +15,7 @@ PANELS = {
     "Doors": (lock.unlock, lock.lock, journal),
     "People": (people.enrol, importing.import_, people.people, people.update, people.remove),
     "Backup": (backup.export, backup.restore),
-    "System": (watch, doctor, metrics.metrics),
+    "System": (watch, doctor, forget, metrics.metrics),
     "Documents": (documents.acl, documents.asyncapi, documents.env_example, documents.container_settings),
 }
 app = typer.Typer(

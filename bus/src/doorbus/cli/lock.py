@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from doorbus.cli.access import Access, on_the_bus
-from doorbus.cli.common import As, Door, ExitStatus, Timeout, out
+from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, out
 from doorbus.cli.lines import line
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import DECISION, LOCK_COMMAND, LOCK_STATE
@@ -77,9 +77,14 @@ def _command(action: Action, by: str, seconds: float | None = None, code: str | 
 async def command(client: Client, door: str, command: LockCommand, timeout: float) -> int:  # noqa: ASYNC109  # of the user
     """Send `command` to `door`, wait for the answer to it, and print it; returns the exit status."""
     await client.listen(DECISION, LOCK_STATE, door=door)
-    with contextlib.suppress(TimeoutError):  # the retained state tells nothing of what comes now
+    try:  # the retained state tells nothing of what comes now
         async with asyncio.timeout(_REPLAY_SECONDS):
             await client.expect(LOCK_STATE, door=door)
+    except TimeoutError:
+        doors = await _doors(client)
+        if doors and door not in doors:
+            err.print(line((f"there is no door {door}; the doors are {', '.join(doors)}", "red")))
+            return ExitStatus.NO_ANSWER
     await client.send(Outbound(LOCK_COMMAND, command, {"door": door}))
     try:
         async with asyncio.timeout(timeout):
@@ -93,7 +98,18 @@ async def command(client: Client, door: str, command: LockCommand, timeout: floa
         locked = answer is LockState.LOCKED
         out.print(line(f"{door}:", (answer.value, "green" if locked else "red")))
         return ExitStatus.OK if locked else ExitStatus.REFUSED
-    return _report(door, answer)
+    return _report(door, command, answer)
+
+
+async def _doors(client: Client) -> list[str]:
+    """The doors whose actuators have ever told their state."""
+    await client.listen(LOCK_STATE)
+    doors: set[str] = set()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REPLAY_SECONDS):
+            while True:
+                doors.add((await client.expect(LOCK_STATE)).ids["door"])
+    return sorted(doors)
 
 
 async def _answer(client: Client, door: str, command: LockCommand) -> Decision | LockState:
@@ -108,10 +124,15 @@ async def _answer(client: Client, door: str, command: LockCommand) -> Decision |
             return message
 
 
-def _report(door: str, decision: Decision) -> int:
+def _report(door: str, command: LockCommand, decision: Decision) -> int:
     granted = decision.outcome is Outcome.GRANTED
     took = f"in {decision.latency_ms:.0f} ms" if decision.latency_ms is not None else ""
     verdict = (decision.outcome.value, "green" if granted else "red")
     advice = _ADVICE.get(decision.reason, "")
+    if decision.seconds is not None and command.seconds is not None and decision.seconds < command.seconds:
+        advice = (
+            f"for {decision.seconds:g} s, the longest that its actuator holds it, not for {command.seconds:g}: "
+            "DOORBUS_ACTUATOR__MAX_HOLD_SECONDS"
+        )
     out.print(line(f"{door}:", verdict, decision.reason.value, took, f"({advice})" if advice else ""))
     return ExitStatus.OK if granted else ExitStatus.REFUSED

@@ -1,17 +1,21 @@
 """What `doorbus doctor` makes of what it saw. Pure: observations in, findings out."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, SERVICES, Role
 from doorbus.wire.codec import Refusal
 from doorbus.wire.messages import Health, LockState, Manifest, Presence
 
 CLOCK_WARN_SECONDS = 0.5
 CLOCK_FAIL_SECONDS = 1.5
 """Frames live two seconds at most, so that clocks further apart than this make them all stale."""
+
+OLD_NEWS = timedelta(hours=1)
+"""What was refused longer ago is told, but is no warning."""
 
 CERTIFICATE_WARN = timedelta(days=30)
 """From then on `doorbus secrets` renews the broker's certificate."""
@@ -64,7 +68,7 @@ class Observed:
 _MEANING = {
     Refusal.STALE: "it came too late: a slow network or recognizer, or clocks that disagree",
     Refusal.FROM_THE_FUTURE: "the sender's clock is ahead",
-    Refusal.RETAINED: "a sender uses the retain flag; delete it with mosquitto_pub -r -n, and send without -r",
+    Refusal.RETAINED: "a sender uses the retain flag; delete it with mosquitto_pub -r -n -t TOPIC, and send without -r",
     Refusal.UNSEALED: "the services have different site keys; DOORBUS_SITE_KEY_FILE must be the same file",
     Refusal.UNSIGNED: "its sender has no key of this site, or DOORBUS_SIGNERS_FILE here is not the site's file signers",
     Refusal.BAD_ID: "an id in a topic is not a-z, 0-9, _ and -",
@@ -114,9 +118,8 @@ def _service(role: Role, instances: list[Heard], *, missed: bool) -> Iterator[Fi
     for one in instances if online else ():
         if one.health.state is Presence.OFFLINE:
             name = f"{role}/{one.health.instance}"
-            yield Finding(
-                Severity.WARN, name, "offline, while others of its kind are online", "start it, if it is missed"
-            )
+            way_out = f"start it, if it is missed, or doorbus forget {name}"
+            yield Finding(Severity.WARN, name, "offline, while others of its kind are online", way_out)
 
 
 def _instance(name: str, one: Heard) -> Iterator[Finding]:
@@ -136,10 +139,8 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
         gallery = health.figures.get("gallery_version")
         knows = f", gallery version {gallery:.0f}" if gallery is not None else ""
         yield Finding(Severity.OK, name, f"online, version {health.version}{knows}")
-    for what, count in sorted(health.refused.items()):
-        reason = what.rpartition(".")[2]
-        meaning = _MEANING.get(Refusal(reason), "") if reason in set(Refusal) else ""
-        yield Finding(Severity.WARN, name, f"refused {count} {what}", meaning or "its log names the topic")
+    for what in sorted(health.refused):
+        yield _refused(name, what, one)
     if health.figures.get("takes_unsigned"):
         state = "takes recognitions that nobody has signed: a password of the role recognizer opens the door"
         yield Finding(
@@ -150,6 +151,27 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
         yield Finding(
             Severity.WARN, name, f"{errors:.0f} errors in its own work", "its log has them; please report them"
         )
+
+
+def _refused(name: str, what: str, one: Heard) -> Finding:
+    """What was refused since the service has started: a warning while it is news."""
+    count, last = one.health.refused[what], one.health.last_refused.get(what)
+    channel, _, reason = what.rpartition(".")
+    meaning = _MEANING.get(Refusal(reason), "") if reason in set(Refusal) else ""
+    topic = next((each.template for each in CHANNELS if each.name == channel), "")
+    way_out = meaning.replace("TOPIC", _named(topic, one.health)) or "its log names the topic"
+    if last is None:
+        return Finding(Severity.WARN, name, f"refused {count} {what}", way_out)
+    state = f"refused {count} {what}, the last at {last:%Y-%m-%d %H:%M:%S} UTC"
+    if one.health.at - last > OLD_NEWS:
+        return Finding(Severity.OK, name, state)
+    return Finding(Severity.WARN, name, state, way_out)
+
+
+def _named(template: str, health: Health) -> str:
+    """A topic, with capitals where the service does not know the id."""
+    ids = {"door": health.door, "camera": health.camera}
+    return f"{DEFAULT_ROOT}/" + re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1]) or found[1].upper(), template)
 
 
 def _site_keys(seen: Observed) -> Iterator[Finding]:
@@ -196,7 +218,7 @@ def _drivers(seen: Observed, door: str) -> list[str]:
 
 def _door(what: str, state: LockState, drivers: list[str], *, missed: bool) -> Finding:
     if not drivers:
-        way_out = "start its actuator, or delete the state of a door that is no more (mosquitto_pub -r -n)"
+        way_out = f"start its actuator, or, if the door is no more, doorbus forget {what.replace(' ', '/')}"
         level = Severity.FAIL if missed else Severity.WARN
         return Finding(level, what, f"no actuator drives it; it was {state.value} at last", way_out)
     if len(drivers) > 1:

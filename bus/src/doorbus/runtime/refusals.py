@@ -1,6 +1,7 @@
 """Counts what was refused, and says so now and then."""
 
 from collections import Counter, OrderedDict
+from datetime import datetime
 
 import structlog
 
@@ -25,10 +26,13 @@ class Refusals:
         self._second, self._lines = 0.0, 0
         self._logged: OrderedDict[tuple[str, Refusal], tuple[float, int]] = OrderedDict()
         self.counts: Counter[str] = Counter()
+        self.last: dict[str, datetime] = {}
+        """When the last of each was."""
 
     def add(self, channel: str, packet: Packet, refused: Refused) -> None:
         """Count one, and log it if its like was not logged lately."""
         self.counts[f"{channel}.{refused.reason}"] += 1
+        self.last[f"{channel}.{refused.reason}"] = self._clock.now()
         key = (packet.topic, refused.reason)
         now = self._clock.monotonic()
         last, unsaid = self._logged.get(key, (-self._quiet, 0))

@@ -310,6 +310,7 @@ class Runner:
                 **self._service.figures(),
             },
             refused=dict(self._refusals.counts),
+            last_refused=dict(self._refusals.last),
         )
         packet = Outbound(channels.HEALTH, health, self._own_health).packet(self._topics)
         return packet if state is Presence.ONLINE else replace(packet, expiry=REMEMBERED_SECONDS)

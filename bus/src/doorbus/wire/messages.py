@@ -269,6 +269,8 @@ class Decision(Message):
     """The frames whose votes decided, oldest first."""
     latency_ms: Milliseconds | None = None
     """From the capture of the deciding frame, or the arrival of the command, to the relay."""
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    """How long the door is held open at most, if it is; a command may have asked for more."""
     by: Name | None = None
     command_id: Id | None = None
     count: Annotated[int, Field(ge=1)] = 1
@@ -740,6 +742,8 @@ class Health(Message):
     figures: dict[str, float] = Field(default_factory=dict)
     refused: dict[str, int] = Field(default_factory=dict)
     """How many messages were refused, by `channel.reason`."""
+    last_refused: dict[str, Instant] = Field(default_factory=dict)
+    """When the last of them was, by the same."""
 
 
 class HomeAssistantStatus(StrEnum):

@@ -271,7 +271,7 @@ class ActuatorService(Service):
 
     async def _turn_away(self, decision: Decision, reason: Reason, arrived: float) -> Iterable[Outbound]:
         """Deny after all."""
-        failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": reason})
+        failed = decision.model_copy(update={"outcome": Outcome.DENIED, "reason": reason, "seconds": None})
         self._write((Note(self._clock.now(), JournalKind.DENIED, {"decision": failed}),))
         return (*self._say(failed), *await self._handle(policy.OpeningFailed(decision.person), arrived))
 

@@ -136,7 +136,7 @@ def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: 
     waiting = (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE)
     state = telling.withdraw(state, [key for key in state.tallies if key[0] in waiting])
     state, counted = telling.tell_counted(state, now)
-    effects: tuple[Effect, ...] = (*counted, Grant(seconds, decision))
+    effects: tuple[Effect, ...] = (*counted, Grant(seconds, decision.model_copy(update={"seconds": seconds})))
     if state.trial is not None:
         effects += (challenge.NOTHING_ASKED,)
     until = now.monotonic + max(rules.cooldown_seconds, seconds)
