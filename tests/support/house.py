@@ -71,9 +71,9 @@ class WatchedBus(MemoryBus):
         async with super().connect(client_id=client_id, will=will, deliver=deliver) as connection:
             yield connection
 
-    def publish(self, packet: Packet) -> None:
+    def publish(self, packet: Packet, sender: object = None) -> None:
         self.energised_at.append((packet.topic, self.relay.energised))
-        super().publish(packet)
+        super().publish(packet, sender)
         self.news.set()
 
 

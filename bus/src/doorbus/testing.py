@@ -108,7 +108,7 @@ class MemoryBus:
         self._clients: list[_Client] = []
         self._turns: dict[str, itertools.count[int]] = {}
 
-    def publish(self, packet: Packet) -> None:
+    def publish(self, packet: Packet, sender: object = None) -> None:
         """Route `packet` as a broker does."""
         self.log.append(packet)
         if packet.retain:
@@ -122,7 +122,7 @@ class MemoryBus:
                 if one.topic.startswith("$share/"):
                     if matches(one.topic.split("/", 2)[2], packet.topic):
                         shares.setdefault(one.topic, []).append(client)
-                elif matches(one.topic, packet.topic):
+                elif matches(one.topic, packet.topic) and (one.own or client is not sender):
                     self._deliver(client, packet if one.as_published else replace(packet, retain=False))
         for share, members in shares.items():
             turn = next(self._turns.setdefault(share, itertools.count()))
@@ -206,7 +206,7 @@ class _MemoryConnection:
 
     async def publish(self, packet: Packet) -> None:
         self._check()
-        self._bus.publish(packet)
+        self._bus.publish(packet, self._client)
 
     async def lost(self) -> None:
         await self._client.gone.wait()

@@ -211,7 +211,9 @@ class _Handover(_Queue):
 def _options(one: Filter) -> SubscribeOptions:
     # The flag is kept as published because our own senders never set it on what must be fresh.
     handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if one.replay else _RETAIN_NOT_ON_SUBSCRIBE
-    return SubscribeOptions(qos=one.qos, retainAsPublished=one.as_published, retainHandling=handling)
+    return SubscribeOptions(
+        qos=one.qos, noLocal=not one.own, retainAsPublished=one.as_published, retainHandling=handling
+    )
 
 
 def _properties(packet: Packet, kind: int = PacketTypes.PUBLISH) -> Properties:

@@ -394,7 +394,7 @@ ROSTER_SHARD = Channel(
     retain=Retain.YES,
     max_bytes=8 * MIB,
     senders=frozenset({Role.ENROLLER}),
-    receivers=_READERS | {Role.ACTUATOR},
+    receivers=_READERS | {Role.ACTUATOR, Role.ENROLLER},  # the enroller sees what others put in their place
 )
 GALLERY_MANIFEST = Channel(
     name="gallery_manifest",
@@ -416,7 +416,7 @@ GALLERY_SHARD = Channel(
     retain=Retain.YES,
     max_bytes=8 * MIB,
     senders=frozenset({Role.ENROLLER}),
-    receivers=frozenset({Role.RECOGNIZER}),
+    receivers=frozenset({Role.RECOGNIZER, Role.ENROLLER}),
 )
 EMBED_REPLY = Channel(
     name="embed_reply",

@@ -24,6 +24,8 @@ class Outbound:
     ids: Mapping[str, str] = field(default_factory=dict)
     correlation: bytes | None = None
     response: tuple[Channel[Any], Mapping[str, str]] | None = None
+    topic: str | None = None
+    """The topic as it is, where somebody else has made up one that no ids lead to."""
 
     def packet(self, topics: Topics, key: SigningKey | None = None) -> Packet:
         """What goes over the wire, signed with `key` where the channel asks for it.
@@ -32,7 +34,7 @@ class Outbound:
         """
         body = self.channel.codec.encode(self.message)
         packet = Packet(
-            topic=topics.topic(self.channel, **self.ids),
+            topic=self.topic or topics.topic(self.channel, **self.ids),
             payload=body.payload,
             qos=self.channel.qos,
             retain=self.channel.retain is Retain.YES,
@@ -117,8 +119,9 @@ class Subscription(Generic[M]):
 
     `ids` narrows the topic: what comes with others is refused. `share` names the group of replicas that share the
     messages, `newest_only` keeps one unread message for each topic, `rank` says what goes first when more waits than
-    can be handled. With `on_demand` it is subscribed to only for the ids that this gives at the time; asked again after
-    every handler and tick.
+    can be handled. With `others_only` comes what others send, and the retain flag is on what the broker had kept alone.
+    With `on_demand` it is subscribed to only for the ids that this gives at the time; asked again after every handler
+    and tick.
     """
 
     channel: Channel[M]
@@ -128,6 +131,7 @@ class Subscription(Generic[M]):
     newest_only: bool = False
     on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
     rank: Callable[[Packet], Rank] = _rest
+    others_only: bool = False
 
     def wants(self, ids: Mapping[str, str]) -> bool:
         """Whether `ids` are those that it is narrowed to."""
@@ -142,5 +146,9 @@ class Subscription(Generic[M]):
         shared = f"$share/{self.share}/{topic}" if self.share else topic
         retain = self.channel.retain
         return Filter(
-            shared, self.channel.qos, replay=retain is Retain.YES, as_published=retain is not Retain.REPLAY_REFUSED
+            shared,
+            self.channel.qos,
+            replay=retain is Retain.YES,
+            as_published=retain is not Retain.REPLAY_REFUSED and not self.others_only,
+            own=not self.others_only,
         )

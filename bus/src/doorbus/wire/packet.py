@@ -32,12 +32,14 @@ class Filter:
 
     `replay` asks for retained messages at subscribe time; without it the broker sends none (retain handling 2).
     Without `as_published` the broker takes the retain flag off what is sent now, and leaves it on what it replays.
+    Without `own` it delivers nothing that this connection has sent itself.
     """
 
     topic: str
     qos: int = 0
     replay: bool = False
     as_published: bool = True
+    own: bool = True
 
 
 class ConnectionLost(Exception):  # noqa: N818  # an event of the network, not a fault of the caller

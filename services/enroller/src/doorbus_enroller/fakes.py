@@ -21,6 +21,8 @@ class MemoryStore:
         """Whom it was asked about, in order."""
         self.new = False
         """Whether nothing was ever kept here."""
+        self.full = False
+        """Whether versions can be read, but not raised."""
         self.failing: str | None = None
         """While set, every method but `close` raises `StorageFailed` with this text."""
 
@@ -44,6 +46,13 @@ class MemoryStore:
         """Those of the last change."""
         self._check()
         self._versions = self._versions or Versions.first(now)
+        return self._versions
+
+    def outrun(self, others: Versions, now: datetime) -> Versions:
+        """Raise what is not above."""
+        if self.full:
+            raise StorageFailed("full")
+        self._versions = self.versions(now).ahead_of(others, now)
         return self._versions
 
     def people(self, now: datetime) -> Everybody:  # noqa: ARG002  # the Protocol's

@@ -9,6 +9,7 @@ from doorbus.wire.channels import Channel
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Manifest
 from doorbus.wire.snapshot import MAX_SHARDS, Packed
+from doorbus.wire.topics import Resolved
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,13 @@ class Place:
 
     manifest: Channel[Manifest]
     shard: Channel[Any]
+
+    def standing(self, packed: Packed, topic: Resolved[Any]) -> bytes | Manifest:
+        """What should be retained under a topic of this map; nothing under one that the manifest does not name."""
+        if topic.channel is self.manifest:
+            return packed.manifest
+        named = {str(index): shard for index, shard in enumerate(packed.shards)}
+        return named.get(topic.ids["shard"], b"")
 
     def whole(self, packed: Packed) -> Iterator[Outbound]:
         """Shards, then the manifest that names them, then deletions of whatever shards may be retained beyond."""
@@ -38,3 +46,5 @@ class Place:
 
 ROSTER = Place(channels.ROSTER_MANIFEST, channels.ROSTER_SHARD)
 GALLERY = Place(channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)
+PLACES = {channel.name: place for place in (ROSTER, GALLERY) for channel in (place.manifest, place.shard)}
+"""Which map a channel is of, by its name."""

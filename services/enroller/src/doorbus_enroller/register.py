@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -130,6 +131,16 @@ class Register:
         """A map of this name is retained, or was deleted. Before anything was published it is of another time."""
         if self._published is None:
             self._retained[name] = manifest.count if manifest else 0
+
+    def published(self, place: maps.Place) -> Packed | None:
+        """What should be retained of a map; None while that is not known."""
+        state = self._published
+        return None if state is None else state.roster if place is maps.ROSTER else state.gallery
+
+    def outrun(self, others: Versions, now: datetime) -> Outcome:
+        """Publish both maps under versions above those of `others`, which somebody has seen."""
+        state = self._current(now)
+        return self._outcome(self._under(state, self._store.outrun(others, now)))
 
     def start(self, now: datetime) -> Outcome:
         """Read everybody. A store that is new is left as it is until it is known what the broker retains."""
@@ -263,8 +274,30 @@ class Register:
         if state is None or in_doubt:
             versions = self._store.versions(now)
             if state is None or versions != state.versions:
-                state = self._read(versions, now)
+                state = self._read(self._ahead(versions, now), now)
         return state
+
+    def _ahead(self, versions: Versions, now: datetime) -> Versions:
+        """The versions above all that were ever published: of a backup that took the place of the file, too.
+
+        They are times, and raised at each start. Where a full or read-only disk does not let them be raised, those that
+        are kept must do.
+        """
+        known = self._published.versions if self._published else versions
+        if versions.roster > known.roster and versions.gallery > known.gallery:
+            return versions
+        with suppress(StorageFailed):
+            return self._store.outrun(known, now)
+        return versions
+
+    def _under(self, state: _State, versions: Versions) -> _State:
+        """The same people under other versions."""
+        roster, gallery = state.roster, state.gallery
+        if versions.roster != state.versions.roster:
+            roster = repack(roster, {}, versions.roster)
+        if gallery and versions.gallery != state.versions.gallery:
+            gallery = repack(gallery, {}, versions.gallery, self._faces.model, self._seal)
+        return replace(state, versions=versions, roster=roster, gallery=gallery)
 
     def _begin(self, now: datetime) -> None:
         """Begin with nobody, unless people are known elsewhere: then the file was lost, and is no new site."""

@@ -50,9 +50,11 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
+from doorbus_enroller.custody import Custody, Race
 from doorbus_enroller.enrolment import fault_of, id_of
 from doorbus_enroller.keeping import restored
 from doorbus_enroller.lookout import PICTURE, Lookout
+from doorbus_enroller.maps import GALLERY, PLACES, ROSTER, Place
 from doorbus_enroller.register import Outcome, Register, Shot
 from doorbus_enroller.rights import Doors, doubts, fault_in
 from doorbus_enroller.settings import EnrollerSettings
@@ -134,6 +136,9 @@ class EnrollerService(Service):
         self._reopen_at: float | None = None
         self._lookout = Lookout(self._settings.probe_seconds)
         self._probe: bytes | None = None
+        self._topics = settings.topics
+        self._custody = Custody()
+        self._race = Race()
         self._doors = Doors()
         self._shards: tuple[bytes, ...] = ()
         self._names = Names()
@@ -154,11 +159,15 @@ class EnrollerService(Service):
             Subscription(channels.EXPORT, self._on_export),
             Subscription(channels.RESTORE, self._on_restore),
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
-            Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
-            Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
+            *(Subscription(place.manifest, self._on_manifest, others_only=True) for place in (ROSTER, GALLERY)),
+            *(
+                Subscription(place.shard, self._on_shard, others_only=True, newest_only=True)
+                for place in (ROSTER, GALLERY)
+            ),
             Subscription(channels.FRAME, self._on_frame, newest_only=True, on_demand=self._cameras),
             Subscription(channels.LOCK_STATE, self._on_lock_state),
             Subscription(channels.HEALTH, self._on_health, {"service": Role.ACTUATOR.value}),
+            Subscription(channels.HEALTH, self._on_health, {"service": Role.RECOGNIZER.value}),
         )
 
     def device(self, site: homeassistant.Origin) -> homeassistant.Device:
@@ -186,6 +195,7 @@ class EnrollerService(Service):
         due = [each.expires_at if each.retry_at is None else each.retry_at for each in self._pending.values()]
         due += [seat.sitting.ends_at for seat in self._seats.values()]
         due += [self._lookout.due_at] if self._settings.probe_seconds else []
+        due += [each for each in (self._custody.due_at(), self._race.due_at()) if each is not None]
         return min([*due, *([] if self._reopen_at is None else [self._reopen_at])], default=None)
 
     async def tick(self) -> Iterable[Outbound]:
@@ -205,7 +215,10 @@ class EnrollerService(Service):
             outbounds.append(self._embed(self._probe, PICTURE))
         if self._reopen_at is not None and now >= self._reopen_at:
             outbounds += (await self._change(self._register.refresh)).news
-        return outbounds
+        self._race, others = self._race.run(now)
+        if others is not None:
+            outbounds += (await self._change(partial(self._register.outrun, others))).news
+        return [*outbounds, *self._put_right(now)]
 
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         """Tell the sender of a request that was refused what was wrong with it."""
@@ -214,6 +227,9 @@ class EnrollerService(Service):
             self._doors = self._doors.gone(arrived.ids["door"])
         if channel in _MANIFESTS:  # deleted, or signed with a former key: whoever is on it is there all the same
             self._register.heard(channel.name, _manifest(arrived.packet.payload))
+        if channel.name in PLACES:
+            self._look_at(arrived, None)
+            return list(self._put_right(self._clock.monotonic()))  # no handler has run, so no tick follows
         if channel in _OF_EVERYBODY:
             return arrived.reply(KeptPeople(error=fault_of(refused.reason, refused.detail, picture=False)))
         if channel not in _REQUESTS:
@@ -230,20 +246,27 @@ class EnrollerService(Service):
     def figures(self) -> Mapping[str, float]:
         """How many there are, wait, were enrolled, and were refused by code."""
         people = self._register.people
+        roster, gallery = self._register.published(ROSTER), self._register.published(GALLERY)
         return {
             "people": len(people),
             "samples": sum(people.values()),
             "pending": len(self._pending),
             "sittings": len(self._seats),
             "enrolled": self._enrolled,
+            "put_right": self._custody.count,
+            "outrun": self._race.count,
+            "roster_version": -1 if roster is None else roster.manifest.version,
+            "gallery_version": -1 if gallery is None else gallery.manifest.version,
             **{f"refused_{code}": count for code, count in self._refused.items()},
         }
 
     def problem(self) -> str | None:
-        """What is wrong with the store, or that no recognizer answers."""
-        if self._trouble is None and self._register.problem() is None and self._lookout.silent(self._clock.monotonic()):
+        """What is wrong with the store, that somebody else publishes maps, or that no recognizer answers."""
+        now = self._clock.monotonic()
+        problem = self._trouble or self._register.problem() or self._custody.problem(now)
+        if problem is None and self._lookout.silent(now):
             return "no recognizer answers the test pictures, so that no face opens a door; is one running?"
-        return self._trouble or self._register.problem()
+        return problem
 
     async def stop(self) -> Iterable[Outbound]:
         """Close the store; pictures that still wait are answered, so that their senders need not."""
@@ -463,9 +486,20 @@ class EnrollerService(Service):
         return ()
 
     async def _on_health(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
-        if inbound.message.door is not None:
+        self._hear_floors(inbound.message.figures)
+        if inbound.message.service == Role.ACTUATOR and inbound.message.door is not None:
             self._doors = self._doors.told(inbound.message.door, inbound.message.country)
         return ()
+
+    def _hear_floors(self, figures: Mapping[str, float]) -> None:
+        """A reader that has seen a higher version takes none of ours."""
+        for name, place in (("roster_floor", ROSTER), ("gallery_floor", GALLERY)):
+            self._hear_version(place, int(figures.get(name, 0)) - 1)  # who has ours refuses nothing
+
+    def _hear_version(self, place: Place, version: int) -> None:
+        own = self._register.published(place)
+        if own is not None and version >= own.manifest.version:
+            self._race = self._race.seen(**{"roster" if place is ROSTER else "gallery": version})
 
     async def _on_export(self, inbound: Inbound[ExportPeople]) -> Iterable[Outbound]:
         """Answer with a page of everybody, to the response topic alone: the people's own topics are read by many."""
@@ -495,8 +529,41 @@ class EnrollerService(Service):
         return [*outcome.news, *inbound.reply(reply)]
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        """Signed, so the enroller's own: of another time, or of another enroller."""
         self._register.heard(inbound.channel.name, inbound.message)
+        own = self._register.published(PLACES[inbound.channel.name])
+        if own is not None and own.manifest != inbound.message:
+            self._hear_version(PLACES[inbound.channel.name], inbound.message.version)
+            self._look_at(inbound, inbound.message)
         return ()
+
+    async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        self._look_at(inbound, inbound.message)
+        return ()
+
+    def _look_at(self, arrived: Arrived[Any], found: object) -> None:
+        """Note what is not as it should be; None is what can be no part of a map.
+
+        What the broker had kept has been overwritten with both maps since, but for shards of no map.
+        """
+        place, topic = PLACES[arrived.channel.name], arrived.packet.topic
+        own = self._register.published(place)
+        if own is None:
+            return
+        wanted = place.standing(own, arrived)
+        if wanted != (arrived.packet.payload if found is None else found) and not (wanted and arrived.packet.retain):
+            self._custody = self._custody.found(topic, self._clock.monotonic())
+
+    def _put_right(self, now: float) -> Iterable[Outbound]:
+        self._custody, topics = self._custody.put_right(now)
+        if topics:
+            _log.warning("put_right", topics=topics[:5], count=len(topics))
+        for topic in topics:
+            found = self._topics.resolve(topic)
+            place = None if found is None else PLACES[found.channel.name]
+            own = None if place is None else self._register.published(place)
+            if found is not None and place is not None and own is not None:
+                yield Outbound(found.channel, place.standing(own, found), topic=topic)
 
     async def _change(self, work: Callable[[datetime], Outcome]) -> Outcome:
         """Have the register do `work`; a store that fails is what became of it, and is tried again later."""

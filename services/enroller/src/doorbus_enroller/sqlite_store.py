@@ -55,6 +55,13 @@ class SqliteStore:
         with self._transaction(now) as db:
             return _versions(db, now)
 
+    def outrun(self, others: Versions, now: datetime) -> Versions:
+        """Write both in one transaction."""
+        with self._transaction(now) as db:
+            versions = _versions(db, now).ahead_of(others, now)
+            _write(db, versions)
+            return versions
+
     def people(self, now: datetime) -> Everybody:
         """Read all ids and rights in one transaction."""
         with self._transaction(now) as db:

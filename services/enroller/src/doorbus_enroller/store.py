@@ -67,6 +67,13 @@ class Versions:
         """Of a store that is new."""
         return cls(next_version(0, now), next_version(0, now))
 
+    def ahead_of(self, others: "Versions", now: datetime) -> "Versions":
+        """Each above that of `others`; the higher ones stay."""
+        return Versions(
+            self.roster if self.roster > others.roster else next_version(others.roster, now),
+            self.gallery if self.gallery > others.gallery else next_version(others.gallery, now),
+        )
+
     def raised(self, now: datetime, *, roster: bool, gallery: bool) -> "Versions":
         """After a change of the maps that are named."""
         return Versions(
@@ -96,6 +103,10 @@ class Store(Protocol):
 
     def versions(self, now: datetime) -> Versions:
         """Those of the last change."""
+        ...
+
+    def outrun(self, others: Versions, now: datetime) -> Versions:
+        """Raise each version that is not above that of `others`; what is kept stays as it is."""
         ...
 
     def people(self, now: datetime) -> Everybody:
