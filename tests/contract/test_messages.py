@@ -55,6 +55,8 @@ from doorbus.wire.messages import (
     Portrait,
     Presence,
     Reason,
+    Recognised,
+    RecogniseRequest,
     Recognition,
     Remove,
     RestorePeople,
@@ -257,6 +259,11 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Embedded: (
         Embedded(model="MobileFaceNet", faces=(EMBEDDED_FACE,), same_person_similarity=0.4),
         Embedded(model="MobileFaceNet", same_person_similarity=0.4, error=ErrorCode.NOT_A_PICTURE),
+    ),
+    RecogniseRequest: (RecogniseRequest(jpeg=JPEG),),
+    Recognised: (
+        Recognised(model="MobileFaceNet", error=ErrorCode.NOT_A_PICTURE),
+        Recognised(model="MobileFaceNet", faces=(FACE,), gallery_version=3, timings_ms={"decode": 0.4}),
     ),
     Health: (
         Health(state=Presence.OFFLINE, service="capture", instance="porch", version="0.1.0", at=AT, started_at=AT),

@@ -33,10 +33,10 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import Packet
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS
+from doorbus_console.names import id_of
 from doorbus_console.rights import LEAST, Level, Right, Scope
 from doorbus_console.settings import Console
 from doorbus_console.web.guard import Needs
-from doorbus_console.web.pages import id_of
 from doorbus_console.web.rendering import language_of
 from support.console import ORIGIN, Desktop, console
 
@@ -535,6 +535,6 @@ def test_the_language_is_the_one_that_the_browser_likes_best(accepted: str, expe
     assert language_of(accepted) == expected
 
 
-@pytest.mark.parametrize(("text", "number"), [("true", 3), ("false", 0), ("facerec, arsfutura", 2), ("", 0)])
+@pytest.mark.parametrize(("text", "number"), [("true", 4), ("false", 0), ("facerec, arsfutura", 2), ("", 0)])
 def test_calls_of_other_programs_are_taken_all_some_or_none(text: str, number: int) -> None:
     assert len(Console(compat=text).compatible) == number

@@ -27,6 +27,8 @@ from doorbus.wire.messages import (
     GalleryEntry,
     Health,
     Manifest,
+    Recognised,
+    RecogniseRequest,
     Recognition,
     Verdict,
 )
@@ -131,6 +133,15 @@ class Bench:
             message: Recognition = (await self.client.expect(channels.RECOGNITION)).message
         return message
 
+    async def asked(self, jpeg: bytes) -> Recognised:
+        """What is answered to who asks about a picture."""
+        request = RecogniseRequest(jpeg=jpeg)
+        response = (channels.RECOGNISE_REPLY, {"token": "me"})
+        await self.client.send(Outbound(channels.RECOGNISE_REQUEST, request, response=response))
+        async with asyncio.timeout(10):
+            message: Recognised = (await self.client.expect(channels.RECOGNISE_REPLY, token="me")).message
+        return message
+
     async def named(self, name: str, *, version: int) -> str | None:
         """Who the gallery says the face of `name` is, as soon as it is this version of it."""
         while True:
@@ -168,7 +179,9 @@ async def recognizing(
     async with (
         running(service, bus, clock, settings),
         connect(
-            bus, [channels.RECOGNITION, channels.PORTRAIT, channels.HEALTH, channels.EMBED_REPLY], key=ENROLLER
+            bus,
+            [channels.RECOGNITION, channels.PORTRAIT, channels.HEALTH, channels.EMBED_REPLY, channels.RECOGNISE_REPLY],
+            key=ENROLLER,
         ) as client,
     ):
         yield Bench(bus, clock, client)
@@ -357,6 +370,19 @@ async def test_an_embed_request_is_answered_with_sealed_templates() -> None:
     (face,) = embedded.faces
     opened = Seal(KEY).unseal(base64.b64decode(face.template), "embedding")
     assert np.allclose(np.frombuffer(opened, "<f4"), template("alice"), atol=1e-6)
+
+
+async def test_whoever_asks_about_a_picture_hears_who_is_on_it_and_no_door_does() -> None:
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        answers = [await bench.asked(jpeg) for jpeg in (picture("alice"), picture("alice")[:200])]
+        await bench.show(picture("alice"), frame_id="after")
+        recognition = await bench.recognition()
+
+    assert [face.person for face in answers[0].faces] == ["alice"]
+    assert (answers[0].model, answers[0].error, answers[0].gallery_version) == (MODEL, None, 1)
+    assert (answers[1].faces, answers[1].error) == ((), ErrorCode.NOT_A_PICTURE)
+    assert recognition.frame_id == "after"
 
 
 async def test_a_frame_that_would_take_long_to_decode_is_counted_and_the_next_one_recognised() -> None:

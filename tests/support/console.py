@@ -70,7 +70,7 @@ class Desktop:
 @asynccontextmanager
 async def console(folder: Path, settings: Console | None = None) -> AsyncIterator[Desktop]:
     """A console that keeps what it has to in `folder`; entered when it is connected."""
-    clock, bus, live, store = FakeClock(), MemoryBus(), Live(), MemoryStore()
+    clock, bus, live, store = FakeClock(), MemoryBus(), Live(portraits=True), MemoryStore()
     desk = Desk(clock.now, "replies-of-the-console")
     site = Site(
         settings=settings or Console(answer_seconds=0.2, enrol_seconds=0.2),

@@ -1,15 +1,17 @@
 """Accounts, sessions, tokens and the throttle of the console."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus_console import command, passwords, tokens
+from doorbus.wire.messages import Ask, ErrorCode, LockState, Reason
+from doorbus_console import command, passwords, tokens, words
 from doorbus_console.fakes import MemoryStore
 from doorbus_console.first import FirstAccount
 from doorbus_console.rights import LEAST, SCOPES, Level, Right, Scope, Visitor
@@ -295,3 +297,17 @@ def test_the_command_knows_no_other_scopes(tmp_path: Path, monkeypatch: pytest.M
         command.main(["token", "siri", "--scope", "everything"])
 
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        (words.REASONS, Reason),
+        (words.ERRORS, ErrorCode),
+        (words.STATES, LockState),
+        ({Ask.NONE: "", **words.ASKS}, Ask),
+    ],
+    ids=["reasons", "errors", "states", "asks"],
+)
+def test_everything_that_can_be_said_has_words_for_residents(told: Mapping[StrEnum, str], known: type[StrEnum]) -> None:
+    assert set(told) == set(known)

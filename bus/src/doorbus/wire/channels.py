@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.11"
+CONTRACT = "1.12"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -441,6 +441,28 @@ EMBED_REQUEST = Channel(
     receivers=frozenset({Role.RECOGNIZER}),
     reply=EMBED_REPLY,
 )
+RECOGNISE_REPLY = Channel(
+    name="recognise_reply",
+    template="recognise/reply/{token}",
+    codec=codec.Json(messages.Recognised),
+    summary="Who is on the picture that was asked about.",
+    qos=1,
+    expiry=30,
+    senders=frozenset({Role.RECOGNIZER}),
+    receivers=frozenset({Role.CONSOLE, Role.OPERATOR}),
+)
+RECOGNISE_REQUEST = Channel(
+    name="recognise_request",
+    template="recognise/request",
+    codec=codec.Jpeg(messages.RecogniseRequest),
+    summary="A picture to say who is on it; one recognizer of all answers, and no door hears of it.",
+    qos=1,
+    expiry=30,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.CONSOLE, Role.OPERATOR}),
+    receivers=frozenset({Role.RECOGNIZER}),
+    reply=RECOGNISE_REPLY,
+)
 HEALTH = Channel(
     name="health",
     template="health/{service}/{instance}",
@@ -520,6 +542,8 @@ CHANNELS: tuple[Channel[Any], ...] = (
     GALLERY_SHARD,
     EMBED_REQUEST,
     EMBED_REPLY,
+    RECOGNISE_REQUEST,
+    RECOGNISE_REPLY,
     HEALTH,
     HOMEASSISTANT_STATUS,
     HOMEASSISTANT_CONFIG,

@@ -710,6 +710,26 @@ class Embedded(Message):
     error: ErrorCode | None = None
 
 
+class RecogniseRequest(Picture):
+    """A picture to say who is on it; one recognizer of all answers, and no door hears of it.
+
+    mosquitto_pub -q 1 -t doorbus/v1/recognise/request -f alice.jpg -D publish response-topic doorbus/v1/recognise/reply/me
+    """  # noqa: E501  # a line to copy
+
+
+class Recognised(Message):
+    """Who is on a picture that was asked about, or why that cannot be said.
+
+    mosquitto_sub -t 'doorbus/v1/recognise/reply/+'
+    """
+
+    model: Name
+    faces: tuple[Face, ...] = ()
+    gallery_version: Annotated[int, Field(ge=0)] | None = None
+    timings_ms: dict[str, Milliseconds] = Field(default_factory=dict)
+    error: ErrorCode | None = None
+
+
 class Presence(StrEnum):
     """Whether a service is there."""
 

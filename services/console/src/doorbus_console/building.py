@@ -20,7 +20,7 @@ from doorbus_console.web.site import Site
 
 def build(settings: ConsoleSettings) -> ConsoleService:
     """The service, its address not yet taken. Raises `SetupError`."""
-    clock, live = SystemClock(), Live()
+    clock, live = SystemClock(), Live(portraits="moreillon" in settings.console.compatible)
     desk = Desk(clock.now, secrets.token_hex(16))
     store = open_store(settings)
     site = Site(

@@ -8,9 +8,19 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from doorbus.wire.channels import LOCK_COMMAND, RESULT_REPLY, Channel
+from doorbus.wire.channels import LOCK_COMMAND, RECOGNISE_REPLY, RECOGNISE_REQUEST, RESULT_REPLY, Channel
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Action, Decision, LockCommand, LockState, Message, Result, Slug
+from doorbus.wire.messages import (
+    Action,
+    Decision,
+    LockCommand,
+    LockState,
+    Message,
+    Recognised,
+    RecogniseRequest,
+    Result,
+    Slug,
+)
 
 KEPT = 1000
 """Commands and requests whose outcome can be asked for."""
@@ -61,6 +71,7 @@ class Desk:
         self._commands: OrderedDict[str, Command] = OrderedDict()
         self._errands: OrderedDict[str, Errand] = OrderedDict()
         self._answered: dict[str, asyncio.Event] = {}
+        self._looks: dict[bytes, asyncio.Future[Recognised]] = {}
         self.connected = False
 
     async def outgoing(self) -> AsyncIterator[Outbound]:
@@ -116,6 +127,26 @@ class Desk:
         _keep(self._errands, errand_id, errand)
         self._answered[errand_id] = asyncio.Event()
         return errand
+
+    async def look(self, jpeg: bytes, seconds: float) -> Recognised | None:
+        """Who is on a picture; None when nobody says so within so many seconds. Raises `BrokerAway`."""
+        key = uuid4().bytes
+        self._looks[key] = asyncio.get_running_loop().create_future()
+        request = RecogniseRequest(jpeg=jpeg)
+        try:
+            self._send(Outbound(RECOGNISE_REQUEST, request, {}, key, (RECOGNISE_REPLY, self.reply_ids)))
+            async with asyncio.timeout(seconds):
+                return await self._looks[key]
+        except TimeoutError:
+            return None
+        finally:
+            del self._looks[key]
+
+    def seen(self, correlation: bytes | None, recognised: Recognised) -> None:
+        """Note who is on a picture that was asked about."""
+        look = self._looks.get(correlation or b"")
+        if look is not None and not look.done():
+            look.set_result(recognised)
 
     def decided(self, decision: Decision) -> None:
         """Note a decision; it may be the answer to a command."""

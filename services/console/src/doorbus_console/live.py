@@ -1,11 +1,13 @@
 """What is live: the newest picture of each camera, and news for whoever follows. One event loop uses it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from doorbus.wire.messages import Box
 from doorbus_console.scene import Scene
 
 Place = tuple[str, str]
@@ -13,6 +15,7 @@ Place = tuple[str, str]
 News = tuple[str, ...]
 """What has changed: a word, and the ids that it is about."""
 _MOST_NEWS = 300
+_MOST_PORTRAITS = 200
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,13 @@ class Shown:
 
 
 class Live:
-    """The scene, the pictures, and those who follow them."""
+    """The scene, the pictures, and those who follow them. With `portraits`, whoever was recognised is remembered."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, portraits: bool = False) -> None:
         self.scene = Scene()
+        self.last_detection: bytes | None = None
+        """A picture that somebody has asked about last, with boxes and names."""
+        self._portraits: OrderedDict[str, tuple[bytes, Box | None]] | None = OrderedDict() if portraits else None
         self._pictures: dict[Place, Shown] = {}
         self._waiting: dict[Place, asyncio.Event] = {}
         self._followers: set[Follower] = set()
@@ -61,6 +67,24 @@ class Live:
             if shown is not None and shown.number > number:
                 return shown
             await self._waiting.setdefault(place, asyncio.Event()).wait()
+
+    def remember_portrait(self, person: str, jpeg: bytes, box: Box | None) -> None:
+        """Keep a picture on which somebody is, and where, while the console runs."""
+        if self._portraits is not None:
+            self._portraits[person] = (jpeg, box)
+            self._portraits.move_to_end(person)
+            while len(self._portraits) > _MOST_PORTRAITS:
+                self._portraits.popitem(last=False)
+
+    def portrait(self, person: str) -> tuple[bytes, Box | None] | None:
+        """A picture on which somebody is, and where; all of it where there is no box."""
+        return None if self._portraits is None else self._portraits.get(person)
+
+    def forget_portraits(self, but: Container[str]) -> None:
+        """Forget the pictures of all others."""
+        for person in [one for one in self._portraits or () if one not in but]:
+            assert self._portraits is not None
+            del self._portraits[person]
 
     @contextmanager
     def followed(self) -> Iterator["Follower"]:

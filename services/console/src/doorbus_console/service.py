@@ -17,6 +17,7 @@ from doorbus.wire.messages import (
     LockState,
     Manifest,
     Presence,
+    Recognised,
     Recognition,
     Result,
     RosterEntry,
@@ -70,6 +71,7 @@ class ConsoleService(Service):
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._roster.wanted),
             Subscription(channels.HEALTH, self._on_health),
             Subscription(channels.RESULT_REPLY, self._on_reply, self._desk.reply_ids),
+            Subscription(channels.RECOGNISE_REPLY, self._on_recognised, self._desk.reply_ids),
         )
 
     async def start(self) -> None:
@@ -120,6 +122,11 @@ class ConsoleService(Service):
     async def _on_recognition(self, inbound: Inbound[Recognition]) -> Iterable[Outbound]:
         door, camera = inbound.ids["door"], inbound.ids["camera"]
         self._see(scene.recognised(self._live.scene, door, camera, inbound.message), ("faces", door, camera))
+        shown = self._live.picture((door, camera))
+        for face in inbound.message.faces if shown and shown.frame_id == inbound.message.frame_id else ():
+            if face.person in self._live.scene.people:
+                assert shown is not None
+                self._live.remember_portrait(str(face.person), shown.jpeg, face.box)
         return ()
 
     async def _on_state(self, inbound: Inbound[LockState]) -> Iterable[Outbound]:
@@ -151,6 +158,7 @@ class ConsoleService(Service):
             parts = await asyncio.to_thread(snapshot.parts)
             entries = (entry for part in parts for entry in part)
             self._see(scene.peopled(self._live.scene, snapshot.manifest, entries), ("people",))
+            self._live.forget_portraits(self._live.scene.people)
         return ()
 
     async def _on_health(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
@@ -167,6 +175,10 @@ class ConsoleService(Service):
 
     async def _on_reply(self, inbound: Inbound[Result]) -> Iterable[Outbound]:
         self._desk.answered(inbound.packet.correlation, inbound.message)
+        return ()
+
+    async def _on_recognised(self, inbound: Inbound[Recognised]) -> Iterable[Outbound]:
+        self._desk.seen(inbound.packet.correlation, inbound.message)
         return ()
 
     def _see(self, after: scene.Scene, *news: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
 
-COMPATIBLE = ("arsfutura", "moreillon", "facerec")
+COMPATIBLE = ("arsfutura", "moreillon", "facerec", "compreface")
 """Programs whose calls can be taken."""
 
 Network = IPv4Network | IPv6Network

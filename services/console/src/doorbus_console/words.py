@@ -53,6 +53,7 @@ REASONS: dict[Reason, str] = {
     Reason.UNDATED: _("the command does not say when it was given"),
     Reason.CODE_MISSING: _("the door asks for a one-time code"),
     Reason.CODE_WRONG: _("the one-time code is wrong"),
+    Reason.JOURNAL_FAILED: _("the door could not write down that it opens"),
     Reason.RELAY_FAILED: _("the lock could not be driven"),
 }
 ERRORS: dict[ErrorCode, str] = {

@@ -27,6 +27,8 @@ from doorbus.wire.messages import (
     GalleryEntry,
     Manifest,
     Portrait,
+    Recognised,
+    RecogniseRequest,
     Recognition,
     Verdict,
 )
@@ -135,6 +137,7 @@ class RecognizerService(Service):
         return (
             Subscription(channels.FRAME, self._on_frame, share=group, newest_only=True),
             Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=group),
+            Subscription(channels.RECOGNISE_REQUEST, self._on_recognise_request, share=group),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
             Subscription(channels.GALLERY_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
         )
@@ -282,6 +285,25 @@ class RecognizerService(Service):
             return inbound.reply(self._embedded((), error))
         self._counts["embedded"] += 1
         return inbound.reply(self._embedded(seen, None))
+
+    async def _on_recognise_request(self, inbound: Inbound[RecogniseRequest]) -> Iterable[Outbound]:
+        """Say who is on a picture to who asks, and to nobody else: no door may act on it."""
+        if inbound.reply_ids is None:
+            raise Refused(Refusal.NO_REPLY_TOPIC, "a request names the topic for its reply")
+        try:
+            seen = await self._at_work(partial(self._recognise, inbound.message.jpeg))
+        except Refused as refused:
+            error = ErrorCode.TOO_LARGE if refused.reason in _LARGE else ErrorCode.NOT_A_PICTURE
+            return inbound.reply(Recognised(model=self._eyes.model_id, error=error))
+        self._counts["asked"] += 1
+        return inbound.reply(
+            Recognised(
+                model=self._eyes.model_id,
+                faces=seen.faces,
+                gallery_version=seen.gallery_version,
+                timings_ms={stage: round(ms, 3) for stage, ms in seen.timings_ms.items()},
+            )
+        )
 
     def _see(self, jpeg: bytes) -> tuple[SeenFace, ...]:
         decoded = decode(jpeg, self._limits)

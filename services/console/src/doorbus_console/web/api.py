@@ -24,6 +24,7 @@ from doorbus_console.web.shapes import (
     DoorShape,
     ErrandShape,
     EventShape,
+    FacesShape,
     HealthShape,
     MeShape,
     PersonShape,
@@ -34,6 +35,7 @@ from doorbus_console.web.shapes import (
     door_shape,
     errand_shape,
     event_shape,
+    faces_shape,
     me_shape,
     person_shape,
 )
@@ -77,6 +79,7 @@ TheSite = Annotated[Site, Depends(site_of)]
 Seeing = Annotated[Visitor, Depends(Needs(Right.SEE))]
 Opening = Annotated[Visitor, Depends(Needs(Right.OPEN))]
 Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
+Recognising = Annotated[Visitor, Depends(Needs(Right.RECOGNISE))]
 Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
 DoorId = Annotated[SlugText, Path(description="Id of a door.")]
 CameraId = Annotated[SlugText, Path(description="Id of a camera at that door.")]
@@ -236,6 +239,13 @@ async def one_request(
     if found is None or found.by != visitor.name:
         raise not_found(f"request {errand}")
     return errand_shape(await site.desk.result(found, wait))
+
+
+@router.post("/recognise", openapi_extra=_PICTURES)
+async def recognise(site: TheSite, visitor: Recognising, request: Request) -> FacesShape:
+    """Who is on a picture. No door hears of it, and nothing is kept."""
+    pictures = await read_pictures(request)
+    return faces_shape(site.live.scene, await asking.recognise(site, visitor, pictures[0].content))
 
 
 @router.get("/events")

@@ -7,11 +7,13 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from doorbus import __version__
+from doorbus_console import compat
+from doorbus_console.compat import arsfutura, compreface, facerec, moreillon
 from doorbus_console.store import StoreFailed
 from doorbus_console.web import api, entrance, pages
 from doorbus_console.web.asking import Once
@@ -33,6 +35,12 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 )
+_COMPATIBLE = {
+    "arsfutura": arsfutura.router,
+    "compreface": compreface.router,
+    "facerec": facerec.router,
+    "moreillon": moreillon.router,
+}
 _KEPT = "public, max-age=31536000, immutable"
 _TYPES = {
     ".js": "text/javascript",
@@ -57,6 +65,8 @@ def create(site: Site) -> FastAPI:
     app.include_router(api.router)
     app.include_router(entrance.router)
     app.include_router(pages.router)
+    for name in sorted(site.settings.compatible):
+        app.include_router(_COMPATIBLE[name])
     app.add_api_route("/assets/{name}", asset, include_in_schema=False)
     app.add_api_route("/healthz", well, include_in_schema=False)
     app.add_middleware(Carrying)
@@ -86,6 +96,8 @@ async def well() -> Response:
 
 async def on_problem(request: Request, problem: Problem) -> Response:
     """A problem, for people or for programs."""
+    if _of_another_program(request):  # some of their clients look for a message
+        return JSONResponse({**problem.document(), "message": problem.detail}, problem.status, problem.headers)
     if _for_programs(request):
         return problem.response()
     if "Location" in problem.headers and problem.status is HTTPStatus.UNAUTHORIZED:
@@ -144,4 +156,9 @@ class Carrying:
 
 
 def _for_programs(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith("/api/") or _of_another_program(request)
+
+
+def _of_another_program(request: Request) -> bool:
+    endpoint = request.scope.get("endpoint")
+    return endpoint is not None and endpoint.__module__.startswith(compat.__name__)

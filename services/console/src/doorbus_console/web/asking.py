@@ -13,6 +13,7 @@ from doorbus.wire.messages import (
     EnrolFromCamera,
     ErrorCode,
     Message,
+    Recognised,
     Remove,
     Result,
     Update,
@@ -107,6 +108,22 @@ def change(site: Site, visitor: Visitor, person: str, update: Update) -> Errand:
 def remove(site: Site, visitor: Visitor, person: str) -> Errand:
     """Forget a person; raises `Problem`."""
     return _ask(site, visitor, REMOVE, Remove(), person)
+
+
+async def recognise(site: Site, visitor: Visitor, jpeg: bytes) -> Recognised:
+    """Who is on a picture; no door hears of it. Raises `Problem`."""
+    try:
+        answer = await site.desk.look(jpeg, site.settings.enrol_seconds)
+    except BrokerAway:
+        raise broker_away() from None
+    if answer is None:
+        detail = "no recognizer has answered; is one running?"
+        raise Problem(HTTPStatus.GATEWAY_TIMEOUT, "no_answer", detail)
+    if answer.error is not None:
+        status = _STATUS.get(answer.error, HTTPStatus.UNPROCESSABLE_ENTITY)
+        raise Problem(status, answer.error.value, f"{answer.error.value}: this picture cannot be looked at")
+    site.note(visitor.name, "recognise", f"{len(answer.faces)} faces", "done")
+    return answer
 
 
 async def done(site: Site, errand: Errand) -> Result:

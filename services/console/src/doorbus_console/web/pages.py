@@ -1,7 +1,5 @@
 """The pages."""
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -20,6 +18,7 @@ from doorbus.wire.messages import Action, EnrolFromCamera, Reason, Update
 from doorbus.wire.mistakes import first_mistake
 from doorbus_console import words
 from doorbus_console.live import News, Place
+from doorbus_console.names import id_of
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
 from doorbus_console.web import asking, streams
@@ -209,12 +208,6 @@ async def live(request: Request, site: TheSite, visitor: Seeing) -> StreamingRes
 
     known = [("door", door) for door in site.doors_of(visitor)]
     return streams.events(site.live, [("broker",), *known], tell)
-
-
-def id_of(name: str) -> str:
-    """An id made of a name; nothing where none can be."""
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-")
 
 
 async def _enrol(

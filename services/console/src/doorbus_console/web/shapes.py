@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from doorbus.wire.messages import MAX_NAME, Ask, Decision, Fault, Health, LockState, RosterEntry, Unit
+from doorbus.wire.messages import (
+    MAX_NAME,
+    Ask,
+    Decision,
+    Fault,
+    Health,
+    LockState,
+    Recognised,
+    RosterEntry,
+    Unit,
+    Verdict,
+)
 from doorbus_console.desk import Command, Errand
 from doorbus_console.rights import Visitor
 from doorbus_console.scene import Happening, Scene
@@ -114,6 +125,28 @@ class ErrandShape(Shape):
     follow: str
 
 
+class FaceShape(Shape):
+    """A face on a picture."""
+
+    person: str | None
+    name: str | None
+    verdict: Verdict
+    confidence: float
+    """0.5 at a false accept rate of about 1 in 1,000."""
+    box: tuple[float, float, float, float]
+    """Left, top, width and height in pixels."""
+    live: float | None
+    """0 to 1: whether it is a living face; null where that is not judged."""
+    quality: float
+
+
+class FacesShape(Shape):
+    """Who is on a picture."""
+
+    faces: list[FaceShape]
+    model: str
+
+
 class EventShape(Shape):
     """A decision at a door, and its number: later ones have higher numbers."""
 
@@ -190,6 +223,23 @@ def errand_shape(errand: Errand) -> ErrandShape:
 def person_shape(entry: RosterEntry) -> PersonShape:
     """A person of the roster."""
     return PersonShape.model_validate(entry.model_dump())
+
+
+def faces_shape(scene: Scene, answer: Recognised) -> FacesShape:
+    """What a recognizer has said of a picture."""
+    faces = [
+        FaceShape(
+            person=face.person,
+            name=None if face.person is None else scene.name_of(face.person),
+            verdict=face.verdict,
+            confidence=face.confidence,
+            box=face.box,
+            live=face.live,
+            quality=face.quality,
+        )
+        for face in answer.faces
+    ]
+    return FacesShape(faces=faces, model=answer.model)
 
 
 def event_shape(happening: Happening) -> EventShape:
