@@ -9,14 +9,17 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from doorbus.cli.doctor import observe
 from doorbus.local.stack import Stack
+from doorbus.runtime.checks import Severity, findings
 from doorbus.runtime.client import Client, connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
@@ -253,6 +256,26 @@ async def test_a_signed_roster_that_was_recorded_does_not_last_and_lets_nobody_i
     assert await site.at("back", "alice") is Reason.NOT_ON_ROSTER
     retained = {one.topic for one in await site.recorded()}
     assert stray.topic not in retained
+
+
+async def test_the_doctor_names_a_new_machine_that_took_an_older_roster_while_the_enroller_is_away(site: Site) -> None:
+    recorded = await site.recorded()
+    assert await site.asks(channels.REMOVE, Remove(), "alice") == "ok"
+    await site.health("front", lambda health: health.figures["roster_people"] == 2)
+    await site.stack.stop_service("enroller")
+    await site.forges(*recorded)
+    shutil.rmtree(site.stack.var / "floors")
+    await site.stack.stop_service("back")
+    await site.start("back")
+    await site.health("back", lambda health: health.figures["roster_people"] == 3)
+
+    async with connect(site.stack.broker.transport(Role.VIEWER)) as viewer:
+        seen = replace(await observe(viewer, 3.0), now=datetime.now(UTC) + timedelta(minutes=1))
+
+    failing = {one.what: one.state for one in findings(seen) if one.level is Severity.FAIL}
+    assert "who was removed or disabled since may pass" in failing["door back"]
+    assert "it is of an older store, or forged" in failing["roster"]
+    assert "door front" not in failing
 
 
 async def test_a_database_from_a_backup_is_published_and_taken(site: Site) -> None:

@@ -156,6 +156,30 @@ def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixt
             "clock of capture/one",
             "3600.0 s behind this machine",
         ),
+        (
+            _without(Role.ACTUATOR, Heard(_health(Role.ACTUATOR, figures={"roster_version": 2.0}), AT, live=True)),
+            Severity.FAIL,
+            "door front",
+            "goes by roster version 2, and 3 is the newest: who was removed or disabled since may pass",
+        ),
+        (
+            _without(Role.ACTUATOR, Heard(_health(Role.ACTUATOR, figures={"roster_version": 4.0}), AT, live=True)),
+            Severity.FAIL,
+            "roster",
+            "the broker retains version 3, and 4 is the newest: it is of an older store, or forged",
+        ),
+        (
+            _without(Role.ENROLLER, Heard(_health(Role.ENROLLER, figures={"gallery_version": 8.0}), AT, live=True)),
+            Severity.FAIL,
+            "recognizer/one",
+            "goes by gallery version 7, and 8 is the newest: who was removed or disabled since may pass",
+        ),
+        (
+            _without(Role.ENROLLER, Heard(_health(Role.ENROLLER, figures={"put_right": 2.0}), AT, live=True)),
+            Severity.WARN,
+            "enroller/one",
+            "has put right 2 messages that somebody else published in its place",
+        ),
         (replace(SOUND, doors={}), Severity.FAIL, "doors", "no lock has ever reported its state"),
         (replace(SOUND, doors={"front": LockState.JAMMED}), Severity.FAIL, "door front", "JAMMED"),
         (replace(SOUND, roster=None), Severity.FAIL, "roster", "there is none"),
@@ -185,6 +209,28 @@ def test_what_is_wrong_is_found_with_the_way_out(
     assert bad.way_out
     assert status == (ExitStatus.REFUSED if level is Severity.FAIL else ExitStatus.OK)
     assert f"{level.value:4} {what}: {state} - {bad.way_out}" in capsys.readouterr().out
+
+
+def test_a_door_that_goes_by_an_older_roster_is_named_also_while_the_enroller_is_away(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    away = Heard(_health(Role.ENROLLER, state=Presence.OFFLINE, figures={"roster_version": 9.0}), AT, live=False)
+    older = Heard(_health(Role.ACTUATOR, figures={"roster_version": 3.0}), AT, live=True)
+    others = tuple(one for one in SOUND.services if one.health.service not in (Role.ENROLLER, Role.ACTUATOR))
+
+    assert report(replace(SOUND, services=(*others, away, older))) == ExitStatus.REFUSED
+    told = capsys.readouterr().out
+    assert "fail door front: goes by roster version 3, and 9 is the newest" in told
+    assert "fail roster: the broker retains version 3, and 9 is the newest" in told
+
+
+def test_a_change_of_just_now_has_not_reached_everybody_yet() -> None:
+    now = int(AT.timestamp() * 1000)
+    behind = Heard(_health(Role.ACTUATOR, figures={"roster_version": now - 60_000.0}), AT, live=True)
+    seen = replace(_without(Role.ACTUATOR, behind), roster=Manifest(version=now - 1000, count=2, shards=("a" * 64,)))
+
+    assert _bad(seen) == []
+    assert _bad(replace(seen, now=AT + timedelta(seconds=60)))
 
 
 def test_a_door_whose_actuator_is_gone_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,9 @@ CLOCK_FAIL_SECONDS = 1.5
 OLD_NEWS = timedelta(hours=1)
 """What was refused longer ago is told, but is no warning."""
 
+CHANGE_SECONDS = 10
+"""How old a version is, which is a time, before everybody must have it: healths are told every few seconds."""
+
 CERTIFICATE_WARN = timedelta(days=30)
 """From then on `doorbus secrets` renews the broker's certificate."""
 
@@ -77,6 +80,7 @@ _MEANING = {
     Refusal.TOO_MUCH_WORK: "make the pictures smaller, and not progressive",
     Refusal.NOT_A_PICTURE: "only JPEG is taken",
     Refusal.TRUNCATED: "a picture was cut off on its way",
+    Refusal.OUTDATED: "an older map was published: by a broker that came back from an older store, or by somebody else",
     Refusal.UNKNOWN_WORD: "a command is the exact word UNLOCK, LOCK or OPEN, or JSON",
 }
 
@@ -90,6 +94,7 @@ def findings(seen: Observed) -> Iterator[Finding]:
         if instances or role in seen.expected:
             yield from _service(role, instances, missed=role in seen.expected)
     yield from _site_keys(seen)
+    yield from _outdated(seen)
     yield from _clocks(seen)
     yield from _doors(seen)
     yield _roster(seen)
@@ -146,6 +151,10 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
         yield Finding(
             Severity.WARN, name, state, "DOORBUS_ACTUATOR__UNSIGNED_RECOGNITIONS=false, if they can be signed"
         )
+    foreign = health.figures.get("put_right", 0)
+    if foreign:
+        state = f"has put right {foreign:.0f} messages that somebody else published in its place"
+        yield Finding(Severity.WARN, name, state, "change the password of the role enroller")
     errors = health.figures.get("errors", 0)
     if errors:
         yield Finding(
@@ -183,6 +192,31 @@ def _site_keys(seen: Observed) -> Iterator[Finding]:
             way_out = "give both the same DOORBUS_SITE_KEY_FILE; who is enrolled stays readable with the old one alone"
             name = f"{one.service}/{one.instance}"
             yield Finding(Severity.FAIL, name, "has another site key than the enroller", way_out)
+
+
+def _outdated(seen: Observed) -> Iterator[Finding]:
+    """Who goes by an older map than others know: whoever was removed or disabled since then still passes there."""
+    live = [one for one in seen.services if one.live and one.health.state is Presence.ONLINE]
+    retained = -1 if seen.roster is None else seen.roster.version
+    for name, reader, kept in (("roster", Role.ACTUATOR, retained), ("gallery", Role.RECOGNIZER, -1)):
+        readers = [one.health for one in live if one.health.service == reader]
+        enrollers = [one.health for one in seen.services if one.health.service == Role.ENROLLER]
+        newest = max([kept, *(_version(one, name) for one in (*readers, *enrollers))])
+        if seen.now.timestamp() * 1000 - newest < CHANGE_SECONDS * 1000:
+            continue
+        way_out = "start the enroller, which publishes anew; if it runs, restart it"
+        for one in readers:
+            if 0 <= _version(one, name) < newest:
+                what = f"door {one.door}" if one.door else f"{one.service}/{one.instance}"
+                state = f"goes by {name} version {_version(one, name)}, and {newest} is the newest"
+                yield Finding(Severity.FAIL, what, f"{state}: who was removed or disabled since may pass", way_out)
+        if 0 <= kept < newest:
+            state = f"the broker retains version {kept}, and {newest} is the newest: it is of an older store, or forged"
+            yield Finding(Severity.FAIL, name, state, way_out)
+
+
+def _version(health: Health, name: str) -> int:
+    return int(health.figures.get(f"{name}_version", -1))
 
 
 def _clocks(seen: Observed) -> Iterator[Finding]:
