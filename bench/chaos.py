@@ -36,6 +36,8 @@ from doorbus.runtime.settings import CommonSettings
 from doorbus.wire import channels, messages
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
+from doorbus.wire.journal import text_of, verified
+from doorbus_actuator.sqlite_journal import SqliteJournal
 from proc import child_of, guardian_of
 
 PULSE_SECONDS = 0.3
@@ -247,6 +249,17 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     report(doors, given)
 
 
+def written(door: Door) -> bool:
+    """Whether the journal has a grant for each time that the relay was energised, and its chain is whole."""
+    journal = SqliteJournal(door.var / f"journal-{door.name}.db", days=90, mebibytes=32)
+    journal.open()
+    entries = journal.read(1, journal.newest, journal.newest)
+    journal.close()
+    whole = all(mistake is None for _, mistake in verified((one, text_of(one)) for one in entries))
+    grants = sum(one.kind is messages.JournalKind.GRANTED for one in entries)
+    return whole and grants >= sum(line["energised"] for line in door.lines())
+
+
 def report(doors: list[Door], given: argparse.Namespace) -> None:
     """Print and keep the longest pulses by what befell them. Exits with status 1 for one that was too long."""
     over: dict[str, list[float]] = defaultdict(list)
@@ -267,6 +280,9 @@ def report(doors: list[Door], given: argparse.Namespace) -> None:
     left = [door.name for door in doors if door.lines()[-1]["energised"]]
     if left:
         raise SystemExit(f"energised for ever: {', '.join(left)}")
+    unwritten = [door.name for door in doors if not written(door)]
+    if unwritten:
+        raise SystemExit(f"openings that the journal lacks, or a chain that is not whole: {', '.join(unwritten)}")
     late = sum(one > ALLOWED_SECONDS for fault, beyond in over.items() if fault != BOTH for one in beyond)
     if late:
         raise SystemExit(f"{late} pulses were longer than {PULSE_SECONDS:g} s and {ALLOWED_SECONDS:g} s")

@@ -107,13 +107,13 @@ def killed(path: Path, after: float) -> int:
     return int(last)
 
 
-def lost(path: Path, last_told: int) -> tuple[int, int]:
-    """How many entries there are, and what is missing or wrong."""
+def lost(path: Path, last_told: int, looked_at: int) -> tuple[int, int]:
+    """The number of the newest entry, and how many are missing or wrong beyond `looked_at`."""
     journal = opened(path)
-    entries = journal.read(1, journal.newest, journal.newest)
+    entries = journal.read(max(1, looked_at), journal.newest, journal.newest)
     wrong = sum(mistake is not None for _, mistake in verified((one, text_of(one)) for one in entries))
     journal.close()
-    return len(entries), wrong + max(0, last_told - journal.newest)
+    return journal.newest, wrong + max(0, last_told - journal.newest)
 
 
 async def measure(given: argparse.Namespace, var: Path) -> None:
@@ -123,7 +123,7 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     missing = entries = 0
     for _ in track(range(given.kills), "kills", console=console, transient=True):
         last = killed(var / "killed.db", random.uniform(0.0, 0.05))  # noqa: S311
-        entries, gone = lost(var / "killed.db", last)
+        entries, gone = lost(var / "killed.db", last, entries)
         missing += gone
     show(f"{given.entries} writes", {"an opening": spread(took)}, "µs")
     console.print(f"{given.kills} kills, seed {given.seed}: {entries} entries, {missing} lost")
