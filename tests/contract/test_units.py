@@ -193,8 +193,8 @@ def test_only_the_door_and_the_camera_touch_devices() -> None:
     allowed = {path.name: read(path)["Service"].get("DeviceAllow", []) for path in (*OF_ROLE.values(), GUARDIAN)}
 
     assert {name: devices for name, devices in allowed.items() if devices} == {
-        "doorbus-actuator@.service": ["/dev/gpiomem rw"],
-        "doorbus-guardian@.service": ["/dev/gpiomem rw"],
+        "doorbus-actuator@.service": ["/dev/gpiomem rw", "char-gpiochip rw"],
+        "doorbus-guardian@.service": ["/dev/gpiomem rw", "char-gpiochip rw"],
         "doorbus-capture@.service": ["char-video4linux rw"],
     }
     assert all(composed(path)["DevicePolicy"] == ["closed"] for path in OF_ROLE.values())

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from doorbus_actuator.bolt import Report
 from doorbus_actuator.guarded import Guarded
@@ -45,8 +46,22 @@ class Actuator:
 @asynccontextmanager
 async def guarded(folder: Path, at: Path | None = None) -> AsyncIterator[Actuator]:
     """A simulated relay in `folder`, guarded by a child, or by who listens at `at`."""
-    path, reports, changed = folder / "relay.jsonl", list[Report](), asyncio.Condition()
-    one = Guarded({"relay": "simulated", "path": str(path), "max_hold": MAX_HOLD}, at)
+    path = folder / "relay.jsonl"
+    given = {"relay": "simulated", "path": str(path), "max_hold": MAX_HOLD}
+    async with _guarded(Guarded(given, at), path) as one:
+        yield one
+
+
+@asynccontextmanager
+async def guarded_as(given: Mapping[str, Any], secret: str | None) -> AsyncIterator[Actuator]:
+    """A relay of any kind, guarded by a child."""
+    async with _guarded(Guarded(given, secret=secret), Path("nowhere")) as one:
+        yield one
+
+
+@asynccontextmanager
+async def _guarded(one: Guarded, path: Path) -> AsyncIterator[Actuator]:
+    reports, changed = list[Report](), asyncio.Condition()
     await one.start(reports.append)
 
     async def watch() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from doorbus.testing import FakeClock
-from doorbus_actuator.fakes import FakeGpio, RecordingRelay
+from doorbus_actuator.fakes import FakeChip, FakeGpio, RecordingRelay
+from doorbus_actuator.gpiod_relay import GpiodRelay, load_gpiod
 from doorbus_actuator.relay import Relay, RelayError
 from doorbus_actuator.rpi import Active, Numbering, RpiRelay
 from doorbus_actuator.simulated import SimulatedRelay
@@ -21,6 +22,7 @@ def simulated(path: Path, clock: FakeClock, notes: list[str] | None = None) -> S
 RELAYS: dict[str, Callable[[Path], Relay]] = {
     "simulated": lambda path: simulated(path / "relay.jsonl", FakeClock()),
     "rpi": lambda _: RpiRelay(FakeGpio(), 17, Numbering.BCM, Active.HIGH),
+    "gpiod": lambda _: GpiodRelay(FakeChip().claim, "/dev/gpiochip0", 17, active_low=False),
     "recording": lambda _: RecordingRelay(),
 }
 
@@ -189,3 +191,56 @@ def test_a_broken_recording_relay_fails_and_records_nothing() -> None:
         relay.energise()
     assert relay.history == [False]
     assert not relay.energised
+
+
+# A line of a GPIO chip.
+
+
+@pytest.mark.parametrize(("active_low", "off", "on"), [(False, 0, 1), (True, 1, 0)])
+def test_the_line_is_safe_from_the_call_that_claims_it_and_is_given_back(
+    *, active_low: bool, off: int, on: int
+) -> None:
+    chip = FakeChip()
+    relay = GpiodRelay(chip.claim, "/dev/gpiochip0", 17, active_low=active_low)
+    relay.setup()
+    assert chip.levels == [(17, off)]
+    relay.energise()
+    relay.setup()
+    relay.energise()
+    relay.close()
+    assert chip.levels[1:] == [(17, on), (17, off), (17, off), (17, on), (17, off)]
+    assert chip.held == set()
+
+
+def test_a_line_goes_by_its_name_too() -> None:
+    chip = FakeChip({"GPIO17": 17})
+    GpiodRelay(chip.claim, "/dev/gpiochip0", "GPIO17", active_low=False).setup()
+    assert chip.levels == [(17, 0)]
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "why"),
+    [
+        ("/dev/gpiochip9", 17, "gpiochip9 line 17: .*No such file"),
+        ("/dev/gpiochip0", 99, "unable to map '99'"),
+        ("/dev/gpiochip0", "GPIO99", "unable to map 'GPIO99'"),
+        ("/dev/gpiochip0", 4, "line 4: .*busy.*does nobody else use the line"),
+    ],
+)
+def test_a_line_that_cannot_be_had_says_why_and_can_be_tried_again(path: str, line: int | str, why: str) -> None:
+    chip = FakeChip()
+    other = chip.claim("/dev/gpiochip0", 4, False)
+    relay = GpiodRelay(chip.claim, path, line, active_low=False)
+    with pytest.raises(RelayError, match=why):
+        relay.setup()
+    other.release()
+    if line == 4:
+        relay.setup()
+        relay.energise()
+        assert chip.levels[-1] == (4, 1)
+
+
+def test_the_real_library_takes_what_is_asked_of_it_and_knows_that_there_is_no_such_chip() -> None:
+    relay = GpiodRelay(load_gpiod(), "/dev/gpiochip-none", 17, active_low=True)
+    with pytest.raises(RelayError, match=r"/dev/gpiochip-none line 17: .*No such file"):
+        relay.setup()

@@ -5,7 +5,7 @@ import sys
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run
-from doorbus_actuator.factory import chosen_journal, chosen_relay
+from doorbus_actuator.factory import chosen_journal, chosen_relay, lock_secret
 from doorbus_actuator.guarded import Guarded
 from doorbus_actuator.service import ActuatorService, keys_of
 from doorbus_actuator.settings import ActuatorSettings
@@ -13,7 +13,8 @@ from doorbus_actuator.settings import ActuatorSettings
 
 def build(settings: ActuatorSettings) -> ActuatorService:
     """The service, its relay not yet guarded."""
-    guarded, clock = Guarded(chosen_relay(settings), settings.actuator.guardian), SystemClock()
+    guarded = Guarded(chosen_relay(settings), settings.actuator.guardian, lock_secret(settings))
+    clock = SystemClock()
     floor = Floor(settings.floors, "roster", settings.root, clock)
     journal = chosen_journal(settings)
     return ActuatorService(settings.actuator, guarded, clock, keys_of(settings), floor, journal=journal)

@@ -1,26 +1,92 @@
 """The relay that the settings ask for, as its guardian is told, and the journal."""
 
+from typing import Any
+
 from doorbus.runtime.errors import SetupError
+from doorbus.wire.channels import Role
+from doorbus_actuator.gpiod_relay import load_gpiod
+from doorbus_actuator.presets import Preset, words_of
 from doorbus_actuator.relay import RelayError
 from doorbus_actuator.rpi import load_gpio
-from doorbus_actuator.settings import ActuatorSettings, RelayKind
+from doorbus_actuator.settings import Actuator, ActuatorSettings, RelayKind
 from doorbus_actuator.sqlite_journal import SqliteJournal
 
 
-def chosen_relay(settings: ActuatorSettings) -> dict[str, str | float]:
-    """What `doorbus_actuator.guardian.relay_of` makes a relay of, and the longest hold.
+def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
+    """What `doorbus_actuator.guardian.relay_of` makes a relay of, the longest hold, and how long the relay may take.
 
-    Raises `SetupError` when the relay's library does not work here.
+    Raises `SetupError` when the relay's library does not work here, or when the settings do not say all of a lock.
     """
     own = settings.actuator
     held = {"relay": own.relay.value, "max_hold": own.max_hold_seconds}
-    if own.relay is RelayKind.RPI:
-        try:
-            load_gpio()
-        except RelayError as error:
-            raise SetupError(str(error)) from None
-        return {**held, "pin": own.pin, "numbering": own.numbering.value, "active": own.active.value}
+    try:
+        match own.relay:
+            case RelayKind.RPI:
+                load_gpio()
+                return {**held, "pin": own.pin, "numbering": own.numbering.value, "active": own.active.value}
+            case RelayKind.GPIOD:
+                load_gpiod()
+                line: int | str = int(own.line) if own.line.isdecimal() else own.line
+                return {**held, "chip": own.chip, "line": line, "active": own.active.value}
+            case RelayKind.HTTP:
+                return {**held, **_http(own)}
+            case RelayKind.MQTT:
+                return {**held, **_mqtt(settings)}
+    except RelayError as error:
+        raise SetupError(str(error)) from None
     return {**held, "path": str(settings.var.absolute() / "relay.jsonl")}
+
+
+def lock_secret(settings: ActuatorSettings) -> str | None:
+    """The password or token of a lock elsewhere; raises `SetupError` when the actuator's own cannot be read."""
+    own = settings.actuator
+    if own.relay in (RelayKind.MQTT, RelayKind.HTTP) and own.lock_secret is not None:
+        return own.lock_secret.get_secret_value()
+    if own.relay is RelayKind.MQTT and own.lock_username is None:
+        return settings.password(Role.ACTUATOR)
+    return None
+
+
+def _http(own: Actuator) -> dict[str, Any]:
+    if own.lock_url is None:
+        raise SetupError("DOORBUS_ACTUATOR__LOCK_URL is empty: RELAY=http needs the address whose POST unlocks")
+    return {
+        "unlock": (own.lock_url, own.lock_unlock or ""),
+        "lock": None if own.lock_lock_url is None else (own.lock_lock_url, own.lock_lock or ""),
+        "timeout": own.lock_timeout_seconds,
+        "retries": own.lock_retries,
+        "slow": own.lock_timeout_seconds * (1 + own.lock_retries),
+    }
+
+
+def _mqtt(settings: ActuatorSettings) -> dict[str, Any]:
+    own, broker = settings.actuator, settings.broker
+    if own.lock_preset is not Preset.NONE and own.lock_device is None:
+        raise SetupError(
+            f"DOORBUS_ACTUATOR__LOCK_DEVICE is empty: LOCK_PRESET={own.lock_preset} needs the name of the device"
+        )
+    names = ("topic", "unlock", "lock", "state_topic", "unlocked", "locked", "field")
+    said = {name: getattr(own, f"lock_{name}") for name in names}
+    words = words_of(own.lock_preset, own.lock_device or "") | {
+        name: value for name, value in said.items() if value is not None
+    }
+    wanted = ("topic", "unlock", "lock") + (("unlocked", "locked") if "state_topic" in words else ())
+    for name in wanted:
+        if name not in words:
+            raise SetupError(f"DOORBUS_ACTUATOR__LOCK_{name.upper()} is empty: RELAY=mqtt needs it, or LOCK_PRESET")
+    files = {name: getattr(broker, f"tls_{name}") for name in ("ca", "cert", "key")}
+    return {
+        "words": {name: value.split(",") if name in ("unlocked", "locked") else value for name, value in words.items()},
+        "broker": {
+            "host": broker.host,
+            "port": broker.port,
+            "tls": broker.tls,
+            "username": own.lock_username or broker.username or Role.ACTUATOR.value,
+            **{name: None if path is None else str(path.absolute()) for name, path in files.items()},
+        },
+        "timeout": own.lock_timeout_seconds,
+        "slow": 3 * own.lock_timeout_seconds,  # to connect, to be taken, and to be confirmed
+    }
 
 
 def chosen_journal(settings: ActuatorSettings) -> SqliteJournal:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import ClassVar
 
 from doorbus.runtime.clock import Clock, Timer
@@ -153,6 +153,52 @@ class FakeGuardian:
     def _say(self, report: Report) -> None:
         self._tell(report)
         self._news.set()
+
+
+class FakeChip:
+    """The lines of a GPIO chip. `levels` holds (line, level) in the order in which they were driven.
+
+    Kept rules: a line must exist, by offset or name; who holds it holds it alone, until it is released; its level is on
+    it from the moment it is an output.
+    """
+
+    def __init__(self, names: Mapping[str, int] | None = None, lines: int = 54) -> None:
+        self.levels: list[tuple[int, int]] = []
+        self.held: set[int] = set()
+        self._names = names or {}
+        self._lines = lines
+
+    def claim(self, chip: str, line: int | str, active_low: bool) -> "FakeLine":  # noqa: FBT001  # a Claim
+        """Make a line an output."""
+        if chip != "/dev/gpiochip0":
+            raise FileNotFoundError(2, "No such file or directory")
+        offset = self._names.get(line, -1) if isinstance(line, str) else line
+        if not 0 <= offset < self._lines:
+            raise ValueError(f"unable to map '{line}' to an offset")
+        if offset in self.held:
+            raise OSError(16, "Device or resource busy")
+        self.held.add(offset)
+        return FakeLine(self, offset, active_low=active_low)
+
+
+class FakeLine:
+    """A line of a `FakeChip` that is ours."""
+
+    def __init__(self, chip: FakeChip, offset: int, *, active_low: bool) -> None:
+        self._chip = chip
+        self._offset = offset
+        self._active_low = active_low
+        self.drive(active=False)
+
+    def drive(self, *, active: bool) -> None:
+        """Set the level."""
+        if self._offset not in self._chip.held:
+            raise ValueError("the line was released")
+        self._chip.levels.append((self._offset, int(active is not self._active_low)))
+
+    def release(self) -> None:
+        """Give it back."""
+        self._chip.held.discard(self._offset)
 
 
 class FakeJournal:

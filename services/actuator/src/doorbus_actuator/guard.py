@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.settings import load
-from doorbus_actuator.factory import chosen_relay
+from doorbus_actuator.factory import chosen_relay, lock_secret
+from doorbus_actuator.guardian import SECRET, rouse_by
 from doorbus_actuator.settings import ActuatorSettings
 
 _CHECK = "--check"
@@ -31,31 +32,35 @@ def guard() -> int:
         raise SetupError(
             "DOORBUS_ACTUATOR__GUARDIAN is empty: name the socket at which the actuator finds its guardian"
         )
+    if (secret := lock_secret(settings)) is not None:
+        os.environ[SECRET] = secret
     if _CHECK not in arguments:
         _become(path, relay)
     return 0
 
 
 def _become(path: Path, relay: str) -> NoReturn:
-    bound = _bound(path)
-    os.dup2(bound.fileno(), sys.stdin.fileno())
+    listener = _listening(path)
+    rouse_by(listener)  # from here on whoever looks for a guardian wakes it if it was stopped
+    os.dup2(listener.fileno(), sys.stdin.fileno())
     # What has read the settings is 40 MB; the guardian needs none of it.
     os.execv(sys.executable, [sys.executable, "-m", "doorbus_actuator.guardian", relay])  # noqa: S606  # our own words
 
 
-def _bound(path: Path) -> socket.socket:
-    """A socket at `path`, which nobody listens at yet, in the place of what a guardian that was killed left there."""
-    bound = socket.socket(socket.AF_UNIX)
+def _listening(path: Path) -> socket.socket:
+    """A socket at `path`, in the place of what a guardian that was killed left there."""
+    listener = socket.socket(socket.AF_UNIX)
     try:
         with suppress(FileNotFoundError):
             path.unlink()
-        bound.bind(str(path))
+        listener.bind(str(path))
         path.chmod(0o600)
+        listener.listen()
     except OSError as error:
         raise SetupError(
             f"DOORBUS_ACTUATOR__GUARDIAN={path}: no socket can be made there: {error.strerror or error}"
         ) from None
-    return bound
+    return listener
 
 
 if __name__ == "__main__":

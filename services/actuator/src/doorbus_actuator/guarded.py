@@ -3,17 +3,19 @@
 import asyncio
 import itertools
 import json
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from doorbus_actuator.bolt import Report
-from doorbus_actuator.guardian import UNASKED
+from doorbus_actuator.guardian import SECRET, UNASKED
 from doorbus_actuator.relay import RelayError
 
 _log = structlog.get_logger("doorbus.actuator")
@@ -27,7 +29,10 @@ START_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 """Time between two tries to start a guardian."""
 END_SECONDS = 1.0
-"""A guardian that is no longer needed has locked and ended within this time, or is killed."""
+"""A guardian that is no longer needed has locked and ended within this time, or is killed.
+
+To these comes what a lock that is not on a wire may take to obey.
+"""
 
 
 class Guarded:
@@ -37,8 +42,10 @@ class Guarded:
     listens there and is started by others. While that is away the relay is let go, once, by a child.
     """
 
-    def __init__(self, given: Mapping[str, object], path: Path | None = None) -> None:
+    def __init__(self, given: Mapping[str, Any], path: Path | None = None, secret: str | None = None) -> None:
         self._path = path
+        self._patience = ANSWER_SECONDS + given.get("slow", 0.0)
+        self._environment = {} if secret is None else {SECRET: secret}
         self._let_go = False
         self._started = False
         self._given = json.dumps(given)
@@ -111,7 +118,7 @@ class Guarded:
         line = self._line
         if line is None:
             raise RelayError("the relay has no guardian at the moment")
-        return await self._in_time(line, line.order(order), ANSWER_SECONDS, "answered")
+        return await self._in_time(line, line.order(order), self._patience, "answered")
 
     async def _hire(self) -> None:
         """Put a guardian in the place of the one before, which has locked when this returns. Raises `RelayError`."""
@@ -137,7 +144,7 @@ class Guarded:
             why = f"no guardian can be started for the relay: {error.strerror}"
             self._lose(line, why)
             raise RelayError(why) from None
-        return await self._in_time(line, line.first, START_SECONDS, "locked")
+        return await self._in_time(line, line.first, START_SECONDS + self._patience, "locked")
 
     async def _find_one(self, path: Path) -> "_Line":
         line = _Line(self._hear, self._lose)
@@ -148,7 +155,7 @@ class Guarded:
             why = f"no guardian at DOORBUS_ACTUATOR__GUARDIAN={path} ({error.strerror or 'no answer'}); does it run?"
             self._lose(line, why)
             raise RelayError(why) from None
-        await self._in_time(line, line.first, ANSWER_SECONDS, "locked")
+        await self._in_time(line, line.first, self._patience, "locked")
         return line
 
     async def _let_go_of_it(self) -> None:
@@ -160,7 +167,7 @@ class Guarded:
 
     async def _dismiss(self, line: "_Line") -> None:
         line.dismiss()
-        await asyncio.wait([line.gone], timeout=END_SECONDS)
+        await asyncio.wait([line.gone], timeout=END_SECONDS + self._patience)
         self._kill()
 
     async def _launch(self, line: "_Line") -> None:
@@ -170,6 +177,7 @@ class Guarded:
                 [sys.executable, "-m", "doorbus_actuator.guardian", self._given],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
+                env={**os.environ, **self._environment},
                 start_new_session=True,  # what is sent to all processes of a terminal or supervisor is not for it
             )
             await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours.dup())

@@ -1,7 +1,7 @@
 """`python -m doorbus_actuator.guardian RELAY`: holds the relay for the actuator, and lets go whatever befalls that.
 
 RELAY is what `doorbus_actuator.factory` makes of the settings, as JSON. Standard input is a socket to the actuator,
-whose child this is then; or one to listen at, to one actuator after another (`doorbus_actuator.guard`). The actuator
+whose child this is then; or one that listens, for one actuator after another (`doorbus_actuator.guard`). The actuator
 writes a line for each order: `NUMBER hold SECONDS`, `NUMBER lock`, or `NUMBER beat`, its sign of life. Each is answered
 with its number and what the relay is then: `NUMBER on`, `NUMBER off`, `NUMBER jammed WHY`. Number 0 stands before what
 nobody asked for: a change, or `0 note TEXT`.
@@ -31,6 +31,8 @@ SILENCE_SECONDS = 2.0
 """An actuator that gives no sign of life for so long has no door open."""
 RETRY_SECONDS = 1.0
 """How often a relay that failed is told to de-energise."""
+SECRET = "LOCK_SECRET"  # noqa: S105  # the name of it
+"""The variable with the password or token of a lock elsewhere: other users see the arguments of a process."""
 UNASKED = "0"
 """The number of what nobody asked for."""
 _LONGEST = 4096
@@ -97,6 +99,11 @@ class Pulse:
         else:
             self._since, self._until = since, until
             self.fault = self._retry_at = None
+
+    def delay(self, seconds: float) -> None:
+        """The relay took so long to move: the pulse begins, and ends, so much later."""
+        if self._since is not None and self._until is not None:
+            self._since, self._until = self._since + seconds, self._until + seconds
 
     def lock(self, now: float) -> None:
         """De-energise."""
@@ -205,10 +212,13 @@ def guard(pulse: Pulse, line: Line, patience: float = math.inf) -> None:
             line.say(UNASKED, told)
         until = min(math.inf if pulse.due is None else pulse.due, pulse.heard_at + patience)
         try:
-            for order in line.orders(None if until == math.inf else max(0.0, until - now)):
+            orders = line.orders(None if until == math.inf else max(0.0, until - now))
+            for order in orders:
                 number = obey(pulse, order.decode(errors="replace"))
                 told = pulse.words
                 line.say(number, told)
+            if orders:  # a relay that takes long has kept others waiting
+                pulse.heard(time.monotonic())
         except ActuatorGone:
             return
         pulse.tick(time.monotonic())
@@ -217,9 +227,7 @@ def guard(pulse: Pulse, line: Line, patience: float = math.inf) -> None:
 def serve(pulse: Pulse, line: Line, listener: socket.socket) -> None:
     """Lock, and guard for one actuator after another. A silent one makes room for the next, and may come again."""
     pulse.secure(time.monotonic())
-    listener.listen()
     listener.setblocking(False)
-    rouse_by(listener)
     say_ready()
     while True:
         due = pulse.due
@@ -266,6 +274,7 @@ def obey(pulse: Pulse, order: str) -> str:
         case [number, "hold", seconds]:
             try:
                 pulse.hold(float(seconds), now)
+                pulse.delay(time.monotonic() - now)
             except ValueError:
                 raise ActuatorGone from None
         case [number, "lock"]:
@@ -277,10 +286,30 @@ def obey(pulse: Pulse, order: str) -> str:
     return number
 
 
-def relay_of(given: Mapping[str, Any], note: Callable[[str], None]) -> Relay:
-    """The relay that the settings ask for, not yet set up. Raises `RelayError` where its library does not work."""
-    if given["relay"] == "rpi":
-        return RpiRelay(load_gpio(), given["pin"], Numbering(given["numbering"]), Active(given["active"]))
+def relay_of(given: Mapping[str, Any], note: Callable[[str], None], secret: str | None = None) -> Relay:
+    """The relay that the settings ask for, not yet set up. Raises `RelayError` where its library does not work.
+
+    What is large is loaded only where it is used.
+    """
+    match given["relay"]:
+        case "rpi":
+            return RpiRelay(load_gpio(), given["pin"], Numbering(given["numbering"]), Active(given["active"]))
+        case "gpiod":
+            from doorbus_actuator.gpiod_relay import GpiodRelay, load_gpiod  # noqa: PLC0415
+
+            return GpiodRelay(load_gpiod(), given["chip"], given["line"], active_low=given["active"] == Active.LOW)
+        case "http":
+            from doorbus_actuator.http_relay import Call, HttpRelay  # noqa: PLC0415
+
+            unlock, lock = (None if given[name] is None else Call(*given[name]) for name in ("unlock", "lock"))
+            assert unlock is not None
+            return HttpRelay(unlock, lock, token=secret, timeout=given["timeout"], retries=given["retries"])
+        case "mqtt":
+            from doorbus_actuator.mqtt_relay import Broker, MqttRelay, Words  # noqa: PLC0415
+
+            words: dict[str, Any] = dict(given["words"])
+            words |= {name: tuple(words[name]) for name in ("unlocked", "locked") if name in words}
+            return MqttRelay(Broker(**given["broker"], password=secret), Words(**words), given["timeout"])
     return SimulatedRelay(Path(given["path"]), note)
 
 
@@ -293,7 +322,8 @@ def main() -> None:
     """Guard the relay until the actuator is gone; of one actuator after another until told to end."""
     given = json.loads(sys.argv[1])
     line = Line()
-    pulse = Pulse(relay_of(given, lambda text: line.say(UNASKED, f"note {text}")), given["max_hold"])
+    relay = relay_of(given, lambda text: line.say(UNASKED, f"note {text}"), os.environ.get(SECRET))
+    pulse = Pulse(relay, given["max_hold"])
     link = socket.socket(fileno=sys.stdin.fileno())
     child = has_peer(link)
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # instead of SIGCONT where the kernel cannot send that

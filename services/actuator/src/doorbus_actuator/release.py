@@ -9,7 +9,7 @@ import sys
 
 from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.settings import load
-from doorbus_actuator.factory import chosen_relay
+from doorbus_actuator.factory import chosen_relay, lock_secret
 from doorbus_actuator.guardian import relay_of
 from doorbus_actuator.relay import RelayError
 from doorbus_actuator.settings import ActuatorSettings
@@ -19,7 +19,7 @@ def release() -> int:
     """De-energise; the exit status. Raises `SetupError` when the relay cannot be driven."""
     settings = load(ActuatorSettings)
     try:
-        relay = relay_of(chosen_relay(settings), _say)
+        relay = relay_of(chosen_relay(settings), _say, lock_secret(settings))
         relay.setup()
         relay.close()
     except RelayError as error:

@@ -12,6 +12,7 @@ from doorbus.wire.hours import Calendar, LibraryMissingError, local_zone
 from doorbus.wire.ids import SLUG, is_slug
 from doorbus_actuator.codes import Totp
 from doorbus_actuator.policy import Measures, Rules
+from doorbus_actuator.presets import Preset
 from doorbus_actuator.rpi import Active, Numbering
 
 _LONGEST_SOCKET = 107
@@ -23,6 +24,9 @@ class RelayKind(StrEnum):
 
     SIMULATED = "simulated"
     RPI = "rpi"
+    GPIOD = "gpiod"
+    MQTT = "mqtt"
+    HTTP = "http"
 
 
 class Unjournaled(StrEnum):
@@ -72,13 +76,61 @@ class Actuator(Section, Measures):
     )
     relay: RelayKind = Field(
         default=RelayKind.SIMULATED,
-        description="simulated: each transition is a line of VAR/relay.jsonl; rpi: a pin of a Raspberry Pi.",
+        description="simulated: each transition is a line of VAR/relay.jsonl; rpi: a pin of a Raspberry Pi; gpiod: a "
+        "line of a GPIO chip, as every Linux board has; mqtt: a lock or switch on topics of its own; http: by HTTP.",
     )
     pin: int = Field(default=17, ge=0, le=40, description="Pin of the relay.")
     numbering: Numbering = Field(
         default=Numbering.BCM, description="What the pin counts: BCM (GPIO number) or BOARD (place on the header)."
     )
     active: Active = Field(default=Active.HIGH, description="Level that energises the relay: high or low.")
+    chip: str = Field(default="/dev/gpiochip0", description="GPIO chip, for gpiod.")
+    line: str = Field(default="17", description="Line of the relay on that chip, by offset or name, for gpiod.")
+    lock_preset: Preset = Field(
+        default=Preset.NONE,
+        description="What listens, for mqtt: none (it is all said below), tasmota, shelly (second generation), "
+        "zigbee2mqtt, nuki_hub or esphome.",
+    )
+    lock_device: str | None = Field(
+        default=None,
+        description="Its name in the preset's topics: Tasmota's topic, Shelly's MQTT prefix, zigbee2mqtt's friendly "
+        "name, PREFIX/lock of Nuki Hub, or NODE/lock/NAME of ESPHome.",
+    )
+    lock_topic: str | None = Field(
+        default=None, description="Topic of the orders, for mqtt; the preset's when not given."
+    )
+    lock_unlock: str | None = Field(
+        default=None, description="What is sent to unlock, for mqtt and http; the preset's, or nothing, when not given."
+    )
+    lock_lock: str | None = Field(default=None, description="What is sent to lock, likewise.")
+    lock_state_topic: str | None = Field(
+        default=None, description="Topic that confirms, for mqtt; the preset's, or none, when not given."
+    )
+    lock_unlocked: str | None = Field(
+        default=None, description="Words on it that mean unlocked, with commas between; the preset's when not given."
+    )
+    lock_locked: str | None = Field(default=None, description="Words on it that mean locked, likewise.")
+    lock_field: str | None = Field(
+        default=None, description="Field of its JSON with the word; the preset's, or the whole text, when not given."
+    )
+    lock_username: str | None = Field(
+        default=None,
+        description="User of the broker for these topics, with lock_secret; the actuator's when not given.",
+    )
+    lock_secret: SecretStr | None = Field(
+        default=None, description="Password of lock_username, for mqtt; token that is sent as Bearer, for http."
+    )
+    lock_url: str | None = Field(default=None, description="Where a POST unlocks, for http.")
+    lock_lock_url: str | None = Field(
+        default=None, description="Where a POST locks, for http; a lock that locks by itself needs none."
+    )
+    lock_timeout_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="How long a lock may take to answer or confirm, in seconds, for mqtt and http.",
+    )
+    lock_retries: int = Field(default=1, ge=0, le=5, description="How often an HTTP call is tried again.")
     guardian: Path | None = Field(
         default=None,
         description="Socket of a guardian that runs by itself (python -m doorbus_actuator.guard); the actuator starts "
@@ -99,7 +151,12 @@ class Actuator(Section, Measures):
         Calendar(time_zone)
         return time_zone
 
-    @field_validator("country", "hours", "totp_secret", "guardian", mode="before")
+    @field_validator(
+        *("country", "hours", "totp_secret", "guardian", "lock_device", "lock_topic", "lock_unlock", "lock_lock"),
+        *("lock_state_topic", "lock_unlocked", "lock_locked", "lock_field", "lock_username", "lock_secret"),
+        *("lock_url", "lock_lock_url"),
+        mode="before",
+    )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -119,6 +176,20 @@ class Actuator(Section, Measures):
         if hours is not None and "time_zone" in info.data and "country" in info.data:
             Calendar(info.data["time_zone"], info.data["country"]).hours(hours)
         return hours
+
+    @field_validator("lock_url", "lock_lock_url")
+    @classmethod
+    def _by_http(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return url
+
+    @field_validator("lock_device", "lock_topic", "lock_state_topic")
+    @classmethod
+    def _no_wildcards(cls, topic: str | None) -> str | None:
+        if topic is not None and any(sign in topic for sign in "+#\0\n"):
+            raise ValueError("must be one topic, without + and #")
+        return topic
 
     @field_validator("guardian")
     @classmethod
