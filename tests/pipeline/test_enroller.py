@@ -702,6 +702,31 @@ async def test_rights_that_will_not_hold_are_taken_with_a_warning(
     assert (result.warning is None) if told is None else (told in (result.warning or ""))
 
 
+async def test_a_name_does_no_more_than_be_read(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+
+    evil = json.dumps({"name": "A\u202elice\r\n\x1b[31m \u2028\U0001f469\u200d\U0001f680"}).encode()
+    assert (await site.ask(channels.UPDATE, "alice", evil)).status is ResultStatus.OK
+
+    assert site.roster()["alice"].name == "A?lice???[31m ?\U0001f469\u200d\U0001f680"
+
+
+async def test_a_door_that_is_named_a_thousand_times_is_told_once(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.actuator("front")
+    await site.ask(channels.ENROL, "alice", ALICE)
+
+    doors = [*["front", "gate"] * 1000, *(f"x{number}" for number in range(20))]
+    result = await site.ask(channels.UPDATE, "alice", json.dumps({"doors": doors}).encode())
+
+    assert site.roster()["alice"].doors == tuple(dict.fromkeys(doors))
+    assert (result.warning or "").startswith("there is no door gate, x0, x1")
+    assert " and 11 more yet; the doors are front" in (result.warning or "")
+
+
 async def test_a_door_is_known_as_soon_as_its_actuator_comes_and_until_its_state_is_deleted(site: Site) -> None:
     await site.enroller()
     await site.recognizer()

@@ -1079,6 +1079,11 @@ def test_a_command_opens_without_a_face_out_of_hours_and_without_a_roster(action
     )
 
 
+def test_who_opens_by_hand_is_told_in_words_that_do_no_more_than_be_read() -> None:
+    opening = grant(Door().told_to(by="Eve\r\nlevel=error \u202e\x1b[31m"))
+    assert opening.decision.by == "Eve??level=error ??[31m"
+
+
 @pytest.mark.parametrize(
     ("age", "reason"), [(5.0, None), (5.1, Reason.STALE), (-0.5, None), (-0.6, Reason.FROM_THE_FUTURE)]
 )

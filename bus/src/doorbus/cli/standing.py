@@ -1,10 +1,12 @@
 """Whether a person on the roster may pass at all, and why not."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from doorbus.wire.hours import HoursError, LibraryMissingError, read_anywhere
 from doorbus.wire.messages import RosterEntry
+
+_MOST_NAMED = 10
 
 
 def amiss(entry: RosterEntry, doors: Collection[str]) -> tuple[str, ...]:
@@ -13,9 +15,9 @@ def amiss(entry: RosterEntry, doors: Collection[str]) -> tuple[str, ...]:
     `doors` are those that there are; none when that is not known.
     """
     found = [] if entry.hours is None else [why for why in (_unreadable(entry.hours),) if why is not None]
-    missing = [door for door in entry.doors or () if doors and door not in doors]
+    missing = [door for door in dict.fromkeys(entry.doors or ()) if doors and door not in doors]
     if missing:
-        found.append(f"there is no door {' or '.join(missing)}; the doors are {', '.join(sorted(doors))}")
+        found.append(f"there is no door {_names(missing)}; the doors are {_names(sorted(doors))}")
     return tuple(found)
 
 
@@ -29,6 +31,11 @@ def may_pass(entry: RosterEntry, doors: Collection[str], now: datetime) -> str:
         "no: doors": entry.doors is not None and not _there(entry.doors, doors),
     }
     return next((text for text, so in obstacles.items() if so), "yes")
+
+
+def _names(doors: Sequence[str]) -> str:
+    more = f" and {len(doors) - _MOST_NAMED} more" if len(doors) > _MOST_NAMED else ""
+    return ", ".join(doors[:_MOST_NAMED]) + more
 
 
 def _there(named: tuple[str, ...], doors: Collection[str]) -> bool:

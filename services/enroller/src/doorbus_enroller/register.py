@@ -21,6 +21,7 @@ from doorbus.wire.messages import (
     RosterEntry,
     Update,
 )
+from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack
 from doorbus.wire.templates import to_gallery, to_store
@@ -468,7 +469,8 @@ def _and_also(enrolled: Enrolled | None, candidate: Candidate, shot: Shot) -> En
 
 
 def _roster_entry(person: str, rights: Rights) -> RosterEntry:
-    return RosterEntry.model_validate({**rights.model_dump(), "person": person})
+    name = None if rights.name is None else plain(rights.name)
+    return RosterEntry.model_validate({**rights.model_dump(), "name": name, "person": person})
 
 
 def _gallery_entry(person: str, enrolled: Enrolled) -> GalleryEntry:

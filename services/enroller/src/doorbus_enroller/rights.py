@@ -1,6 +1,6 @@
 """Whether rights can hold: what of them is refused where it is written, and what is warned about."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -27,12 +27,6 @@ class Doors:
     def gone(self, door: str) -> "Doors":
         """These without `door`."""
         return replace(self, countries={each: of for each, of in self.countries.items() if each != door})
-
-    def named(self) -> str:
-        """The doors in words."""
-        names = sorted(self.countries)
-        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-        return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def fault_in(update: Update) -> Fault | None:
@@ -64,16 +58,21 @@ def doubts(rights: Rights, doors: Doors, now: datetime) -> str | None:
     return "; ".join((*_doors(rights, doors), *_times(rights, now), *_hours(rights, doors, now))) or None
 
 
+def _names(doors: Sequence[str]) -> str:
+    more = f" and {len(doors) - _MOST_NAMED} more" if len(doors) > _MOST_NAMED else ""
+    return ", ".join(doors[:_MOST_NAMED]) + more
+
+
 def _doors(rights: Rights, doors: Doors) -> Iterator[str]:
     if rights.doors is None:
         return
     if not rights.doors:
         yield "no door at all may be used"
-    missing = [door for door in rights.doors if door not in doors.countries]
+    missing = [door for door in dict.fromkeys(rights.doors) if door not in doors.countries]
     if missing and not doors.countries:
-        yield f"no actuator has told of a door yet, so nobody knows whether there is {' or '.join(missing)}"
+        yield f"no actuator has told of a door yet, so nobody knows whether there is {_names(missing)}"
     elif missing:
-        yield f"there is no door {' or '.join(missing)} yet; the doors are {doors.named()}"
+        yield f"there is no door {_names(missing)} yet; the doors are {_names(sorted(doors.countries))}"
 
 
 def _times(rights: Rights, now: datetime) -> Iterator[str]:
@@ -93,8 +92,8 @@ def _hours(rights: Rights, doors: Doors, now: datetime) -> Iterator[str]:
         yield f"the door stays closed, as the hours cannot be read: {error}"
         return
     if asks_for_country(rights.hours):
-        used = doors.countries if rights.doors is None else [door for door in rights.doors if door in doors.countries]
+        used = [door for door in doors.countries if rights.doors is None or door in rights.doors]
         if without := [door for door in used if doors.countries[door] is None]:
-            yield f"public holidays (PH) close {', '.join(without)} until DOORBUS_ACTUATOR__COUNTRY is set there"
+            yield f"public holidays (PH) close {_names(without)} until DOORBUS_ACTUATOR__COUNTRY is set there"
     elif not hours.ever_open(now):
         yield f"the hours {rights.hours!r} are never open"

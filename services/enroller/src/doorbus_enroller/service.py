@@ -48,6 +48,7 @@ from doorbus.wire.messages import (
     Rights,
     Update,
 )
+from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
 from doorbus_enroller.custody import Custody, Race
@@ -412,7 +413,7 @@ class EnrollerService(Service):
             return ()
         self._seats[person] = replace(seat, told=text, told_at=now)
         self._told = Enrolment(
-            text=text,
+            text=plain(text),
             course=Course.UNDER_WAY,
             action=seat.request.channel.name,
             at=self._clock.now(),
@@ -613,7 +614,7 @@ class EnrollerService(Service):
         name = name or self._names.called(result.person) or "Somebody"
         update = request if isinstance(request, Update) else None
         self._told = Enrolment(
-            text=ended(name, result, update),
+            text=plain(ended(name, result, update)),
             course=Course.ERROR if result.error else Course.OK,
             action=result.action,
             at=result.at,
@@ -630,7 +631,7 @@ class EnrollerService(Service):
             return Rights()
         guest = request.channel is channels.NEWCOMER and message.name is None
         ends = self._clock.now() + timedelta(hours=hours) if guest and hours else None
-        return Rights(name=message.name or None, valid_until=ends)
+        return Rights(name=plain(message.name) if message.name else None, valid_until=ends)
 
     def _result(
         self,

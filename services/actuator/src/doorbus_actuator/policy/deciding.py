@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from doorbus.wire.messages import Action, Decision, LockCommand, Outcome, Reason, Trigger
+from doorbus.wire.plain import plain
 from doorbus_actuator.policy import admitted, challenge, clock, commands, quality, telling, votes
 from doorbus_actuator.policy.events import (
     Command,
@@ -161,7 +162,7 @@ def _obey(rules: Rules, state: State, command: LockCommand, now: Now) -> Step:
         reason=reason or Reason.COMMANDED,
         trigger=Trigger.COMMAND,
         at=now.wall,
-        by=command.by,
+        by=None if command.by is None else plain(command.by),
         command_id=command.id,
     )
     if reason is None:
