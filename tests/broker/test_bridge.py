@@ -251,7 +251,8 @@ def _match(person: str) -> Recognition:
         gallery_version=1,
         timings_ms={},
         faces=(face,),
-        **_PORCH,
+        door="front",
+        camera="porch",
     )
 
 

@@ -88,7 +88,10 @@ FACE = Face(
     quality=0.5,
     yaw=-12.5,
     pitch=3.0,
+    roll=-4.5,
     eyes_open=1.0,
+    lids=0.24,
+    aspect=0.71,
 )
 EMBEDDED_FACE = EmbeddedFace(
     box=(0.0, 0.0, 9.0, 9.0), size=80.0, sharpness=120.0, quality=0.9, live=1.0, template="c2VhbGVk"
@@ -131,6 +134,8 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             gallery_version=3,
             timings_ms={"decode": 0.4, "detect": 2.3},
             digest="0123456789abcdef" * 2,
+            width=640,
+            height=480,
             faces=(FACE,),
             door="front",
             camera="porch",

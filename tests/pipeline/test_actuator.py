@@ -599,10 +599,19 @@ async def test_the_challenge_is_shown_and_withdrawn() -> None:
         shown = house.said(channels.CHALLENGE)
         expires_at = house.clock.now() + timedelta(seconds=8)
         assert shown == [Challenge(ask=Ask.NONE), Challenge(ask=Ask.BLINK, camera="porch", expires_at=expires_at)]
-        for eyes_open in (0.9, 0.1, 0.9):
+        for lids in (0.25, 0.25, 0.25, 0.1, 0.25):
             await house.passes(0.2)
-            await house.sees(match(eyes_open=eyes_open))
+            await house.sees(match(lids=lids))
         assert house.unlocked()
+        assert house.said(channels.CHALLENGE)[-1] == Challenge(ask=Ask.NONE)
+
+
+async def test_who_is_too_close_is_denied_with_a_reason_and_asked_to_step_back() -> None:
+    async with House().runs(ALICE) as house:
+        await house.sees(match(box=(100.0, 100.0, 300.0, 300.0)), claims={"width": 640, "height": 480})
+        assert house.decisions[-1].reason is Reason.TOO_CLOSE
+        assert house.said(channels.CHALLENGE)[-1].ask is Ask.STEP_BACK
+        await house.passes(2)
         assert house.said(channels.CHALLENGE)[-1] == Challenge(ask=Ask.NONE)
 
 

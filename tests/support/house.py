@@ -195,8 +195,8 @@ class House:
 
 
 def match(person: str = "alice", **changes: Any) -> Face:
-    seen = {"confidence": 0.95, "live": 0.99, "quality": 0.9} | changes
-    return Face(box=(0.0, 0.0, 99.0, 99.0), verdict=Verdict.MATCH, person=person, **seen)
+    seen: dict[str, Any] = {"confidence": 0.95, "live": 0.99, "quality": 0.9, "yaw": 0.0, "aspect": 0.7} | changes
+    return Face(**({"box": (0.0, 0.0, 99.0, 99.0)} | seen), verdict=Verdict.MATCH, person=person)
 
 
 ALICE = RosterEntry(person="alice")

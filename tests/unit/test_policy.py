@@ -80,7 +80,10 @@ def match(person: str = "alice", **changes: Any) -> Face:
         "runner_up": 0.1,
         "live": 0.99,
         "yaw": 0.0,
-        "eyes_open": 0.9,
+        "pitch": 0.0,
+        "roll": 0.0,
+        "lids": 0.25,
+        "aspect": 0.7,
     }
     return Face(**(fields | changes))
 
@@ -138,7 +141,7 @@ class Door:
         self.happens(RosterChanged({one.rights.person: one for one in people}))
 
     def frame(
-        self, *faces: Face, frame_id: str | None = None, age: float = 0.1, picture: str | None = None
+        self, *faces: Face, frame_id: str | None = None, age: float = 0.1, picture: str | None = None, **more: Any
     ) -> Recognition:
         return Recognition(
             frame_id=frame_id or f"f{next(self._ids)}",
@@ -148,6 +151,7 @@ class Door:
             model="m",
             digest=None if picture is None else digest_of(picture),
             faces=faces,
+            **more,
         )
 
     def sees(self, *faces: Face, camera: str = "porch", **frame: Any) -> tuple[Effect, ...]:
@@ -599,12 +603,13 @@ def test_a_recognizer_that_sends_no_digest_is_not_held_to_it() -> None:
 
 def test_a_still_does_not_do_what_a_challenge_asks_step_by_step() -> None:
     door = challenged()
-    door.sees(match(eyes_open=0.9), picture="open")
-    for picture, eyes_open in (("closed", 0.1), ("open", 0.9), ("open", 0.9)):
+    for number in range(3):
+        door.sees(match(), picture=f"open {number}")
         door.wait(0.1)
-        assert not opened(door.sees(match(eyes_open=eyes_open), picture=picture))
-    door.wait(0.1)
-    assert opened(door.sees(match(eyes_open=0.9), picture="open again"))
+    for picture, lids in (("closed", 0.1), ("open 1", 0.25), ("open 2", 0.25)):
+        assert not opened(door.sees(match(lids=lids), picture=picture))
+        door.wait(0.1)
+    assert opened(door.sees(match(), picture="open again"))
 
 
 def test_the_memory_for_pictures_is_bounded_and_keeps_those_that_come_again() -> None:
@@ -1312,11 +1317,17 @@ def challenged(ask: Ask = Ask.BLINK) -> Door:
     return door
 
 
+LOOKS = [match()] * 3
+"""How alice looks to the front."""
 DONE = {
-    Ask.BLINK: [match(eyes_open=0.9), match(eyes_open=0.1), match(eyes_open=0.9)],
-    Ask.TURN_LEFT: [match(yaw=0.0), match(yaw=20.0)],
-    Ask.TURN_RIGHT: [match(yaw=0.0), match(yaw=-20.0)],
+    Ask.BLINK: [*LOOKS, match(lids=0.1), match()],
+    Ask.TURN_LEFT: [*LOOKS, match(yaw=9.0), match(yaw=18.0)],
+    Ask.TURN_RIGHT: [*LOOKS, match(yaw=-9.0), match(yaw=-18.0)],
 }
+
+
+def in_turn(door: Door, faces: Iterable[Face], **how: Any) -> list[Effect]:
+    return door.sees_in_turn(*[(face,) for face in faces], **how)
 
 
 def test_a_challenge_says_what_where_and_until_when() -> None:
@@ -1329,50 +1340,148 @@ def test_a_challenge_says_what_where_and_until_when() -> None:
 @pytest.mark.parametrize("ask", DONE)
 def test_who_does_what_is_asked_is_let_in(ask: Ask) -> None:
     door = challenged(ask)
-    effects = door.sees_in_turn(*[(face,) for face in DONE[ask]])
+    effects = in_turn(door, DONE[ask])
     assert grant(effects).decision.person == "alice"
     assert door.asks[-1] is Ask.NONE
     assert door.state.trial is None
 
 
-@pytest.mark.parametrize(("ask", "yaw"), [(Ask.TURN_LEFT, 45.0), (Ask.TURN_RIGHT, -45.0)])
-def test_who_turns_further_than_asked_is_let_in(ask: Ask, yaw: float) -> None:
-    assert opened(challenged(ask).sees_in_turn((match(yaw=0.0),), (match(yaw=yaw),)))
+def test_whoever_looks_aside_by_nature_turns_from_there() -> None:
+    aside = [match(yaw=-15.0)] * 3
+    assert opened(in_turn(challenged(Ask.TURN_LEFT), [*aside, match(yaw=-6.0), match(yaw=3.0)]))
+    assert not opened(in_turn(challenged(Ask.TURN_RIGHT), [*aside, match(yaw=-18.0), match(yaw=-20.0)]))
 
 
 @pytest.mark.parametrize("ask", DONE)
 def test_who_does_something_else_is_not(ask: Ask) -> None:
     for other in set(DONE) - {ask}:
-        door = challenged(ask)
-        assert not opened(door.sees_in_turn(*[(face,) for face in DONE[other]] * 3))
+        assert not opened(in_turn(challenged(ask), DONE[other] * 3))
 
 
-@pytest.mark.parametrize(
-    "picture", [match(eyes_open=0.1), match(eyes_open=0.9), match(yaw=25.0), match(yaw=-25.0), match(eyes_open=None)]
-)
+@pytest.mark.parametrize("picture", [match(lids=0.1), match(), match(yaw=25.0), match(yaw=-25.0), match(lids=None)])
 @pytest.mark.parametrize("ask", DONE)
 def test_a_picture_held_up_meets_no_challenge(ask: Ask, picture: Face) -> None:
-    door = challenged(ask)
-    assert not opened(door.sees_in_turn(*[(picture,)] * 20))
+    assert not opened(in_turn(challenged(ask), [picture] * 20))
 
 
 @pytest.mark.parametrize(
     ("ask", "nearly"),
     [
-        (Ask.BLINK, [match(eyes_open=0.9), match(eyes_open=0.35), match(eyes_open=0.9)]),
-        (Ask.BLINK, [match(eyes_open=0.6), match(eyes_open=0.1), match(eyes_open=0.9)]),
-        (Ask.BLINK, [match(eyes_open=0.9), match(eyes_open=0.1), match(eyes_open=0.6)]),
-        (Ask.BLINK, [match(eyes_open=0.9), match(eyes_open=None), match(eyes_open=0.9)]),
-        (Ask.TURN_LEFT, [match(yaw=0.0), match(yaw=19.9), match(yaw=None), match(yaw=-30.0)]),
-        (Ask.TURN_RIGHT, [match(yaw=0.0), match(yaw=-19.9), match(yaw=None), match(yaw=30.0)]),
-        (Ask.TURN_LEFT, [match(yaw=20.0), match(yaw=30.0)]),
-        (Ask.TURN_LEFT, [match(yaw=None), match(yaw=30.0)]),
-        (Ask.TURN_RIGHT, [match(yaw=-20.0), match(yaw=-30.0)]),
-        (Ask.TURN_RIGHT, [match(yaw=None), match(yaw=-30.0)]),
+        (Ask.BLINK, [*LOOKS, match(lids=0.14), match()]),
+        (Ask.BLINK, [*LOOKS, match(lids=0.1), match(lids=0.2)]),
+        (Ask.BLINK, [*LOOKS, match(lids=0.1)]),
+        (Ask.BLINK, [match(), match(lids=0.1), match()]),
+        (Ask.BLINK, [*LOOKS, match(lids=None), match()]),
+        (Ask.TURN_LEFT, [*LOOKS, match(yaw=9.0), match(yaw=17.9)]),
+        (Ask.TURN_RIGHT, [*LOOKS, match(yaw=-9.0), match(yaw=-17.9)]),
+        (Ask.TURN_LEFT, [match(), match(), match(yaw=9.0), match(yaw=18.0)]),
+        (Ask.TURN_LEFT, [*LOOKS, match(yaw=None), match(yaw=18.0)]),
     ],
 )
 def test_who_nearly_does_it_is_not_let_in(ask: Ask, nearly: list[Face]) -> None:
-    assert not opened(challenged(ask).sees_in_turn(*[(face,) for face in nearly]))
+    assert not opened(in_turn(challenged(ask), nearly))
+
+
+@pytest.mark.parametrize("aspect", [0.59, 0.81, None])
+def test_a_photo_that_is_tilted_until_its_eyes_look_closed_is_flatter_and_does_not_blink(aspect: float | None) -> None:
+    tilted = match(lids=0.1, aspect=aspect)
+    assert not opened(in_turn(challenged(), [*LOOKS, tilted, *LOOKS, tilted, match()]))
+
+
+def test_eyes_that_are_closed_while_the_head_is_turned_do_not_blink() -> None:
+    assert not opened(in_turn(challenged(), [*LOOKS, match(lids=0.1, yaw=12.5), match()]))
+
+
+@pytest.mark.parametrize(
+    "swapped",
+    [
+        {"yaw": 18.0},
+        {"yaw": 9.0, "pitch": 20.0},
+        {"yaw": 9.0, "roll": 11.0},
+        {"yaw": 9.0, "box": (0.0, 0.0, 112.0, 112.0)},
+        {"yaw": 9.0, "box": (20.0, 0.0, 100.0, 100.0)},
+        {"yaw": 9.0, "similarity": 0.6},
+    ],
+)
+def test_photos_that_are_swapped_show_nothing_in_between(swapped: dict[str, Any]) -> None:
+    other = match(**swapped)
+    turned = match(**(swapped | {"yaw": 18.0}))
+    assert not opened(in_turn(challenged(Ask.TURN_LEFT), [*LOOKS, other, turned, turned]))
+
+
+def test_photos_of_open_and_of_closed_eyes_that_are_swapped_do_not_blink() -> None:
+    closed = match(lids=0.1, box=(25.0, 0.0, 100.0, 100.0))
+    assert not opened(in_turn(challenged(), [*LOOKS, closed, match(), closed, match()]))
+
+
+def test_who_was_out_of_sight_begins_anew_because_it_may_be_a_picture_now() -> None:
+    door = challenged(Ask.TURN_LEFT)
+    in_turn(door, [*LOOKS, match(yaw=9.0)])
+    door.wait(0.4)
+    assert not opened(in_turn(door, [match(yaw=18.0)] * 3))
+
+
+def test_a_slow_camera_is_given_the_time_that_it_needs() -> None:
+    assert opened(in_turn(challenged(Ask.TURN_LEFT), DONE[Ask.TURN_LEFT], pause=0.4))
+
+
+def test_one_frame_that_is_lost_does_not_matter() -> None:
+    door = challenged(Ask.TURN_LEFT)
+    in_turn(door, LOOKS)
+    door.wait(0.1)
+    assert opened(in_turn(door, DONE[Ask.TURN_LEFT][3:]))
+
+
+def test_who_begins_too_early_may_go_back_and_turn_again() -> None:
+    early = [match(yaw=9.0), match(yaw=18.0), match(yaw=9.0)]
+    assert opened(in_turn(challenged(Ask.TURN_LEFT), [*early, *DONE[Ask.TURN_LEFT]]))
+
+
+def test_a_head_that_is_turned_counts_although_it_is_less_like_its_owner() -> None:
+    seen: dict[str, Any] = {
+        "yaw": 18.0,
+        "confidence": 0.7,
+        "similarity": 0.7,
+        "runner_up": 0.68,
+        "quality": 0.2,
+        "sharpness": 10.0,
+    }
+    assert not opened(in_turn(door := challenged(Ask.TURN_LEFT), [*LOOKS, match(yaw=9.0), match(**seen)]))
+    assert opened(in_turn(door, [match(yaw=9.0), match()]))
+
+
+def test_eyes_that_stay_closed_are_no_blink() -> None:
+    assert not opened(in_turn(challenged(), [*LOOKS, *[match(lids=0.1)] * 17, match()]))
+
+
+def test_where_the_recognizer_knows_no_lids_a_turn_is_asked_instead() -> None:
+    door = challenged()
+    blind = match(lids=None)
+    in_turn(door, [blind] * 13)
+    assert door.asks == [Ask.BLINK]
+    in_turn(door, [blind] * 2)
+    assert door.asks == [Ask.BLINK, Ask.TURN_LEFT]
+    assert opened(in_turn(door, [blind] * 5 + [match(yaw=yaw, lids=None) for yaw in (9.0, 18.0)]))
+
+
+def test_two_challenges_in_a_row_are_two_different_ones() -> None:
+    door = Door(Rules(door="front", liveness=LivenessMode.CHALLENGE, challenges=2))
+    try_twice(door, match())
+    door.wait(0.2)
+    assert not opened(in_turn(door, DONE[Ask.BLINK]))
+    assert door.asks == [Ask.BLINK, Ask.TURN_LEFT]
+    assert opened(in_turn(door, [match(), *DONE[Ask.TURN_LEFT]]))
+    assert door.asks == [Ask.BLINK, Ask.TURN_LEFT, Ask.NONE]
+
+
+def test_the_second_of_two_challenges_that_fails_opens_nothing() -> None:
+    door = Door(Rules(door="front", liveness=LivenessMode.CHALLENGE, challenges=2))
+    try_twice(door, match())
+    door.wait(0.2)
+    in_turn(door, DONE[Ask.BLINK])
+    effects = [*in_turn(door, DONE[Ask.BLINK] * 2), *door.wait(8)]
+    assert not opened(effects)
+    assert reasons(effects)[-1] == Reason.CHALLENGE_FAILED
 
 
 def test_who_has_the_votes_of_one_camera_is_not_said_to_lack_those_of_another() -> None:
@@ -1384,60 +1493,54 @@ def test_who_has_the_votes_of_one_camera_is_not_said_to_lack_those_of_another() 
 
 def test_a_stranger_who_blinks_for_a_resident_does_not_help() -> None:
     door = challenged()
-    closed = stranger().model_copy(update={"eyes_open": 0.1})
-    bob = match("bob", eyes_open=0.1)
-    assert not opened(door.sees_in_turn((match(),), (closed,), (match(),), (bob,), (match(),), (match(),)))
+    closed = stranger().model_copy(update={"lids": 0.1})
+    assert not opened(in_turn(door, [*LOOKS, closed, match(), match("bob", lids=0.1), match()]))
 
 
 def test_a_strangers_frame_in_between_does_not_undo_what_was_done() -> None:
-    door = challenged()
-    frames = [(match(),), (stranger(),), (match(eyes_open=0.1),), (match(),)]
-    assert opened(door.sees_in_turn(*frames))
+    assert opened(in_turn(challenged(), [*LOOKS, stranger(), match(lids=0.1), match()]))
 
 
 def test_two_faces_of_the_same_person_on_a_frame_do_not_count_for_a_challenge() -> None:
-    door = challenged()
-    frames = [(match(),), (match(), match(eyes_open=0.1)), (match(),)]
-    assert not opened(door.sees_in_turn(*frames))
+    frames = [*[(face,) for face in LOOKS], (match(), match(lids=0.1)), (match(),)]
+    assert not opened(challenged().sees_in_turn(*frames))
 
 
 def test_what_another_camera_sees_does_not_count_for_a_challenge() -> None:
-    door = challenged()
-    assert not opened(door.sees_in_turn(*[(face,) for face in DONE[Ask.BLINK]], camera="garage"))
+    assert not opened(in_turn(challenged(), DONE[Ask.BLINK], camera="garage"))
 
 
 def test_a_photo_in_the_challenge_that_is_not_live_does_not_count() -> None:
-    door = challenged()
-    frames = [(match(),), (match(eyes_open=0.1, live=0.1),), (match(),), (match(),)]
-    assert not opened(door.sees_in_turn(*frames))
+    assert not opened(in_turn(challenged(), [*LOOKS, match(lids=0.1, live=0.1), match(), match()]))
 
 
 def test_what_was_captured_before_the_challenge_does_not_count() -> None:
     door = challenged()
-    door.sees(match(), age=1.0)
-    door.sees(match(eyes_open=0.1), age=0.9)
+    for number, lids in enumerate((0.25, 0.25, 0.25, 0.1)):
+        door.sees(match(lids=lids), age=1.0 - number / 10)
     assert not opened(door.sees(match(), age=0.0))
 
 
 def test_frames_in_a_challenge_count_only_in_their_order() -> None:
     door = challenged()
-    door.wait(1)
+    in_turn(door, LOOKS)
+    door.wait(0.2)
     door.sees(match(), age=0.1)
-    door.sees(match(eyes_open=0.1), age=0.2)
+    door.sees(match(lids=0.1), age=0.2)
     assert not opened(door.sees(match(), age=0.05))
 
 
 def test_frames_of_the_same_moment_do_not_make_a_blink() -> None:
     door = challenged()
-    door.wait(1)
-    for eyes_open in (0.9, 0.1, 0.9):
-        assert not opened(door.sees(match(eyes_open=eyes_open), age=0.1))
+    in_turn(door, LOOKS)
+    for lids in (0.1, 0.25):
+        assert not opened(door.sees(match(lids=lids), age=0.1))
 
 
 def test_a_challenge_met_while_votes_are_missing_opens_once_they_are_there() -> None:
     door = challenged()
-    frames = [(match(),), (match(eyes_open=0.1),), (stranger(),), (stranger(),), (match(),)]
-    assert not opened(door.sees_in_turn(*frames))
+    frames = [*[(face,) for face in LOOKS], (match(lids=0.1),), (stranger(),), (stranger(),), (match(),)]
+    assert not opened(door.sees_in_turn(*frames, pause=0.05))
     assert opened(door.sees(match()))
 
 
@@ -1456,6 +1559,38 @@ def test_a_challenge_not_met_in_time_fails_and_is_set_again_after_a_pause() -> N
     assert door.asks == [Ask.BLINK, Ask.NONE, Ask.BLINK]
 
 
+def pauses(door: Door, number: int) -> list[float]:
+    """How long nothing is asked after each of so many challenges that fail."""
+    waited = []
+    for _ in range(number):
+        asked = len(door.asks)
+        while door.asks[-1] is not Ask.NONE:
+            door.wait(0.5)
+        began = door.monotonic
+        while len(door.asks) == asked + 1:
+            door.wait(0.5)
+            try_twice(door, match())
+        waited.append(door.monotonic - began)
+    return waited
+
+
+def test_every_challenge_that_fails_doubles_the_pause_up_to_five_minutes() -> None:
+    assert pauses(challenged(), 8) == pytest.approx([6, 12, 24, 48, 96, 192, 300, 300], abs=1)
+
+
+def test_who_gets_in_or_stays_away_long_enough_makes_the_next_pause_a_short_one() -> None:
+    let_in, away = challenged(), challenged()
+    pauses(let_in, 3)
+    assert opened(in_turn(let_in, [match(), *DONE[Ask.BLINK]]))
+    let_in.wait(60)
+    try_twice(let_in, match())
+    pauses(away, 3)
+    away.wait(8)
+    away.wait(901)
+    try_twice(away, match())
+    assert [pauses(door, 1) for door in (let_in, away)] == [[pytest.approx(6, abs=1)]] * 2
+
+
 def test_a_challenge_is_ended_by_the_clock_alone() -> None:
     door = challenged()
     door.wait(1.5)
@@ -1471,7 +1606,7 @@ def test_only_one_challenge_at_a_time() -> None:
     effects = try_twice(door, match("bob"))
     assert reasons(effects) == [Reason.AWAITING_CHALLENGE]
     assert door.asks == [Ask.BLINK]
-    assert not opened(door.sees_in_turn(*[(match("bob", eyes_open=eyes),) for eyes in (0.9, 0.1, 0.9)]))
+    assert not opened(in_turn(door, [match("bob", lids=lids) for lids in (0.25, 0.25, 0.25, 0.1, 0.25)]))
 
 
 def test_two_residents_side_by_side_get_one_challenge() -> None:
@@ -1484,7 +1619,7 @@ def test_a_command_ends_a_challenge() -> None:
     door = challenged()
     assert opened(door.told_to())
     assert door.asks == [Ask.BLINK, Ask.NONE]
-    assert reasons([*door.sees_in_turn(*[(face,) for face in DONE[Ask.BLINK]])]) == [Reason.COOLDOWN]
+    assert reasons(in_turn(door, DONE[Ask.BLINK])) == [Reason.COOLDOWN]
 
 
 @pytest.mark.parametrize(
@@ -1495,6 +1630,73 @@ def test_chance_picks_what_is_asked(choice: float, ask: Ask) -> None:
     door = Door(Rules(door="front", liveness=LivenessMode.CHALLENGE), choice=choice)
     try_twice(door, match())
     assert door.asks == [ask]
+
+
+# Faces that are too close, or at the edge.
+
+
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ((200.0, 100.0, 193.0, 193.0), Reason.TOO_CLOSE),
+        ((0.0, 100.0, 100.0, 100.0), Reason.AT_THE_EDGE),
+        ((200.0, -1.0, 100.0, 100.0), Reason.AT_THE_EDGE),
+        ((540.0, 100.0, 100.0, 100.0), Reason.AT_THE_EDGE),
+        ((200.0, 380.0, 100.0, 100.0), Reason.AT_THE_EDGE),
+    ],
+)
+def test_a_face_of_which_the_surroundings_are_not_seen_opens_nothing_and_is_asked_to_step_back(
+    box: tuple[float, ...], reason: Reason
+) -> None:
+    door = Door(ONE_VOTE)
+    effects = door.sees(match(box=box), width=640, height=480)
+    assert reasons(effects) == [reason]
+    (asked,) = (effect.challenge for effect in effects if isinstance(effect, AskFor))
+    assert (asked.ask, asked.camera, asked.expires_at) == (Ask.STEP_BACK, "porch", door.wall + timedelta(seconds=2))
+
+
+@pytest.mark.parametrize("box", [(200.0, 100.0, 192.0, 192.0), (1.0, 1.0, 100.0, 100.0), (539.0, 379.0, 100.0, 100.0)])
+def test_a_face_with_enough_around_it_opens(box: tuple[float, ...]) -> None:
+    assert opened(Door(ONE_VOTE).sees(match(box=box), width=640, height=480))
+
+
+def test_a_recognizer_that_does_not_say_how_large_frames_are_is_not_held_to_it() -> None:
+    assert opened(Door(ONE_VOTE).sees(match(box=(0.0, 0.0, 400.0, 400.0))))
+
+
+def test_without_liveness_nobody_needs_to_step_back() -> None:
+    rules = Rules(door="front", votes="1/1", liveness=LivenessMode.OFF)
+    assert opened(Door(rules).sees(match(box=(0.0, 0.0, 400.0, 400.0)), width=640, height=480))
+
+
+def test_who_stays_too_close_is_asked_again_in_time_and_who_steps_back_no_longer() -> None:
+    door = Door(ONE_VOTE)
+    for _ in range(20):
+        door.sees(match(box=(0.0, 0.0, 300.0, 300.0)), width=640, height=480)
+        door.wait(0.1)
+    assert door.asks == [Ask.STEP_BACK] * 2
+    assert opened(door.sees(match(box=(200.0, 100.0, 100.0, 100.0)), width=640, height=480))
+    assert door.asks == [Ask.STEP_BACK, Ask.STEP_BACK, Ask.NONE]
+
+
+def test_advice_ends_by_itself() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(match(box=(0.0, 0.0, 300.0, 300.0)), width=640, height=480)
+    assert policy.wake_at(door.state) <= door.monotonic + 2
+    door.wait(2)
+    assert door.asks == [Ask.STEP_BACK, Ask.NONE]
+
+
+def test_strangers_are_not_asked_to_step_back() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(stranger().model_copy(update={"box": (0.0, 0.0, 300.0, 300.0)}), width=640, height=480)
+    assert door.asks == []
+
+
+def test_a_challenge_is_not_taken_back_by_somebody_too_close() -> None:
+    door = challenged()
+    door.sees(match("bob", box=(0.0, 0.0, 300.0, 300.0)), width=640, height=480)
+    assert door.asks == [Ask.BLINK]
 
 
 def test_the_tables_name_every_reason_of_a_denial() -> None:

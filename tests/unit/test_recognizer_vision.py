@@ -25,6 +25,7 @@ from doorbus_recognizer.models.choice import ModelUnavailable
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, portrait
 from doorbus_recognizer.models.imaging import encode_jpeg
 from doorbus_recognizer.vision import STAGES, Vision
+from support.staging import closed, tilted, visit
 
 DLIB = ".deepface/weights/dlib_face_recognition_resnet_model_v1.dat"
 
@@ -244,6 +245,47 @@ def test_good_pictures_of_living_people_are_good_enough_to_enrol(vision: Vision,
     assert face.eyes_open > 0.4
     assert abs(face.pose.yaw) < 20
     assert np.linalg.norm(face.template) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "astronaut.png"])
+@pytest.mark.parametrize("angle", [165, 180, 195])
+def test_a_face_that_is_upside_down_is_none(vision: Vision, samples: Path, name: str, angle: int) -> None:
+    image = picture(samples, name)
+    height, width = image.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    turned = cv2.warpAffine(image, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+    assert vision.see(changed(turned))[0] == ()
+
+
+@pytest.mark.parametrize("angle", [-60, -30, 30, 60])
+def test_a_face_that_is_tilted_is_the_same_face(vision: Vision, samples: Path, angle: int) -> None:
+    image = picture(samples, "astronaut.png")
+    turn = cv2.getRotationMatrix2D((220, 130), angle, 1.0)
+    face = see(vision, changed(cv2.warpAffine(image, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)))
+
+    assert float(face.template @ see(vision, image).template) > 0.9
+    assert face.pose.roll == pytest.approx(see(vision, image).pose.roll - angle, abs=6)
+
+
+@pytest.mark.parametrize("name", ["obama3.jpg", "biden.jpg", "astronaut.png"])
+def test_eyes_that_close_are_told_by_their_lids_and_a_photo_that_is_tilted_by_its_aspect(
+    vision: Vision, samples: Path, name: str
+) -> None:
+    def look(image: Image) -> tuple[float, float]:
+        (face,), _ = vision.see(image, lids=True)
+        assert face.lids is not None
+        return face.lids, face.aspect
+
+    view = visit(samples, name)
+    open_eyes, upright = look(view)
+    shut, as_before = look(closed(view, only(vision.see(view)[0])))
+    tilts = [look(tilted(view, degrees)) for degrees in (20, 30, 40, 50)]
+
+    assert 0.15 < open_eyes < 0.4
+    assert shut < 0.55 * open_eyes
+    assert as_before == pytest.approx(upright, rel=0.15)
+    assert not [lids for lids, aspect in tilts if lids < 0.55 * open_eyes and abs(aspect / upright - 1) <= 0.15]
 
 
 def test_a_scene_without_people_has_no_face(vision: Vision, samples: Path) -> None:

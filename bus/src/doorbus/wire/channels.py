@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.12"
+CONTRACT = "1.13"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -225,7 +225,7 @@ CHALLENGE = Channel(
     retain=Retain.YES,
     expiry=10,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_AT_THE_DOOR,
+    receivers=_AT_THE_DOOR | {Role.RECOGNIZER},
 )
 RESULT = Channel(
     name="result",

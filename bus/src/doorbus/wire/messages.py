@@ -98,7 +98,14 @@ class Face(Message):
     """Degrees; positive when the person looks to their own left."""
     pitch: float | None = None
     """Degrees; positive when the person looks up."""
+    roll: float | None = None
+    """Degrees by which the head is tilted, positive when the person's left shoulder is nearer; 180 is upside down."""
     eyes_open: Unit | None = None
+    """Read from the mesh, which knows faces with open eyes and closes none: no sign of a blink."""
+    lids: Annotated[float, Field(ge=0)] | None = None
+    """Height over width of the open part of the eyes, by a model of eyes; looked at only while a blink is asked."""
+    aspect: Annotated[float, Field(ge=0)] | None = None
+    """From the eyes to the mouth, over the distance between the outer corners of the eyes, both on the picture."""
 
     @model_validator(mode="after")
     def _a_match_names_somebody(self) -> Self:
@@ -123,6 +130,9 @@ class Recognition(Message):
     timings_ms: dict[str, Milliseconds] = Field(default_factory=dict)
     digest: Digest | None = None
     """Of the frame's JPEG, byte for byte: a picture that is sent again is known by it, whatever its id."""
+    width: Annotated[int, Field(gt=0)] | None = None
+    """Of the frame, in pixels, as the boxes are."""
+    height: Annotated[int, Field(gt=0)] | None = None
     faces: tuple[Face, ...] = ()
     door: Slug | None = None
     """Repeats the topic; a recognition that contradicts its topic is refused."""
@@ -225,6 +235,10 @@ class Reason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     LOW_MARGIN = "low_margin"
     """The runner-up is too similar."""
+    TOO_CLOSE = "too_close"
+    """The face is so large that liveness cannot be judged: what is around it is not on the frame."""
+    AT_THE_EDGE = "at_the_edge"
+    """The face touches an edge of the frame, so that liveness cannot be judged."""
     LIVENESS_MISSING = "liveness_missing"
     NOT_LIVE = "not_live"
     ROSTER_INCOMPLETE = "roster_incomplete"
@@ -379,6 +393,8 @@ class Ask(StrEnum):
     BLINK = "blink"
     TURN_LEFT = "turn_left"
     TURN_RIGHT = "turn_right"
+    STEP_BACK = "step_back"
+    """No challenge: the face is too close to the camera, or at the edge of its view, to be judged."""
     NONE = "none"
 
 

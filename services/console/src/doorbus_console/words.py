@@ -19,6 +19,7 @@ ASKS: dict[Ask, str] = {
     Ask.BLINK: _("Please blink"),
     Ask.TURN_LEFT: _("Please turn your head to your left"),
     Ask.TURN_RIGHT: _("Please turn your head to your right"),
+    Ask.STEP_BACK: _("Please step back a little"),
 }
 REASONS: dict[Reason, str] = {
     Reason.MATCHED: _("recognised"),
@@ -37,6 +38,8 @@ REASONS: dict[Reason, str] = {
     Reason.LOW_QUALITY: _("the face is hard to see: look into the camera"),
     Reason.LOW_CONFIDENCE: _("not sure enough: look into the camera"),
     Reason.LOW_MARGIN: _("somebody else looks too similar"),
+    Reason.TOO_CLOSE: _("too close to the camera: step back"),
+    Reason.AT_THE_EDGE: _("at the edge of the picture: step into the middle"),
     Reason.LIVENESS_MISSING: _("the door cannot tell whether it is a living face"),
     Reason.NOT_LIVE: _("looks like a picture of a face"),
     Reason.ROSTER_INCOMPLETE: _("the door does not know its people yet"),

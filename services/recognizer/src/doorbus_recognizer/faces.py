@@ -82,6 +82,8 @@ class Pose:
     """Positive when the person looks to their own left."""
     pitch: float
     """Positive when the person looks up."""
+    roll: float = 0.0
+    """Positive when the face is turned clockwise on the picture; -180 to 180."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,10 @@ class SeenFace:
     template: Template = field(repr=False)
     live: float | None
     """Probability 0..1 that this is a person and no picture of one; None when not asked."""
+    aspect: float
+    """Distance from the eyes to the mouth over that between the outer corners of the eyes, both on the picture."""
+    lids: float | None = None
+    """Height over width of the open part of the eyes; None when not asked."""
 
     def enlarged(self, factor: float) -> Self:
         """The same face in pixels of a picture that is larger by a factor."""
@@ -160,7 +166,29 @@ def pose_of(landmarks: Landmarks) -> Pose:
     return Pose(
         yaw=float(np.degrees(np.arctan2(ahead[0], -ahead[2]))),
         pitch=float(np.degrees(np.arctan2(-ahead[1], np.hypot(ahead[0], ahead[2])))) - _NEUTRAL_PITCH,
+        roll=float(np.degrees(roll)),
     )
+
+
+def aspect_of(landmarks: Landmarks) -> float:
+    """How high the face is for its width, on the picture: a head keeps it when it blinks, a tilted photo does not."""
+    mesh = landmarks.points[:, :2]
+    eyes = (mesh[_RIGHT_EYE_CORNERS[0]] + mesh[_LEFT_EYE_CORNERS[1]]) / 2
+    mouth = (mesh[_RIGHT_MOUTH_CORNER] + mesh[_LEFT_MOUTH_CORNER]) / 2
+    across = mesh[_LEFT_EYE_CORNERS[1]] - mesh[_RIGHT_EYE_CORNERS[0]]
+    return float(np.hypot(*(mouth - eyes)) / max(float(np.hypot(*across)), 1e-6))
+
+
+def eyes_apart(detection: Detection, landmarks: Landmarks) -> float:
+    """How far an eye of the mesh lies from where the detector saw it, at most, in sizes of the face.
+
+    0 where the detector gives no eyes.
+    """
+    if detection.right_eye is None or detection.left_eye is None:
+        return 0.0
+    right, left = five_points(landmarks)[:2]
+    apart = (np.hypot(*(right - detection.right_eye)), np.hypot(*(left - detection.left_eye)))
+    return float(max(apart)) / max(size_of(landmarks), 1e-6)
 
 
 def eyes_open_of(landmarks: Landmarks) -> float:

@@ -14,7 +14,7 @@ from doorbus.wire.channels import Role
 from doorbus_recognizer import calibration
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.memory import give_back
-from doorbus_recognizer.models import blazeface, facemesh, imaging, mobilefacenet
+from doorbus_recognizer.models import blazeface, facemesh, imaging, iris, mobilefacenet
 from doorbus_recognizer.models import liveness as passive
 from doorbus_recognizer.models.choice import (
     BLAZEFACE,
@@ -98,7 +98,7 @@ def build_vision(
         ModelUnavailable: unknown model, detector or engine, or one or a runtime whose library or weights cannot be had.
         AssetError: a pinned file is missing or corrupt; names it and the command that fetches it.
     """
-    names = [facemesh.WEIGHTS, *(_PINNED[name] for name in (detector, model) if name in _PINNED)]
+    names = [facemesh.WEIGHTS, iris.WEIGHTS, *(_PINNED[name] for name in (detector, model) if name in _PINNED)]
     verify(WEIGHTS_MANIFEST, weights_dir, only=[*names, *([passive.WEIGHTS] if liveness else [])])
 
     give_back()
@@ -112,6 +112,7 @@ def build_vision(
         embedder=embedder,
         liveness=passive.PassiveLiveness(ours) if liveness else None,
         scale=scale,
+        gauge=iris.EyeLids(ours),
         lanes=lanes,
         runtime=ours,
     )

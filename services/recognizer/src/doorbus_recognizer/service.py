@@ -18,6 +18,8 @@ from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import (
+    Ask,
+    Challenge,
     Embedded,
     EmbeddedFace,
     EmbedRequest,
@@ -73,8 +75,13 @@ class Eyes(Protocol):
         """What it could not have as it was asked for."""
         ...
 
-    def see(self, image: Image, settled: Settled | None = None) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
-        """The faces on a picture and the milliseconds of each stage; `settled` says which template is good enough."""
+    def see(
+        self, image: Image, settled: Settled | None = None, *, lids: bool = False
+    ) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
+        """The faces on a picture and the milliseconds of each stage.
+
+        `settled` says which template is good enough, `lids` whether to look at how far the eyes are open.
+        """
         ...
 
     def close(self) -> None:
@@ -122,6 +129,7 @@ class RecognizerService(Service):
         self._punctuality = Punctuality(
             "frames", max_age=settings.max_age_seconds, tolerance=settings.future_tolerance_seconds
         )
+        self._blinks: dict[str, Challenge] = {}
         self._counts: Counter[str] = Counter()
         self._milliseconds = 0.0
         self._busy = Busy(settings.lanes, clock.monotonic())
@@ -129,7 +137,7 @@ class RecognizerService(Service):
         self._lanes = ThreadPoolExecutor(settings.lanes, thread_name_prefix="lane")
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """Frames and embed requests are shared among the replicas, the gallery goes to each.
+        """Frames and embed requests are shared among the replicas, gallery and challenges go to each.
 
         The name of their group is a secret: whoever joins it takes frames away, and may read none of them for that.
         """
@@ -138,6 +146,7 @@ class RecognizerService(Service):
             Subscription(channels.FRAME, self._on_frame, share=group, newest_only=True),
             Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=group),
             Subscription(channels.RECOGNISE_REQUEST, self._on_recognise_request, share=group),
+            Subscription(channels.CHALLENGE, self._on_challenge),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
             Subscription(channels.GALLERY_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
         )
@@ -183,7 +192,7 @@ class RecognizerService(Service):
             raise Refused(Refusal.STALE, f"captured {age:.1f} s ago")
         if age < -self._settings.future_tolerance_seconds:
             raise Refused(Refusal.FROM_THE_FUTURE, f"captured in {-age:.1f} s; does the camera's clock agree?")
-        seen = await self._at_work(partial(self._recognise, frame.jpeg))
+        seen = await self._at_work(partial(self._recognise, frame.jpeg, lids=self._blink_asked(inbound.ids)))
         faces = seen.faces
         self._counts["frames"] += 1
         total = sum(seen.timings_ms.values())
@@ -201,6 +210,8 @@ class RecognizerService(Service):
             gallery_version=seen.gallery_version,
             timings_ms={stage: round(ms, 3) for stage, ms in seen.timings_ms.items()},
             digest=seen.digest,
+            width=seen.decoded.image.shape[1] * seen.decoded.reduction,
+            height=seen.decoded.image.shape[0] * seen.decoded.reduction,
             faces=faces,
             door=inbound.ids["door"],
             camera=inbound.ids["camera"],
@@ -238,13 +249,12 @@ class RecognizerService(Service):
         finally:
             self._busy.end(ticket, self._clock.monotonic())
 
-    def _recognise(self, jpeg: bytes) -> "_Seen":
+    def _recognise(self, jpeg: bytes, *, lids: bool = False) -> "_Seen":
         began = self._clock.monotonic()
         decoded = decode(jpeg, self._limits)
         decoding = (self._clock.monotonic() - began) * 1000
-        seen, timings = self._eyes.see(
-            decoded.image, None if self._settings.mirrored is Mirrored.ALWAYS else self._settled
-        )
+        settled = None if self._settings.mirrored is Mirrored.ALWAYS else self._settled
+        seen, timings = self._eyes.see(decoded.image, settled, lids=lids)
         began = self._clock.monotonic()
         newest = self._gallery  # one for all faces, although a newer one may come meanwhile
         gallery = newest or Gallery.empty()
@@ -272,8 +282,26 @@ class RecognizerService(Service):
             quality=seen.quality,
             yaw=round(seen.pose.yaw, 1),
             pitch=round(seen.pose.pitch, 1),
+            roll=round(seen.pose.roll, 1),
             eyes_open=seen.eyes_open,
+            lids=None if seen.lids is None else round(seen.lids, 3),
+            aspect=round(seen.aspect, 3),
         )
+
+    async def _on_challenge(self, inbound: Inbound[Challenge]) -> Iterable[Outbound]:
+        now = self._clock.now()
+        self._blinks = {door: one for door, one in self._blinks.items() if one.expires_at and one.expires_at > now}
+        self._blinks.pop(inbound.ids["door"], None)
+        if inbound.message.ask is Ask.BLINK:
+            self._blinks[inbound.ids["door"]] = inbound.message
+        return ()
+
+    def _blink_asked(self, ids: Mapping[str, str]) -> bool:
+        """Whether a door asks for a blink before this camera."""
+        asked = self._blinks.get(ids["door"])
+        if asked is None or asked.expires_at is None:
+            return False
+        return asked.camera in (None, ids["camera"]) and self._clock.now() < asked.expires_at
 
     async def _on_embed_request(self, inbound: Inbound[EmbedRequest]) -> Iterable[Outbound]:
         if inbound.reply_ids is None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from doorbus_recognizer.faces import (
     Landmarks,
     Located,
     SeenFace,
+    aspect_of,
     eyes_open_of,
     five_points,
     pose_of,
@@ -76,6 +78,13 @@ class LivenessJudge(Protocol):
         """Probability 0..1 that the face in the box is a live one."""
 
 
+class LidGauge(Protocol):
+    """Looks at the eyes of a face."""
+
+    def opening(self, image: Image, landmarks: Landmarks) -> float:
+        """Height over width of their open part, 0 when they are closed."""
+
+
 class Vision:
     """Sees faces. Keeps nothing between pictures; several threads may call at once, `lanes` without waiting.
 
@@ -91,6 +100,7 @@ class Vision:
         liveness: LivenessJudge | None,
         scale: Scale,
         *,
+        gauge: LidGauge | None = None,
         lanes: int = 1,
         runtime: Runtime | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -99,6 +109,7 @@ class Vision:
         self._mesh = mesh
         self._embedder = embedder
         self._liveness = liveness
+        self._gauge = gauge
         self._clock = clock
         self._lanes = lanes
         self._beside = ThreadPoolExecutor(lanes, thread_name_prefix="liveness")  # each thread more costs memory
@@ -123,10 +134,13 @@ class Vision:
         """What the runtime could not have as it was asked for, and what it uses instead."""
         return None if self._runtime is None else self._runtime.problem
 
-    def see(self, image: Image, settled: Settled | None = None) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
+    def see(
+        self, image: Image, settled: Settled | None = None, *, lids: bool = False
+    ) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
         """The faces on a picture, largest first, and the milliseconds spent in each of `STAGES`, all faces together.
 
-        With `settled` a template may be less certain than it could be, where that says that it does not matter.
+        With `settled` a template may be less certain than it could be, where that says that it does not matter. With
+        `lids` it is looked at how far the eyes are open, as a part of the stage `mesh`.
 
         A detection that is smaller than a pixel, or on which the mesh finds no face, is dropped. The stage `liveness`
         is the time that it was waited for.
@@ -135,7 +149,7 @@ class Vision:
         faces = [face for face in self._detector.detect(image) if min(face.box[2:]) >= 1]
         found = sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
         watch.lap("detect")
-        looked_at = (self._look(image, detection, watch, settled) for detection in found[:_MAX_FACES])
+        looked_at = (self._look(image, detection, watch, settled, lids=lids) for detection in found[:_MAX_FACES])
         return tuple(face for face in looked_at if face is not None), watch.milliseconds
 
     def close(self) -> None:
@@ -156,20 +170,24 @@ class Vision:
         detection = Detection(box=(220.0, 140.0, 200.0, 200.0), score=1.0)
         self._detector.detect(image)
         landmarks = self._mesh.locate(image, detection)
+        if self._gauge is not None:
+            self._gauge.opening(image, landmarks)
         judging = self._judge(image, detection)
         with suppress(Refused):  # where there is no face, an embedder may find no direction
             self._describe(image, detection, landmarks, judging, _Stopwatch(self._clock))
 
     def _look(
-        self, image: Image, detection: Detection, watch: "_Stopwatch", settled: Settled | None
+        self, image: Image, detection: Detection, watch: "_Stopwatch", settled: Settled | None, *, lids: bool
     ) -> SeenFace | None:
         place = detection.in_whole_pixels()
         judging = self._judge(image, place)
         landmarks = self._mesh.locate(image, place)
-        watch.lap("mesh")
         if landmarks.score < _MIN_MESH_SCORE:
+            watch.lap("mesh")
             return None
-        return self._describe(image, detection, landmarks, judging, watch, settled=settled)
+        opening = self._gauge.opening(image, landmarks) if lids and self._gauge is not None else None
+        watch.lap("mesh")
+        return replace(self._describe(image, detection, landmarks, judging, watch, settled=settled), lids=opening)
 
     def _judge(self, image: Image, detection: Detection) -> Future[float] | None:
         return None if self._liveness is None else self._beside.submit(self._liveness.live, image, detection.box)
@@ -205,6 +223,7 @@ class Vision:
             quality=quality,
             template=template,
             live=live,
+            aspect=aspect_of(landmarks),
         )
 
 

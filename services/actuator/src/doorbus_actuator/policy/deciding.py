@@ -24,6 +24,8 @@ from doorbus_actuator.policy.tables import (
     COMMAND_RULES,
     FACE_TABLE,
     FRAME_TABLE,
+    TRIAL_TABLE,
+    UNJUDGED,
     VIEW_TABLE,
     VOTE_TABLE,
     CommandCase,
@@ -55,6 +57,8 @@ def wake_at(state: State) -> float:
     dues = [tally.due for tally in state.tallies.values()]
     if state.trial is not None:
         dues.append(state.trial.expires)
+    if state.advice is not None:
+        dues.append(state.advice.until)
     if state.clock is not None:
         dues.append(state.clock.monotonic + clock.CLOCK_CHECK_SECONDS)
     return min(dues, default=-math.inf)
@@ -74,6 +78,7 @@ def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
     recognition = event.recognition
     seen_before, same_picture = votes.seen(state, recognition), votes.same_picture(state, recognition)
     state = votes.remember(state, recognition, now)
+    asked: tuple[Effect, ...] = ()
     frame = (rules, state, now, recognition, seen_before, same_picture)
     largest = quality.largest_of(recognition.faces)
     cases = [FaceCase(*frame, face, largest) for face in recognition.faces]
@@ -82,7 +87,8 @@ def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
         state = votes.cast(rules, state, event, voting, now)
         in_view = [case.face.person for case in cases if first_failing(VIEW_TABLE, case) is None]
         state = admitted.see(state, in_view, now)
-        state = challenge.look(rules, state, event, voting)
+        on_trial = [case.face for case in cases if first_failing(TRIAL_TABLE, case) is None]
+        state, asked = challenge.look(rules, state, event, visible=on_trial, voting=voting, now=now)
     cases = [
         replace(
             case,
@@ -91,7 +97,8 @@ def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
         )
         for case in cases
     ]
-    return _judge(rules, state, event, cases, now)
+    state, effects = _judge(rules, state, event, cases, now)
+    return state, asked + effects
 
 
 def _judge(rules: Rules, state: State, event: Sighting, cases: list[FaceCase], now: Now) -> Step:
@@ -111,6 +118,9 @@ def _judge(rules: Rules, state: State, event: Sighting, cases: list[FaceCase], n
             continue
         if reason is Reason.AWAITING_CHALLENGE and state.trial is None and not winners:
             state, asked = challenge.begin(rules, state, event, case.rights.person, now)
+            effects += asked
+        if reason in UNJUDGED and case.person is not None and not winners:
+            state, asked = challenge.step_back(state, event.camera, now)
             effects += asked
         if winners and reason in (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE):
             continue
@@ -138,7 +148,7 @@ def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: 
     state = telling.withdraw(state, [key for key in state.tallies if key[0] in waiting])
     state, counted = telling.tell_counted(state, now)
     effects: tuple[Effect, ...] = (*counted, Grant(seconds, decision.model_copy(update={"seconds": seconds})))
-    if state.trial is not None:
+    if state.trial is not None or state.advice is not None:
         effects += (challenge.NOTHING_ASKED,)
     until = now.monotonic + max(rules.cooldown_seconds, seconds)
     commanded = decision.trigger is Trigger.COMMAND
@@ -148,6 +158,8 @@ def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: 
         commanded_until=until if commanded else state.commanded_until,
         ballots={},
         trial=None,
+        advice=None,
+        failures=state.failures if commanded else 0,
     )
     return granted, effects
 

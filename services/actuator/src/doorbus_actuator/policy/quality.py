@@ -6,7 +6,7 @@ not asked, but for the size, of which the box says enough.
 
 from collections.abc import Iterable
 
-from doorbus.wire.messages import Face
+from doorbus.wire.messages import Face, Recognition
 from doorbus_actuator.policy.rules import Rules
 
 SIZE_OF_BOX = 0.5
@@ -24,6 +24,22 @@ def size_of(face: Face) -> float:
 def largest_of(faces: Iterable[Face]) -> float:
     """The size of the largest face, whoever it is; 0 without one."""
     return max(map(size_of, faces), default=0.0)
+
+
+def too_close(rules: Rules, recognition: Recognition, face: Face) -> bool:
+    """Whether the face fills so much of the frame that what surrounds it, which tells a print or screen, is not on it.
+
+    The liveness model looks at 2.7 times the box, which does not fit from 0.37 of the height on.
+    """
+    return recognition.height is not None and face.box[3] > rules.too_close * recognition.height
+
+
+def at_the_edge(recognition: Recognition, face: Face) -> bool:
+    """Whether the face touches an edge of the frame, as far as the recognizer says how large that is."""
+    left, upper, width, height = face.box
+    if recognition.width is None or recognition.height is None:
+        return False
+    return min(left, upper) <= 0 or left + width >= recognition.width or upper + height >= recognition.height
 
 
 def sharp_enough(rules: Rules, face: Face) -> bool:

@@ -120,18 +120,32 @@ class Measures(BaseModel):
     challenge_seconds: float = Field(
         default=8.0, gt=0, le=10, description="Time to do what a challenge asks, in seconds."
     )
+    challenges: int = Field(default=1, ge=1, le=3, description="How many challenges must be met one after the other.")
     turn_degrees: float = Field(
-        default=20.0, gt=0, le=90, description="How far a challenge asks to turn the head, in degrees."
+        default=18.0,
+        gt=0,
+        le=90,
+        description="How far a challenge asks to turn the head from how the person looks to the front, in degrees.",
     )
     eyes_closed_below: float = Field(
-        default=0.35, ge=0, le=1, description="Eyes less open than this are closed, for a challenge; 0 to 1."
-    )
-    eyes_open_above: float = Field(
-        default=0.6,
+        default=0.55,
         ge=0,
         le=1,
-        validate_default=True,
-        description="Eyes more open than this are open, for a challenge; 0 to 1.",
+        description="Eyes less open than this share of how far the person's own are open count as closed in a "
+        "challenge; 0 to 1.",
+    )
+    eyes_open_above: float = Field(
+        default=0.8,
+        ge=0,
+        le=1,
+        description="Eyes more open than this share of how far the person's own are open count as open in a "
+        "challenge; 0 to 1.",
+    )
+    too_close: float = Field(
+        default=0.4,
+        gt=0,
+        le=1,
+        description="Faces higher than this share of the frame are too close to be judged live or not (0 to 1).",
     )
     max_hold_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="Longest time the door stays unlocked, in seconds, whoever asks."
@@ -168,13 +182,6 @@ class Measures(BaseModel):
         if match is None or not 1 <= int(match[1]) <= int(match[2]) <= MAX_VOTES:
             raise ValueError(f"must be votes/recognitions such as 2/3, from 1/1 to {MAX_VOTES}/{MAX_VOTES}")
         return votes
-
-    @field_validator("eyes_open_above")
-    @classmethod
-    def _open_is_not_closed(cls, eyes_open_above: float, info: ValidationInfo) -> float:
-        if eyes_open_above < info.data.get("eyes_closed_below", 0):
-            raise ValueError("must not be below eyes_closed_below")
-        return eyes_open_above
 
     @field_validator("unlock_seconds")
     @classmethod

@@ -18,6 +18,9 @@ field of `State`     serves the rules                                    written
 `wrong_codes`        `CODE_WRONG`: too many and none is looked at        `commands`
 `trial`              `AWAITING_CHALLENGE`                                `challenge`; none after a grant
 `no_trial_until`     `CHALLENGE_FAILED`                                  `challenge`
+`failures`           `CHALLENGE_FAILED`: how long it lasts               `challenge`; none after a face's grant
+`failed_at`          the same                                            `challenge`
+`advice`             no rule: what is shown to who is too close          `challenge`
 `tallies`            no rule: when a denial is told                      `telling`; fewer after votes or a grant
 ===================  ==================================================  ===================================
 
@@ -33,6 +36,7 @@ from datetime import datetime
 
 from doorbus.wire.messages import Ask, Decision, Reason, Trigger
 from doorbus_actuator.policy.events import Effect, Now, Person
+from doorbus_actuator.policy.glances import Glance
 
 MAX_REMEMBERED = 1024
 """Frames, and commands, that are known to have been seen."""
@@ -63,14 +67,32 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A challenge under way. `done` counts the steps that the person has done; `looked_at` is the newest frame used."""
+    """A challenge under way, and what was seen of it since the last break."""
 
     person: str
     camera: str
     ask: Ask
     expires: float
+    asked_at: datetime
     looked_at: datetime
-    done: int = 0
+    """Capture of the newest frame used."""
+    more: int = 0
+    """How many further challenges follow."""
+    home: tuple[Glance, ...] = ()
+    """How the person looks to the front."""
+    last: Glance | None = None
+    between: bool = False
+    """Whether the head was seen on its way."""
+    closed_at: datetime | None = None
+    """Since when the eyes have been closed."""
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Somebody was asked to step back, until when."""
+
+    until: float
 
 
 Key = tuple[Reason, str | None, Trigger]
@@ -111,6 +133,10 @@ class State:
     wrong_codes: tuple[float, ...] = ()
     trial: Trial | None = None
     no_trial_until: float = -math.inf
+    failures: int = 0
+    """How many challenges have failed in a row."""
+    failed_at: float = -math.inf
+    advice: Advice | None = None
     tallies: Mapping[Key, Tally] = field(default_factory=dict)
 
 

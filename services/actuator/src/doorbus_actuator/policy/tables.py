@@ -12,7 +12,7 @@ from doorbus.wire.messages import Face, LockCommand, Reason, Recognition, Roster
 from doorbus_actuator.policy.clock import clock_plausible
 from doorbus_actuator.policy.commands import tries_left
 from doorbus_actuator.policy.events import Now, Person
-from doorbus_actuator.policy.quality import good_enough, sharp_enough, size_of
+from doorbus_actuator.policy.quality import at_the_edge, good_enough, sharp_enough, size_of, too_close
 from doorbus_actuator.policy.rules import CommandMode, LivenessMode, Rules
 from doorbus_actuator.policy.state import State
 
@@ -130,6 +130,8 @@ FACE_RULES: Table[FaceCase] = (
     (Reason.LOW_QUALITY, lambda c: good_enough(c.rules, c.face)),
     (Reason.LOW_CONFIDENCE, lambda c: c.face.confidence >= c.threshold),
     (Reason.LOW_MARGIN, lambda c: c.margin_holds),
+    (Reason.TOO_CLOSE, lambda c: c.rules.liveness is LivenessMode.OFF or not too_close(c.rules, c.recognition, c.face)),
+    (Reason.AT_THE_EDGE, lambda c: c.rules.liveness is LivenessMode.OFF or not at_the_edge(c.recognition, c.face)),
     (Reason.LIVENESS_MISSING, lambda c: c.rules.liveness is LivenessMode.OFF or c.face.live is not None),
     (
         Reason.NOT_LIVE,
@@ -155,9 +157,14 @@ OPENING_RULES: Table[FaceCase] = (
     (Reason.AWAITING_CHALLENGE, lambda c: c.rules.liveness is not LivenessMode.CHALLENGE or c.challenge_met),
 )
 VOTE_TABLE: Table[FaceCase] = (*FRAME_TABLE, *FACE_RULES)
+UNJUDGED = (Reason.TOO_CLOSE, Reason.AT_THE_EDGE)
+"""Where liveness cannot be judged, and stepping back helps."""
 _POORLY_SEEN = (Reason.TOO_SMALL, Reason.IN_BACKGROUND, Reason.BLURRED, Reason.LOW_QUALITY)
-VIEW_TABLE: Table[FaceCase] = tuple(rule for rule in VOTE_TABLE if rule[0] not in _POORLY_SEEN)
+VIEW_TABLE: Table[FaceCase] = tuple(rule for rule in VOTE_TABLE if rule[0] not in (*_POORLY_SEEN, *UNJUDGED))
 """What shows that somebody is there still: it must be them and alive, however well they are seen."""
+_TURNED = (Reason.BLURRED, Reason.LOW_QUALITY, Reason.LOW_CONFIDENCE, Reason.LOW_MARGIN)
+TRIAL_TABLE: Table[FaceCase] = tuple(rule for rule in VOTE_TABLE if rule[0] not in _TURNED)
+"""What shows somebody in a challenge: a head that is turned or moves is less like its owner, and less sharp."""
 FACE_TABLE: Table[FaceCase] = (*FRAME_RULES, *FACE_RULES, *PERSON_RULES, *PICTURE_RULES, *OPENING_RULES)
 """What is told: that a picture is the same matters only to somebody whom another one would let in."""
 COMMAND_RULES: Table[CommandCase] = (

@@ -37,14 +37,14 @@ class Scene:
     y: float = 0.5
     """Centre of the part, as fractions of the picture's width and height."""
     part: float = 1.0
-    """Width of the part as a fraction of the picture's width."""
+    """Width of the part as a fraction of the picture's width; beyond 1 the edges of the picture go on."""
 
 
 SCENES = (
     Scene("empty"),
     Scene("astronaut", "astronaut.png", x=0.46, y=0.29, part=0.75),
-    Scene("biden", "biden.jpg", x=0.56, y=0.18, part=0.85),
-    Scene("obama2", "obama2.jpg", x=0.50, y=0.37, part=0.95),
+    Scene("biden", "biden.jpg", x=0.50, y=0.20, part=1.1),
+    Scene("obama2", "obama2.jpg", x=0.50, y=0.37, part=1.8),
     Scene("obama3", "obama3.jpg", x=0.53, y=0.22, part=0.75),
 )
 

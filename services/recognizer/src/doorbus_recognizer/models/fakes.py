@@ -140,6 +140,20 @@ class FakeLiveness:
         return self.opinion
 
 
+class FakeLidGauge:
+    """Eyes that are always as far open."""
+
+    def __init__(self, opening: float = 0.25) -> None:
+        self._opening = opening
+        self.looked_at = 0
+        """How often."""
+
+    def opening(self, image: Image, landmarks: Landmarks) -> float:  # noqa: ARG002 (what a real model looks at)
+        """How far."""
+        self.looked_at += 1
+        return self._opening
+
+
 def _colour(name: str) -> tuple[int, ...]:
     digest = hashlib.sha256(name.encode()).digest()
     return tuple(_LEVELS[byte % len(_LEVELS)] for byte in digest[:3])

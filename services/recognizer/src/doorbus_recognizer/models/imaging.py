@@ -50,6 +50,17 @@ def resize(image: Image, size: tuple[int, int]) -> Image:
     return cast("Image", cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
 
 
+def shrink(image: Image, size: tuple[int, int]) -> Image:
+    """A picture at a smaller width and height, averaged over the pixels that fall together; a larger one in between."""
+    smaller = image.shape[1] >= size[0] and image.shape[0] >= size[1]
+    return cast("Image", cv2.resize(image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
+
+
+def mirrored(image: Image) -> Image:
+    """The picture as a mirror shows it."""
+    return cast("Image", cv2.flip(image, 1))
+
+
 def batch(pictures: Sequence[Image], feed: Feed) -> NDArray[np.float32]:
     """Pictures as a model wants them, shape and order of colours as its feed says."""
     if feed.planar:

@@ -1,13 +1,13 @@
 """Passive liveness: tells a face in front of the camera from a print or a screen, on one picture.
 
-A MiniFASNet of the Silent-Face-Anti-Spoofing family. It is a filter and no defence: it calls many photographed screens
-live.
+A MiniFASNet of the Silent-Face-Anti-Spoofing family. It looks for the border of a print or a screen in what surrounds
+the face, and says little where that does not show: a filter and no defence.
 """
 
 import numpy as np
 
 from doorbus_recognizer.faces import Box, Image
-from doorbus_recognizer.models.imaging import resize
+from doorbus_recognizer.models.imaging import shrink
 from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "fr_liveness.onnx"
@@ -28,7 +28,7 @@ class PassiveLiveness:
     def live(self, image: Image, box: Box) -> float:
         """Probability 0..1 that the face in the box is a live one."""
         left, top, right, bottom = surroundings(box, image.shape[1], image.shape[0])
-        crop = resize(image[top:bottom, left:right], (_SIDE, _SIDE))
+        crop = shrink(image[top:bottom, left:right], (_SIDE, _SIDE))
         logits = self._runner.run(crop)[0][0].astype(np.float64)
         odds = np.exp(logits - logits.max())
         return float(odds[_LIVE] / odds.sum())

@@ -1,0 +1,84 @@
+"""Pictures of people, made ready for staging.py: framed alike, with mesh and eyes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from common import VAR, console
+from doorbus.wire.templates import mean
+from doorbus_recognizer.faces import Image, Landmarks
+from doorbus_recognizer.models import blazeface, facemesh, iris
+from doorbus_recognizer.models.choice import RuntimeChoice
+from doorbus_recognizer.models.runtimes import build_runtime
+from doorbus_recognizer.vision import Vision
+from staging import Likeness, framed
+
+_PICTURES = {".jpg", ".jpeg", ".png"}
+
+
+def people_in(directories: Iterable[Path]) -> dict[str, list[Path]]:
+    """The pictures below each directory, by person: the name of the folder that they lie in."""
+    found: dict[str, list[Path]] = {}
+    for directory in directories:
+        for path in sorted(directory.rglob("*")):
+            if path.suffix.lower() in _PICTURES:
+                found.setdefault(path.parent.name, []).append(path)
+    return found
+
+
+def read(path: Path) -> Image | None:
+    """The picture in a file, made smaller where it is far larger than a frame; None where it is none."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        return None
+    factor = max(image.shape[:2]) / 1200
+    if factor > 1:
+        size = (round(image.shape[1] / factor), round(image.shape[0] / factor))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    border = max(0, (480 - max(image.shape[:2])) // 2) if max(image.shape[:2]) < 200 else 0
+    return np.asarray(cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE), dtype=np.uint8)
+
+
+def likenesses(directories: Iterable[Path], vision: Vision, *, size: float, samples: int = 3) -> list[Likeness]:
+    """Each picture with a face, framed so that the outer corners of the eyes are `size` pixels apart.
+
+    `template` is that of the person enrolled with so many others of their pictures, or with that one where there is
+    none.
+    """
+    runtime = build_runtime(RuntimeChoice.AUTO, VAR / "weights", threads=1, callers=1)
+    detector, mesh, eyes = blazeface.BlazeFace(runtime), facemesh.FaceMesh(runtime), iris.EyeLids(runtime)
+
+    def located(image: Image) -> tuple[Landmarks, tuple[float, float]] | None:
+        faces = detector.detect(image)
+        if not faces:
+            return None
+        face = max(faces, key=lambda one: one.box[2]).in_whole_pixels()
+        landmarks = mesh.locate(image, face)
+        left, top, width, height = face.box
+        return (landmarks, (left + width / 2, top + height / 2)) if landmarks.score > 0.5 else None
+
+    found = []
+    for person, paths in people_in(directories).items():
+        framed_ones, templates = [], []
+        for path in paths:
+            image = read(path)
+            first = None if image is None else located(image)
+            if image is None or first is None:
+                continue
+            apart = float(np.linalg.norm(first[0].points[33] - first[0].points[263]))
+            frame = framed(image, first[1], size / apart)
+            again, seen = located(frame), vision.see(frame)[0]
+            if again is None or not seen:
+                continue
+            framed_ones.append((frame, again[0]))
+            templates.append(seen[0].template)
+        for number, (frame, landmarks) in enumerate(framed_ones):
+            others = [templates[(number + step) % len(templates)] for step in range(1, samples + 1)]
+            rims = eyes.rims(frame, landmarks)
+            found.append(Likeness(person, frame, landmarks, rims, mean(others)))
+    if not found:
+        raise SystemExit(f"no faces in {', '.join(map(str, directories))}")
+    console.print(f"{len(found)} pictures of {len({one.person for one in found})} people")
+    return found
