@@ -64,7 +64,9 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     site.mkdir()
     async with stack(site, VAR) as one:
         await one.broker.start()
-        await one.start(Role.ENROLLER, {"DOORBUS_ENROLLER__MAX_SAMPLES": "100"})
+        await one.start(
+            Role.ENROLLER, {"DOORBUS_ENROLLER__MAX_SAMPLES": "100", "DOORBUS_ENROLLER__NEAR_DUPLICATE": "1"}
+        )
         for number in range(given.replicas):
             await one.start(Role.RECOGNIZER, {}, instance=f"recognizer-{number}")
         for what in ("first", "again"):

@@ -20,6 +20,10 @@ from doorbus.wire.messages import (
     Activity,
     Ask,
     Challenge,
+    CheckedPerson,
+    CheckedSample,
+    CheckPeople,
+    ClosePair,
     Course,
     Decision,
     Deed,
@@ -51,6 +55,7 @@ from doorbus.wire.messages import (
     Manifest,
     Message,
     Outcome,
+    PeopleChecked,
     Picture,
     Portrait,
     Presence,
@@ -59,6 +64,7 @@ from doorbus.wire.messages import (
     RecogniseRequest,
     Recognition,
     Remove,
+    RemoveSample,
     RestorePeople,
     Result,
     ResultStatus,
@@ -67,6 +73,7 @@ from doorbus.wire.messages import (
     Trigger,
     Update,
     Verdict,
+    Weakness,
 )
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
@@ -94,7 +101,14 @@ FACE = Face(
     aspect=0.71,
 )
 EMBEDDED_FACE = EmbeddedFace(
-    box=(0.0, 0.0, 9.0, 9.0), size=80.0, sharpness=120.0, quality=0.9, live=1.0, template="c2VhbGVk"
+    box=(0.0, 0.0, 9.0, 9.0),
+    size=80.0,
+    sharpness=120.0,
+    quality=0.9,
+    live=1.0,
+    brightness=0.4,
+    template="c2VhbGVk",
+    face="c2VhbGVk",
 )
 ENTRY = JournalEntry(chain="0123456789abcdef", number=1, at=AT, kind=JournalKind.STARTED, version="0.1.0")
 FAULT = Fault(code=ErrorCode.NO_FACE, message="there is no face on the picture")
@@ -110,8 +124,25 @@ RIGHTS: dict[str, Any] = {
 KEPT = KeptPerson(
     person="alice",
     rights=Rights(**RIGHTS),
-    samples=(KeptSample(template="c2VhbGVk", model="MobileFaceNet", quality=0.9, picture="ab" * 32, created_at=AT),),
+    samples=(
+        KeptSample(
+            template="c2VhbGVk",
+            model="MobileFaceNet",
+            quality=0.9,
+            picture="ab" * 32,
+            created_at=AT,
+            number=7,
+            brightness=0.4,
+            face="c2VhbGVk",
+        ),
+    ),
 )
+CHECKED = CheckedPerson(
+    person="alice",
+    weaknesses=(Weakness.FEW_SAMPLES, Weakness.UNLIKE),
+    samples=(CheckedSample(number=7, quality=0.5, brightness=0.4, likeness=-0.1, created_at=AT),),
+)
+CLOSE = ClosePair(person="alice", other="bob", similarity=0.7)
 
 SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Picture: (Picture(jpeg=JPEG),),
@@ -240,6 +271,15 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     RosterEntry: (RosterEntry(person="alice"), RosterEntry(person="alice", **RIGHTS)),
     GalleryEntry: (GalleryEntry(person="alice", templates=("AAAA", "BBBB")),),
     Remove: (Remove(),),
+    RemoveSample: (RemoveSample(),),
+    CheckPeople: (CheckPeople(), CheckPeople(after="alice", person="bob")),
+    CheckedSample: (CHECKED.samples[0], CheckedSample(number=1, quality=0.1, created_at=AT)),
+    CheckedPerson: (CHECKED, CheckedPerson(person="bob")),
+    ClosePair: (CLOSE,),
+    PeopleChecked: (
+        PeopleChecked(),
+        PeopleChecked(people=(CHECKED,), next="alice", count=3, pairs=(CLOSE,), close=1, similarity=0.6, error=FAULT),
+    ),
     KeptSample: (KEPT.samples[0],),
     KeptPerson: (KEPT, KeptPerson(person="bob", rights=Rights())),
     ExportPeople: (ExportPeople(), ExportPeople(after="alice", person="bob", limit=7)),
@@ -251,7 +291,15 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Fault: (FAULT,),
     Result: (
         Result(
-            status=ResultStatus.OK, action="enrol", person="alice", at=AT, samples=2, gallery_version=4, valid_until=AT
+            status=ResultStatus.OK,
+            action="enrol",
+            person="alice",
+            at=AT,
+            samples=2,
+            gallery_version=4,
+            valid_until=AT,
+            added=1,
+            advice="samples 2 of 3 advised",
         ),
         Result(status=ResultStatus.OK, action="update", person="alice", at=AT, warning="there is no door frotn yet"),
         Result(status=ResultStatus.ERROR, action="enrol", person="Not A Slug", at=AT, error=FAULT),
@@ -374,7 +422,15 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
     for words in _lines(model.__doc__):
         topic = dict(pairwise(words))["-t"]
         own = [channel for channel in CHANNELS if channel.codec.model is model]
-        ids = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "x", "instance": "y"}
+        ids = {
+            "door": "front",
+            "camera": "porch",
+            "person": "alice",
+            "token": "me",
+            "sample": "7",
+            "service": "x",
+            "instance": "y",
+        }
         ids |= {"component": "lock", "object": "front"}
         reach = [one for one in own if matches(topic, TOPICS.topic(one, **ids, shard="0"))]
 

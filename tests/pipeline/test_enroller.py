@@ -33,17 +33,19 @@ from doorbus.wire.messages import (
     Health,
     ListedPeople,
     Manifest,
+    PeopleChecked,
     Presence,
     Result,
     ResultStatus,
     Rights,
     RosterEntry,
+    Weakness,
     utc,
 )
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import MAX_SHARDS, SnapshotReader, as_they_are, pack
-from doorbus.wire.templates import to_store
+from doorbus.wire.templates import to_store, unit
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_enroller.fakes import MemoryStore
 from doorbus_enroller.lookout import PICTURE
@@ -806,6 +808,96 @@ async def test_a_picture_that_is_a_sample_already_is_answered_without_a_recogniz
     assert recognizer.asked == [ALICE] * 3
 
 
+async def test_an_enrolment_says_how_many_samples_are_advised_and_that_a_picture_adds_nothing(site: Site) -> None:
+    await site.enroller()
+    (await site.recognizer()).script[picture("alice, nearly the same")] = (face(1),)
+    first = await site.ask(channels.ENROL, "alice", ALICE)
+    again = await site.ask(channels.ENROL, "alice", picture("alice, nearly the same"))
+    second = await site.ask(channels.ENROL, "alice", ALICE_AGAIN)
+    assert (first.added, first.advice) == (1, "samples 1 of 3 advised")
+    assert (again.status, again.added, again.samples) == (ResultStatus.OK, 0, 1)
+    assert again.advice is not None
+    assert again.advice.startswith("this picture adds nothing: one like it is a sample (similarity 1.000)")
+    assert (second.added, second.advice) == (1, "samples 2 of 3 advised")
+    assert site.gallery() == {"alice": 2}
+    assert (await site.ask(channels.UPDATE, "alice", b'{"name": "Alice"}')).advice is None
+
+
+async def test_one_sample_is_removed_by_its_number_and_the_last_one_is_not(site: Site) -> None:
+    store = MemoryStore()
+    await site.enroller(store)
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    await site.ask(channels.ENROL, "alice", ALICE_AGAIN)
+    alice = store.find("alice", site.clock.now())
+    assert alice is not None
+    first, second = (str(each.number) for each in alice.samples)
+
+    async def removed(number: str) -> Result:
+        site.bus.publish(Packet(TOPICS.topic(channels.REMOVE_SAMPLE, person="alice", sample=number), qos=1))
+        return await site.result("alice")
+
+    done = await removed(first)
+    assert (done.status, done.action, done.samples) == (ResultStatus.OK, "remove_sample", 1)
+    assert site.gallery() == {"alice": 1}
+    again = await removed(first)
+    assert code(again) is ErrorCode.UNKNOWN_SAMPLE
+    assert again.error is not None
+    assert second in again.error.message
+    assert code(await removed("first")) is ErrorCode.UNKNOWN_SAMPLE
+    assert code(await removed(second)) is ErrorCode.TOO_FEW_SAMPLES
+    assert site.gallery() == {"alice": 1}
+    assert (await site.ask(channels.ENROL, "alice", ALICE)).samples == 2  # it is no sample any more, so it may be one
+
+
+async def test_faces_are_kept_sealed_for_their_person_unless_that_is_switched_off(site: Site) -> None:
+    jpeg = b"the aligned face"
+    with_face = face(0).model_copy(update={"face": base64.b64encode(Seal(KEY).seal(jpeg, "face")).decode()})
+    stores = {1.0: MemoryStore(), 0.0: MemoryStore()}
+    for keep, store in stores.items():
+        service, runner = site.make(store, Seal(KEY), keep_faces=keep)
+        async with running(service, site.bus, site.clock, runner):
+            recognizer = ScriptedRecognizer({ALICE: (with_face,)})
+            async with running(recognizer, site.bus, site.clock):
+                assert (await site.ask(channels.ENROL, "alice", ALICE)).status is ResultStatus.OK
+    kept, not_kept = (store.find("alice", site.clock.now(), faces=True) for store in stores.values())
+    assert kept is not None
+    assert not_kept is not None
+    assert kept.samples[0].face is not None
+    assert Seal(KEY).unseal(kept.samples[0].face, "face of alice") == jpeg
+    assert not_kept.samples[0].face is None
+
+
+async def test_a_check_names_who_is_hard_to_recognise_and_to_tell_apart(site: Site) -> None:
+    store, now = MemoryStore(), site.clock.now()
+    for person, angles in {"alice": (0,), "bob": (90,), "twin": (0, 15, 30)}.items():
+        for angle in angles:
+            template = unit([np.cos(np.radians(angle)), np.sin(np.radians(angle)), 0])
+            sample = Sample(to_store(template, person, Seal(KEY)), "MobileFaceNet", 0.9, f"{angle:064x}", now)
+            store.add(person, [sample], Rights(), now)
+    await site.enroller(store, duplicate_margin=0.9)
+    await site.recognizer()
+    await site.ask(channels.ENROL, "zoe", picture("nobody"))  # the recognizer has said what it takes for one person
+
+    async def checked(asked: bytes) -> PeopleChecked:
+        reply = TOPICS.topic(channels.PEOPLE_CHECKED, token="me")
+        site.bus.publish(Packet(TOPICS.topic(channels.CHECK), asked, qos=1, response_topic=reply))
+        return PeopleChecked.model_validate_json((await site.hear(lambda packet: packet.topic == reply)).payload)
+
+    everybody = await checked(b"{}")
+    assert {one.person: one.weaknesses for one in everybody.people} == {
+        "alice": (Weakness.FEW_SAMPLES,),
+        "bob": (Weakness.FEW_SAMPLES,),
+    }
+    assert (everybody.count, everybody.next, everybody.close) == (3, None, 1)
+    assert everybody.similarity == pytest.approx(0.95)
+    assert [(pair.person, pair.other) for pair in everybody.pairs] == [("alice", "twin")]
+    twin = (await checked(b'{"person": "twin"}')).people[0]
+    assert (twin.weaknesses, len(twin.samples)) == ((), 3)
+    assert (await checked(b'{"person": "nobody"}')).people == ()
+    assert (await checked(b'{"no": 1}')).error is not None
+
+
 async def test_a_change_of_one_person_costs_what_one_person_costs(site: Site) -> None:
     store = crowd(1500)
     await site.enroller(store)
@@ -1420,7 +1512,7 @@ async def test_an_enrolment_from_a_camera_says_what_to_do_and_how_it_ended(site:
         "Zoë Bee: 0 of 2, come closer",
         "Zoë Bee: 0 of 2, only one person, please",
         "Zoë Bee: 1 of 2, turn a little",
-        "Zoë Bee is enrolled, 2 samples",
+        "Zoë Bee is enrolled, samples 2 of 3 advised",
     ]
     assert [one.course for one in _told(site)] == [Course.UNDER_WAY] * 4 + [Course.OK]
     assert TOPICS.topic(channels.ENROLMENT) in site.bus.retained

@@ -91,7 +91,7 @@ async def test_everybody_is_enrolled_and_named_and_who_is_busy_is_asked_again(
     assert status == ExitStatus.OK
     assert enroller.pictures == {"alice": 2, "bob": 1, "carol": 1}
     assert enroller.names == {"alice": "Alice"}  # bob's id says it; carol has a name of her own
-    assert "4 pictures of 3 people are samples; none refused" in capsys.readouterr().out
+    assert "4 pictures of 3 people are new samples, none refused" in capsys.readouterr().out
 
 
 async def test_what_is_refused_is_told_and_keeps_nobody_else_out(
@@ -110,7 +110,7 @@ async def test_what_is_refused_is_told_and_keeps_nobody_else_out(
     assert "alice/4.jpg too_many_samples not sent, as the one before" in " ".join(told.split())
     assert "bob/0.png not_a_picture no picture that can be read" in " ".join(told.split())
     assert "bob/1.heic left out no picture of a kind that is read" in " ".join(told.split())
-    assert "3 pictures of 2 people are samples; 5 refused: " in told
+    assert "3 pictures of 2 people are new samples, 5 refused: " in told
 
 
 async def test_when_nobody_answers_any_more_it_ends_and_says_how_to_go_on(
@@ -124,7 +124,7 @@ async def test_when_nobody_answers_any_more_it_ends_and_says_how_to_go_on(
     assert enroller.pictures == {"alice": 1}
     assert "is the enroller running?" in told.err
     assert "The import is not complete; run it again to go on." in told.err
-    assert "1 pictures of 1 people are samples; none refused" in told.out
+    assert "1 pictures of 1 people are new samples, none refused" in told.out
 
 
 def test_a_dry_run_says_who_would_come_and_sends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

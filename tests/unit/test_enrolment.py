@@ -19,6 +19,7 @@ from doorbus_enroller.enrolment import (
     Candidate,
     Known,
     Rules,
+    advice,
     decide,
     fault_of,
     id_of,
@@ -141,13 +142,36 @@ def test_a_newcomer_who_resembles_somebody_a_little_is_enrolled() -> None:
 
 
 def test_a_twin_gets_further_samples_that_resemble_the_twin_more() -> None:
-    further = face(2)
+    further = face(15)
     assert decided("alice", "a", seen(further), enrolled(alice=[0.0], bella=[50.0])) is further
+
+
+def test_a_picture_that_is_nearly_a_sample_adds_nothing_but_a_frame_of_another_moment_does() -> None:
+    people, face_again = enrolled(alice=[0.0, 30.0]), face(32)
+    known = decided("alice", "new", seen(face_again), people)
+    assert isinstance(known, Known)
+    assert known.similarity == pytest.approx(np.cos(np.radians(2)))
+    assert decided("alice", "new", seen(face_again), people, RULES.of_frames()) is face_again
+    assert decided("alice", "new", seen(face(42)), people) is not None
+    assert isinstance(decided("alice", "new", seen(face(42)), people), Candidate)
+
+
+@pytest.mark.parametrize(
+    ("samples", "near", "told"),
+    [
+        (1, None, "samples 1 of 3 advised"),
+        (3, None, None),
+        (7, 0.991, "this picture adds nothing: one like it is a sample (similarity 0.991)"),
+        (2, 1.0, "this picture adds nothing: one like it is a sample (similarity 1.000); samples 2 of 3 advised"),
+    ],
+)
+def test_what_would_help_is_said(samples: int, near: float | None, told: str | None) -> None:
+    assert advice(samples, near) == told
 
 
 def test_samples_are_bounded() -> None:
     full = enrolled(alice=[float(angle) for angle in range(RULES.max_samples)])
-    assert code(decided("alice", "new", seen(face()), full)) is ErrorCode.TOO_MANY_SAMPLES
+    assert code(decided("alice", "new", seen(face(-20)), full)) is ErrorCode.TOO_MANY_SAMPLES
 
 
 def test_a_picture_that_was_delivered_twice_counts_once() -> None:
@@ -255,6 +279,11 @@ def test_whatever_is_taken_meets_every_rule(
         assert own is None or own >= SAME
         bar = SAME + rules.duplicate_margin * (1 - SAME)
         assert all(other < bar or (own is not None and own >= other) for other in similar.values())
+        mine = everybody.get("alice")
+        assert mine is None or all(one @ taken.template <= rules.near_duplicate for one in mine.templates)
+    elif isinstance(taken, Known):
+        assert taken.similarity is not None
+        assert rules.near_duplicate < taken.similarity
     else:
         assert isinstance(taken, Fault)
         assert taken.message

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -87,6 +88,57 @@ def test_people_who_are_put_are_as_they_are_given_and_others_stay(store: Store) 
     after = store.put(given, NOON)
     assert everybody(store) == [given[0], Person("bob", Rights(), (sample("b"),)), given[1]]
     assert (after.roster, after.gallery) == (before.roster + 1, before.gallery + 1)
+
+
+def test_faces_are_kept_beside_their_samples_and_go_with_them(store: Store) -> None:
+    shown = replace(sample("a1"), face=b"sealed face", brightness=0.25)
+    add(store, "alice", shown, sample("a2"))
+    add(store, "bob", replace(sample("b"), face=b"another face"))
+
+    def faces(person: str) -> list[bytes | None]:
+        found = store.find(person, NOON, faces=True)
+        return [each.face for each in found.samples] if found else []
+
+    plain = store.find("alice", NOON)
+    assert plain is not None
+    assert [(each.face, each.brightness) for each in plain.samples] == [(None, 0.25), (None, None)]
+    assert faces("alice") == [b"sealed face", None]
+    add(store, "alice", replace(sample("a1"), face=b"a newer one"))  # of the same picture
+    assert sorted(map(str, faces("alice"))) == ["None", str(b"a newer one")]
+    number = next(each.number for each in store.find("alice", NOON).samples if each.picture == "a1")  # type: ignore[union-attr]
+    before = store.versions(NOON)
+    after = store.remove_sample("alice", number, NOON)
+    assert after is not None
+    assert (after.roster, after.gallery) == (before.roster, before.gallery + 1)
+    assert faces("alice") == [None]
+    assert store.remove_sample("alice", number, NOON) is None
+    assert store.remove_sample("carol", 1, NOON) is None
+    assert faces("bob") == [b"another face"]
+
+
+def test_a_file_of_an_older_doorbus_is_taken_over(path: Path) -> None:
+    older = sqlite3.connect(path)
+    older.executescript(
+        "CREATE TABLE people (person TEXT NOT NULL PRIMARY KEY, rights TEXT NOT NULL, created_at TEXT NOT NULL,"
+        " updated_at TEXT NOT NULL) STRICT;"
+        "CREATE TABLE samples (id INTEGER PRIMARY KEY, person TEXT NOT NULL REFERENCES people ON DELETE CASCADE,"
+        " template BLOB NOT NULL, model TEXT NOT NULL, quality REAL NOT NULL, picture TEXT NOT NULL,"
+        " created_at TEXT NOT NULL, UNIQUE (person, picture)) STRICT;"
+        "CREATE TABLE versions (map TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT;"
+        "INSERT INTO versions VALUES ('roster', 5), ('gallery', 7);"
+        "INSERT INTO people VALUES ('alice', '{}', '2026-06-01T12:00:00Z', '2026-06-01T12:00:00Z');"
+        "INSERT INTO samples VALUES (1, 'alice', x'00', 'MobileFaceNet', 0.5, 'a', '2026-06-01T12:00:00Z');"
+        "PRAGMA user_version = 1;"
+    )
+    older.close()
+    store = SqliteStore(path)
+    assert store.versions(NOON) == Versions(5, 7)
+    assert everybody(store) == [Person("alice", Rights(), (sample("a", template=b"\0"),))]
+    add(store, "alice", replace(sample("b"), face=b"sealed face"))
+    found = store.find("alice", NOON, faces=True)
+    assert found is not None
+    assert [each.face for each in found.samples] == [None, b"sealed face"]
+    store.close()
 
 
 def test_each_change_raises_the_versions_of_the_maps_it_touches(store: Store) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from doorbus import __version__
-from doorbus.cli import backup, documents, importing, lock, metrics, people, secrets
+from doorbus.cli import backup, documents, gallery, importing, lock, metrics, people, secrets
 from doorbus.cli.doctor import doctor
 from doorbus.cli.forget import forget
 from doorbus.cli.journal import journal
@@ -13,7 +13,7 @@ from doorbus.cli.watch import watch
 
 PANELS = {
     "Doors": (lock.unlock, lock.lock, journal),
-    "People": (people.enrol, importing.import_, people.people, people.update, people.remove),
+    "People": (people.enrol, importing.import_, people.update, people.remove),
     "Backup": (backup.export, backup.restore),
     "System": (watch, doctor, forget, metrics.metrics),
     "Documents": (documents.acl, documents.asyncapi, documents.env_example, documents.container_settings),
@@ -40,4 +40,5 @@ def doorbus(
     """A door lock on an MQTT bus."""
 
 
+app.add_typer(gallery.app, name="people", rich_help_panel="People")
 app.add_typer(secrets.app, name="secrets", rich_help_panel="System")

@@ -22,7 +22,7 @@ from doorbus.wire.channels import EXPORT, PEOPLE_REPLY, RESTORE, Role
 from doorbus.wire.codec import Refused
 from doorbus.wire.messages import ExportPeople, KeptPeople, KeptPerson, KeptSample, RestorePeople
 from doorbus.wire.mistakes import first_mistake
-from doorbus.wire.purposes import of_sample
+from doorbus.wire.purposes import of_face, of_sample
 from doorbus.wire.seal import Seal
 
 _FORMAT = "doorbus people 1"
@@ -58,7 +58,7 @@ def export(
     """
     access = Access.of(role, Role.ADMIN)
     seal, passphrase = open_seal(access.settings), _passphrase(passphrase_file, again=True)
-    on_the_bus(access, lambda client: _telling(export_people(client, file, passphrase, seal, timeout)))
+    on_the_bus(access, lambda client: telling(export_people(client, file, passphrase, seal, timeout)))
 
 
 def restore(
@@ -81,7 +81,7 @@ def restore(
         raise typer.Exit(ExitStatus.REFUSED) from None
     on_the_bus(
         access,
-        lambda client: _telling(restore_people(client, read_backup(file, passphrase, seal), len(people), timeout)),
+        lambda client: telling(restore_people(client, read_backup(file, passphrase, seal), len(people), timeout)),
     )
 
 
@@ -169,8 +169,23 @@ def unsealed(person: KeptPerson, seal: Seal) -> KeptPerson:
             template = seal.unseal(base64.b64decode(sample.template), of_sample(person.person))
         except (Refused, ValueError):
             continue
-        samples.append(sample.model_copy(update={"template": base64.b64encode(template).decode()}))
+        samples.append(_with(sample, template, _face(sample, person.person, seal)))
     return person.model_copy(update={"samples": tuple(samples)})
+
+
+def _face(sample: KeptSample, person: str, seal: Seal) -> bytes | None:
+    try:
+        return None if sample.face is None else seal.unseal(base64.b64decode(sample.face), of_face(person))
+    except (Refused, ValueError):
+        return None
+
+
+def _with(sample: KeptSample, template: bytes, face: bytes | None) -> KeptSample:
+    texts = {
+        "template": base64.b64encode(template).decode(),
+        "face": None if face is None else base64.b64encode(face).decode(),
+    }
+    return sample.model_copy(update=texts)
 
 
 def read_backup(file: Path, passphrase: str, seal: Seal) -> Iterator[KeptPerson]:
@@ -188,7 +203,8 @@ def read_backup(file: Path, passphrase: str, seal: Seal) -> Iterator[KeptPerson]
 def _sealed(person: KeptPerson, seal: Seal) -> KeptPerson:
     def sealed(sample: KeptSample) -> KeptSample:
         template = seal.seal(base64.b64decode(sample.template), of_sample(person.person))
-        return sample.model_copy(update={"template": base64.b64encode(template).decode()})
+        face = None if sample.face is None else seal.seal(base64.b64decode(sample.face), of_face(person.person))
+        return _with(sample, template, face)
 
     return person.model_copy(update={"samples": tuple(map(sealed, person.samples))})
 
@@ -221,7 +237,8 @@ def _passphrase(file: Path | None, *, again: bool) -> str:
     return passphrase
 
 
-async def _telling(work: Awaitable[int]) -> int:
+async def telling(work: Awaitable[int]) -> int:
+    """Do `work`, and say why it could not be done, if so; the exit status."""
     try:
         return await work
     except Unanswered as unanswered:

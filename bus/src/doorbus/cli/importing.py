@@ -112,8 +112,10 @@ class Import:
     found: Found
     timeout: float
     taken: int = 0
+    there: int = 0
+    """Pictures that are samples already, or as good as one."""
     people: set[str] = field(default_factory=set)
-    """Of whom something was taken."""
+    """Of whom something is there."""
     refused: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
     """The code and the reason, by picture."""
     silent: bool = False
@@ -135,7 +137,7 @@ class Import:
             self._report(whole=whole)
         if self.silent:
             return ExitStatus.NO_ANSWER
-        return ExitStatus.REFUSED if self.refused or not self.taken else ExitStatus.OK
+        return ExitStatus.REFUSED if self.refused or not self.people else ExitStatus.OK
 
     async def _together(
         self, asker: Asker[Result], names: Mapping[str, str | None], done: Callable[[int], None], in_flight: int
@@ -166,7 +168,6 @@ class Import:
                 return
             done(1)
             if fault is None:
-                self.taken += 1
                 self.people.add(one.person)
                 if to_name:
                     await asker.ask(UPDATE, Update(name=to_name[:MAX_NAME]), {"person": one.person}, self.timeout)
@@ -192,7 +193,12 @@ class Import:
             await asyncio.sleep(pause)
         if result is None:
             self.silent = True
-        return (result.error.code, result.error.message) if result and result.error else None
+            return None
+        if result.error is not None:
+            return result.error.code, result.error.message
+        self.there += result.added == 0
+        self.taken += result.added != 0
+        return None
 
     def _report(self, *, whole: bool) -> None:
         _print_refused(self.refused)
@@ -200,7 +206,8 @@ class Import:
             f"{count} {code}" for code, count in Counter(code for code, _ in self.refused.values()).items()
         )
         refused = f"{len(self.refused)} refused: {codes}" if self.refused else "none refused"
-        out.print(line(f"{self.taken} pictures of {len(self.people)} people are samples;", refused))
+        there = f"{self.there} more are there already or add nothing," if self.there else ""
+        out.print(line(f"{self.taken} pictures of {len(self.people)} people are new samples,", there, refused))
         if self.silent:
             err.print(line((SILENCE.format(self.timeout), "red")))
         if not whole:

@@ -1,4 +1,4 @@
-"""`doorbus enrol`, `update` and `remove` ask the enroller; `doorbus people` reads the roster."""
+"""`doorbus enrol`, `update` and `remove` ask the enroller; a list of people is read from the roster."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,14 @@ from doorbus.wire.channels import (
     LOCK_STATE,
     MIB,
     REMOVE,
+    REMOVE_SAMPLE,
     ROSTER_MANIFEST,
     ROSTER_SHARD,
     UPDATE,
     Channel,
 )
 from doorbus.wire.codec import Refused
-from doorbus.wire.messages import Enrol, Message, Remove, Result, ResultStatus, RosterEntry, Update
+from doorbus.wire.messages import Enrol, Message, Remove, RemoveSample, Result, ResultStatus, RosterEntry, Update
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are
 
@@ -52,14 +53,22 @@ def enrol(
     on_the_bus(Access.of(role), lambda client: enrol_pictures(client, person, pictures, change, timeout))
 
 
-def people(timeout: Timeout = 3, role: As = None) -> None:
-    """List who may pass, and when."""
-    on_the_bus(Access.of(role), lambda client: list_people(client, timeout))
-
-
-def remove(person: Person, timeout: Timeout = 10, role: As = None) -> None:
+def remove(
+    person: Person,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=0, help="Forget this sample only; doorbus people --check names them.", show_default=False),
+    ] = None,
+    timeout: Timeout = 10,
+    role: As = None,
+) -> None:
     """Forget PERSON: templates and rights."""
-    on_the_bus(Access.of(role), lambda client: request(client, REMOVE, Remove(), person, timeout))
+    access = Access.of(role)
+    if sample is None:
+        on_the_bus(access, lambda client: request(client, REMOVE, Remove(), person, timeout))
+    on_the_bus(
+        access, lambda client: request(client, REMOVE_SAMPLE, RemoveSample(), person, timeout, sample=str(sample))
+    )
 
 
 def update(  # noqa: PLR0917  # typer reads them as options
@@ -157,11 +166,18 @@ def _read(picture: Path) -> bytes:
         return file.read(ENROL.max_bytes + 1)
 
 
-async def request(client: Client, channel: Channel[Any], message: Message, person: str, timeout: float) -> int:  # noqa: ASYNC109
+async def request(
+    client: Client,
+    channel: Channel[Any],
+    message: Message,
+    person: str,
+    timeout: float,  # noqa: ASYNC109  # the user's number
+    **ids: str,
+) -> int:
     """Send one request about `person` and print what became of it; returns the exit status."""
     async with asking_the_enroller(client) as asker:
-        done = "forgotten" if channel is REMOVE else "changed"
-        return _report(person, await asker.ask(channel, message, {"person": person}, timeout), timeout, done)
+        done = {REMOVE.name: "forgotten", UPDATE.name: "changed"}.get(channel.name, "")
+        return _report(person, await asker.ask(channel, message, {"person": person, **ids}, timeout), timeout, done)
 
 
 async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109  # the user's number
@@ -231,7 +247,8 @@ def _report(what: str, result: Result | None, timeout: float, done: str = "") ->
         return ExitStatus.NO_ANSWER
     if result.status is ResultStatus.OK:
         samples = "1 sample" if result.samples == 1 else f"{result.samples} samples"
-        out.print(line(f"{what}:", ("ok", "green"), done or f"{result.person} has {samples}"))
+        told = [done or f"{result.person} has {samples}", *([result.advice] if result.advice else [])]
+        out.print(line(f"{what}:", ("ok", "green"), "; ".join(told)))
         if result.warning is not None:
             out.print(line(f"{what}:", ("but", "yellow"), result.warning))
         return ExitStatus.OK

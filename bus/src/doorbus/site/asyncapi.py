@@ -39,6 +39,7 @@ _PARAMETERS = {
     "door": "Id of a door.",
     "camera": "Id of a camera at that door.",
     "person": "Id of a person; the display name is data.",
+    "sample": "Number of a sample of that person.",
     "token": "Any id that the asker chose for the answer.",
     "shard": "Number of the shard, from 0.",
     "service": "Name of a service.",

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.13"
+CONTRACT = "1.14"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -304,6 +304,42 @@ REMOVE = Channel(
     receivers=_READERS | {Role.ENROLLER},
     reply=RESULT_REPLY,
 )
+REMOVE_SAMPLE = Channel(
+    name="remove_sample",
+    template="person/{person}/sample/{sample}/remove",
+    codec=codec.Empty(messages.RemoveSample),
+    summary="Forget one sample of a person.",
+    qos=1,
+    retain=Retain.REFUSED,
+    max_bytes=KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
+PEOPLE_CHECKED = Channel(
+    name="people_checked",
+    template="people/checked/{token}",
+    codec=codec.Json(messages.PeopleChecked),
+    summary="Who is hard to recognise, and who is hard to tell apart.",
+    qos=1,
+    expiry=30,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_PEOPLE | {Role.ADMIN},
+)
+CHECK = Channel(
+    name="check",
+    template="people/check",
+    codec=codec.Json(messages.CheckPeople),
+    summary="Ask who is hard to recognise, and who is hard to tell apart.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=30,
+    max_bytes=4 * KIB,
+    senders=_PEOPLE | {Role.ADMIN},
+    receivers=frozenset({Role.ENROLLER}),
+    reply=PEOPLE_CHECKED,
+)
 PEOPLE_REPLY = Channel(
     name="people_reply",
     template="people/reply/{token}",
@@ -531,8 +567,11 @@ CHANNELS: tuple[Channel[Any], ...] = (
     MANAGE,
     PEOPLE,
     ENROLMENT,
+    REMOVE_SAMPLE,
     RESULT,
     RESULT_REPLY,
+    CHECK,
+    PEOPLE_CHECKED,
     EXPORT,
     RESTORE,
     PEOPLE_REPLY,

@@ -487,6 +487,7 @@ class ErrorCode(StrEnum):
     NOT_THE_SAME_PERSON = "not_the_same_person"
     """A further picture does not resemble the samples there are."""
     UNKNOWN_PERSON = "unknown_person"
+    UNKNOWN_SAMPLE = "unknown_sample"
     TOO_MANY_SAMPLES = "too_many_samples"
     TOO_FEW_SAMPLES = "too_few_samples"
     """Time was up before a camera had shown as many good frames as were asked for."""
@@ -525,6 +526,10 @@ class Result(Message):
     gallery_version: Annotated[int, Field(ge=0)] | None = None
     valid_until: Instant | None = None
     """Until when somebody who was just enrolled may pass; None where that does not end."""
+    added: Annotated[int, Field(ge=0)] | None = None
+    """How many samples an enrolment has added: none when the picture is one, or as good as one, already."""
+    advice: str | None = None
+    """What would make the person easier to recognise, for people: `samples 1 of 3 advised`."""
     warning: str | None = None
     """What the person's rights will not do as they stand, for people: a door nobody has, an end that has passed."""
     error: Fault | None = None
@@ -540,6 +545,11 @@ class KeptSample(Message):
     picture: Sha256
     """Of the picture, which is not kept."""
     created_at: Instant
+    number: Annotated[int, Field(ge=0)] | None = None
+    """By which it can be removed; another one once it was restored."""
+    brightness: Unit | None = None
+    face: str | None = Field(default=None, repr=False)
+    """Base64 of the aligned face, a JPEG, sealed like the template; None where it is not kept."""
 
 
 class KeptPerson(Message):
@@ -548,6 +558,89 @@ class KeptPerson(Message):
     person: Slug
     rights: Rights
     samples: tuple[KeptSample, ...] = ()
+
+
+class RemoveSample(Message):
+    """Forget one sample of a person, by its number; the payload is empty.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/sample/7/remove -n
+    """
+
+
+class CheckPeople(Message):
+    """Ask which people are hard to recognise, and which are hard to tell apart.
+
+    mosquitto_rr -q 1 -e doorbus/v1/people/checked/me -t doorbus/v1/people/check -m '{}'
+    """
+
+    after: Slug | None = None
+    """Begin after this id, as the reply before said in `next`."""
+    person: Slug | None = None
+    """Only this one, weak or not."""
+
+
+class Weakness(StrEnum):
+    """Why somebody is hard to recognise."""
+
+    FEW_SAMPLES = "few_samples"
+    """Fewer samples than are advised."""
+    UNLIKE = "unlike"
+    """A sample is less like the others than two pictures of one person are."""
+    POOR_QUALITY = "poor_quality"
+    """Not even the best sample is large, sharp and frontal."""
+    ONE_LIGHT = "one_light"
+    """All samples are equally bright."""
+    DAMAGED = "damaged"
+    """Samples cannot be read."""
+
+
+class CheckedSample(Message):
+    """How good a sample is."""
+
+    number: Annotated[int, Field(ge=0)]
+    """By which it can be removed."""
+    quality: Unit
+    brightness: Unit | None = None
+    likeness: Similarity | None = None
+    """To the mean of the person's other samples; None where there is no other."""
+    created_at: Instant
+
+
+class CheckedPerson(Message):
+    """Why somebody is hard to recognise, if so."""
+
+    person: Slug
+    weaknesses: tuple[Weakness, ...] = ()
+    samples: tuple[CheckedSample, ...] = ()
+    """Those that can be read."""
+
+
+class ClosePair(Message):
+    """Two people who are hard to tell apart."""
+
+    person: Slug
+    other: Slug
+    similarity: Similarity
+
+
+class PeopleChecked(Message):
+    """Who is hard to recognise, a page at a time in the order of the ids, and who is hard to tell apart.
+
+    mosquitto_sub -t 'doorbus/v1/people/checked/+'
+    """
+
+    people: tuple[CheckedPerson, ...] = ()
+    next: Slug | None = None
+    """What to ask for `after` to get the next page; None when this was the last one."""
+    count: Annotated[int, Field(ge=0)] = 0
+    """How many people there are in all."""
+    pairs: tuple[ClosePair, ...] = ()
+    """The closest, the most similar first; on the first page only."""
+    close: Annotated[int, Field(ge=0)] = 0
+    """How many pairs are as similar as `similarity`."""
+    similarity: Similarity | None = None
+    """From this one on a door may open for either; None while no recognizer has said what its model tells apart."""
+    error: Fault | None = None
 
 
 class ExportPeople(Message):
@@ -709,8 +802,12 @@ class EmbeddedFace(Message):
     """Variance of the Laplacian of the aligned face."""
     quality: Unit
     live: Unit | None = None
+    brightness: Unit | None = None
+    """Mean of the aligned face, 0 black to 1 white."""
     template: str = Field(repr=False)
     """Base64 of the sealed float32 values."""
+    face: str | None = Field(default=None, repr=False)
+    """Base64 of the aligned face, a sealed JPEG of 112 by 112 pixels."""
 
 
 class Embedded(Message):

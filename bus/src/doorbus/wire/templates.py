@@ -64,7 +64,7 @@ def to_reply(template: Template, seal: Sealing) -> str:
 
 def from_reply(text: str, seal: Sealing) -> Template:
     """The template that stands in a recognizer's reply; raises `Refused`."""
-    return _template(seal.unseal(_data(text), _REPLY))
+    return _template(seal.unseal(from_base64(text), _REPLY))
 
 
 def to_store(template: Template, person: str, seal: Sealing) -> bytes:
@@ -84,7 +84,7 @@ def to_gallery(template: Template) -> str:
 
 def from_gallery(text: str) -> Template:
     """The template that stands in an entry of the gallery; raises `Refused`."""
-    return _template(_data(text))
+    return _template(from_base64(text))
 
 
 def _bytes(template: Template) -> bytes:
@@ -101,8 +101,9 @@ def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _data(text: str) -> bytes:
+def from_base64(text: str) -> bytes:
+    """The bytes that a text stands for; raises `Refused`."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:
-        raise Refused(Refusal.WRONG_SHAPE, "a template that is not base64") from None
+        raise Refused(Refusal.WRONG_SHAPE, "no base64") from None

@@ -13,6 +13,10 @@ from doorbus.wire.plain import plain
 from doorbus.wire.templates import Template
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
 
+ADVISED = 3
+"""Samples that a person should have: at a confidence of 0.8 a resident is not recognised on 28 % of the pictures with
+one, 12 % with three, 9 % with five (947 pictures of 57 people)."""
+
 
 class Rules(BaseModel):
     """What is asked of a picture: a part of the settings."""
@@ -47,11 +51,18 @@ class Rules(BaseModel):
         description="How much more than the model's same-person similarity, as a share (0 to 1) of the way from there "
         "to 1, a face must resemble somebody else to be refused as that person.",
     )
+    near_duplicate: float = Field(
+        default=0.98,
+        gt=0,
+        le=1,
+        description="Similarity to one of the person's samples above which another picture adds nothing, and is not "
+        "kept; frames of a camera, which are taken at different moments, are.",
+    )
     max_samples: int = Field(default=10, ge=1, le=100, description="Most samples kept of one person.")
 
     def of_frames(self) -> "Rules":
         """The same for frames of a camera, on which nobody else may be, however far in the background."""
-        return self.model_copy(update={"background": 0.0})
+        return self.model_copy(update={"background": 0.0, "near_duplicate": 1.0})
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,9 @@ class Candidate:
     quality: float
     live: float | None
     template: Template = field(repr=False)
+    brightness: float | None = None
+    face: bytes | None = field(default=None, repr=False)
+    """The aligned face, a JPEG."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Known:
-    """The very picture is a sample of the person already: nothing to do, as after a redelivery."""
+    """The very picture is a sample of the person already: nothing to do, as after a redelivery.
+
+    Or one is there that is as good: then `similarity` says how similar they are.
+    """
+
+    similarity: float | None = None
 
 
 def decide(  # noqa: PLR0917  # what it depends on
@@ -96,6 +115,10 @@ def decide(  # noqa: PLR0917  # what it depends on
     face = choose(answer.faces, rules)
     if isinstance(face, Fault):
         return face
+    if enrolled and len(face.template) == len(enrolled.mean):
+        nearest = max(float(template @ face.template) for template in enrolled.templates)
+        if nearest > rules.near_duplicate:
+            return Known(nearest)
     return _objection(person, face, answer, enrolled, gallery, rules) or face
 
 
@@ -166,6 +189,16 @@ def _other_model(gallery: str | None, recognizer: str) -> Fault:
         message=f"the gallery was made with {gallery}, the recognizer runs {recognizer}; "
         f"set DOORBUS_RECOGNIZER__MODEL={gallery} again, or remove all people and enrol them anew",
     )
+
+
+def advice(samples: int, near: float | None) -> str | None:
+    """What would make a person with so many samples easier to recognise.
+
+    `near` is how similar the last picture is to a sample that is as good, if so.
+    """
+    parts = [] if near is None else [f"this picture adds nothing: one like it is a sample (similarity {near:.3f})"]
+    parts += [f"samples {samples} of {ADVISED} advised"] if samples < ADVISED else []
+    return "; ".join(parts) or None
 
 
 def id_of(name: str | None, taken: Container[str]) -> str | Fault:

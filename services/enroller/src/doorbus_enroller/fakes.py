@@ -15,6 +15,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
         self._versions: Versions | None = None
+        self._numbers = 0
         self.changes: list[str] = []
         """What was done, in order: `add alice`, `set_rights alice`, `remove alice`."""
         self.asked: list[str] = []
@@ -69,11 +70,14 @@ class MemoryStore:
         known = self._people.get(person)
         return known and replace(known, samples=(), damaged=0)
 
-    def find(self, person: str, now: datetime) -> Person | None:  # noqa: ARG002  # the Protocol's
+    def find(self, person: str, now: datetime, *, faces: bool = False) -> Person | None:  # noqa: ARG002  # the Protocol's
         """The person, if there."""
         self._check()
         self.asked.append(person)
-        return self._people.get(person)
+        known = self._people.get(person)
+        if known is None or faces:
+            return known
+        return replace(known, samples=tuple(replace(each, face=None) for each in known.samples))
 
     def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
         """Add samples; a person's picture counts once."""
@@ -83,7 +87,7 @@ class MemoryStore:
         kept = {each.picture: each for each in known.samples}
         for sample in samples:
             kept.pop(sample.picture, None)
-            kept[sample.picture] = sample
+            kept[sample.picture] = self._numbered(sample)
         self._people[person] = replace(known, samples=tuple(kept.values()))
         return self._changed(f"add {person}", now, roster=there is None, gallery=True)
 
@@ -97,8 +101,20 @@ class MemoryStore:
     def put(self, people: Sequence[Person], now: datetime) -> Versions:
         """Have these people as they are given."""
         self._check()
-        self._people |= {each.person: each for each in people}
+        self._people |= {
+            each.person: replace(each, samples=tuple(map(self._numbered, each.samples)), damaged=0) for each in people
+        }
         return self._changed(f"put {' '.join(each.person for each in people)}", now, roster=True, gallery=True)
+
+    def remove_sample(self, person: str, number: int, now: datetime) -> Versions | None:
+        """Forget the sample."""
+        self._check()
+        known = self._people.get(person)
+        left = tuple(each for each in known.samples if each.number != number) if known else ()
+        if known is None or len(left) == len(known.samples):
+            return None
+        self._people[person] = replace(known, samples=left)
+        return self._changed(f"remove_sample {person}", now, roster=False, gallery=True)
 
     def remove(self, person: str, now: datetime) -> Versions | None:
         """Forget the person."""
@@ -109,6 +125,10 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _numbered(self, sample: Sample) -> Sample:
+        self._numbers += 1
+        return replace(sample, number=self._numbers)
 
     def _check(self) -> None:
         if self.failing is not None:

@@ -18,6 +18,9 @@ def kept(person: Person) -> KeptPerson:
                 quality=min(1.0, max(0.0, one.quality)),
                 picture=one.picture,
                 created_at=one.created_at,
+                number=one.number,
+                brightness=one.brightness,
+                face=None if one.face is None else base64.b64encode(one.face).decode(),
             )
             for one in person.samples
         ),
@@ -36,6 +39,8 @@ def restored(kept: KeptPerson) -> Person:
                 quality=one.quality,
                 picture=one.picture,
                 created_at=one.created_at,
+                brightness=one.brightness,
+                face=None if one.face is None else base64.b64decode(one.face, validate=True),
             )
             for one in kept.samples
         ),

@@ -78,6 +78,11 @@ class KnownFaces:
             return np.zeros(0, _FLOATS)
         return np.frombuffer(self._values, _FLOATS).reshape(-1, self._length) @ template
 
+    def of(self, rows: range) -> NDArray[np.float32]:
+        """Cosine similarity of some of `people` to each: shape (rows, people)."""
+        values = np.frombuffer(self._values, _FLOATS).reshape(-1, self._length)
+        return values[rows.start : rows.stop] @ values.T
+
     def nearest(self, template: Template, but: str) -> tuple[str, float]:
         """Who resembles a template that fits the most, apart from one person; ("", -1) where there is nobody else."""
         similar = self.similarities(template)

@@ -10,6 +10,8 @@ import structlog
 
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
+    CheckedPerson,
+    CheckPeople,
     ErrorCode,
     ExportPeople,
     Fault,
@@ -17,25 +19,29 @@ from doorbus.wire.messages import (
     KeptPeople,
     KeptPerson,
     Manifest,
+    PeopleChecked,
     Rights,
     RosterEntry,
     Update,
 )
 from doorbus.wire.plain import plain
+from doorbus.wire.purposes import of_face
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack
 from doorbus.wire.templates import to_gallery, to_store
 from doorbus_enroller import maps
+from doorbus_enroller.care import close_pairs, examine
 from doorbus_enroller.damage import Damage
-from doorbus_enroller.enrolment import Answer, Candidate, Rules, decide, revise
+from doorbus_enroller.enrolment import Answer, Candidate, Known, Rules, decide, revise
 from doorbus_enroller.keeping import kept
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
 from doorbus_enroller.rights import unreadable
 from doorbus_enroller.store import Person, Sample, StorageFailed, Store, Versions
-from doorbus_enroller.templates import Unsealed, unseal
+from doorbus_enroller.templates import Unsealed, look, unseal
 
 _log = structlog.get_logger("doorbus.enroller")
 
+_PAGE_PEOPLE = 200
 _PAGE_BYTES = 1024 * 1024
 """A page of an export is not larger, unless one person is."""
 
@@ -59,6 +65,8 @@ class Outcome:
     """How many of the shots are samples."""
     known: bool = False
     """Whether the picture is a sample already."""
+    near: float | None = None
+    """How similar the picture is to a sample that is as good; None where none is."""
     valid_until: datetime | None = None
     """When a newcomer's rights end."""
     rights: Rights | None = None
@@ -88,7 +96,8 @@ class Register:
     is read anew: what the store holds then is what counts.
     """
 
-    def __init__(self, store: Store, seal: Seal) -> None:
+    def __init__(self, store: Store, seal: Seal, *, keep_faces: bool = True) -> None:
+        self._keep_faces = keep_faces
         self._store = store
         self._seal = seal
         self._state: _State | None = None
@@ -164,17 +173,19 @@ class Register:
         if fault:
             return self._outcome(state, fault)
         unsealed = unseal(known, state.model, self._seal) if known else Unsealed(None, 0)
-        enrolled, samples = unsealed.enrolled, list[Sample]()
+        enrolled, samples, near = unsealed.enrolled, list[Sample](), None
         for shot in shots:
             decision = decide(person, shot.picture, shot.answer, enrolled, self._faces, shot.rules)
             if isinstance(decision, Fault):
                 return self._outcome(state, decision)
-            if isinstance(decision, Candidate):
+            if isinstance(decision, Known):
+                near = decision.similarity
+            else:
                 enrolled = _and_also(enrolled, decision, shot)
                 samples.append(self._sample(person, decision, shot, now))
         now_has = known.rights if known else rights
         if enrolled is None or not samples or try_only:
-            return replace(self._outcome(state, taken=len(samples)), rights=now_has)
+            return replace(self._outcome(state, taken=len(samples)), rights=now_has, near=near)
         versions = self._store.add(person, samples, rights, now)
         if known is None:
             state = self._with_rights(state, person, rights, versions)
@@ -192,6 +203,53 @@ class Register:
         known = self._store.find(person, now)
         enrolled = unseal(known, state.model, self._seal).enrolled if known and not self._unfit(state, known) else None
         return replace(self._outcome(state), known=enrolled is not None and picture in enrolled.pictures)
+
+    def remove_sample(self, person: str, number: int | None, now: datetime) -> Outcome:
+        """Forget one sample of a person, but not the last one; None is the number of none."""
+        state = self._current(now)
+        known = self._store.find(person, now)
+        if known is None:
+            return self._outcome(state, _unknown(person))
+        if number is None or number not in {each.number for each in known.samples}:
+            numbers = ", ".join(str(each.number) for each in known.samples) or "none"
+            message = f"{person} has no such sample; there are {numbers} (doorbus people --person {person})"
+            return self._outcome(state, Fault(code=ErrorCode.UNKNOWN_SAMPLE, message=message))
+        if len(known.samples) + known.damaged == 1:
+            message = f"this is the only sample of {person}; add another one first, or remove {person}"
+            return self._outcome(state, Fault(code=ErrorCode.TOO_FEW_SAMPLES, message=message))
+        versions = self._store.remove_sample(person, number, now) or state.versions
+        left = replace(known, samples=tuple(each for each in known.samples if each.number != number))
+        unsealed = unseal(left, state.model, self._seal)
+        if unsealed.enrolled is None or state.model is None or state.gallery is None:  # damaged: rare
+            return self._outcome(self._read(versions, now))
+        state = self._with_face(state, person, unsealed.enrolled, state.model, versions)
+        damage = state.damage.but(person, unsealed.damaged, rights=person in state.damage.rights)
+        return self._outcome(replace(state, damage=damage))
+
+    def check(
+        self, asked: CheckPeople, same_person: float | None, margin: float, now: datetime
+    ) -> tuple[Outcome, PeopleChecked]:
+        """A page of those who are hard to recognise, and the pairs that are hard to tell apart."""
+        state = self._current(now)
+        similarity = None if same_person is None else same_person + margin * (1 - same_person)
+        everybody = sorted(state.samples)
+        found, following = list[CheckedPerson](), None
+        for person in everybody[bisect_right(everybody, asked.after) if asked.after else 0 :]:
+            known = self._store.find(person, now) if asked.person in {None, person} else None
+            if known is None:
+                continue
+            if len(found) == _PAGE_PEOPLE:
+                following = found[-1].person
+                break
+            checked = examine(person, *look(known, state.model, self._seal), same_person)
+            found += [checked] if checked.weaknesses or asked.person else []
+        pairs, close = close_pairs(self._faces, similarity) if similarity and asked.after is None else ((), 0)
+        if asked.person:
+            pairs = tuple(pair for pair in pairs if asked.person in {pair.person, pair.other})
+            close = len(pairs)
+        return self._outcome(state), PeopleChecked(
+            people=tuple(found), next=following, count=len(everybody), pairs=pairs, close=close, similarity=similarity
+        )
 
     def update(self, person: str, update: Update, now: datetime) -> Outcome:
         """Change a person's name or rights. Rights that cannot be read allow nothing but what the update says."""
@@ -222,8 +280,10 @@ class Register:
         ids = ids if asked.person is None else [each for each in ids if each == asked.person]
         people, size, left_out = list[KeptPerson](), 0, 0
         for person in ids[: asked.limit]:
-            known = self._store.find(person, now)
-            size += sum(len(each.template) * 4 // 3 + 300 for each in known.samples) + 500 if known else 0
+            known = self._store.find(person, now, faces=True)
+            size += (
+                sum(len(each.template + (each.face or b"")) * 4 // 3 + 300 for each in known.samples) if known else 0
+            )
             if people and size > _PAGE_BYTES:
                 break
             if known:
@@ -456,6 +516,8 @@ class Register:
             quality=candidate.quality,
             picture=shot.picture,
             created_at=now,
+            brightness=candidate.brightness,
+            face=self._seal.seal(candidate.face, of_face(person)) if candidate.face and self._keep_faces else None,
         )
 
 

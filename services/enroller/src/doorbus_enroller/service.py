@@ -25,6 +25,7 @@ from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import (
     MAX_NAME,
+    CheckPeople,
     Course,
     Deed,
     Embedded,
@@ -41,7 +42,9 @@ from doorbus.wire.messages import (
     LockState,
     ManagePerson,
     Manifest,
+    PeopleChecked,
     Remove,
+    RemoveSample,
     RestorePeople,
     Result,
     ResultStatus,
@@ -52,7 +55,7 @@ from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
 from doorbus_enroller.custody import Custody, Race
-from doorbus_enroller.enrolment import fault_of, id_of
+from doorbus_enroller.enrolment import advice, fault_of, id_of
 from doorbus_enroller.keeping import restored
 from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.maps import GALLERY, PLACES, ROSTER, Place
@@ -124,7 +127,9 @@ class EnrollerService(Service):
         self.keys = keys
         self._reply_ids = {"token": settings.instance}
         self._settings = settings.enroller
-        self._register = Register(store, seal)
+        self._register = Register(store, seal, keep_faces=self._settings.keep_faces)
+        self._same_person: float | None = None
+        """What the recognizers' model takes for one person."""
         # Not one of the event loop's own threads: each of these keeps memory of its own.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="register")
         self._seal = seal
@@ -157,6 +162,8 @@ class EnrollerService(Service):
             Subscription(channels.REMOVE, self._on_remove),
             Subscription(channels.MANAGE, self._on_manage),
             Subscription(channels.ENROLMENT, self._on_enrolment),
+            Subscription(channels.REMOVE_SAMPLE, self._on_remove_sample),
+            Subscription(channels.CHECK, self._on_check),
             Subscription(channels.EXPORT, self._on_export),
             Subscription(channels.RESTORE, self._on_restore),
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
@@ -232,12 +239,13 @@ class EnrollerService(Service):
             self._look_at(arrived, None)
             return list(self._put_right(self._clock.monotonic()))  # no handler has run, so no tick follows
         if channel in _OF_EVERYBODY:
-            return arrived.reply(KeptPeople(error=fault_of(refused.reason, refused.detail, picture=False)))
+            fault = fault_of(refused.reason, refused.detail, picture=False)
+            return arrived.reply(_OF_EVERYBODY[channel](error=fault))
         if channel not in _REQUESTS:
             return ()
         person = arrived.ids.get("person", "")
         fault = fault_of(refused.reason, refused.detail, picture=channel is channels.ENROL)
-        result = self._result(channel, person, fault)
+        result = self._result(channel, person, Outcome(fault))
         reply = arrived.reply(result)
         told = self._tell(result, None)
         if not is_slug(person):
@@ -290,7 +298,7 @@ class EnrollerService(Service):
         picture = _sha256(jpeg)
         outcome = await self._change(partial(self._register.look_up, inbound.ids["person"], picture))
         if outcome.known or outcome.fault:
-            return [*outcome.news, *self._answer(inbound, outcome.fault)]
+            return [*outcome.news, *await self._answer_outcome(inbound, outcome)]
         now = self._clock.monotonic()
         timeout = self._settings.embed_timeout_seconds
         pending = _Pending(inbound, jpeg, picture, retry_at=now + timeout / 2, expires_at=now + timeout)
@@ -311,6 +319,7 @@ class EnrollerService(Service):
     async def _on_embedded(self, inbound: Inbound[Embedded]) -> Iterable[Outbound]:
         """Finish an enrolment. An answer that cannot be used is as none: another recognizer may do better."""
         self._lookout = self._lookout.answered()
+        self._same_person = inbound.message.same_person_similarity
         key = inbound.packet.correlation or b""
         if key == self._probe:
             return ()
@@ -502,6 +511,23 @@ class EnrollerService(Service):
         if own is not None and version >= own.manifest.version:
             self._race = self._race.seen(**{"roster" if place is ROSTER else "gallery": version})
 
+    async def _on_remove_sample(self, inbound: Inbound[RemoveSample]) -> Iterable[Outbound]:
+        number = int(inbound.ids["sample"]) if inbound.ids["sample"].isdecimal() else None
+        outcome = await self._change(partial(self._register.remove_sample, inbound.ids["person"], number))
+        return [*outcome.news, *self._answer(inbound, outcome.fault)]
+
+    async def _on_check(self, inbound: Inbound[CheckPeople]) -> Iterable[Outbound]:
+        page = PeopleChecked()
+
+        def check(now: datetime) -> Outcome:
+            nonlocal page
+            margin = self._settings.duplicate_margin
+            outcome, page = self._register.check(inbound.message, self._same_person, margin, now)
+            return outcome
+
+        outcome = await self._change(check)
+        return [*outcome.news, *inbound.reply(page.model_copy(update={"error": outcome.fault}))]
+
     async def _on_export(self, inbound: Inbound[ExportPeople]) -> Iterable[Outbound]:
         """Answer with a page of everybody, to the response topic alone: the people's own topics are read by many."""
         page = KeptPeople()
@@ -593,19 +619,16 @@ class EnrollerService(Service):
         warning = None
         if outcome.rights is not None:
             warning = await self._work(partial(doubts, outcome.rights, self._doors, self._clock.now()))
-        return self._answer(inbound, outcome.fault, outcome.valid_until, warning)
+        return self._answer_with(inbound, outcome, warning)
 
-    def _answer(
-        self,
-        inbound: Inbound[Any],
-        fault: Fault | None,
-        valid_until: datetime | None = None,
-        warning: str | None = None,
-        *,
-        name: str | None = None,
+    def _answer(self, inbound: Inbound[Any], fault: Fault | None, *, name: str | None = None) -> tuple[Outbound, ...]:
+        return self._answer_with(inbound, Outcome(fault), name=name)
+
+    def _answer_with(
+        self, inbound: Inbound[Any], outcome: Outcome, warning: str | None = None, *, name: str | None = None
     ) -> tuple[Outbound, ...]:
         person = inbound.ids["person"]
-        result = self._result(inbound.channel, person, fault, valid_until, warning)
+        result = self._result(inbound.channel, person, outcome, warning)
         told = self._tell(result, name or getattr(inbound.message, "name", None), inbound.message)
         return (told, Outbound(channels.RESULT, result, {"person": person}), *inbound.reply(result))
 
@@ -633,22 +656,19 @@ class EnrollerService(Service):
         ends = self._clock.now() + timedelta(hours=hours) if guest and hours else None
         return Rights(name=plain(message.name) if message.name else None, valid_until=ends)
 
-    def _result(
-        self,
-        channel: Channel[Any],
-        person: str,
-        fault: Fault | None,
-        valid_until: datetime | None = None,
-        warning: str | None = None,
-    ) -> Result:
+    def _result(self, channel: Channel[Any], person: str, outcome: Outcome, warning: str | None = None) -> Result:
+        fault, samples = outcome.fault, self._register.people.get(person, 0)
+        enrolled = channel in _ENROLMENTS and fault is None
         result = Result(
             status=ResultStatus.ERROR if fault else ResultStatus.OK,
             action=channel.name,
             person=person,
             at=self._clock.now(),
-            samples=self._register.people.get(person, 0),
+            samples=samples,
             gallery_version=self._register.gallery_version,
-            valid_until=valid_until,
+            valid_until=outcome.valid_until,
+            added=outcome.taken if enrolled else None,
+            advice=advice(samples, outcome.near) if enrolled else None,
             warning=warning,
             error=fault,
         )
@@ -673,15 +693,14 @@ class EnrollerService(Service):
 
 
 _MANIFESTS = (channels.ROSTER_MANIFEST, channels.GALLERY_MANIFEST)
-_OF_EVERYBODY = (channels.EXPORT, channels.RESTORE)
-_REQUESTS = (
-    channels.ENROL,
-    channels.ENROL_FROM_CAMERA,
-    channels.NEWCOMER,
-    channels.UPDATE,
-    channels.REMOVE,
-    channels.MANAGE,
-)
+_OF_EVERYBODY: Mapping[Channel[Any], type[KeptPeople] | type[PeopleChecked]] = {
+    channels.EXPORT: KeptPeople,
+    channels.RESTORE: KeptPeople,
+    channels.CHECK: PeopleChecked,
+}
+"""What is answered to requests that are about no one person."""
+_ENROLMENTS = (channels.ENROL, channels.ENROL_FROM_CAMERA, channels.NEWCOMER)
+_REQUESTS = (*_ENROLMENTS, channels.UPDATE, channels.REMOVE, channels.REMOVE_SAMPLE, channels.MANAGE)
 
 
 def _manifest(payload: bytes) -> Manifest | None:

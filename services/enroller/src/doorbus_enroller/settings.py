@@ -15,6 +15,11 @@ class Enroller(Section, Rules):
         default=None,
         description="SQLite file of the people and their sealed templates; VAR/enroller.db when not given.",
     )
+    keep_faces: bool = Field(
+        default=True,
+        description="Keep the aligned face of each sample, a sealed JPEG of 112 by 112 pixels, so that people can look "
+        "at samples; false keeps none of those that come.",
+    )
     max_pending: int = Field(
         default=32,
         ge=1,

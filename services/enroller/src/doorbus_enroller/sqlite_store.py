@@ -79,16 +79,13 @@ class SqliteStore:
         with self._transaction(now) as db:
             return _person(db, person)
 
-    def find(self, person: str, now: datetime) -> Person | None:
+    def find(self, person: str, now: datetime, *, faces: bool = False) -> Person | None:
         """Read the rows of the person."""
         with self._transaction(now) as db:
             found = _person(db, person)
             if found is None:
                 return None
-            rows = db.execute(
-                "SELECT template, model, quality, picture, created_at FROM samples WHERE person = ? ORDER BY id",
-                (person,),
-            ).fetchall()
+            rows = db.execute(_SAMPLES_WITH_FACES if faces else _SAMPLES, (person,)).fetchall()
         samples = tuple(sample for row in rows if (sample := _sample(row)) is not None)
         return replace(found, samples=samples, damaged=len(rows) - len(samples))
 
@@ -133,6 +130,15 @@ class SqliteStore:
 
         return self._changed(now, put)
 
+    def remove_sample(self, person: str, number: int, now: datetime) -> Versions | None:
+        """Delete the row of the sample, as with a person."""
+
+        def remove(db: sqlite3.Connection) -> Versions | None:
+            deleted = db.execute("DELETE FROM samples WHERE person = ? AND id = ?", (person, number))
+            return _raised(db, now, roster=False, gallery=True) if deleted.rowcount else None
+
+        return self._overwritten(self._changed(now, remove))
+
     def remove(self, person: str, now: datetime) -> Versions | None:
         """Delete the person's rows, overwrite their pages, and empty the write-ahead log that may still hold them."""
 
@@ -140,11 +146,7 @@ class SqliteStore:
             deleted = db.execute("DELETE FROM people WHERE person = ?", (person,))
             return _raised(db, now, roster=True, gallery=True) if deleted.rowcount else None
 
-        versions = self._changed(now, remove)
-        with self._lock, suppress(sqlite3.Error):  # the person is gone for readers; the next checkpoint tries again
-            if versions and self._connection is not None:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return versions
+        return self._overwritten(self._changed(now, remove))
 
     def close(self) -> None:
         """Close the file."""
@@ -185,6 +187,13 @@ class SqliteStore:
         with self._transaction(now) as db:
             db.execute("REINDEX")
             return change(db)
+
+    def _overwritten(self, versions: Versions | None) -> Versions | None:
+        """Empty the write-ahead log after a removal; what was removed is gone for readers already."""
+        with self._lock, suppress(sqlite3.Error):  # the next checkpoint tries again
+            if versions and self._connection is not None:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return versions
 
     def _size(self) -> int:
         try:
@@ -229,6 +238,15 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
 )
 
+_SAMPLES = (
+    "SELECT id, template, model, quality, picture, created_at, brightness, NULL "
+    "FROM samples WHERE person = ? ORDER BY id"
+)
+_SAMPLES_WITH_FACES = (
+    "SELECT id, template, model, quality, picture, created_at, brightness, jpeg "
+    "FROM samples LEFT JOIN faces ON sample = id WHERE person = ? ORDER BY id"
+)
+
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE people (
@@ -249,6 +267,14 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT""",
         "CREATE TABLE versions (map TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT",
         "INSERT INTO versions (map, version) VALUES ('roster', :version), ('gallery', :version)",
+    ),
+    (
+        "ALTER TABLE samples ADD COLUMN brightness REAL",
+        # Apart from the samples, which are read all at once at every start.
+        """CREATE TABLE faces (
+            sample INTEGER NOT NULL PRIMARY KEY REFERENCES samples ON DELETE CASCADE,
+            jpeg BLOB NOT NULL
+        ) STRICT""",
     ),
 )
 """The statements that lead from each version of the schema (SQLite's user_version) to the next; only ever added to."""
@@ -313,21 +339,33 @@ def _rights(text: object) -> Rights | None:
 
 
 def _insert(db: sqlite3.Connection, person: str, samples: Sequence[Sample]) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO samples (person, template, model, quality, picture, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        [(person, one.template, one.model, one.quality, one.picture, utc(one.created_at)) for one in samples],
-    )
+    for one in samples:
+        row = db.execute(
+            "INSERT OR REPLACE INTO samples (person, template, model, quality, picture, created_at, brightness) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (person, one.template, one.model, one.quality, one.picture, utc(one.created_at), one.brightness),
+        )
+        if one.face is not None:
+            db.execute("INSERT OR REPLACE INTO faces (sample, jpeg) VALUES (?, ?)", (row.lastrowid, one.face))
 
 
 def _sample(row: tuple[object, ...]) -> Sample | None:
-    template, model, quality, picture, created_at = row
+    number, template, model, quality, picture, created_at, brightness, face = row
     if not (isinstance(template, bytes) and _is_name(model) and isinstance(quality, float)):
         return None
     if not (isinstance(picture, str) and isinstance(created_at, str)):
         return None
     try:
-        return Sample(template, model, quality, picture, datetime.fromisoformat(created_at))
+        return Sample(
+            template,
+            model,
+            quality,
+            picture,
+            datetime.fromisoformat(created_at),
+            brightness if isinstance(brightness, float) else None,
+            face if isinstance(face, bytes) else None,
+            int(str(number)),
+        )
     except ValueError:
         return None
 

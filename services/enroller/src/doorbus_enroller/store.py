@@ -24,6 +24,12 @@ class Sample:
     picture: str
     """The SHA-256 of the picture."""
     created_at: datetime
+    brightness: float | None = None
+    """Of the aligned face, 0 to 1."""
+    face: bytes | None = field(default=None, repr=False, compare=False)
+    """The aligned face, a JPEG, sealed for this person alone; None where it is not kept, or was not asked for."""
+    number: int = field(default=0, compare=False)
+    """By which the store knows it; given by the store."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +123,8 @@ class Store(Protocol):
         """The person with this id, if there, without samples."""
         ...
 
-    def find(self, person: str, now: datetime) -> Person | None:
-        """The person with this id, if there."""
+    def find(self, person: str, now: datetime, *, faces: bool = False) -> Person | None:
+        """The person with this id, if there; with `faces` also those of the samples."""
         ...
 
     def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
@@ -134,6 +140,10 @@ class Store(Protocol):
 
     def put(self, people: Sequence[Person], now: datetime) -> Versions:
         """Have these people with exactly these rights and samples, all or none; others stay as they are."""
+        ...
+
+    def remove_sample(self, person: str, number: int, now: datetime) -> Versions | None:
+        """Forget one sample; None when it was not there, and nothing has changed."""
         ...
 
     def remove(self, person: str, now: datetime) -> Versions | None:

@@ -30,6 +30,7 @@ _DONE = {
     "update": "changed",
     "manage": "changed",
     "remove": "removed",
+    "remove_sample": "rid of a sample",
 }
 _MAX_TEXT = 255
 
@@ -99,6 +100,8 @@ def ended(who: str, result: Result, update: Update | None) -> str:
     if update is not None and update.model_fields_set == {"enabled"}:
         done = "enabled" if update.enabled else "disabled"
     samples = f", {result.samples} {'sample' if result.samples == 1 else 'samples'}" if done == "enrolled" else ""
+    if result.advice is not None:
+        samples = f", {result.advice}"
     until = "" if result.valid_until is None else f", until {_minute(result.valid_until)}"
     warning = "" if result.warning is None else f"; {result.warning}"
     return f"{who} is {done}{samples}{until}{warning}"[:_MAX_TEXT]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from doorbus.wire import templates
 from doorbus.wire.codec import Refused
 from doorbus.wire.messages import Embedded
+from doorbus.wire.purposes import OF_A_FACE
 from doorbus.wire.seal import Seal
-from doorbus.wire.templates import Template
+from doorbus_enroller.care import Looked
 from doorbus_enroller.enrolment import Answer, Candidate
 from doorbus_enroller.known_faces import Enrolled
 from doorbus_enroller.store import Person
@@ -23,6 +24,8 @@ def read_answer(embedded: Embedded, seal: Seal) -> Answer:
                 quality=face.quality,
                 live=face.live,
                 template=templates.from_reply(face.template, seal),
+                brightness=face.brightness,
+                face=None if face.face is None else seal.unseal(templates.from_base64(face.face), OF_A_FACE),
             )
             for face in embedded.faces
         ),
@@ -41,19 +44,24 @@ class Unsealed:
 
 def unseal(person: Person, model: str | None, seal: Seal) -> Unsealed:
     """The samples of a person that were made with `model` and sealed with the site's key."""
-    kept: list[tuple[Template, str]] = []
-    damaged = person.damaged
+    kept, damaged = look(person, model, seal)
+    try:
+        enrolled = Enrolled.of([each.template for each in kept], [each.sample.picture for each in kept])
+    except Refused:  # there are none, or they cancel each other out
+        return Unsealed(None, damaged + len(kept))
+    return Unsealed(enrolled, damaged)
+
+
+def look(person: Person, model: str | None, seal: Seal) -> tuple[list[Looked], int]:
+    """The same, each with its template; and how many cannot be used."""
+    kept, damaged = list[Looked](), person.damaged
     for sample in person.samples:
         try:
             template = templates.from_store(sample.template, person.person, seal)
         except Refused:
             template = None
-        if template is None or sample.model != model or (kept and len(kept[0][0]) != len(template)):
+        if template is None or sample.model != model or (kept and len(kept[0].template) != len(template)):
             damaged += 1
         else:
-            kept.append((template, sample.picture))
-    try:
-        enrolled = Enrolled.of(*zip(*kept, strict=True)) if kept else None
-    except Refused:  # they cancel each other out
-        return Unsealed(None, damaged + len(kept))
-    return Unsealed(enrolled, damaged)
+            kept.append(Looked(sample, template))
+    return kept, damaged

@@ -108,6 +108,8 @@ class SeenFace:
     """Probability 0..1 that this is a person and no picture of one; None when not asked."""
     aspect: float
     """Distance from the eyes to the mouth over that between the outer corners of the eyes, both on the picture."""
+    aligned: Image = field(repr=False)
+    """112x112, cut out and turned upright."""
     lids: float | None = None
     """Height over width of the open part of the eyes; None when not asked."""
 

@@ -1,6 +1,7 @@
 """Frames in, recognitions out. Recognises each frame for itself, so that any frame may go to any replica."""
 
 import asyncio
+import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,6 +35,7 @@ from doorbus.wire.messages import (
     Recognition,
     Verdict,
 )
+from doorbus.wire.purposes import OF_A_FACE
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, refuse_older, shard_number
@@ -307,12 +309,12 @@ class RecognizerService(Service):
         if inbound.reply_ids is None:
             raise Refused(Refusal.NO_REPLY_TOPIC, "an embed request names the topic for its reply")
         try:
-            seen = await self._at_work(partial(self._see, inbound.message.jpeg))
+            faces = await self._at_work(partial(self._embed, inbound.message.jpeg))
         except Refused as refused:
             error = ErrorCode.TOO_LARGE if refused.reason in _LARGE else ErrorCode.NOT_A_PICTURE
             return inbound.reply(self._embedded((), error))
         self._counts["embedded"] += 1
-        return inbound.reply(self._embedded(seen, None))
+        return inbound.reply(self._embedded(faces, None))
 
     async def _on_recognise_request(self, inbound: Inbound[RecogniseRequest]) -> Iterable[Outbound]:
         """Say who is on a picture to who asks, and to nobody else: no door may act on it."""
@@ -333,24 +335,27 @@ class RecognizerService(Service):
             )
         )
 
-    def _see(self, jpeg: bytes) -> tuple[SeenFace, ...]:
+    def _embed(self, jpeg: bytes) -> tuple[EmbeddedFace, ...]:
         decoded = decode(jpeg, self._limits)
-        return tuple(face.enlarged(decoded.reduction) for face in self._eyes.see(decoded.image)[0])
+        return tuple(self._sealed(face.enlarged(decoded.reduction)) for face in self._eyes.see(decoded.image)[0])
 
-    def _embedded(self, seen: tuple[SeenFace, ...], error: ErrorCode | None) -> Embedded:
+    def _sealed(self, face: SeenFace) -> EmbeddedFace:
+        jpeg = self._seal.seal(imaging.encode_jpeg(face.aligned), OF_A_FACE)
+        return EmbeddedFace(
+            box=face.box,
+            size=face.size,
+            sharpness=face.sharpness,
+            quality=face.quality,
+            live=face.live,
+            brightness=imaging.brightness(face.aligned),
+            template=to_reply(face.template, self._seal),
+            face=base64.b64encode(jpeg).decode(),
+        )
+
+    def _embedded(self, faces: tuple[EmbeddedFace, ...], error: ErrorCode | None) -> Embedded:
         return Embedded(
             model=self._eyes.model_id,
-            faces=tuple(
-                EmbeddedFace(
-                    box=face.box,
-                    size=face.size,
-                    sharpness=face.sharpness,
-                    quality=face.quality,
-                    live=face.live,
-                    template=to_reply(face.template, self._seal),
-                )
-                for face in seen
-            ),
+            faces=faces,
             same_person_similarity=self._eyes.scale.similarity(MATCH_CONFIDENCE),
             error=error,
         )

@@ -224,6 +224,7 @@ class Vision:
             template=template,
             live=live,
             aspect=aspect_of(landmarks),
+            aligned=aligned,
         )
 
 

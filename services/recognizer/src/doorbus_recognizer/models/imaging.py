@@ -72,6 +72,11 @@ def batch(pictures: Sequence[Image], feed: Feed) -> NDArray[np.float32]:
     return scaled
 
 
+def brightness(aligned: Image) -> float:
+    """Mean of the middle of an aligned face, 0 black to 1 white."""
+    return float(cv2.cvtColor(aligned[_INNER_ROWS, _INNER_COLUMNS], cv2.COLOR_BGR2GRAY).mean()) / 255
+
+
 def sharpness(aligned: Image) -> float:
     """Variance of the Laplacian inside an aligned face: low for a blurred one, high for a noisy one as well.
 
