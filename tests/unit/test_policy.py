@@ -748,6 +748,13 @@ def test_a_recognition_that_opened_the_door_does_not_open_it_again_after_the_coo
     assert not opened([*door.happens(replay[0]), *door.happens(replay[1])])
 
 
+def test_the_ids_of_a_cameras_frames_are_used_up_by_no_other_camera() -> None:
+    door = Door(ONE_VOTE)
+    door.sees(stranger(), frame_id="1", camera="yard")
+
+    assert opened(door.sees(match("alice"), frame_id="1", camera="porch"))
+
+
 def test_a_frame_id_forgotten_in_a_flood_still_counts_as_seen() -> None:
     door = Door(ONE_VOTE)
     door.sees(stranger(), frame_id="first", age=0.5)
@@ -755,7 +762,7 @@ def test_a_frame_id_forgotten_in_a_flood_still_counts_as_seen() -> None:
     for _ in range(1024):
         door.sees(stranger(), age=0.1)
     assert len(door.state.frames) == 1024
-    assert not {"first", "second"} & door.state.frames.keys()
+    assert not {"porch/first", "porch/second"} & door.state.frames.keys()
     assert reasons(door.sees(match("alice"), frame_id="first", age=0.5)) == [Reason.REPLAYED]
     door.wait(0.1)
     assert opened(door.sees(match()))

@@ -76,8 +76,8 @@ def _let_time_pass(rules: Rules, state: State, now: Now) -> Step:
 
 def _see(rules: Rules, state: State, event: Sighting, now: Now) -> Step:
     recognition = event.recognition
-    seen_before, same_picture = votes.seen(state, recognition), votes.same_picture(state, recognition)
-    state = votes.remember(state, recognition, now)
+    seen_before, same_picture = votes.seen(state, event), votes.same_picture(state, recognition)
+    state = votes.remember(state, event, now)
     asked: tuple[Effect, ...] = ()
     frame = (rules, state, now, recognition, seen_before, same_picture)
     largest = quality.largest_of(recognition.faces)

@@ -33,6 +33,11 @@ class Sighting:
     choice: float
 
 
+def frame_of(event: Sighting) -> str:
+    """What its frame is remembered as: of its camera, so that no other camera's sender uses its ids up."""
+    return f"{event.camera}/{event.recognition.frame_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """Somebody wants the door locked or unlocked by hand."""

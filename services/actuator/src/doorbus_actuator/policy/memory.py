@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from doorbus_actuator.policy.events import Command, Event, Now, Sighting
+from doorbus_actuator.policy.events import Command, Event, Now, Sighting, frame_of
 from doorbus_actuator.policy.state import MAX_PICTURES, MAX_REMEMBERED, SeenFrame, State
 
 
@@ -44,7 +44,7 @@ def learnt(event: Event, state: State) -> tuple[Seen, ...]:
     """What `state`, in which `event` ended, has because of it."""
     match event:
         case Sighting(_, recognition):
-            seen: tuple[Seen, ...] = (Seen(Kind.FRAME, recognition.frame_id, recognition.captured_at),)
+            seen: tuple[Seen, ...] = (Seen(Kind.FRAME, frame_of(event), recognition.captured_at),)
             if recognition.digest is not None and recognition.digest in state.pictures:
                 seen += (Seen(Kind.PICTURE, recognition.digest),)
             return seen

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from doorbus.wire.messages import Face, Recognition
-from doorbus_actuator.policy.events import Now, Sighting
+from doorbus_actuator.policy.events import Now, Sighting, frame_of
 from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import MAX_CAMERAS, MAX_PICTURES, MAX_REMEMBERED, Ballot, SeenFrame, State
 
@@ -19,10 +19,10 @@ PICTURE_MEMORY_SECONDS = 60.0
 """How long a picture that was a vote must not have been seen, to be one again."""
 
 
-def seen(state: State, recognition: Recognition) -> bool:
+def seen(state: State, event: Sighting) -> bool:
     """Whether the frame was judged before, or may have been and was forgotten in a flood."""
-    return recognition.frame_id in state.frames or (
-        state.forgotten_until is not None and recognition.captured_at <= state.forgotten_until
+    return frame_of(event) in state.frames or (
+        state.forgotten_until is not None and event.recognition.captured_at <= state.forgotten_until
     )
 
 
@@ -31,13 +31,14 @@ def same_picture(state: State, recognition: Recognition) -> bool:
     return recognition.digest in state.pictures
 
 
-def remember(state: State, recognition: Recognition, now: Now) -> State:
+def remember(state: State, event: Sighting, now: Now) -> State:
     """Let the frame count as seen from now on, and its picture as seen again."""
+    recognition = event.recognition
     if recognition.digest in state.pictures:
         state = _keep(state, recognition, now)
     # A frame dated later than now must not, once forgotten, make all frames until then count as seen.
     captured_at = min(recognition.captured_at, now.wall)
-    frames = {**state.frames, recognition.frame_id: SeenFrame(captured_at, now.monotonic)}
+    frames = {**state.frames, frame_of(event): SeenFrame(captured_at, now.monotonic)}
     if len(frames) <= MAX_REMEMBERED:
         return replace(state, frames=frames)
     oldest = frames.pop(next(iter(frames))).captured_at
