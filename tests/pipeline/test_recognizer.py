@@ -169,11 +169,13 @@ async def recognizing(
     portraits: bool = False,
     detector: FakeDetector | None = None,
     runtime: FakeRuntime | None = None,
+    cameras: str = "",
 ) -> AsyncIterator[Bench]:
     bus, clock = MemoryBus(), FakeClock()
     eyes = vision(SlowLiveness(live, seconds, clock), detector, runtime)
+    own, floor = Recognizer(cameras=cameras), nowhere("gallery")
     service = RecognizerService(
-        eyes, Seal(KEY), RECOGNIZERS, Recognizer(), nowhere("gallery"), instance="r1", clock=clock, portraits=portraits
+        eyes, Seal(KEY), RECOGNIZERS, own, floor, instance="r1", clock=clock, portraits=portraits
     )
     settings = ServiceSettings(_env_file=None, instance="r1")
     async with (
@@ -185,6 +187,36 @@ async def recognizing(
         ) as client,
     ):
         yield Bench(bus, clock, client)
+
+
+async def test_pictures_to_embed_take_one_turn_of_four_while_frames_wait() -> None:
+    async with recognizing() as bench:
+        for _ in range(40):
+            request = EmbedRequest(jpeg=picture("alice"))
+            response = (channels.EMBED_REPLY, {"token": "me"})
+            await bench.client.send(Outbound(channels.EMBED_REQUEST, request, response=response))
+        for number in range(8):
+            await bench.show(picture("alice"), camera=f"c{number}")
+        seen = {(await bench.recognition()).camera for _ in range(8)}
+        answered = [one for one in bench.bus.log if one.topic == "doorbus/v1/embed/reply/me"]
+
+    assert seen == {f"c{number}" for number in range(8)}
+    assert len(answered) < 10
+
+
+async def test_frames_of_cameras_that_are_none_of_the_sites_are_not_looked_at() -> None:
+    async with recognizing(cameras="front/porch, back/yard") as bench:
+        for number in range(50):
+            await bench.show(picture("mallory"), camera=f"invented-{number}")
+        await bench.show(picture("alice"), frame_id="real")
+        assert (await bench.recognition()).frame_id == "real"
+        await bench.health("frame.wrong_topic")
+
+
+@pytest.mark.parametrize("cameras", ["porch", "front/", "front/por ch", "front/porch/x"])
+def test_a_camera_that_can_be_none_is_refused_where_it_is_set(cameras: str) -> None:
+    with pytest.raises(ValueError, match="is no door/camera"):
+        Recognizer(cameras=cameras)
 
 
 async def test_a_known_face_is_named_with_all_that_a_decision_needs() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.runtime.inbox import LIMITS, Inbox
+from doorbus.runtime.inbox import LIMITS, TURNS, Inbox
 from doorbus.testing import FakeClock
 from doorbus.wire.exchange import Rank
 
@@ -140,3 +140,38 @@ async def test_one_item_that_is_larger_than_all_that_may_wait_is_taken() -> None
 
     assert inbox.put("picture", size=100) == []
     assert await inbox.get() == "picture"
+
+
+@given(st.lists(st.sampled_from([Rank.LOCK, Rank.REST, Rank.LATER]), max_size=60))
+def test_what_may_wait_gets_one_turn_in_four_while_something_else_waits_and_all_come_in_their_order(
+    ranks: list[Rank],
+) -> None:
+    clock = FakeClock()
+    inbox: Inbox[tuple[Rank, int]] = Inbox(clock)
+    for number, rank in enumerate(ranks):
+        inbox.put((rank, number), rank=rank)
+
+    async def drain() -> list[tuple[Rank, int]]:
+        return [item for _ in ranks if (item := await inbox.get(until=clock.monotonic())) is not None]
+
+    came = asyncio.run(drain())
+
+    for rank in Rank:
+        assert [number for each, number in came if each is rank] == [n for n, each in enumerate(ranks) if each is rank]
+    locks = ranks.count(Rank.LOCK)
+    assert all(rank is Rank.LOCK for rank, _ in came[:locks])
+    others = [rank for rank, _ in came[locks:]]
+    both = min(ranks.count(Rank.REST), 3 * (ranks.count(Rank.LATER)))
+    contended = others[: both + both // 3]
+    assert contended.count(Rank.LATER) == len(contended) // TURNS
+
+
+async def test_a_flood_of_what_may_wait_pushes_nothing_else_out() -> None:
+    clock = FakeClock()
+    inbox: Inbox[str] = Inbox(clock, max_bytes=100)
+    inbox.put("frame", size=50)
+    for number in range(300):
+        inbox.put(f"flood {number}", rank=Rank.LATER, size=30)
+
+    assert await inbox.get(until=clock.monotonic()) == "frame"
+    assert inbox.overflowed >= 298

@@ -11,8 +11,10 @@ from doorbus.wire.exchange import Rank
 
 T = TypeVar("T")
 
-LIMITS = {Rank.LOCK: 64, Rank.UNLOCK: 64, Rank.REST: 1024}
+LIMITS = {Rank.LOCK: 64, Rank.UNLOCK: 64, Rank.REST: 1024, Rank.LATER: 256}
 """How many items of each rank may wait."""
+TURNS = 4
+"""Of so many turns one is for what may wait, while something else waits, too."""
 MAX_BYTES = 64 * MIB
 """How many bytes may wait, all ranks together: eight pictures of the greatest size."""
 
@@ -26,6 +28,8 @@ class _Waiting(Generic[T]):
 class Inbox(Generic[T]):
     """Rank by rank; in a rank first in, first out, but what comes with a key takes the place of what waits with it.
 
+    What may wait gets one of `TURNS`, so that neither a flood of it nor one of the rest keeps the other out.
+
     The place in the row is kept, so that a fast camera cannot push a slow one back. Beyond the limits the oldest of the
     rank goes, and for want of bytes the oldest of the last rank: a late command or recognition is worth less than a
     fresh one, and a storm of one kind must not push the others out.
@@ -37,6 +41,7 @@ class Inbox(Generic[T]):
         self._max_bytes = max_bytes
         self._rows: dict[Rank, dict[Hashable, _Waiting[T]]] = {rank: {} for rank in Rank}
         self._bytes = 0
+        self._turn = 0
         self._wake = asyncio.Event()
         self.superseded = 0
         """Replaced by a newer one before they were read."""
@@ -73,7 +78,14 @@ class Inbox(Generic[T]):
             finally:
                 if timer is not None:
                     timer.cancel()
-        return self._pop(next(rank for rank in Rank if self._rows[rank]))
+        return self._pop(self._next())
+
+    def _next(self) -> Rank:
+        first = next(rank for rank in Rank if self._rows[rank])
+        if first is not Rank.REST or not self._rows[Rank.LATER]:
+            return first
+        self._turn = (self._turn + 1) % TURNS
+        return Rank.REST if self._turn else Rank.LATER
 
     def _count(self) -> int:
         return sum(map(len, self._rows.values()))

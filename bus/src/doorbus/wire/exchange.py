@@ -107,10 +107,17 @@ class Rank(IntEnum):
     LOCK = 0
     UNLOCK = 1
     REST = 2
+    LATER = 3
+    """What may wait, and takes a share of the turns only while something else waits, too."""
 
 
 def _rest(_: Packet) -> Rank:
     return Rank.REST
+
+
+def later(_: Packet) -> Rank:
+    """The rank of what may wait."""
+    return Rank.LATER
 
 
 @dataclass(frozen=True)

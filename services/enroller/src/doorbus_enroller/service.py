@@ -20,7 +20,7 @@ from doorbus.runtime.service import Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refusal, Refused, parse_json
-from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription
+from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription, later
 from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import (
@@ -169,7 +169,7 @@ class EnrollerService(Service):
             Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
             *(Subscription(place.manifest, self._on_manifest, others_only=True) for place in (ROSTER, GALLERY)),
             *(
-                Subscription(place.shard, self._on_shard, others_only=True, newest_only=True)
+                Subscription(place.shard, self._on_shard, others_only=True, newest_only=True, rank=later)
                 for place in (ROSTER, GALLERY)
             ),
             Subscription(channels.FRAME, self._on_frame, newest_only=True, on_demand=self._cameras),

@@ -17,7 +17,7 @@ from doorbus.runtime.service import Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
-from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.exchange import Inbound, Outbound, Subscription, later
 from doorbus.wire.messages import (
     Ask,
     Challenge,
@@ -146,8 +146,8 @@ class RecognizerService(Service):
         group = self._seal.secret_name("the group of recognizers")
         return (
             Subscription(channels.FRAME, self._on_frame, share=group, newest_only=True),
-            Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=group),
-            Subscription(channels.RECOGNISE_REQUEST, self._on_recognise_request, share=group),
+            Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=group, rank=later),
+            Subscription(channels.RECOGNISE_REQUEST, self._on_recognise_request, share=group, rank=later),
             Subscription(channels.CHALLENGE, self._on_challenge),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
             Subscription(channels.GALLERY_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
@@ -187,7 +187,9 @@ class RecognizerService(Service):
         return ()
 
     async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
-        frame = inbound.message
+        frame, places = inbound.message, self._settings.places
+        if places and "{door}/{camera}".format_map(inbound.ids) not in places:
+            raise Refused(Refusal.WRONG_TOPIC, "this camera is not one of DOORBUS_RECOGNIZER__CAMERAS")
         age = (self._clock.now() - frame.captured_at).total_seconds()
         self._punctuality.note(age, self._clock.monotonic())
         if age > self._settings.max_age_seconds:

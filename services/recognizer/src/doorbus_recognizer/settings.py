@@ -1,10 +1,12 @@
 """What the recognizer can be told, as DOORBUS_RECOGNIZER__NAME."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
+from doorbus.wire.ids import is_slug
 from doorbus_recognizer.models.choice import BLAZEFACE, CPU, MOBILEFACENET, Engine, Mirrored, Precision, RuntimeChoice
 
 
@@ -54,6 +56,28 @@ class Recognizer(Section):
     )
     max_picture_bytes: int = Field(default=8_388_608, ge=1024, description="Larger pictures are refused, in bytes.")
     max_picture_pixels: int = Field(default=50_000_000, ge=1024, description="Larger pictures are refused, in pixels.")
+    cameras: str = Field(
+        default="",
+        description="Cameras whose frames are looked at, as door/camera with commas between; all when empty.",
+    )
+
+    @field_validator("cameras")
+    @classmethod
+    def _topics(cls, cameras: str) -> str:
+        for place in _listed(cameras):
+            door, _, camera = place.partition("/")
+            if not (is_slug(door) and is_slug(camera)):
+                raise ValueError(f"{place!r} is no door/camera, such as front/porch")
+        return cameras
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The cameras that are looked at, as door/camera; empty when all are."""
+        return frozenset(_listed(self.cameras))
+
+
+def _listed(cameras: str) -> Iterator[str]:
+    return filter(None, map(str.strip, cameras.split(",")))
 
 
 class RecognizerSettings(ServiceSettings):
