@@ -26,7 +26,7 @@ from likenesses import likenesses
 from staging import HEIGHT, WIDTH, Hold, Likeness, closed, held, noisy, turned
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-SECONDS = 4.0
+SECONDS = 3.6
 """Of an attempt that are shown: the acts take no longer."""
 START = 0.6
 """Before which the act does not begin: somebody reads what is asked."""

@@ -46,6 +46,25 @@ def test_the_distance_at_which_deepface_separates_people_is_too_far_for_a_door(d
     assert scale.margin > 0
 
 
+@given(st.integers(1, 10), distances)
+def test_up_to_ten_people_the_anchors_are_those_of_the_model(people: int, distance: float) -> None:
+    assert scale_from_distance(distance).among(people) == scale_from_distance(distance)
+
+
+@given(st.integers(1, 100_000), st.integers(1, 100_000), similarities, distances)
+def test_among_more_people_nobody_is_more_certain(one: int, other: int, similarity: float, distance: float) -> None:
+    few, many = sorted((one, other))
+    scale = scale_from_distance(distance)
+
+    assert scale.among(many).confidence(similarity) <= scale.among(few).confidence(similarity)
+
+
+def test_ten_times_as_many_people_ask_for_as_much_more_each_time() -> None:
+    secure = [MOBILEFACENET.among(people).secure for people in (10, 100, 1000, 10_000)]
+
+    assert secure == pytest.approx([0.6, 0.667, 0.734, 0.801])
+
+
 def test_anchors_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValueError, match=r"likely 0\.6 must be below secure 0\.6"):
         Scale(likely=0.6, secure=0.6)

@@ -73,6 +73,35 @@ def test_a_smaller_margin_tells_twins_apart() -> None:
     assert gallery.match(ALICE, SCALE, margin=0.01).person == "alice"
 
 
+def crowd(people: int) -> Gallery:
+    """Alice among strangers, to whom she is orthogonal."""
+    axes = np.eye(people + 1, dtype=np.float32)
+    return Gallery.build({f"p{n}": [axes[n]] for n in range(people)}, "m@1")
+
+
+def seen_as(people: int, similarity: float, runner_up: float = 0.0) -> np.ndarray:
+    probe = np.zeros(people + 1, np.float32)
+    probe[0], probe[1] = similarity, runner_up
+    probe[people] = np.sqrt(1 - similarity**2 - runner_up**2)
+    return probe
+
+
+def test_among_more_people_somebody_must_be_more_similar_for_the_same_confidence() -> None:
+    confidences = [crowd(people).match(seen_as(people, 0.62), SCALE).confidence for people in (10, 100, 1000)]
+
+    assert confidences == sorted(confidences, reverse=True)
+    assert confidences[0] > 0.8 > confidences[1] > 0.5 > confidences[2]
+    assert crowd(1000).match(seen_as(1000, 0.62), SCALE).verdict is Verdict.UNKNOWN
+    assert crowd(1000).match(seen_as(1000, 0.75), SCALE).confidence > 0.8
+
+
+def test_a_runner_up_who_is_nobody_by_themselves_makes_no_one_ambiguous() -> None:
+    many, few = crowd(1000), crowd(10)
+
+    assert many.match(seen_as(1000, 0.68, runner_up=0.6), SCALE).person == "p0"
+    assert few.match(seen_as(10, 0.68, runner_up=0.6), SCALE).verdict is Verdict.AMBIGUOUS
+
+
 def test_somebody_who_resembles_two_people_a_little_is_unknown_and_not_ambiguous() -> None:
     gallery = Gallery.build({"alice": [ALICE], "alicia": [picture(1, 0.95)]}, "m@1")
 
@@ -106,7 +135,8 @@ def test_a_match_is_the_most_similar_person_and_beats_the_runner_up_by_the_margi
     assert (match.verdict is Verdict.MATCH) == (match.person is not None)
     if match.person is not None and match.similarity is not None:
         assert match.confidence >= 0.5
-        assert match.similarity - (-1 if match.runner_up is None else match.runner_up) >= SCALE.margin
+        lead = match.similarity - (-1 if match.runner_up is None else match.runner_up)
+        assert lead >= SCALE.margin or (match.runner_up or -1) < SCALE.among(people).likely
         assert float(person(int(match.person[1:])) @ probe) == pytest.approx(match.similarity, abs=1e-5)
 
 

@@ -5,13 +5,25 @@ Confidence is a logistic function of the cosine similarity with two anchors:
 - 0.5: one in about 1,000 comparisons of different people is as similar (false accept rate 1e-3);
 - 0.8: one in about 10,000 (1e-4), the threshold at which a door opens unless it is set otherwise.
 
-A gallery of n people makes n comparisons for each probe, so the rate for a stranger is about n times as high.
+These hold in a gallery of ten people. One of n makes n comparisons for each probe, and the best of more strangers is
+more similar: `Scale.among` moves both anchors up by what that makes, so that a confidence means the same for a stranger
+before every door.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 _ODDS_AT_SECURE = math.log(0.8 / 0.2)
+ANCHORED_AT = 10
+"""People of a gallery for which the anchors hold as they are; a smaller one is no reason to ask less."""
+_A_DECADE = 0.67
+"""How far the anchors move up for ten times as many people, as a share of the span between them.
+
+From a search among means of several samples, at a false positive identification rate of 1e-4 on 947 pictures of 57
+people: a cosine of 0.555 among ten people, and 0.067 more for ten times as many, where the span of the default model is
+0.10. For other models the share is assumed.
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,13 @@ class Scale:
     def __post_init__(self) -> None:
         if not self.likely < self.secure:
             raise ValueError(f"likely {self.likely} must be below secure {self.secure}")
+
+    def among(self, people: int) -> Self:
+        """The scale for the best of so many people."""
+        if people <= ANCHORED_AT:
+            return self
+        shift = _A_DECADE * self.margin * math.log10(people / ANCHORED_AT)
+        return replace(self, likely=self.likely + shift, secure=self.secure + shift)
 
     def confidence(self, similarity: float) -> float:
         """Confidence 0..1 that two templates of this similarity are of the same person."""

@@ -44,7 +44,7 @@ class Match:
     runner_up: float | None
     """The same of the second person; None where there is none."""
     confidence: float
-    """Calibrated confidence 0..1 that the face is the most similar person's."""
+    """Calibrated confidence 0..1 that the face is the most similar person's, of all in the gallery."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,13 @@ class Gallery:
     def match(self, probe: Template, scale: Scale, margin: float | None = None) -> Match:
         """Who the probe is.
 
-        `unknown` when nobody is similar enough; `ambiguous` when somebody is, and another person nearly as much.
+        `unknown` when nobody is similar enough for so many people; `ambiguous` when two people are, and nearly alike.
 
         Args:
             probe: template from the gallery's model.
             scale: calibration of that model.
-            margin: by how much the best person's similarity must exceed the runner-up's; the scale's own when None.
+            margin: by how much the best person's similarity must exceed that of a runner-up who would be a match as
+                well; the scale's own when None.
 
         Raises:
             Refused: the probe is not finite or of another length.
@@ -151,11 +152,13 @@ class Gallery:
         if len(self.people) > 1:
             similarities[best] = -np.inf
             runner_up = _cosine(similarities.max())
-        confidence = scale.confidence(similarity)
+        here = scale.among(len(self.people))
+        confidence = here.confidence(similarity)
         needed = scale.margin if margin is None else margin
+        rivalled = runner_up is not None and here.confidence(runner_up) >= MATCH_CONFIDENCE
         if confidence < MATCH_CONFIDENCE:
             verdict = Verdict.UNKNOWN
-        elif runner_up is not None and similarity - runner_up < needed:
+        elif runner_up is not None and rivalled and similarity - runner_up < needed:
             verdict = Verdict.AMBIGUOUS
         else:
             verdict = Verdict.MATCH
@@ -173,13 +176,14 @@ class Gallery:
             scale: calibration of the model.
             margin: as in `match`.
         """
-        match = self.match(probe, scale, margin)
-        if match.similarity is None or match.similarity + MIRRORED_APART < scale.similarity(MATCH_CONFIDENCE):
+        match, here = self.match(probe, scale, margin), scale.among(len(self.people))
+        likely = here.similarity(MATCH_CONFIDENCE)
+        if match.similarity is None or match.similarity + MIRRORED_APART < likely:
             return True
         lead = math.inf if match.runner_up is None else match.similarity - match.runner_up
         needed = scale.margin if margin is None else margin
         far_ahead = lead - 2 * MIRRORED_APART >= needed
-        return far_ahead and match.similarity - MIRRORED_APART >= scale.similarity(SURE_CONFIDENCE)
+        return far_ahead and match.similarity - MIRRORED_APART >= here.similarity(SURE_CONFIDENCE)
 
 
 def _cosine(value: np.float32) -> float:

@@ -1,8 +1,8 @@
 """MobileFaceNet: turns an aligned face into a template of 192 values.
 
 Chen et al., "MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile Devices", 2018. The
-sum of the vectors of the face and of its mirror image is the template: on 504 pictures of 58 people that accepts 0.904
-of genuine pairs at a false accept rate of 1 in 1,000.
+sum of the vectors of the face and of its mirror image is the template: on 947 pictures of 57 people that adds 0.008 to
+the share of genuine pairs accepted at a false accept rate of 1e-3, and 0.013 at 1e-4.
 """
 
 from doorbus.wire.templates import Template, unit
