@@ -50,6 +50,7 @@ from doorbus.wire.messages import (
     ListedPeople,
     ListedPerson,
     LockCommand,
+    Lockdown,
     LockState,
     ManagePerson,
     Manifest,
@@ -205,6 +206,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             decision=Decision(outcome=Outcome.DENIED, reason=Reason.STALE, trigger=Trigger.FACE, at=AT),
             seconds=3.0,
             command=LockCommand(action=Action.LOCK),
+            lockdown=Lockdown.ON,
             state=LockState.JAMMED,
             why="the coil is burnt",
         ),
@@ -407,7 +409,7 @@ def test_an_update_carries_only_what_was_set_and_null_where_it_clears() -> None:
 
 @pytest.mark.parametrize("kind", _words(), ids=lambda one: one.__name__)
 def test_words_of_the_bus_are_plain(kind: type[StrEnum]) -> None:
-    upper = kind in (Action, LockState)
+    upper = kind in (Action, Lockdown, LockState)
 
     assert all(word.value == (word.name if upper else word.name.lower()) for word in kind)
 

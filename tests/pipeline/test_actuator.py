@@ -21,6 +21,7 @@ from doorbus.wire.messages import (
     JournalEntry,
     JournalKind,
     JournalPage,
+    Lockdown,
     LockState,
     Outcome,
     Reason,
@@ -651,6 +652,7 @@ async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
             "granted.matched": 1,
             "latency_ms": 20.0,
             "relay_energised": 1.0,
+            "lockdown": 0.0,
             "roster_people": 1,
             "roster_version": 1,
             "roster_floor": 1,
@@ -854,4 +856,84 @@ async def test_a_full_journal_keeps_nobody_from_locking() -> None:
         await house.told("UNLOCK")
         house.journal.full = True
         await house.told("LOCK")
+        assert not house.unlocked()
+
+
+# Lockdown.
+
+CONFINE = f"{ROOT}/door/front/lockdown/set"
+CONFINE_ALL = f"{ROOT}/lockdown/set"
+
+
+async def confined(house: House, word: str, topic: str = CONFINE, *, retain: bool = False) -> list[Lockdown]:
+    house.bus.publish(Packet(topic, word.encode(), qos=1, retain=retain))
+    await house.settled()
+    return house.said(channels.LOCKDOWN_STATE)
+
+
+@pytest.mark.parametrize("topic", [CONFINE, CONFINE_ALL])
+async def test_a_door_in_lockdown_locks_at_once_and_opens_for_nobody_until_it_is_ended(topic: str) -> None:
+    async with House(Actuator(out_of_view_seconds=0)).runs(ALICE) as house:
+        await house.told("UNLOCK")
+        assert await confined(house, "ON", topic) == [Lockdown.OFF, Lockdown.ON]
+        assert not house.unlocked()
+        assert house.service.problem() == "lockdown: the door opens for nobody"
+        await house.passes(10)
+        await house.told("UNLOCK")
+        for _ in range(3):
+            await house.sees(match())
+        assert not house.unlocked()
+        assert {one.reason for one in house.decisions[1:]} == {Reason.LOCKDOWN}
+        assert (await confined(house, "OFF", topic))[-1] is Lockdown.OFF
+        await house.told("UNLOCK")
+        assert house.unlocked()
+
+
+async def test_votes_from_before_a_lockdown_let_nobody_in_after_it() -> None:
+    async with House().runs(ALICE) as house:
+        await house.sees(match())
+        await confined(house, "ON")
+        await confined(house, "OFF")
+        await house.sees(match())
+        assert not house.unlocked()
+
+
+async def test_a_lockdown_outlasts_the_actuator_and_so_does_its_end() -> None:
+    journal = FakeJournal()
+    async with House(journal=journal).runs(ALICE) as first:
+        await confined(first, "ON")
+    async with House(journal=journal).runs(ALICE) as second:
+        assert second.said(channels.LOCKDOWN_STATE) == [Lockdown.ON]
+        await second.told("UNLOCK")
+        assert not second.unlocked()
+        await confined(second, "OFF")
+    async with House(journal=journal).runs(ALICE) as third:
+        assert third.said(channels.LOCKDOWN_STATE) == [Lockdown.OFF]
+        await third.told("UNLOCK")
+        assert third.unlocked()
+    assert [one.lockdown for one in journal.entries if one.lockdown] == [Lockdown.ON, Lockdown.OFF]
+
+
+async def test_a_lockdown_that_is_a_setting_is_not_ended_by_a_topic() -> None:
+    async with House(Actuator(lockdown=True)).runs(ALICE) as house:
+        assert await confined(house, "OFF") == [Lockdown.ON, Lockdown.ON]
+        await house.told("UNLOCK")
+        assert not house.unlocked()
+
+
+@pytest.mark.parametrize("topic", [CONFINE, CONFINE_ALL])
+async def test_an_order_that_was_kept_or_makes_no_sense_neither_begins_nor_ends_a_lockdown(topic: str) -> None:
+    async with House().runs(ALICE) as house:
+        await confined(house, "ON", topic)
+        for word in ("off", "OFF ", "", "TRUE"):
+            assert (await confined(house, word, topic))[-1] is Lockdown.ON
+        assert (await confined(house, "OFF", topic, retain=True))[-1] is Lockdown.ON
+        assert sum((await house.health()).refused.values()) == 5
+
+
+async def test_a_lockdown_begins_although_the_journal_is_full() -> None:
+    async with House(Actuator(unjournaled=Unjournaled.DENY)).runs(ALICE) as house:
+        await house.told("UNLOCK")
+        house.journal.full = True
+        assert (await confined(house, "ON"))[-1] is Lockdown.ON
         assert not house.unlocked()

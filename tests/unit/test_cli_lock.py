@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from doorbus.cli.common import ExitStatus
-from doorbus.cli.lock import command
+from doorbus.cli.lock import command, confine
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.service import Service
+from doorbus.runtime.settings import ServiceSettings
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
-from doorbus.wire.messages import Action, Decision, LockCommand, LockState, Outcome, Reason, Trigger
+from doorbus.wire.messages import Action, Decision, LockCommand, Lockdown, LockState, Outcome, Reason, Trigger
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 FRONT = {"door": "front"}
@@ -144,3 +146,52 @@ async def test_a_retained_state_is_no_answer_to_lock() -> None:
         status = await command(client, "front", LockCommand(action=Action.LOCK), 0.1)
 
     assert status == ExitStatus.NO_ANSWER
+
+
+class Confinable(Service):
+    """An actuator of a door that obeys orders about lockdown, unless it is `stubborn`."""
+
+    role = Role.ACTUATOR
+
+    def __init__(self, door: str, *, stubborn: bool = False) -> None:
+        self.door = {"door": door}
+        self.stubborn = stubborn
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        return (
+            Subscription(channels.LOCKDOWN_COMMAND, self._on_order, self.door),
+            Subscription(channels.LOCKDOWN_OF_ALL, self._on_order),
+        )
+
+    def connected(self) -> Iterable[Outbound]:
+        return (Outbound(channels.LOCKDOWN_STATE, Lockdown.OFF, self.door),)
+
+    async def _on_order(self, inbound: Inbound[Lockdown]) -> Iterable[Outbound]:
+        told = Lockdown.OFF if self.stubborn else inbound.message
+        return (Outbound(channels.LOCKDOWN_STATE, told, self.door),)
+
+
+@pytest.mark.parametrize(
+    ("asked", "stubborn", "status", "said"),
+    [
+        ("front", False, ExitStatus.OK, ["front: lockdown ON"]),
+        (None, False, ExitStatus.OK, ["back: lockdown ON", "front: lockdown ON"]),
+        (None, True, ExitStatus.REFUSED, ["back: lockdown OFF", "front: lockdown ON"]),
+        ("side", False, ExitStatus.NO_ANSWER, ["side: no answer within 0.3 s; is its actuator running?"]),
+    ],
+)
+async def test_a_lockdown_is_told_for_each_door(
+    asked: str | None, status: ExitStatus, said: list[str], capsys: pytest.CaptureFixture[str], *, stubborn: bool
+) -> None:
+    bus, clock = MemoryBus(), FakeClock()
+    own = ServiceSettings(_env_file=None, instance="back", var=Path("nowhere"), health_seconds=1e9)
+    async with (
+        asyncio.timeout(20),
+        running(Confinable("front"), bus, clock),
+        running(Confinable("back", stubborn=stubborn), bus, clock, own),
+        connect(bus) as client,
+    ):
+        assert await confine(client, asked, Lockdown.ON, 0.3) == status
+    told = capsys.readouterr()
+    lines = [*told.out.splitlines(), *told.err.splitlines()]
+    assert [line for line in lines if "lockdown" in line or "answer" in line] == said

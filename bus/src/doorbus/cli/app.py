@@ -1,5 +1,6 @@
 """All commands in one program."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
@@ -11,8 +12,8 @@ from doorbus.cli.forget import forget
 from doorbus.cli.journal import journal
 from doorbus.cli.watch import watch
 
-PANELS = {
-    "Doors": (lock.unlock, lock.lock, journal),
+PANELS: Mapping[str, tuple[Callable[..., None], ...]] = {
+    "Doors": (lock.unlock, lock.lock, lock.lockdown, journal),
     "People": (people.enrol, importing.import_, people.update, people.remove),
     "Backup": (backup.export, backup.restore),
     "System": (watch, doctor, forget, metrics.metrics),

@@ -1,4 +1,4 @@
-"""`doorbus unlock` and `doorbus lock` send a command and tell what was decided."""
+"""`doorbus unlock`, `lock` and `lockdown` send a command and tell what became of it."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,19 @@ import typer
 from pydantic import ValidationError
 
 from doorbus.cli.access import Access, on_the_bus
-from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, out
+from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, out, slug
 from doorbus.cli.lines import line
 from doorbus.runtime.client import Client
-from doorbus.wire.channels import DECISION, LOCK_COMMAND, LOCK_STATE
+from doorbus.wire.channels import (
+    DECISION,
+    LOCK_COMMAND,
+    LOCK_STATE,
+    LOCKDOWN_COMMAND,
+    LOCKDOWN_OF_ALL,
+    LOCKDOWN_STATE,
+)
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Action, Decision, LockCommand, LockState, Outcome, Reason
+from doorbus.wire.messages import Action, Decision, LockCommand, Lockdown, LockState, Outcome, Reason
 from doorbus.wire.mistakes import first_mistake
 
 _ADVICE = {
@@ -64,6 +71,46 @@ def lock(
     access = Access.of(role)
     message = _command(Action.LOCK, by or access.role)
     on_the_bus(access, lambda client: command(client, door, message, timeout))
+
+
+def lockdown(
+    door: Annotated[str, typer.Argument(metavar="DOOR", help="Id of the door; leave it out with --all.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="All doors whose actuator is there.")] = False,  # noqa: FBT002
+    release: Annotated[bool, typer.Option("--release", help="End it.")] = False,  # noqa: FBT002
+    timeout: Timeout = 5,
+    role: As = None,
+) -> None:
+    """Lock DOOR, and open it for nobody until that is ended. Exit status 0: it is so, 1: it is not, 2: no answer."""
+    if every == bool(door):
+        raise typer.BadParameter("name one DOOR, or give --all")
+    access = Access.of(role)
+    wanted = Lockdown.OFF if release else Lockdown.ON
+    on_the_bus(access, lambda client: confine(client, None if every else slug(door), wanted, timeout))
+
+
+async def confine(client: Client, door: str | None, wanted: Lockdown, timeout: float) -> int:  # noqa: ASYNC109  # of the user
+    """Begin or end a lockdown of `door`, or of all, and print what each says; returns the exit status."""
+    ids = {} if door is None else {"door": door}
+    await client.listen(LOCKDOWN_STATE, **ids)
+    answers: dict[str, Lockdown | None] = dict.fromkeys(ids.values())
+    with contextlib.suppress(TimeoutError):  # the doors that there are have said so before
+        async with asyncio.timeout(_REPLAY_SECONDS):
+            while True:
+                answers[(await client.expect(LOCKDOWN_STATE)).ids["door"]] = None
+    await client.send(Outbound(LOCKDOWN_OF_ALL if door is None else LOCKDOWN_COMMAND, wanted, ids))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout):
+            while not answers or None in answers.values():
+                event = await client.expect(LOCKDOWN_STATE)
+                answers[event.ids["door"]] = event.message
+    for one, answer in sorted(answers.items()):
+        if answer is None:
+            err.print(line(f"{one}:", ("no answer", "red"), f"within {timeout:g} s; is its actuator running?"))
+        else:
+            out.print(line(f"{one}:", "lockdown", (answer.value, "green" if answer is wanted else "red")))
+    if not answers or None in answers.values():
+        return ExitStatus.NO_ANSWER
+    return ExitStatus.OK if set(answers.values()) == {wanted} else ExitStatus.REFUSED
 
 
 def _command(action: Action, by: str, seconds: float | None = None, code: str | None = None) -> LockCommand:

@@ -9,7 +9,7 @@ from doorbus.homeassistant.documents import Device, Document, Origin, Place, sho
 from doorbus.homeassistant.parts import own, recognizers, seen
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import Action, LockState, Outcome, Reason
+from doorbus.wire.messages import Action, Lockdown, LockState, Outcome, Reason
 
 ALARM = "alarm"
 ALARMS = (Reason.REPLAYED, Reason.CODE_WRONG, Reason.RELAY_FAILED)
@@ -134,6 +134,7 @@ def door(site: Origin, name: str, *, codes: bool) -> Device:
     frames = {**_FRAMES, "state_topic": decisions, "json_attributes_topic": decisions, "qos": 1}
     entities = (
         seen(site, "lock", "lock", "", _lock(site, name, codes=codes)),
+        seen(site, "switch", "lockdown", "lockdown", _lockdown(site, name)),
         *(seen(site, one.component, one.key, one.object_id, _shown(one, activity)) for one in _EVENTS),
         seen(site, "sensor", "frames", "last_frame", frames),
         *own(site, "actuator", "Actuator"),
@@ -185,6 +186,19 @@ def _lock(site: Origin, name: str, *, codes: bool) -> Document:
         **asked,
         **{f"payload_{one.value.lower()}": one.value for one in Action},
         **{f"state_{one.value.lower()}": one.value for one in LockState},
+        "qos": 1,
+        "optimistic": False,
+        "retain": False,
+    }
+
+
+def _lockdown(site: Origin, name: str) -> Document:
+    return {
+        "name": "Lockdown",
+        "icon": "mdi:lock-alert",
+        "state_topic": site.topic(channels.LOCKDOWN_STATE, door=name),
+        "command_topic": site.topic(channels.LOCKDOWN_COMMAND, door=name),
+        **{f"{kind}_{one.value.lower()}": one.value for one in Lockdown for kind in ("payload", "state")},
         "qos": 1,
         "optimistic": False,
         "retain": False,

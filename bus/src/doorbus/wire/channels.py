@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.14"
+CONTRACT = "1.15"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -163,6 +163,41 @@ LOCK_STATE = Channel(
     max_bytes=KIB,
     senders=frozenset({Role.ACTUATOR}),
     receivers=_AT_THE_DOOR | {Role.ENROLLER},  # which knows by it which doors there are
+)
+LOCKDOWN_COMMAND = Channel(
+    name="lockdown_command",
+    template="door/{door}/lockdown/set",
+    codec=codec.Word(messages.Lockdown),
+    summary="Open this door for nobody, or by its rules again.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=5,
+    max_bytes=KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ACTUATOR},
+)
+LOCKDOWN_OF_ALL = Channel(
+    name="lockdown_of_all",
+    template="lockdown/set",
+    codec=codec.Word(messages.Lockdown),
+    summary="The same for all doors; one whose actuator is away does not hear it.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=5,
+    max_bytes=KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ACTUATOR},
+)
+LOCKDOWN_STATE = Channel(
+    name="lockdown_state",
+    template="door/{door}/lockdown/state",
+    codec=codec.Word(messages.Lockdown),
+    summary="Whether the door is locked down.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_AT_THE_DOOR,
 )
 DECISION = Channel(
     name="decision",
@@ -553,6 +588,9 @@ CHANNELS: tuple[Channel[Any], ...] = (
     PORTRAIT,
     LOCK_COMMAND,
     LOCK_STATE,
+    LOCKDOWN_COMMAND,
+    LOCKDOWN_OF_ALL,
+    LOCKDOWN_STATE,
     DECISION,
     JOURNAL,
     JOURNAL_REQUEST,

@@ -291,6 +291,18 @@ class Decision(Message):
     """How many equal denials this one stands for."""
 
 
+class Lockdown(StrEnum):
+    """Whether a door opens for nobody, by face or by command; the payload is the bare word. ON also locks at once.
+
+    mosquitto_pub -q 1 -t doorbus/v1/door/front/lockdown/set -m ON
+    mosquitto_pub -q 1 -t doorbus/v1/lockdown/set -m OFF
+    mosquitto_sub -t doorbus/v1/door/front/lockdown/state
+    """
+
+    ON = "ON"
+    OFF = "OFF"
+
+
 class JournalKind(StrEnum):
     """What an entry of a journal tells of."""
 
@@ -301,6 +313,8 @@ class JournalKind(StrEnum):
     GRANTED = "granted"
     """Written before the relay is told to energise."""
     DENIED = "denied"
+    LOCKDOWN = "lockdown"
+    """Somebody began or ended a lockdown."""
     RELAY = "relay"
     """The relay moved, failed, or can be driven again."""
 
@@ -324,6 +338,7 @@ class JournalEntry(Message):
     """How long the relay is to be energised."""
     command: LockCommand | None = None
     """Without its one-time password."""
+    lockdown: Lockdown | None = None
     state: LockState | None = None
     why: Name | None = None
     """What is wrong with the relay."""

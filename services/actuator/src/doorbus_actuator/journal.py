@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from doorbus.wire.journal import digest_of, text_of
-from doorbus.wire.messages import JournalEntry, JournalKind, LockCommand, LockState, Name
-from doorbus_actuator.policy import Command, Deny, Effect, Event, Grant, Seen
+from doorbus.wire.messages import JournalEntry, JournalKind, LockCommand, Lockdown, LockState, Name
+from doorbus_actuator.policy import Command, Confine, Deny, Effect, Event, Grant, Seen
 
 MAX_WHY = 128
 
@@ -44,6 +44,8 @@ def entry_after(last: Last | None, chain: str, note: Note) -> tuple[JournalEntry
 def notes_of(event: Event, effects: Sequence[Effect], at: datetime) -> tuple[Note, ...]:
     """What is to be written of an event and what follows from it, before it does."""
     notes = [_of_command(event.command, at)] if isinstance(event, Command) else []
+    if isinstance(event, Confine):
+        notes.append(Note(at, JournalKind.LOCKDOWN, {"lockdown": Lockdown.ON if event.lockdown else Lockdown.OFF}))
     for effect in effects:
         match effect:
             case Grant(seconds, decision):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from doorbus.wire.channels import LOCK_COMMAND
 from doorbus.wire.codec import Arrival, Refused
 from doorbus.wire.exchange import Rank
-from doorbus.wire.messages import Action
+from doorbus.wire.messages import Action, Lockdown
 from doorbus.wire.packet import Packet
 
 _SOMETIME = Arrival(datetime.min.replace(tzinfo=UTC), "unread")
@@ -18,3 +18,8 @@ def rank_of(packet: Packet) -> Rank:
     except Refused:
         return Rank.REST
     return Rank.LOCK if command.action is Action.LOCK else Rank.UNLOCK
+
+
+def rank_of_lockdown(packet: Packet) -> Rank:
+    """To begin a lockdown is to lock, and goes before all that opens; to end it comes after."""
+    return Rank.LOCK if packet.payload == Lockdown.ON.encode() else Rank.REST

@@ -28,6 +28,7 @@ from doorbus.wire.messages import (
     JournalKind,
     JournalRequest,
     LockCommand,
+    Lockdown,
     LockState,
     Manifest,
     Outcome,
@@ -40,9 +41,9 @@ from doorbus.wire.snapshot import Snapshot, refuse_older, shard_number
 from doorbus_actuator import activity, policy, roster
 from doorbus_actuator.bolt import Bolt, Guardian
 from doorbus_actuator.journal import Journal, Note, notes_of, of_relay
-from doorbus_actuator.policy import AskFor, Deny, Effect, Event, Grant, Lock, Now, State
+from doorbus_actuator.policy import AskFor, Confined, Deny, Effect, Event, Grant, Lock, Now, State
 from doorbus_actuator.posting import Posting
-from doorbus_actuator.ranks import rank_of
+from doorbus_actuator.ranks import rank_of, rank_of_lockdown
 from doorbus_actuator.roster import People, Roster
 from doorbus_actuator.settings import Actuator, ActuatorSettings, Unjournaled, rules_of
 
@@ -106,6 +107,8 @@ class ActuatorService(Service):
         """Recognitions and commands, what is asked of the journal, the roster, and what was told before the start."""
         return (
             Subscription(channels.LOCK_COMMAND, self._on_command, self._door, rank=rank_of),
+            Subscription(channels.LOCKDOWN_COMMAND, self._on_lockdown, self._door, rank=rank_of_lockdown),
+            Subscription(channels.LOCKDOWN_OF_ALL, self._on_lockdown, rank=rank_of_lockdown),
             Subscription(channels.RECOGNITION, self._on_recognition, self._door),
             Subscription(channels.JOURNAL_REQUEST, self._on_journal_request, self._door),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
@@ -130,6 +133,7 @@ class ActuatorService(Service):
         self._posting.connected()
         yield from self._lock_states((self._bolt.state,))
         yield Outbound(channels.CHALLENGE, self._challenge, self._door)
+        yield self._lockdown()
         if self._book.told is not None:
             yield Outbound(channels.ACTIVITY, self._book.told.model_copy(update={"again": True}), self._door)
 
@@ -160,6 +164,7 @@ class ActuatorService(Service):
             **self._decided,
             "latency_ms": self._latency_ms,
             "relay_energised": float(self._bolt.state is LockState.UNLOCKED),
+            "lockdown": float(policy.locked_down(self._rules, self._state)),
             "roster_people": 0 if self._roster is None else len(self._roster.people),
             "roster_version": -1 if self._roster is None else self._roster.version,
             **self._floor.figures("roster"),
@@ -175,7 +180,7 @@ class ActuatorService(Service):
         if self._journal.fault is not None:
             opens = "opens all the same" if self._settings.unjournaled is Unjournaled.OPEN else "opens for nobody"
             return f"{self._journal.fault} The door {opens}."
-        if self._rules.lockdown:
+        if policy.locked_down(self._rules, self._state):
             return "lockdown: the door opens for nobody"
         if not policy.clock_plausible(self._rules, self._state, self._now()):
             return "the clock is implausible; faces wait until it has been stable for a while"
@@ -203,6 +208,9 @@ class ActuatorService(Service):
 
     async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
         return await self._handle(policy.Command(inbound.message), inbound.at_monotonic)
+
+    async def _on_lockdown(self, inbound: Inbound[Lockdown]) -> Iterable[Outbound]:
+        return await self._handle(policy.Confine(inbound.message is Lockdown.ON), inbound.at_monotonic)
 
     async def _on_journal_request(self, inbound: Inbound[JournalRequest]) -> Iterable[Outbound]:
         return inbound.reply(self._posting.page(inbound.message))
@@ -286,6 +294,9 @@ class ActuatorService(Service):
                 return (Outbound(channels.CHALLENGE, challenge, self._door),)
             case Lock():
                 return self._lock_states(await self._bolt.lock())
+            case Confined():
+                _log.warning("lockdown", lockdown=effect.lockdown)
+                return (self._lockdown(),)
             case _:
                 assert_never(effect)
 
@@ -333,6 +344,10 @@ class ActuatorService(Service):
     async def _bolt_changes(self) -> AsyncIterator[Outbound]:
         async for state in self._bolt.changes():
             yield Outbound(channels.LOCK_STATE, state, self._door)
+
+    def _lockdown(self) -> Outbound:
+        on = policy.locked_down(self._rules, self._state)
+        return Outbound(channels.LOCKDOWN_STATE, Lockdown.ON if on else Lockdown.OFF, self._door)
 
     def _lock_states(self, states: Iterable[LockState]) -> list[Outbound]:
         return [Outbound(channels.LOCK_STATE, state, self._door) for state in states]

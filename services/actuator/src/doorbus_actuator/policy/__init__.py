@@ -35,6 +35,8 @@ from doorbus_actuator.policy.deciding import decide, wake_at
 from doorbus_actuator.policy.events import (
     AskFor,
     Command,
+    Confine,
+    Confined,
     Deny,
     Effect,
     Event,
@@ -49,7 +51,7 @@ from doorbus_actuator.policy.events import (
 )
 from doorbus_actuator.policy.memory import MOST, Kind, Seen, learnt, recall
 from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Rules
-from doorbus_actuator.policy.state import MAX_REMEMBERED, State
+from doorbus_actuator.policy.state import MAX_REMEMBERED, State, locked_down
 from doorbus_actuator.policy.tables import COMMAND_RULES, FACE_TABLE, VOTE_TABLE
 
 __all__ = [
@@ -64,6 +66,8 @@ __all__ = [
     "Codes",
     "Command",
     "CommandMode",
+    "Confine",
+    "Confined",
     "Deny",
     "Effect",
     "Event",
@@ -86,6 +90,7 @@ __all__ = [
     "decide",
     "in_view",
     "learnt",
+    "locked_down",
     "recall",
     "wake_at",
 ]

@@ -8,6 +8,8 @@ from doorbus.wire.plain import plain
 from doorbus_actuator.policy import admitted, challenge, clock, commands, quality, telling, votes
 from doorbus_actuator.policy.events import (
     Command,
+    Confine,
+    Confined,
     Effect,
     Event,
     Grant,
@@ -19,7 +21,7 @@ from doorbus_actuator.policy.events import (
     Tick,
 )
 from doorbus_actuator.policy.rules import Rules
-from doorbus_actuator.policy.state import State, Step
+from doorbus_actuator.policy.state import State, Step, locked_down
 from doorbus_actuator.policy.tables import (
     COMMAND_RULES,
     FACE_TABLE,
@@ -43,6 +45,8 @@ def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
             state, more = _see(rules, state, event, now)
         case Command(command):
             state, more = _obey(rules, state, command, now)
+        case Confine(lockdown):
+            state, more = _confine(rules, state, lockdown=lockdown)
         case RosterChanged(people):
             state, more = admitted.revise(state, people), ()
         case OpeningFailed(person):
@@ -162,6 +166,16 @@ def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: 
         failures=state.failures if commanded else 0,
     )
     return granted, effects
+
+
+def _confine(rules: Rules, state: State, *, lockdown: bool) -> Step:
+    """Begin or end a lockdown. A door under way is locked, and nothing that was done before counts after it."""
+    state = replace(state, lockdown=lockdown)
+    told = Confined(locked_down(rules, state))
+    if not told.lockdown:
+        return state, (told,)
+    asked: tuple[Effect, ...] = () if state.trial is None else (challenge.NOTHING_ASKED,)
+    return replace(state, ballots={}, trial=None), (Lock(), told, *asked)
 
 
 def _obey(rules: Rules, state: State, command: LockCommand, now: Now) -> Step:

@@ -46,6 +46,13 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Confine:
+    """Somebody begins a lockdown, or ends it."""
+
+    lockdown: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RosterChanged:
     """A new whole roster, by person id; None when there is none any more."""
 
@@ -64,7 +71,7 @@ class Tick:
     """Time has passed."""
 
 
-Event = Sighting | Command | RosterChanged | OpeningFailed | Tick
+Event = Sighting | Command | Confine | RosterChanged | OpeningFailed | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +101,11 @@ class Lock:
     """Lock the door at once."""
 
 
-Effect = Grant | Deny | AskFor | Lock
+@dataclass(frozen=True, slots=True)
+class Confined:
+    """Tell whether there is a lockdown."""
+
+    lockdown: bool
+
+
+Effect = Grant | Deny | AskFor | Lock | Confined

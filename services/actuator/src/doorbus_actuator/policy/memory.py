@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from doorbus_actuator.policy.events import Command, Event, Now, Sighting, frame_of
+from doorbus_actuator.policy.events import Command, Confine, Event, Now, Sighting, frame_of
 from doorbus_actuator.policy.state import MAX_PICTURES, MAX_REMEMBERED, SeenFrame, State
+
+_ON, _OFF = "on", "off"
 
 
 class Kind(StrEnum):
@@ -20,6 +22,8 @@ class Kind(StrEnum):
     PICTURE = "picture"
     COMMAND = "command"
     CODE = "code"
+    LOCKDOWN = "lockdown"
+    """Not seen, but ordered: the newest says whether there is one."""
 
 
 MOST = {
@@ -27,6 +31,7 @@ MOST = {
     Kind.PICTURE: MAX_PICTURES,
     Kind.COMMAND: MAX_REMEMBERED,
     Kind.CODE: MAX_REMEMBERED,
+    Kind.LOCKDOWN: 2,
 }
 """How many of each kind need outlive the process."""
 
@@ -51,6 +56,8 @@ def learnt(event: Event, state: State) -> tuple[Seen, ...]:
         case Command(command):
             ids = ((Kind.COMMAND, command.id, state.commands), (Kind.CODE, command.code, state.codes))
             return tuple(Seen(kind, one) for kind, one, known in ids if one is not None and one in known)
+        case Confine(lockdown):
+            return (Seen(Kind.LOCKDOWN, _ON if lockdown else _OFF),)
     return ()
 
 
@@ -67,6 +74,7 @@ def recall(seen: Iterable[Seen], now: Now) -> State:
         frames=frames,
         forgotten_until=next(iter(frames.values())).captured_at if flooded else None,
         pictures=times[Kind.PICTURE],
+        lockdown=[one.id for one in kept[Kind.LOCKDOWN]][-1:] == [_ON],
         commands=times[Kind.COMMAND],
         codes=times[Kind.CODE],
     )

@@ -13,6 +13,7 @@ field of `State`     serves the rules                                    written
 `cooldown_until`     `COOLDOWN` of faces                                 `deciding`: a grant
 `commanded_until`    `COOLDOWN` of commands                              `deciding`: a grant to a command
 `admitted`           no rule: whose frames are no decision any more      `admitted`
+`lockdown`           `LOCKDOWN`, besides the setting                     `deciding`: a lockdown begun or ended
 `commands`           `REPLAYED` of a command by its id                   `commands`
 `codes`              `REPLAYED` of a command by its code                 `commands`
 `wrong_codes`        `CODE_WRONG`: too many and none is looked at        `commands`
@@ -37,6 +38,7 @@ from datetime import datetime
 from doorbus.wire.messages import Ask, Decision, Reason, Trigger
 from doorbus_actuator.policy.events import Effect, Now, Person
 from doorbus_actuator.policy.glances import Glance
+from doorbus_actuator.policy.rules import Rules
 
 MAX_REMEMBERED = 1024
 """Frames, and commands, that are known to have been seen."""
@@ -126,6 +128,7 @@ class State:
     commanded_until: float = -math.inf
     admitted: Mapping[str, float] = field(default_factory=dict)
     """Who was let in, and when they were seen last."""
+    lockdown: bool = False
     commands: Mapping[str, float] = field(default_factory=dict)
     """When each command id was seen."""
     codes: Mapping[str, float] = field(default_factory=dict)
@@ -142,3 +145,8 @@ class State:
 
 Step = tuple[State, tuple[Effect, ...]]
 """What is remembered from now on, and what follows."""
+
+
+def locked_down(rules: Rules, state: State) -> bool:
+    """Whether the door opens for nobody; what the settings say nobody can end."""
+    return rules.lockdown or state.lockdown

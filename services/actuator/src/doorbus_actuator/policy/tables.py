@@ -14,7 +14,7 @@ from doorbus_actuator.policy.commands import tries_left
 from doorbus_actuator.policy.events import Now, Person
 from doorbus_actuator.policy.quality import at_the_edge, good_enough, sharp_enough, size_of, too_close
 from doorbus_actuator.policy.rules import CommandMode, LivenessMode, Rules
-from doorbus_actuator.policy.state import State
+from doorbus_actuator.policy.state import State, locked_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ C = TypeVar("C")
 Table = tuple[tuple[Reason, Callable[[C], bool]], ...]
 
 FRAME_RULES: Table[FrameCase] = (
-    (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
+    (Reason.LOCKDOWN, lambda c: not locked_down(c.rules, c.state)),
     (Reason.CLOCK_IMPLAUSIBLE, lambda c: clock_plausible(c.rules, c.state, c.now)),
     (Reason.STALE, lambda c: c.age <= c.rules.max_age_seconds),
     (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance_seconds),
@@ -168,7 +168,7 @@ TRIAL_TABLE: Table[FaceCase] = tuple(rule for rule in VOTE_TABLE if rule[0] not 
 FACE_TABLE: Table[FaceCase] = (*FRAME_RULES, *FACE_RULES, *PERSON_RULES, *PICTURE_RULES, *OPENING_RULES)
 """What is told: that a picture is the same matters only to somebody whom another one would let in."""
 COMMAND_RULES: Table[CommandCase] = (
-    (Reason.LOCKDOWN, lambda c: not c.rules.lockdown),
+    (Reason.LOCKDOWN, lambda c: not locked_down(c.rules, c.state)),
     (Reason.UNDATED, lambda c: c.rules.commands is CommandMode.PLAIN or c.dated),
     (Reason.STALE, lambda c: c.age <= c.rules.command_max_age_seconds),
     (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance_seconds),
