@@ -679,7 +679,7 @@ async def test_hours_that_can_be_read_are_taken_without_a_word(site: Site, hours
         ({"doors": ["front", "gate"]}, "there is no door gate yet"),
         ({"doors": []}, "no door at all may be used"),
         ({"valid_until": "2020-01-01T00:00:00Z"}, "valid_until 2020-01-01T00:00:00+00:00 has passed"),
-        ({"hours": "2020 Mo-Fr 08:00-10:00"}, "the hours '2020 Mo-Fr 08:00-10:00' are never open"),
+        ({"hours": "2020 Mo-Fr 08:00-10:00"}, "the hours '2020 Mo-Fr 08:00-10:00' are not open within a year"),
         (
             {"hours": "Mo-Fr 08:00-10:00; PH off"},
             "public holidays (PH) close back until DOORBUS_ACTUATOR__COUNTRY is set there",

@@ -152,7 +152,7 @@ def test_what_cannot_be_understood_is_refused_in_words(expression: str, message:
 
 
 @pytest.mark.parametrize(
-    ("expression", "ever"),
+    ("expression", "soon"),
     [
         ("Mo-Fr 07:00-19:00", True),
         ("24/7", True),
@@ -161,10 +161,11 @@ def test_what_cannot_be_understood_is_refused_in_words(expression: str, message:
         ("2020 Mo-Fr 07:00-19:00", False),
         ("Mo-Fr 07:00-19:00; 24/7 off", False),
         ("Mo-Su unknown", False),
+        ("2035 Mo-Fr 07:00-19:00", False),
     ],
 )
-def test_it_is_known_whether_a_door_will_ever_be_open(expression: str, *, ever: bool) -> None:
-    assert BERLIN.hours(expression).ever_open(utc("2026-11-23T12:00")) is ever
+def test_it_is_known_whether_a_door_will_be_open_within_a_year(expression: str, *, soon: bool) -> None:
+    assert BERLIN.hours(expression).open_within_a_year(utc("2026-11-23T12:00")) is soon
 
 
 def test_public_holidays_need_a_country() -> None:

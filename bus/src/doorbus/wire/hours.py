@@ -21,8 +21,8 @@ _LIBRARY_MISSING = "the library opening-hours-py is not installed; install doorb
 _EXAMPLE = "Mo-Fr 07:00-19:00; Sa 08:00-12:00; PH off"
 _MOST_LOOKED_AT = 500
 """Changes of opening hours that are looked through for a moment at which they are open."""
-_FAR_DAYS = 3660
-"""What does not change for so long never does; to look on to the year 9999 would take seconds."""
+_FAR_DAYS = 366
+"""Hours are looked through for so long: to look on to the year 9999 takes 17 s for some."""
 
 
 class HoursError(ValueError):
@@ -135,15 +135,16 @@ class OpeningHours:
             return not _covers(self._cut_carried, the_day_before)
         return _covers(self._carried, the_day_before) and not _covers(self._cut, local)
 
-    def ever_open(self, after: datetime) -> bool:
-        """Whether it is open at some time after that moment (aware), as far as one can see."""
+    def open_within_a_year(self, after: datetime) -> bool:
+        """Whether it is open at some time of the year that follows a moment (aware), as far as one can see."""
         local = after.astimezone(self._zone).replace(tzinfo=None)
+        until = local + timedelta(days=_FAR_DAYS)
         return any(
             str(state) == "open"
             for text in (self._shifts.begun, self._shifts.carried)
             if text is not None
             for _, _, state, _ in islice(
-                self._parse(text, max_interval_days=_FAR_DAYS).intervals(local), _MOST_LOOKED_AT
+                self._parse(text, max_interval_days=_FAR_DAYS).intervals(local, until), _MOST_LOOKED_AT
             )
         )
 

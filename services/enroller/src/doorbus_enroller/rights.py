@@ -95,5 +95,5 @@ def _hours(rights: Rights, doors: Doors, now: datetime) -> Iterator[str]:
         used = [door for door in doors.countries if rights.doors is None or door in rights.doors]
         if without := [door for door in used if doors.countries[door] is None]:
             yield f"public holidays (PH) close {_names(without)} until DOORBUS_ACTUATOR__COUNTRY is set there"
-    elif not hours.ever_open(now):
-        yield f"the hours {rights.hours!r} are never open"
+    elif not hours.open_within_a_year(now):
+        yield f"the hours {rights.hours!r} are not open within a year"
