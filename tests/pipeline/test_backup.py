@@ -1,6 +1,8 @@
 """Everybody exported from one site, and restored at another whose site key is another."""
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from doorbus.cli.backup import Unanswered, export_people, read_backup, restore_people
+from doorbus.cli.backup import Unanswered, export_people, hand_over, read_backup, restore_people
 from doorbus.runtime.client import Client, connect
 from doorbus.site.vault import VaultError
 from doorbus.testing import FakeClock, MemoryBus, running
@@ -79,13 +81,20 @@ class Site:
             for one in part
         }
 
+    def versions(self) -> tuple[int, int]:
+        """Those of the retained maps."""
+        maps = (channels.ROSTER_MANIFEST, channels.GALLERY_MANIFEST)
+        roster, gallery = (self._manifest(channel).version for channel in maps)
+        return roster, gallery
+
     def _manifest(self, channel: channels.Channel[Manifest]) -> Manifest:
         return Manifest.model_validate_json(self.bus.retained[TOPICS.topic(channel)].payload)
 
 
 @asynccontextmanager
-async def _site(store: Store, seal: Seal, var: Path) -> AsyncIterator[Site]:
-    bus, clock = MemoryBus(), FakeClock()
+async def _site(store: Store, seal: Seal, var: Path, bus: MemoryBus | None = None) -> AsyncIterator[Site]:
+    bus, clock = bus or MemoryBus(), FakeClock()
+    clock.advance(60.0 * len(bus.retained))  # who comes second comes later
     own = Enroller.model_validate({"probe_seconds": 0})
     settings = EnrollerSettings(_env_file=None, instance="one", var=var, health_seconds=1e9, enroller=own)
     service = EnrollerService(settings, store, seal, ENROLLERS, clock)
@@ -151,6 +160,47 @@ async def test_a_site_whose_key_was_lost_is_whole_again_once_everybody_is_restor
     async with _site(SqliteStore(tmp_path / "here.db"), THERE, tmp_path) as site:  # with a key that opens none of it
         await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 4, 10)
         assert site.gallery(THERE) == gallery
+
+
+def _lose(path: Path, loss: str) -> None:
+    for one in path.parent.glob("here.db*"):
+        one.unlink()
+    if loss != "missing":
+        path.write_bytes(b"" if loss == "empty" else b"no database" * 1000)
+
+
+def _set_aside(path: Path) -> int:
+    return len(list(path.parent.glob("here.db.damaged-*")))
+
+
+@pytest.mark.parametrize("loss", ["missing", "empty", "damaged"])
+async def test_a_lost_or_damaged_database_is_mended_by_restoring(tmp_path: Path, loss: str) -> None:
+    file, path = tmp_path / "backup", tmp_path / "here.db"
+    bus = MemoryBus()
+    async with _site(_populated(path, HERE, 4), HERE, tmp_path, bus) as here:
+        await export_people(here.admin, file, PASSPHRASE, HERE, 10)
+        roster, gallery = here.roster(), here.gallery(HERE)
+        versions = here.versions()
+    _lose(path, loss)
+    async with _site(SqliteStore(path), HERE, tmp_path, bus) as site:
+        await restore_people(site.admin, read_backup(file, PASSPHRASE, HERE), 4, 10)
+        assert (site.roster(), site.gallery(HERE)) == (roster, gallery)
+        assert all(now > before for now, before in zip(site.versions(), versions, strict=True))
+    assert _set_aside(path) == (loss == "damaged")
+
+
+async def test_a_person_gets_all_that_is_kept_of_them_as_a_file_that_anybody_can_read(tmp_path: Path) -> None:
+    file = tmp_path / "person-002.json"
+    async with _site(_populated(tmp_path / "here.db", HERE, 3), HERE, tmp_path) as here:
+        assert await hand_over(here.admin, "person-002", file, HERE, 10) == 0
+        with pytest.raises(Unanswered, match="nobody is enrolled as zoe"):
+            await hand_over(here.admin, "zoe", tmp_path / "zoe.json", HERE, 10)
+        gallery = here.gallery(HERE)
+    told = json.loads(file.read_text())
+    templates = [np.frombuffer(base64.b64decode(one["template"]), "<f4").tolist() for one in told["samples"]]
+    assert (told["person"], templates) == ("person-002", gallery["person-002"])
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / "zoe.json").exists()
 
 
 async def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

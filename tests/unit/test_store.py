@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from doorbus.wire.messages import Rights
 from doorbus_enroller.fakes import MemoryStore
 from doorbus_enroller.sqlite_store import SqliteStore
-from doorbus_enroller.store import Person, Sample, StorageFailed, Store, Versions
+from doorbus_enroller.store import Person, Sample, StorageFailed, Store, StoreDamaged, Versions
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
@@ -114,6 +114,30 @@ def test_faces_are_kept_beside_their_samples_and_go_with_them(store: Store) -> N
     assert store.remove_sample("alice", number, NOON) is None
     assert store.remove_sample("carol", 1, NOON) is None
     assert faces("bob") == [b"another face"]
+
+
+def test_a_file_that_is_damaged_is_told_apart_from_one_that_is_missing_and_set_aside(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0" + os.urandom(4096))
+    store = SqliteStore(path)
+    with pytest.raises(StoreDamaged, match="doorbus restore FILE sets it aside"):
+        store.versions(NOON)
+    store.set_aside(NOON)
+    assert store.is_new()
+    aside = path.with_name("enroller.db.damaged-20260601T120000Z")
+    assert aside.stat().st_size == 4112
+    store.begin(NOON)
+    add(store, "alice", sample("a"))
+    assert [each.person for each in everybody(store)] == ["alice"]
+    assert {one.name for one in path.parent.glob("*.damaged-*")} == {aside.name}
+    store.close()
+
+
+def test_a_file_that_may_not_be_opened_is_no_damage(tmp_path: Path) -> None:
+    (tmp_path / "enroller.db").mkdir()
+    store = SqliteStore(tmp_path / "enroller.db")
+    with pytest.raises(StorageFailed) as failed:
+        store.versions(NOON)
+    assert not isinstance(failed.value, StoreDamaged)
 
 
 def test_a_file_of_an_older_doorbus_is_taken_over(path: Path) -> None:

@@ -14,6 +14,7 @@ from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import Asker, asking
 from doorbus.cli.common import As, ExitStatus, Timeout, err, out
 from doorbus.cli.lines import line
+from doorbus.files import put
 from doorbus.runtime.client import Client
 from doorbus.runtime.site_key import open_seal
 from doorbus.site import vault
@@ -159,6 +160,21 @@ async def _export(client: Client, file: Path, passphrase: str, seal: Seal, timeo
             text = "none of the samples can be read; is DOORBUS_SITE_KEY_FILE here the enroller's?"
             raise Unanswered(text, ExitStatus.REFUSED)
     return people, lost
+
+
+async def hand_over(client: Client, person: str, file: Path, seal: Seal, timeout: float) -> int:  # noqa: ASYNC109
+    """Write what is kept of one person, unsealed; returns the exit status. Raises `Unanswered`."""
+    pages = [page async for page in kept(client, ExportPeople(person=person), timeout)]
+    found = [each for page in pages for each in page.people]
+    if not found:
+        raise Unanswered(f"nobody is enrolled as {person}", ExitStatus.REFUSED)
+    bare = unsealed(found[0], seal)
+    lost = len(found[0].samples) - len(bare.samples) + sum(page.left_out for page in pages)
+    put(file, bare.model_dump_json(indent=2, exclude_none=True) + "\n")
+    out.print(line(f"{file}: all that is kept of {person}; docs/privacy.md says what it means"))
+    if lost:
+        err.print(line((f"{lost} samples or rights cannot be read, and are not in it", "yellow")))
+    return ExitStatus.OK
 
 
 def unsealed(person: KeptPerson, seal: Seal) -> KeptPerson:

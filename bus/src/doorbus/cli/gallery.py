@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from doorbus.cli.access import Access, on_the_bus
-from doorbus.cli.backup import telling
+from doorbus.cli.backup import hand_over, telling
 from doorbus.cli.checking import check_people
-from doorbus.cli.common import As, Timeout, slug
+from doorbus.cli.common import As, Person, Timeout, slug
 from doorbus.cli.people import list_people
 from doorbus.runtime.site_key import open_seal
 from doorbus.wire.channels import Role
@@ -20,8 +20,28 @@ def _slug(value: str | None) -> str | None:
     return None if value is None else slug(value)
 
 
+@app.command("export")
+def export_person(
+    person: Person,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="File to write; PERSON.json when not given.", dir_okay=False),
+    ] = None,
+    timeout: Timeout = 10,
+    role: As = None,
+) -> None:
+    """Write all that the enroller keeps of PERSON as JSON that anybody can read, to hand it to the person.
+
+    Needs the site key and a user of the role admin. Exit status 0: written, 1: nobody of this id, 2: no answer.
+    """
+    access, path = Access.of(role, Role.ADMIN), file or Path(f"{person}.json")
+    seal = open_seal(access.settings)
+    on_the_bus(access, lambda client: telling(hand_over(client, person, path, seal, timeout)))
+
+
 @app.callback()
 def people(
+    ctx: typer.Context,
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Say who is hard to recognise, and who is hard to tell apart.")
@@ -37,6 +57,8 @@ def people(
     role: As = None,
 ) -> None:
     """List who may pass, and when. With --check say how well they are recognised; exit status 0: all well, 1: not."""
+    if ctx.invoked_subcommand is not None:
+        return
     if not (check or person or sheet):
         on_the_bus(Access.of(role), lambda client: list_people(client, timeout))
     access = Access.of(role, Role.ADMIN if sheet else Role.OPERATOR)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from doorbus.wire.messages import Rights
-from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, Versions
+from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Versions
 
 
 class MemoryStore:
@@ -26,6 +26,8 @@ class MemoryStore:
         """Whether versions can be read, but not raised."""
         self.failing: str | None = None
         """While set, every method but `close` raises `StorageFailed` with this text."""
+        self.damaged: str | None = None
+        """The same with `StoreDamaged`, until it is set aside."""
 
     @property
     def name(self) -> str:
@@ -36,6 +38,10 @@ class MemoryStore:
         """What it was told."""
         self._check()
         return self.new
+
+    def set_aside(self, now: datetime) -> None:  # noqa: ARG002  # the Protocol's
+        """Forget everybody; nothing fails any more."""
+        self.damaged, self.new, self._people, self._versions = None, True, {}, None
 
     def begin(self, now: datetime) -> None:
         """Be new no more."""
@@ -133,6 +139,8 @@ class MemoryStore:
     def _check(self) -> None:
         if self.failing is not None:
             raise StorageFailed(self.failing)
+        if self.damaged is not None:
+            raise StoreDamaged(self.damaged)
 
     def _changed(self, what: str, now: datetime, *, roster: bool, gallery: bool) -> Versions:
         self._versions = self.versions(now).raised(now, roster=roster, gallery=gallery)

@@ -36,7 +36,7 @@ from doorbus_enroller.enrolment import Answer, Candidate, Known, Rules, decide, 
 from doorbus_enroller.keeping import kept
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
 from doorbus_enroller.rights import unreadable
-from doorbus_enroller.store import Person, Sample, StorageFailed, Store, Versions
+from doorbus_enroller.store import Person, Sample, StorageFailed, Store, StoreDamaged, Versions
 from doorbus_enroller.templates import Unsealed, look, unseal
 
 _log = structlog.get_logger("doorbus.enroller")
@@ -301,8 +301,11 @@ class Register:
         return self._outcome(state), page
 
     def restore(self, people: Sequence[Person], now: datetime) -> Outcome:
-        """Have these people exactly as they are given, all or none."""
-        state = self._current(now)
+        """Have these people exactly as they are given, all or none.
+
+        That is the way back from a store that was lost or is damaged, too: one is begun whoever is known elsewhere.
+        """
+        state = self._mended(now)
         fault, whole = None, dict[str, Enrolled | None]()
         models = {sample.model for each in people for sample in each.samples}
         others = state.samples.keys() - {each.person for each in people}
@@ -322,6 +325,18 @@ class Register:
         if fault:
             return self._outcome(state, fault)
         return self._outcome(self._with_people(state, people, whole, self._store.put(people, now), now))
+
+    def _mended(self, now: datetime) -> _State:
+        """What is known of everybody, of whom nobody is left where the store was lost or damaged."""
+        try:
+            if self._store.is_new():
+                self._store.begin(now)
+            return self._current(now)
+        except StoreDamaged as damaged:
+            _log.error("set_aside", problem=str(damaged))
+            self._store.set_aside(now)
+            self._store.begin(now)
+            return self._current(now)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -365,8 +380,9 @@ class Register:
         known = max([len(self.people), *self._retained.values()])
         if known:
             raise StorageFailed(
-                f"{self._store.name} is missing or empty, but {known} people are enrolled and can still pass; restore "
-                "a backup of it, or, to begin anew, delete what the broker retains under roster/ and gallery/"
+                f"{self._store.name} is missing or empty, but {known} people are enrolled and can still pass; put "
+                "everybody back with doorbus restore, or restore a backup of it, or, to begin anew, delete what the "
+                "broker retains under roster/ and gallery/"
             )
         self._store.begin(now)
 

@@ -16,7 +16,7 @@ from typing import TypeGuard, TypeVar
 
 from doorbus.wire.ids import is_slug
 from doorbus.wire.messages import MAX_NAME, Rights, utc
-from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, Versions, next_version
+from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Versions, next_version
 
 T = TypeVar("T")
 
@@ -44,6 +44,15 @@ class SqliteStore:
                 return True
             db = self._connection = self._connection or self._open()
             return _schema(db) == 0
+
+    def set_aside(self, now: datetime) -> None:
+        """Rename the file, and the log that belongs to it, to `FILE.damaged-TIME`."""
+        with self._guarded():
+            self._drop()
+            for ending in ("", "-wal", "-shm"):
+                path = self._path.with_name(self._path.name + ending)
+                with suppress(FileNotFoundError):
+                    path.rename(path.with_name(f"{self._path.name}.damaged-{now:%Y%m%dT%H%M%SZ}{ending}"))
 
     def begin(self, now: datetime) -> None:
         """Make file and tables."""
@@ -161,7 +170,8 @@ class SqliteStore:
                 yield
             except (sqlite3.Error, OSError, ValueError, OverflowError) as error:  # damage has many faces
                 self._drop()
-                raise StorageFailed(f"{self._path}: {_explain(error)}") from error
+                kind = StoreDamaged if _is_damage(error) else StorageFailed
+                raise kind(f"{self._path}: {_explain(error)}") from error
             except BaseException:
                 self._drop()
                 raise
@@ -410,9 +420,22 @@ def _explanation(error: Exception) -> str:
         return f"{error.strerror or error}; may this user write here?"
     if isinstance(error, sqlite3.NotSupportedError):
         return str(error)
+    return f"{error}; {_way_out(error) or _DAMAGED}"
+
+
+def _is_damage(error: Exception) -> bool:
+    return not isinstance(error, OSError | sqlite3.NotSupportedError) and _way_out(error) is None
+
+
+def _way_out(error: Exception) -> str | None:
     name = getattr(error, "sqlite_errorname", "")
-    damaged = "damaged; restore a backup, or move the file away and enrol everybody anew"
-    return f"{error}; {next((way for prefix, way in _WAYS_OUT.items() if name.startswith(prefix)), damaged)}"
+    return next((way for prefix, way in _WAYS_OUT.items() if name.startswith(prefix)), None)
+
+
+_DAMAGED = (
+    "damaged; doorbus restore FILE sets it aside and puts everybody back, or restore a backup of it, or move it away "
+    "and enrol everybody anew"
+)
 
 
 _WAYS_OUT = {

@@ -12,6 +12,10 @@ class StorageFailed(Exception):  # noqa: N818  # an outcome that is told to the 
     """The people could not be read or written; the text names the file, what is wrong and the way out."""
 
 
+class StoreDamaged(StorageFailed):
+    """What is kept is there and cannot be read, as a whole: no better disk and no other right helps."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """What is kept of one picture; the picture itself is not."""
@@ -101,6 +105,10 @@ class Store(Protocol):
 
     def is_new(self) -> bool:
         """Whether nothing was ever kept here, as in a file that is missing or empty."""
+        ...
+
+    def set_aside(self, now: datetime) -> None:
+        """Keep what is damaged under another name; there is nothing here after that."""
         ...
 
     def begin(self, now: datetime) -> None:
