@@ -79,7 +79,7 @@ def test_the_environment_the_file_and_the_command_line_say_the_same_and_the_latt
             "DOORBUS_LOG__LEVEL=loud: Input should be 'debug', 'info', 'warning' or 'error'",
         ),
         ("DOORBUS_ROOT", "a/+/b", "DOORBUS_ROOT=a/+/b: String should match pattern"),
-        ("DOORBUS_INSTANCE", "Front Door", "DOORBUS_INSTANCE=Front Door: String should match pattern"),
+        ("DOORBUS_INSTANCE", "Front Door", "DOORBUS_INSTANCE=Front Door: an id is a-z, 0-9, _ and -"),
         ("DOORBUS_LAMP__WATS", "5", "DOORBUS_LAMP__WATS: there is no such setting; --help lists them"),
     ],
 )

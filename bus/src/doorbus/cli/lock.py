@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, out, slug
 from doorbus.cli.lines import line
+from doorbus.cli.standing import names
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
     DECISION,
@@ -130,7 +131,7 @@ async def command(client: Client, door: str, command: LockCommand, timeout: floa
     except TimeoutError:
         doors = await _doors(client)
         if doors and door not in doors:
-            err.print(line((f"there is no door {door}; the doors are {', '.join(doors)}", "red")))
+            err.print(line((f"there is no door {door}; the doors are {names(doors)}", "red")))
             return ExitStatus.NO_ANSWER
     await client.send(Outbound(LOCK_COMMAND, command, {"door": door}))
     try:

@@ -17,7 +17,7 @@ def amiss(entry: RosterEntry, doors: Collection[str]) -> tuple[str, ...]:
     found = [] if entry.hours is None else [why for why in (_unreadable(entry.hours),) if why is not None]
     missing = [door for door in dict.fromkeys(entry.doors or ()) if doors and door not in doors]
     if missing:
-        found.append(f"there is no door {_names(missing)}; the doors are {_names(sorted(doors))}")
+        found.append(f"there is no door {names(missing)}; the doors are {names(sorted(doors))}")
     return tuple(found)
 
 
@@ -33,7 +33,8 @@ def may_pass(entry: RosterEntry, doors: Collection[str], now: datetime) -> str:
     return next((text for text, so in obstacles.items() if so), "yes")
 
 
-def _names(doors: Sequence[str]) -> str:
+def names(doors: Sequence[str]) -> str:
+    """Some of the doors in words, and how many more there are."""
     more = f" and {len(doors) - _MOST_NAMED} more" if len(doors) > _MOST_NAMED else ""
     return ", ".join(doors[:_MOST_NAMED]) + more
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from doorbus.wire.ids import SLUG
+
 
 class Mistake(NamedTuple):
     """One thing that is wrong: which `kind` in pydantic's words, at which `place` (`faces.0.box`), and why."""
@@ -25,5 +27,7 @@ def first_mistake(error: ValidationError) -> Mistake:
 
 
 def in_our_words(message: str) -> str:
-    """A message of pydantic's without what it puts before the sentence of a rule of ours."""
+    """A message of pydantic's without what it puts before the sentence of a rule of ours, and without its patterns."""
+    if message.endswith(f"'^{SLUG}$'"):
+        return "an id is a-z, 0-9, _ and -, at most 64 of them, and begins with a-z or 0-9"
     return re.sub(r"^(Value error|Assertion failed), ", "", message)

@@ -39,7 +39,7 @@ class Trust:
             return cls(fingerprint=bytes.fromhex(found[1].replace(":", "")))
         if _MEANT_AS_FINGERPRINT.match(text):
             raise ValueError(
-                f"{text}: the fingerprint of a certificate is sha256: and 64 hexadecimal digits; get it with: "
+                "the fingerprint of a certificate is sha256: and 64 hexadecimal digits; get it with: "
                 "openssl x509 -in FILE -noout -fingerprint -sha256"
             )
         trust = cls(authorities=Path(text))
@@ -47,7 +47,7 @@ class Trust:
             trust.context()
         except OSError as error:
             why = "no certificates in PEM" if isinstance(error, ssl.SSLError) else error.strerror
-            raise ValueError(f"{text}: {why}; give a file of authorities, sha256:FINGERPRINT or {UNCHECKED}") from None
+            raise ValueError(f"{why}; give a file of authorities, sha256:FINGERPRINT or {UNCHECKED}") from None
         return trust
 
     def context(self) -> ssl.SSLContext:
