@@ -2,7 +2,7 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo up down secrets test test-compose test-homeassistant test-nodered mutate check release bench bench-garbage bench-images soak lock docs
+.PHONY: help setup run demo up down secrets test test-compose test-homeassistant test-nodered test-console mutate check release bench bench-garbage bench-images soak lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
@@ -37,6 +37,9 @@ test-homeassistant: setup  ## run the tests with a real Home Assistant, which is
 
 test-nodered: setup  ## try the example flows on a real Node-RED, which is installed first
 	@scripts/test-nodered
+
+test-console: setup  ## try the console's pages in a real browser, which is installed first
+	@scripts/test-console
 
 mutate: setup  ## change the policy, one thing at a time, and count what its tests notice
 	@exec python scripts/mutate.py

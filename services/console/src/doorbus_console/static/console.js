@@ -2,7 +2,8 @@
 "use strict";
 
 function local(root) {
-  const zone = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "short", timeStyle: "medium" });
+  const page = document.documentElement.lang;
+  const zone = new Intl.DateTimeFormat(navigator.languages.find((one) => one.startsWith(page)) || page, { dateStyle: "short", timeStyle: "medium" });
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     if (!Number.isNaN(moment.getTime())) time.textContent = zone.format(moment);
@@ -53,6 +54,13 @@ function prepare(root) {
 
 document.addEventListener("DOMContentLoaded", () => {
   prepare(document);
+  document.addEventListener("visibilitychange", () => {
+    // A browser has six connections to a server: pages that nobody looks at must not hold one for each picture.
+    for (const img of document.querySelectorAll(".live img")) {
+      if (document.hidden) { img.dataset.src = img.src; img.removeAttribute("src"); }
+      else if (img.dataset.src) img.src = img.dataset.src;
+    }
+  });
   const offline = document.getElementById("offline");
   const say = (gone) => { if (offline !== null) offline.hidden = !gone; };
   document.body.addEventListener("htmx:load", (event) => prepare(event.detail.elt.parentElement || event.detail.elt));

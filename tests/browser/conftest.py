@@ -1,0 +1,86 @@
+"""A whole running system with the sample camera, and browsers that look at its console."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from doorbus.local.stack import free_port, stack
+from doorbus.wire.channels import Role
+from support.browser import ADMIN, PASSWORD, Site
+
+ACTUATOR = {
+    "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "1",
+    "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": "0.5",
+    "DOORBUS_ACTUATOR__OUT_OF_VIEW_SECONDS": "0",
+    "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+async def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> AsyncIterator[Site]:
+    """Everything runs; the camera plays the sample scene; nobody is enrolled."""
+    port = free_port()
+    settings = {"DOORBUS_CONSOLE__PORT": str(port), "DOORBUS_CONSOLE__COMPAT": "true"}
+    axe = (repository / "var" / "browser" / "axe.min.js").read_text()
+    async with stack(tmp_path_factory.mktemp("site"), repository / "var", repository / "mosquitto") as one:
+        await one.start_all({Role.ACTUATOR: ACTUATOR, Role.CAPTURE: {"DOORBUS_CAPTURE__SCENE_SECONDS": "1"}})
+        await one.start(Role.CONSOLE, settings)
+        yield Site(one, f"http://127.0.0.1:{port}", axe)
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's chromium, which scripts/setup-console installs."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.fail("chromium: not there; run scripts/setup-console")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="session")
+async def signed_in(site: Site, chromium: Browser) -> str:
+    """The first account, made by the printed link as a person does; the cookies of the browser, as a file."""
+    context = await chromium.new_context(base_url=site.address)
+    page = await context.new_page()
+    await page.goto((site.stack.var / "console" / "first-account").read_text().strip())
+    await page.get_by_label("Name").fill(ADMIN)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Make the account").click()
+    await page.wait_for_url("**/doors")
+    path = site.stack.var / "cookies.json"
+    await context.storage_state(path=path)
+    await context.close()
+    return str(path)
+
+
+@pytest.fixture
+async def context(site: Site, chromium: Browser, signed_in: str) -> AsyncIterator[BrowserContext]:
+    """A browser in which the first account is signed in; what it complains of fails the test."""
+    one = await chromium.new_context(base_url=site.address, storage_state=signed_in, locale="en-GB")
+    one.set_default_timeout(20_000)
+    complaints: list[str] = []
+    one.on("weberror", lambda error: complaints.append(str(error.error)))
+    one.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+    yield one
+    await one.close()
+    assert complaints == []
+
+
+@pytest.fixture
+async def page(context: BrowserContext) -> Page:
+    """A page of that browser."""
+    return await context.new_page()

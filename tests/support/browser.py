@@ -1,0 +1,62 @@
+"""A whole running system with the sample camera, as browsers see it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Locator, Page, expect
+
+from doorbus.local.stack import Stack
+
+ADMIN, PASSWORD = "ada", "correct horse battery"
+PAGES = ("/doors", "/people", "/events", "/system", "/accounts")
+
+
+@dataclass
+class Site:
+    """A running system, and where its console is."""
+
+    stack: Stack
+    address: str
+    axe: str
+    """The source of axe-core."""
+
+    @property
+    def openings(self) -> int:
+        """How often the relay was energised."""
+        lines = (self.stack.var / "relay.jsonl").read_text().splitlines()
+        return sum(json.loads(line)["energised"] for line in lines)
+
+
+async def hold(page: Page, button: Locator, milliseconds: int) -> None:
+    """Press a button with the mouse for so long."""
+    await button.scroll_into_view_if_needed()
+    box = await button.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await page.mouse.down()
+    await page.wait_for_timeout(milliseconds)
+    await page.mouse.up()
+
+
+async def until_locked(page: Page) -> None:
+    """Until the page says that the door is locked."""
+    await expect(page.locator(".state")).to_contain_text("Locked")
+
+
+async def violations(page: Page, site: Site) -> list[str]:
+    """What axe-core finds wrong with a page."""
+    await page.evaluate(site.axe)
+    found: dict[str, Any] = await page.evaluate("axe.run(document)")
+    return [
+        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def picture(page: Page, path: Path) -> None:
+    """Keep what a page looks like, as a JPEG for the documents."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=path, type="jpeg", quality=80)
