@@ -4,6 +4,11 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from doorbus_actuator import early
+
+early.lock()  # as doorbus_actuator.__main__ does
+
+# ruff: noqa: E402  # the first act is to lock
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run

@@ -125,7 +125,7 @@ def test_one_that_was_killed_with_the_door_open_locks_before_it_listens_to_anybo
         assert first.heard() == ""
     standing.again()
     with standing.actuator():
-        assert standing.levels == [False, True, False]
+        assert standing.levels == [False, True, False, False], "by the first act, and by the guardian"
 
 
 def test_an_actuator_that_hangs_makes_room_for_another_and_its_pulse_ends(standing: Standing) -> None:
@@ -229,3 +229,73 @@ async def test_an_actuator_that_finds_no_guardian_locks_and_says_where_it_looked
         assert f"no guardian at DOORBUS_ACTUATOR__GUARDIAN={tmp_path}/nobody" in str(one.reports[-1].fault)
         await one.until(lambda: len(one.reports) > 1)  # it goes on looking
         assert one.reports[-1].fault is not None
+
+
+# What is left when nobody could lock.
+
+
+def first_act(var: Path, *arguments: str) -> list[str]:
+    """Do what a process that drives the relay does first; the modules that this loads."""
+    code = "import sys; from doorbus_actuator import early; early.lock(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "DOORBUS_VAR": str(var)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def killed_while_open(standing: Standing) -> None:
+    with standing.actuator() as one:
+        assert one.says("1 hold 9") == "1 on"
+        standing.process.kill()
+        assert one.heard() == ""
+    assert standing.levels == [False, True]
+
+
+def test_whoever_starts_after_all_were_killed_locks_before_it_loads_anything_large(
+    standing: Standing, tmp_path: Path
+) -> None:
+    killed_while_open(standing)
+    loaded = first_act(tmp_path)
+
+    assert standing.levels == [False, True, False]
+    assert not {"pydantic", "structlog", "asyncio", "doorbus.runtime.settings"} & set(loaded)
+
+
+def test_to_ask_whether_it_could_start_locks_nothing(standing: Standing, tmp_path: Path) -> None:
+    killed_while_open(standing)
+    first_act(tmp_path, "--check")
+
+    assert standing.levels == [False, True]
+
+
+def test_what_was_left_before_the_machine_was_started_is_not_touched(standing: Standing, tmp_path: Path) -> None:
+    killed_while_open(standing)
+    mark = tmp_path / "guardian-front.json"
+    mark.write_text(json.dumps(json.loads(mark.read_text()) | {"boot": "another"}))
+    first_act(tmp_path)
+
+    assert standing.levels == [False, True]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"relay": "rpi"}', b"\xff"])
+def test_a_mark_that_is_damaged_is_in_nobodys_way(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "guardian-front.json").write_bytes(content)
+    first_act(tmp_path)
+
+    assert not (tmp_path / "relay.jsonl").exists()
+
+
+def test_a_guardian_that_ended_in_order_leaves_no_mark(standing: Standing, tmp_path: Path) -> None:
+    with standing.actuator() as one:
+        assert one.says("1 hold 9") == "1 on"
+        assert (tmp_path / "guardian-front.json").exists()
+        standing.process.send_signal(signal.SIGTERM)
+        assert standing.process.wait(20) == 0
+    first_act(tmp_path)
+
+    assert not (tmp_path / "guardian-front.json").exists()
+    assert standing.levels == [False, True, False]

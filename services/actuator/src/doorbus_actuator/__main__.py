@@ -1,28 +1,16 @@
-"""`python -m doorbus_actuator`: one door as a process, and a second one that guards its relay."""
+"""`python -m doorbus_actuator`: one door. The first act is to lock it."""
 
 import sys
 
-from doorbus.runtime.clock import SystemClock
-from doorbus.runtime.floor import Floor
-from doorbus.runtime.process import run
-from doorbus_actuator.factory import chosen_journal, chosen_relay, lock_secret
-from doorbus_actuator.guarded import Guarded
-from doorbus_actuator.service import ActuatorService, keys_of
-from doorbus_actuator.settings import ActuatorSettings
-
-
-def build(settings: ActuatorSettings) -> ActuatorService:
-    """The service, its relay not yet guarded."""
-    guarded = Guarded(chosen_relay(settings), settings.actuator.guardian, lock_secret(settings))
-    clock = SystemClock()
-    floor = Floor(settings.floors, "roster", settings.root, clock)
-    journal = chosen_journal(settings)
-    return ActuatorService(settings.actuator, guarded, clock, keys_of(settings), floor, journal=journal)
+from doorbus_actuator import early
 
 
 def main() -> int:
-    """Run until told to stop; the exit status."""
-    return run(ActuatorSettings, build)
+    """Lock, and run until told to stop; the exit status."""
+    early.lock()
+    from doorbus_actuator.wiring import run_door  # noqa: PLC0415  # to load it takes longer than to lock
+
+    return run_door()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from typing import Any
 
 from doorbus.runtime.errors import SetupError
 from doorbus.wire.channels import Role
+from doorbus_actuator import early
 from doorbus_actuator.gpiod_relay import load_gpiod
 from doorbus_actuator.presets import Preset, words_of
 from doorbus_actuator.relay import RelayError
@@ -18,7 +19,8 @@ def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
     Raises `SetupError` when the relay's library does not work here, or when the settings do not say all of a lock.
     """
     own = settings.actuator
-    held = {"relay": own.relay.value, "max_hold": own.max_hold_seconds}
+    mark = str(early.mark_of(settings.var.absolute(), own.door))
+    held = {"relay": own.relay.value, "max_hold": own.max_hold_seconds, "mark": mark}
     try:
         match own.relay:
             case RelayKind.RPI:

@@ -1,67 +1,22 @@
-"""`python -m doorbus_actuator.guard`: a guardian of the relay that is nobody's child.
+"""`python -m doorbus_actuator.guard`: a guardian of the relay that is nobody's child. The first act is to lock.
 
 In a unit, container or pod of its own it lives on when whatever the actuator runs in is killed as a whole. Actuator and
 guardian meet at the socket that `DOORBUS_ACTUATOR__GUARDIAN` names, which no other user may open. It reads the
 actuator's settings, becomes `doorbus_actuator.guardian`, and locks first. With `--check` it only reads the settings.
 """
 
-import json
-import os
-import socket
 import sys
-from contextlib import suppress
-from pathlib import Path
-from typing import NoReturn
 
-from doorbus.runtime.errors import SetupError, ended
-from doorbus.runtime.settings import load
-from doorbus_actuator.factory import chosen_relay, lock_secret
-from doorbus_actuator.guardian import SECRET, rouse_by
-from doorbus_actuator.settings import ActuatorSettings
-
-_CHECK = "--check"
+from doorbus_actuator import early
 
 
-def guard() -> int:
-    """Become a guardian; raises `SetupError` when the settings do not allow it."""
-    arguments = sys.argv[1:]
-    settings = load(ActuatorSettings, [one for one in arguments if one != _CHECK])
-    relay = json.dumps(chosen_relay(settings))
-    path = settings.actuator.guardian
-    if path is None:
-        raise SetupError(
-            "DOORBUS_ACTUATOR__GUARDIAN is empty: name the socket at which the actuator finds its guardian"
-        )
-    if (secret := lock_secret(settings)) is not None:
-        os.environ[SECRET] = secret
-    if _CHECK not in arguments:
-        _become(path, relay)
-    return 0
+def main() -> int:
+    """Lock, and become a guardian; the exit status when that cannot be."""
+    early.lock()
+    from doorbus_actuator.standing import run_guard  # noqa: PLC0415  # to load it takes longer than to lock
 
-
-def _become(path: Path, relay: str) -> NoReturn:
-    listener = _listening(path)
-    rouse_by(listener)  # from here on whoever looks for a guardian wakes it if it was stopped
-    os.dup2(listener.fileno(), sys.stdin.fileno())
-    # What has read the settings is 40 MB; the guardian needs none of it.
-    os.execv(sys.executable, [sys.executable, "-m", "doorbus_actuator.guardian", relay])  # noqa: S606  # our own words
-
-
-def _listening(path: Path) -> socket.socket:
-    """A socket at `path`, in the place of what a guardian that was killed left there."""
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        with suppress(FileNotFoundError):
-            path.unlink()
-        listener.bind(str(path))
-        path.chmod(0o600)
-        listener.listen()
-    except OSError as error:
-        raise SetupError(
-            f"DOORBUS_ACTUATOR__GUARDIAN={path}: no socket can be made there: {error.strerror or error}"
-        ) from None
-    return listener
+    return run_guard()
 
 
 if __name__ == "__main__":
-    sys.exit(ended(guard))
+    sys.exit(main())

@@ -320,6 +320,8 @@ def dismiss(number: int, frame: object) -> None:  # noqa: ARG001  # the signal m
 
 def main() -> None:
     """Guard the relay until the actuator is gone; of one actuator after another until told to end."""
+    from doorbus_actuator import early  # noqa: PLC0415  # which makes relays by this module
+
     given = json.loads(sys.argv[1])
     line = Line()
     relay = relay_of(given, lambda text: line.say(UNASKED, f"note {text}"), os.environ.get(SECRET))
@@ -330,6 +332,7 @@ def main() -> None:
     for number in _ENDINGS:  # as a child it ends after the actuator, not with it
         signal.signal(number, signal.SIG_IGN if child else dismiss)
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    early.leave_mark(given)
     try:
         if child:
             line.take(link)
@@ -338,6 +341,8 @@ def main() -> None:
             serve(pulse, line, link)
     finally:
         end(pulse)
+        if pulse.fault is None:
+            early.take_mark_away(given)
 
 
 if __name__ == "__main__":
