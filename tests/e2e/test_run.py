@@ -55,3 +55,20 @@ async def test_a_service_that_was_set_up_wrongly_ends_all_with_its_status(tmp_pa
 
     assert process.returncode == 2
     assert "doorbus has stopped." not in said
+
+
+async def test_what_the_door_does_without_stops_nobody_when_it_was_set_up_wrongly(
+    tmp_path: Path, repository: Path
+) -> None:
+    async with asyncio.timeout(60):
+        process = await start(
+            tmp_path, repository, f"{LASTING}three: {repository}/scripts/keep --aside sh -c 'exit 2'\n"
+        )
+        await until(process, "all else goes on without it")
+        going_on = process.returncode is None
+        process.terminate()
+        said = (await process.communicate())[0].decode()
+
+    assert going_on
+    assert process.returncode == 0
+    assert said.splitlines()[-1] == "doorbus has stopped."
