@@ -1,6 +1,7 @@
 """The `doorbus` command as a person runs it, on a real broker."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from doorbus import homeassistant
+from doorbus.homeassistant import Device, Origin
 from doorbus.local.stack import Broker, free_port
 from doorbus.runtime.client import connect
 from doorbus.runtime.clock import SystemClock
@@ -193,6 +196,60 @@ async def test_doctor_names_what_is_missing_and_the_way_out(fresh_broker: Broker
         "fail doors: no lock has ever reported its state",
     ):
         assert line in out
+
+
+class Watcher(Service):
+    """A camera that Home Assistant is told of."""
+
+    role = Role.CAPTURE
+
+    def __init__(self, camera: str) -> None:
+        self._camera = camera
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        return ()
+
+    def device(self, site: Origin) -> Device:
+        return homeassistant.camera(site, "front", self._camera)
+
+
+async def _documents(broker: Broker) -> dict[str, dict[str, Any]]:
+    """What is retained for Home Assistant, withdrawn or not."""
+    told: dict[str, dict[str, Any]] = {}
+    kept = [channels.HOMEASSISTANT_CONFIG, channels.HOMEASSISTANT_WITHDRAWN]
+    async with connect(broker.transport(Role.HOMEASSISTANT), kept) as client:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while True:
+                    event = await client.expect(*kept)
+                    told[event.packet.topic] = dict(event.message)
+    return told
+
+
+async def test_home_assistant_is_made_to_forget_what_is_gone_and_not_what_others_have_told(
+    fresh_broker: Broker,
+) -> None:
+    others = {"name": "a lamp", "state_topic": "lamp", "availability": [{"topic": "lamp/health"}]}
+    ids = {"component": "light", "service": "lamp", "object": "hall"}
+    async with connect(fresh_broker.transport(Role.HOMEASSISTANT)) as client:
+        await client.send(Outbound(channels.HOMEASSISTANT_CONFIG, others, ids))
+    async with _running(fresh_broker, Watcher("porch"), "pi"):
+        while not any("porch" in topic for topic in await _documents(fresh_broker)):
+            pass
+        running = await _run(fresh_broker, "homeassistant", "forget")
+        while not any("porch" in topic for topic in await _documents(fresh_broker)):
+            pass
+    async with _running(fresh_broker, Watcher("yard"), "pi"):
+        while not any("yard" in topic for topic in await _documents(fresh_broker)):
+            pass
+    before = await _documents(fresh_broker)
+    forgotten = await _run(fresh_broker, "homeassistant", "forget")
+
+    assert running[:2] == (1, "5 documents taken back\n")
+    assert "5 announced again by services that run" in running[2]
+    assert any(topic.endswith("/withdrawn") for topic in before)
+    assert forgotten == (0, "10 documents taken back\n", "")
+    assert await _documents(fresh_broker) == {"homeassistant/light/lamp/hall/config": others}
 
 
 async def test_without_a_broker_there_is_one_clear_sentence(broker: Broker) -> None:

@@ -244,7 +244,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Challenge: (Challenge(ask=Ask.NONE), Challenge(ask=Ask.TURN_LEFT, camera="porch", expires_at=AT)),
     EnrolFromCamera: (
         EnrolFromCamera(door="front", camera="porch"),
-        EnrolFromCamera(door="front", camera="porch", name="Älice", samples=5, timeout_s=9.5),
+        EnrolFromCamera(door="front", camera="porch", name="Älice", samples=5, timeout_s=9.5, code="123456"),
     ),
     Enrolment: (
         Enrolment(text="Somebody was not enrolled", course=Course.ERROR, action="newcomer", at=AT, person="newcomer"),

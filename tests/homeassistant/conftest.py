@@ -20,6 +20,11 @@ counter: {alerts: {}}
 input_text: {said: {max: 255}}
 script:
   enrol: {use_blueprint: {path: doorbus/enrol_from_camera.yaml, input: {door: front, camera: porch}}}
+  tell:
+    sequence:
+      - service: input_text.set_value
+        target: {entity_id: input_text.said}
+        data: {value: "{{ title }} {{ data.image }} {{ data.actions | map(attribute='action') | join(' ') }}"}
   manage: {use_blueprint: {path: doorbus/manage_person.yaml, input: {}}}
 """
 

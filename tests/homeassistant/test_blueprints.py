@@ -17,7 +17,7 @@ from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Activity, LockState, Outcome, Reason, Trigger
 from support.door import Door
-from support.homeassistant import Hass, State
+from support.homeassistant import CAPTURE, Hass, State
 
 pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
 
@@ -136,6 +136,84 @@ async def test_refusals_that_are_on_the_way_in_alert_nobody(
 
     await hass.until(DECISION, lambda state: state["attributes"].get("reason") == "stale")
     assert (await hass.states())["counter.alerts"]["state"] == "0"
+
+
+@pytest.mark.parametrize("answer", ["unlock", "ignore"])
+async def test_a_stranger_is_let_in_only_by_whoever_says_so(
+    hass: Hass, door: Door, automated: Callable[..., Any], newcomer: tuple[bytes, ...], answer: str
+) -> None:
+    camera = "camera.front_door_porch"
+    inputs = {"lock": "lock.front_door", "camera": camera, "notify": "script.tell", "pause": 600, "answer_within": 60}
+    await automated("stranger_at_the_door", "", decision=DECISION, **inputs)
+    before = door.openings
+    async with door.showing(*newcomer):
+        said = (await hass.until("input_text.said", _anything))["state"]
+    *title, picture, unlock, ignore = said.split()
+    assert (" ".join(title), picture) == ("Unknown face refused", f"/api/camera_proxy/{camera}")
+    assert door.openings == before
+
+    pressed = [unlock] if answer == "unlock" else [ignore, unlock]  # by then it is too late
+    for action in pressed:
+        event = "/api/events/mobile_app_notification_action"
+        await hass.request("POST", event, {"action": action})
+    if answer == "unlock":
+        await hass.until("sensor.front_door_activity", "Unlocked by Home Assistant")
+    await _refused(door, STALE, Reason.STALE)  # whatever was sent before has arrived
+    assert door.openings == before + (answer == "unlock")
+
+
+async def test_a_part_that_is_offline_or_has_a_problem_is_told_with_the_way_out(
+    hass: Hass, house: Stack, automated: Callable[..., Any]
+) -> None:
+    parts = ["binary_sensor.front_door_porch_capture", "binary_sensor.front_door_porch_capture_problem"]
+    await automated("part_in_trouble", "{{ message }}", parts=parts, longer_than=0)
+    await house.stop_service(Role.CAPTURE)
+    await hass.until("input_text.said", lambda one: one["state"].lower().endswith("capture is offline."))
+    await house.start(Role.CAPTURE, {"DOORBUS_CAPTURE__SOURCE": "rtsp://127.0.0.1:1/none"})
+    problem = await hass.until("input_text.said", lambda one: "problem" in one["state"])
+    assert "rtsp://127.0.0.1:1/none" in problem["state"]
+
+    await house.stop_service(Role.CAPTURE)
+    await house.start(Role.CAPTURE, CAPTURE)
+    await hass.until("camera.front_door_porch", "idle")
+
+
+async def test_an_alarm_is_told_and_a_refusal_that_is_none_is_not(
+    hass: Hass, door: Door, automated: Callable[..., Any]
+) -> None:
+    await automated("alarm", "{{ message }}", decision=DECISION)
+    await _refused(door, STALE, Reason.STALE)
+    repeated = b'{"action": "UNLOCK", "id": "heard-on-the-way-again"}'
+    await door.command(repeated)
+    await _refused(door, repeated, Reason.REPLAYED)
+
+    said = await hass.until("input_text.said", _anything)
+    assert said["state"] == "Unlocking refused: it was sent before"
+    assert (await hass.states())["counter.alerts"]["state"] == "1"
+
+
+async def test_a_door_that_is_left_open_is_told_of(hass: Hass, door: Door, automated: Callable[..., Any]) -> None:
+    await automated("left_open", "{{ message }}", contact="lock.front_door", longer_than=0)
+    opening = asyncio.create_task(hass.until("input_text.said", _anything))
+    while not opening.done():  # the cooldown of the test before may not be over
+        await door.command(b"UNLOCK")
+        await asyncio.wait([opening], timeout=1)
+
+    assert (await opening)["state"] == "Front door has been open for 0 seconds."
+    await door.until_locked()
+
+
+def test_every_blueprint_says_where_it_comes_from(repository: Path) -> None:
+    folder = repository / "examples" / "home-assistant" / "blueprints"
+    sources = {}
+    for path in folder.rglob("*.yaml"):
+        (found,) = [line for line in path.read_text().splitlines() if line.startswith("  source_url: ")]
+        sources[path.relative_to(folder).as_posix()] = found.removeprefix("  source_url: ")
+
+    assert all(source.endswith(f"/examples/home-assistant/blueprints/{path}") for path, source in sources.items())
+    assert len({source.removesuffix(path) for path, source in sources.items()}) == 1
+    document = (repository / "docs" / "home-assistant.md").read_text()
+    assert [path for path, source in sources.items() if f"blueprint_url={source}" not in document] == []
 
 
 async def test_what_became_of_an_enrolment_is_told(

@@ -31,6 +31,7 @@ ACTIVITY = "sensor.front_door_activity"
 PERSON, REASON = "sensor.front_door_last_person", "sensor.front_door_last_reason"
 LATENCY, CONFIDENCE = "sensor.front_door_frame_to_relay", "sensor.front_door_confidence"
 PEOPLE, ENROLMENT = "sensor.doorbus_people", "sensor.doorbus_last_enrolment"
+LOCK_NOW = "button.front_door_lock_now"
 FACE = "image.front_door_last_face_at_porch"
 ENROL_FIELD, ENROL_BUTTON = "text.front_door_enrol_at_porch", "button.front_door_enrol_guest_at_porch"
 PROMPT = "…"
@@ -464,16 +465,19 @@ async def test_a_code_is_asked_for_and_passed_on(hass: Hass, door: Door, house: 
     await hass.call("lock.unlock", entity_id=LOCK, code="000000")
     alarm = await hass.until(DECISION, lambda one: one["attributes"].get("reason") == "code_wrong")
     assert alarm["attributes"]["event_type"] == "alarm"
+    await hass.until(ACTIVITY, "Unlocking by Home Assistant refused: wrong code")
     assert door.openings == before
 
     await hass.call("lock.unlock", entity_id=LOCK, code=pyotp.TOTP(secret).now())
     await hass.until(LOCK, "unlocked")
+    await hass.call("button.press", entity_id=LOCK_NOW)
     await hass.until(LOCK, "locked")
     assert door.openings == before + 1
 
     await house.stop_service(Role.ACTUATOR)
     await house.start(Role.ACTUATOR, ACTUATOR)
     await hass.until(LOCK, lambda one: one["attributes"].get("code_format") is None and one["state"] == "locked")
+    await hass.until_gone(LOCK_NOW)
 
 
 async def test_a_door_with_another_name_takes_the_place_of_the_old_one(hass: Hass, house: Stack) -> None:
@@ -591,16 +595,17 @@ async def test_all_of_a_device_is_told_in_one_document(
 
     await _healed(hass)
     await _opens(hass, door)
-    assert {topic.rpartition("homeassistant/")[2] for topic in await _announced(house)} == {
+    whole = {
         "device/actuator/doorbus_front/config",
         "device/capture/doorbus_front_porch/config",
         "device/enroller/doorbus/config",
     }
+    await _until_announced(house, lambda topics: {topic.rpartition("homeassistant/")[2] for topic in topics} == whole)
 
     await _set_up(house, DOORBUS_HOMEASSISTANT__STYLE="component")
     await _healed(hass)
     await _opens(hass, door)
-    assert len(await _announced(house)) == len(ENTITIES) + len(SWITCHED_OFF)
+    await _until_announced(house, lambda topics: len(topics) == len(ENTITIES) + len(SWITCHED_OFF))
 
 
 async def test_switching_it_off_leaves_no_ghost(hass: Hass, house: Stack) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+import pyotp
 import pytest
 
 from doorbus.runtime.service import Service
@@ -141,12 +142,12 @@ class Site:
         )
         await connection.subscribe([Filter("#")])
 
-    async def enroller(self, store: Store | None = None, *, seal: Seal | None = None, **settings: float) -> None:
+    async def enroller(self, store: Store | None = None, *, seal: Seal | None = None, **settings: float | str) -> None:
         """Start an enroller."""
         service, runner = self.make(store or MemoryStore(), seal or Seal(KEY), **settings)
         await self.stack.enter_async_context(running(service, self.bus, self.clock, runner))
 
-    def make(self, store: Store, seal: Seal, **settings: float) -> tuple[EnrollerService, EnrollerSettings]:
+    def make(self, store: Store, seal: Seal, **settings: float | str) -> tuple[EnrollerService, EnrollerSettings]:
         own = Enroller.model_validate({"probe_seconds": 0} | settings)
         of_process = EnrollerSettings(_env_file=None, instance="one", var=self.var, health_seconds=1e9, enroller=own)
         return EnrollerService(of_process, store, seal, ENROLLERS, self.clock), of_process
@@ -1590,3 +1591,49 @@ async def test_an_enrolment_that_a_killed_enroller_left_under_way_is_told_to_hav
     await site.enroller()
     await site.hear(lambda packet: packet.topic == TOPICS.topic(channels.ENROLMENT) and b"restarted" in packet.payload)
     assert _told(site)[-1].course is Course.ERROR
+
+
+async def _asked_for_newcomer(site: Site, person: str, **request: str) -> Result:
+    whole = {"door": "front", "camera": "porch", "samples": 1, **request}
+    site.send(channels.NEWCOMER, "", json.dumps(whole).encode())
+    return await site.result(person)
+
+
+async def _comes_in(site: Site, person: str, jpeg: bytes, **request: str) -> Result:
+    whole = {"door": "front", "camera": "porch", "samples": 1, **request}
+    site.send(channels.NEWCOMER, "", json.dumps(whole).encode())
+    await site.until_listened_to()
+    site.clock.advance(1.1)
+    site.show(jpeg)
+    return await site.result(person)
+
+
+async def test_enrolling_from_a_camera_needs_a_code_where_that_is_set_and_each_counts_once(site: Site) -> None:
+    secret = pyotp.random_base32()
+    await site.enroller(totp_secret=secret)
+    await site.recognizer()
+    codes = pyotp.TOTP(secret)
+    now = codes.at(site.clock.now())
+    wrong = f"{(int(now) + 1) % 10**6:06}"
+    assert code(await _asked_for_newcomer(site, "newcomer", name="Zoe Bee")) is ErrorCode.CODE_MISSING
+    assert code(await _asked_for_newcomer(site, "newcomer", name=f"Zoe Bee {wrong}")) is ErrorCode.CODE_WRONG
+    came = await _comes_in(site, "zoe-bee", ALICE, name=f"Zoe Bee {now}")
+    assert came.error is None
+    assert site.roster()["zoe-bee"].name == "Zoe Bee"
+    assert code(await _asked_for_newcomer(site, "newcomer", name="Bob", code=now)) is ErrorCode.CODE_WRONG
+    site.clock.advance(60)
+    guest = await _comes_in(site, "guest-1", BOB, name=codes.at(site.clock.now()))
+    assert guest.error is None
+    assert site.roster()["guest-1"].name is None
+
+
+async def test_codes_cannot_be_tried_out(site: Site) -> None:
+    secret = pyotp.random_base32()
+    await site.enroller(totp_secret=secret)
+    await site.recognizer()
+    right = pyotp.TOTP(secret).at(site.clock.now())
+    for wrong in range(5):
+        await _asked_for_newcomer(site, "newcomer", code=f"{(int(right) + 1 + wrong) % 10**6:06}")
+    assert code(await _asked_for_newcomer(site, "newcomer", code=right)) is ErrorCode.CODE_WRONG
+    site.clock.advance(61)
+    assert (await _comes_in(site, "guest-1", BOB, code=pyotp.TOTP(secret).at(site.clock.now()))).error is None

@@ -155,6 +155,21 @@ def test_what_the_lock_sends_is_a_command(codes: bool) -> None:  # noqa: FBT001 
     assert (command.code, "code_format" in lock) == (("123456", True) if codes else (None, False))
 
 
+@pytest.mark.parametrize("style", Style)
+def test_locking_needs_no_code_but_a_button_where_unlocking_does(style: Style) -> None:
+    for codes in (True, False):
+        device = homeassistant.door(Origin(TOPICS, Role.ACTUATOR, "pi"), "front", codes=codes)
+        told = {one.get("unique_id"): one for one in _entities(device, style)}
+        button = told.get("doorbus_front_lock_now")
+
+        assert (button is not None) is codes
+        if button is not None:
+            sent = Packet("any", button["payload_press"].encode())
+            command = LOCK_COMMAND.codec.decode(sent, {}, Arrival(datetime.now(UTC), "now"))
+            assert (command.action, command.code) == (Action.LOCK, None)
+            assert button["command_topic"] == "doorbus/v1/door/front/lock/set"
+
+
 def test_what_is_typed_or_pressed_at_a_camera_is_a_request_to_enrol_who_stands_there() -> None:
     told = {one["unique_id"].rpartition("_camera_porch_")[2]: one for one in _entities(_devices()[1], Style.COMPONENT)}
     cleaned = "{{ value | replace('…', '') | trim | to_json }}"

@@ -1189,6 +1189,12 @@ def test_a_code_shown_in_the_cooldown_still_opens_when_that_is_over() -> None:
     assert reasons(door.told_to(code="2")) == [Reason.REPLAYED]
 
 
+def test_the_code_that_has_just_opened_is_no_alarm_when_it_is_sent_again_in_the_cooldown() -> None:
+    door = Door(Rules(door="front", codes=OneCode("1")))
+    assert opened(door.told_to(code="1"))
+    assert reasons(door.told_to(code="1")) == [Reason.COOLDOWN]
+
+
 def test_a_stale_command_does_not_use_up_its_code() -> None:
     door = Door(Rules(door="front", codes=OneCode("1")))
     door.told_to(code="1", issued_at=NOON - timedelta(seconds=10))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from doorbus import __version__
-from doorbus.cli import backup, documents, gallery, importing, lock, metrics, people, secrets
+from doorbus.cli import backup, documents, gallery, home_assistant, importing, lock, metrics, people, secrets
 from doorbus.cli.doctor import doctor
 from doorbus.cli.forget import forget
 from doorbus.cli.journal import journal
@@ -42,4 +42,5 @@ def doorbus(
 
 
 app.add_typer(gallery.app, name="people", rich_help_panel="People")
+app.add_typer(home_assistant.app, name="homeassistant", rich_help_panel="System")
 app.add_typer(secrets.app, name="secrets", rich_help_panel="System")

@@ -26,6 +26,7 @@ from doorbus.homeassistant.documents import (
     Style,
     documents,
     is_of,
+    is_under,
     unique_ids,
 )
 from doorbus.homeassistant.door import ALARM, ALARMS, door
@@ -46,6 +47,7 @@ __all__ = [
     "documents",
     "door",
     "is_of",
+    "is_under",
     "people",
     "unique_ids",
 ]

@@ -116,6 +116,12 @@ def is_of(site: Origin, document: Document) -> bool:
     return any(_first_topic(one) == site.health for one in _parts(document))
 
 
+def is_under(topics: Topics, document: Document) -> bool:
+    """Whether a service of the site whose topics these are has sent `document` at some time."""
+    found = (topics.resolve(str(_first_topic(one))) for one in _parts(document))
+    return any(one is not None and one.channel is channels.HEALTH for one in found)
+
+
 def unique_ids(document: Document) -> frozenset[str]:
     """The ids that never change of the entities that `document` tells of."""
     ids = (one.get("unique_id") for one in _parts(document) if isinstance(one, Mapping))

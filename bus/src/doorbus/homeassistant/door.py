@@ -12,6 +12,7 @@ from doorbus.wire.channels import Role
 from doorbus.wire.messages import Action, Lockdown, LockState, Outcome, Reason
 
 ALARM = "alarm"
+LOCK_NOW = "lock_now"
 ALARMS = (Reason.REPLAYED, Reason.CODE_WRONG, Reason.RELAY_FAILED)
 """Denials that are no everyday matter: something sent before comes again, a code is guessed, or the relay is broken."""
 
@@ -135,15 +136,16 @@ def door(site: Origin, name: str, *, codes: bool) -> Device:
     entities = (
         seen(site, "lock", "lock", "", _lock(site, name, codes=codes)),
         seen(site, "switch", "lockdown", "lockdown", _lockdown(site, name)),
+        *((seen(site, "button", LOCK_NOW, "lock_now", _lock_now(site, name)),) if codes else ()),
         *(seen(site, one.component, one.key, one.object_id, _shown(one, activity)) for one in _EVENTS),
         seen(site, "sensor", "frames", "last_frame", frames),
         *own(site, "actuator", "Actuator"),
         recognizers(site),
     )
     device, title = door_id(site, name), door_title(name)
-    return Device(
-        site, device, device, word(title), site.info(device, title, "Door", suggested_area=site.area), entities
-    )
+    info = site.info(device, title, "Door", suggested_area=site.area)
+    without = () if codes else (("button", LOCK_NOW),)
+    return Device(site, device, device, word(title), info, entities, without)
 
 
 def _shown(row: _Row, topic: str) -> Document:
@@ -201,6 +203,18 @@ def _lockdown(site: Origin, name: str) -> Document:
         **{f"{kind}_{one.value.lower()}": one.value for one in Lockdown for kind in ("payload", "state")},
         "qos": 1,
         "optimistic": False,
+        "retain": False,
+    }
+
+
+def _lock_now(site: Origin, name: str) -> Document:
+    """Locks without a code, which Home Assistant's lock asks for on locking, too."""
+    return {
+        "name": "Lock now",
+        "icon": "mdi:lock",
+        "command_topic": site.topic(channels.LOCK_COMMAND, door=name),
+        "payload_press": json.dumps({"action": Action.LOCK.value, "by": "Home Assistant"}),
+        "qos": 1,
         "retain": False,
     }
 

@@ -444,6 +444,8 @@ class EnrolFromCamera(Message):
     """For people; a newcomer's id is made of it, too. Who is enrolled already keeps the name that is there."""
     samples: Annotated[int, Field(ge=1, le=10)] = 3
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
+    code: Annotated[str, Field(max_length=16)] | None = Field(default=None, repr=False)
+    """Time-based one-time password, where the enroller is configured to ask for one. It may also end the name."""
 
 
 class Rights(Message):
@@ -516,6 +518,8 @@ class ErrorCode(StrEnum):
     RETAINED = "retained"
     UNSUPPORTED = "unsupported"
     STORAGE_FAILED = "storage_failed"
+    CODE_MISSING = "code_missing"
+    CODE_WRONG = "code_wrong"
 
 
 class Fault(Message):

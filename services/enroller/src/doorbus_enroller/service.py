@@ -54,6 +54,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
+from doorbus_enroller.codes import Totp, apart
 from doorbus_enroller.custody import Custody, Race
 from doorbus_enroller.enrolment import advice, fault_of, id_of
 from doorbus_enroller.keeping import restored
@@ -146,6 +147,8 @@ class EnrollerService(Service):
         self._custody = Custody()
         self._race = Race()
         self._doors = Doors()
+        secret = self._settings.totp_secret
+        self._codes = None if secret is None else Totp(secret.get_secret_value())
         self._shards: tuple[bytes, ...] = ()
         self._names = Names()
         self._told: Enrolment | None = None
@@ -361,7 +364,21 @@ class EnrollerService(Service):
         return [*outcome.news, *await self._enrol(seat.request, seat.shots)]
 
     async def _on_capture(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
-        """Begin to look out for a person. The answer comes when all samples are there, or time is up."""
+        """Begin to look out for a person, if that is asked with a code where one is needed."""
+        inbound, fault = self._checked(inbound)
+        return self._answer(inbound, fault) if fault else self._seat(inbound)
+
+    def _checked(self, inbound: Inbound[EnrolFromCamera]) -> tuple[Inbound[EnrolFromCamera], Fault | None]:
+        """The request, its code apart from its name, and why the code does not hold."""
+        if self._codes is None:
+            return inbound, None
+        asked = inbound.message
+        name, code = (asked.name, asked.code) if asked.code else apart(asked.name)
+        fault = self._codes.fault(code, self._clock.now(), self._clock.monotonic())
+        return replace(inbound, message=asked.model_copy(update={"name": name, "code": None})), fault
+
+    def _seat(self, inbound: Inbound[EnrolFromCamera]) -> tuple[Outbound, ...]:
+        """Look out for a person. The answer comes when all samples are there, or time is up."""
         asked, person = inbound.message, inbound.ids["person"]
         for other, seat in self._seats.items():
             if other == person or (seat.sitting.door, seat.sitting.camera) == (asked.door, asked.camera):
@@ -375,10 +392,11 @@ class EnrollerService(Service):
 
     async def _on_newcomer(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Give somebody an id, and go on as if the request had named it."""
-        person = id_of(inbound.message.name, {*self._seats, *self._register.people})
+        inbound, fault = self._checked(inbound)
+        person = fault or id_of(inbound.message.name, {*self._seats, *self._register.people})
         if isinstance(person, Fault):
             return self._answer(replace(inbound, ids=NOBODY_YET), person)
-        return await self._on_capture(replace(inbound, ids={"person": person}))
+        return self._seat(replace(inbound, ids={"person": person}))
 
     def _cameras(self) -> list[dict[str, str]]:
         return [{"door": seat.sitting.door, "camera": seat.sitting.camera} for seat in self._seats.values()]

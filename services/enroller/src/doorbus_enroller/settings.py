@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
+from doorbus_enroller.codes import Totp
 from doorbus_enroller.enrolment import Rules
 
 
@@ -45,6 +46,23 @@ class Enroller(Section, Rules):
         le=8784,
         description="How long guests, who are enrolled without a name, may pass, in hours; 0 is for ever.",
     )
+    totp_secret: SecretStr | None = Field(
+        default=None,
+        description="Base32 secret of the one-time passwords that enrolling from a camera then needs; the actuator's "
+        "may be the same. It needs none without it.",
+    )
+
+    @field_validator("totp_secret", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("totp_secret")
+    @classmethod
+    def _usable(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            Totp(secret.get_secret_value())
+        return secret
 
 
 class EnrollerSettings(ServiceSettings):

@@ -175,8 +175,8 @@ COMMAND_RULES: Table[CommandCase] = (
     (Reason.REPLAYED, lambda c: c.command.id is None or c.command.id not in c.state.commands),
     (Reason.CODE_MISSING, lambda c: c.rules.codes is None or bool(c.command.code)),
     (Reason.CODE_WRONG, lambda c: c.code_holds),
-    (Reason.REPLAYED, lambda c: c.rules.codes is None or c.command.code not in c.state.codes),
     (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.commanded_until),
+    (Reason.REPLAYED, lambda c: c.rules.codes is None or c.command.code not in c.state.codes),
 )
 
 

@@ -1,0 +1,56 @@
+"""One-time passwords (RFC 6238) that enrolling from a camera may need. The only module that knows pyotp."""
+
+import re
+from datetime import datetime
+
+import pyotp
+
+from doorbus.wire.messages import ErrorCode, Fault
+
+MEMORY_SECONDS = 120.0
+"""Longer than a code lives: 30 s, one step either side."""
+WRONG_CODES = 5
+"""After this many wrong codes within `WRONG_SECONDS` no code is looked at."""
+WRONG_SECONDS = 60.0
+_AT_THE_END = re.compile(r"\s*\b(\d{6})$")
+
+
+class Totp:
+    """Asks for the codes of one secret; each counts once. Times are wall clock and monotonic seconds."""
+
+    def __init__(self, secret: str) -> None:
+        """Take a base32 secret; raises `ValueError` when it is none, or shorter than the 112 bits that pyotp asks."""
+        self._totp = pyotp.TOTP(secret.replace(" ", ""))
+        self._used: dict[str, float] = {}
+        self._wrong: list[float] = []
+
+    def fault(self, code: str | None, wall: datetime, now: float) -> Fault | None:
+        """Why a code does not hold; None when it does, and then it is used up."""
+        if not code:
+            return Fault(
+                code=ErrorCode.CODE_MISSING,
+                message="it needs a code: send it, or type it behind the name, such as Zoe 123456; alone for a guest",
+            )
+        self._used = {one: at for one, at in self._used.items() if now - at < MEMORY_SECONDS}
+        self._wrong = [at for at in self._wrong if now - at < WRONG_SECONDS]
+        if len(self._wrong) < WRONG_CODES and self._valid(code, wall):
+            if code in self._used:
+                return Fault(code=ErrorCode.CODE_WRONG, message="this code was used before; wait for the next one")
+            self._used[code] = now
+            return None
+        self._wrong = [*self._wrong, now][:WRONG_CODES]
+        return Fault(code=ErrorCode.CODE_WRONG, message="wrong code; are the clocks right?")
+
+    def _valid(self, code: str, wall: datetime) -> bool:
+        try:
+            return code.isascii() and self._totp.verify(code, for_time=wall, valid_window=1)
+        except ValueError:  # there are no codes before 1970
+            return False
+
+
+def apart(name: str | None) -> tuple[str | None, str | None]:
+    """The name and the code of six digits that was typed behind it, where there are any."""
+    found = _AT_THE_END.search(name or "")
+    if name is None or found is None:
+        return name, None
+    return name[: found.start()].strip() or None, found[1]
