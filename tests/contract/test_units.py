@@ -10,14 +10,15 @@ import pytest
 
 from doorbus.cli import env
 from doorbus.runtime.heartbeat import BEAT_SECONDS
-from doorbus.wire.channels import SERVICES, Role
+from doorbus.wire.channels import OPTIONAL, SERVICES, Role
 
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "deploy/systemd"
 GUIDE = (REPOSITORY / "docs/raspberry-pi.md").read_text()
 SERVICE_FILES = sorted(UNITS.glob("doorbus-*.service"))
 GUARDIAN = UNITS / "doorbus-guardian@.service"
-OF_ROLE = {role: next(UNITS.glob(f"doorbus-{role}*.service")) for role in SERVICES}
+ALL = (*SERVICES, *OPTIONAL)
+OF_ROLE = {role: next(UNITS.glob(f"doorbus-{role}*.service")) for role in ALL}
 ANALYZE = shutil.which("systemd-analyze")
 
 Unit = dict[str, dict[str, list[str]]]
@@ -78,7 +79,7 @@ def test_every_service_has_one_unit() -> None:
         "doorbus-broker",
         "doorbus-picamera",
         "doorbus-guardian",
-        *(f"doorbus-{role}" for role in SERVICES),
+        *(f"doorbus-{role}" for role in ALL),
     }
 
 
@@ -99,7 +100,7 @@ def test_systemd_would_load_the_unit(path: Path, tmp_path: Path) -> None:
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("role", ALL)
 def test_a_unit_starts_the_module_that_the_services_command_starts(role: Role) -> None:
     project = tomllib.loads((REPOSITORY / "services" / role / "pyproject.toml").read_text())
     (command,) = read(OF_ROLE[role])["Service"]["ExecStart"]
@@ -109,7 +110,7 @@ def test_a_unit_starts_the_module_that_the_services_command_starts(role: Role) -
     assert (REPOSITORY / f"requirements/{role}.txt").exists(), "from which the installation makes bin/python"
 
 
-@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("role", ALL)
 def test_every_setting_in_a_unit_exists(role: Role) -> None:
     existing = {name for kind in env.installed() for name, _ in env.settings_of(kind)}
     own = {name for name in environment(read(OF_ROLE[role])) if name.startswith("DOORBUS_")}
@@ -121,20 +122,20 @@ def test_every_setting_in_a_unit_exists(role: Role) -> None:
     }
 
 
-@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("role", ALL)
 def test_a_service_gets_its_own_password_and_keys_only_if_it_needs_them(role: Role) -> None:
     unit = read(OF_ROLE[role])
     given, told = credentials(unit), environment(unit)
 
     assert given.pop("password") == f"/etc/doorbus/secrets/users/{role}"
     assert given.pop("ca.crt") == "/etc/doorbus/secrets/ca.crt"
-    signers = {} if role is Role.CAPTURE else {"signers": "/etc/doorbus/secrets/signers"}
+    signers = {} if role in {Role.CAPTURE, Role.CONSOLE} else {"signers": "/etc/doorbus/secrets/signers"}
     signing = {"site.key": "/etc/doorbus/secrets/site.key", "signing.key": f"/etc/doorbus/secrets/signing/{role}.key"}
     assert given == signers | (signing if role in (Role.RECOGNIZER, Role.ENROLLER) else {})
     assert {value for value in told.values() if value.startswith("%d/")} == {f"%d/{name}" for name in credentials(unit)}
 
 
-@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("role", ALL)
 def test_a_service_speaks_tls_and_nothing_else(role: Role) -> None:
     told = environment(read(OF_ROLE[role]))
 
@@ -142,7 +143,7 @@ def test_a_service_speaks_tls_and_nothing_else(role: Role) -> None:
     assert "listener 8883" in (REPOSITORY / "mosquitto/listeners/tls.conf").read_text()
 
 
-@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("role", ALL)
 def test_the_guide_names_the_files_that_a_unit_reads(role: Role) -> None:
     files = read(OF_ROLE[role])["Service"]["EnvironmentFile"]
     example = {Role.CAPTURE: "porch", Role.RECOGNIZER: "1", Role.ACTUATOR: "front"}.get(role, "")
@@ -153,7 +154,7 @@ def test_the_guide_names_the_files_that_a_unit_reads(role: Role) -> None:
         assert f"`{name.replace('%i', example)}`" in GUIDE
 
 
-@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("role", ALL)
 def test_a_service_that_ends_or_hangs_is_started_again_for_ever(role: Role) -> None:
     unit = read(OF_ROLE[role])
     service = unit["Service"]
@@ -266,6 +267,6 @@ def test_the_installation_knows_every_part_and_the_guide_names_them() -> None:
     parts = asked.stderr.partition("which parts? of: ")[2].split()
 
     assert asked.returncode == 2
-    assert set(parts) == {"broker", "command", *SERVICES}
+    assert set(parts) == {"broker", "command", *ALL}
     named = re.findall(r"^    sudo deploy/systemd/install ([\w ]+)", GUIDE, re.MULTILINE)
     assert {part for line in named for part in line.split()} == set(parts)

@@ -39,6 +39,9 @@ class Console(Section):
     )
     tls_cert: Path | None = Field(default=None, description="Certificate (PEM) to speak TLS with.")
     tls_key: Path | None = Field(default=None, description="Key (PEM) of that certificate.")
+    assets: Path | None = Field(
+        default=None, description="Directory of the scripts that pages load; VAR/assets when not given."
+    )
     answer_seconds: float = Field(
         default=3.0, gt=0, le=30, description="How long a page waits for a door's answer to a command, in seconds."
     )
@@ -84,7 +87,7 @@ class ConsoleSettings(ServiceSettings):
     @property
     def assets(self) -> Path:
         """Where setup has put what pages load besides our own."""
-        return self.var / "assets"
+        return self.console.assets or self.var / "assets"
 
 
 def compatible(text: str) -> frozenset[str]:
