@@ -18,9 +18,9 @@ from rich.table import Table
 from common import VAR, console, keep
 from doorbus.wire.templates import Template
 from doorbus_recognizer.factory import build_vision
+from doorbus_recognizer.rates import People, Rate, Values, pairs, rate_at, searches
 from doorbus_recognizer.vision import Vision
 from likenesses import people_in, read
-from rates import People, Rate, Values, pairs, rate_at, searches
 
 SHARES = (1e-2, 1e-3, 1e-4)
 SAMPLES = (1, 3, 5)

@@ -7,6 +7,7 @@ import typer
 
 from doorbus import __version__
 from doorbus.cli import backup, documents, gallery, home_assistant, importing, lock, metrics, people, secrets
+from doorbus.cli.calibrate import calibrate
 from doorbus.cli.doctor import doctor
 from doorbus.cli.forget import forget
 from doorbus.cli.journal import journal
@@ -16,7 +17,7 @@ PANELS: Mapping[str, tuple[Callable[..., None], ...]] = {
     "Doors": (lock.unlock, lock.lock, lock.lockdown, journal),
     "People": (people.enrol, importing.import_, people.update, people.remove),
     "Backup": (backup.export, backup.restore),
-    "System": (watch, doctor, forget, metrics.metrics),
+    "System": (watch, doctor, calibrate, forget, metrics.metrics),
     "Documents": (documents.acl, documents.asyncapi, documents.env_example, documents.container_settings),
 }
 app = typer.Typer(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from doorbus.wire.templates import Template, mean
+from doorbus_recognizer.calibration import Scale
 
 Values = NDArray[np.float64]
 People = Mapping[str, Sequence[Template]]
@@ -66,3 +67,28 @@ def rate_at(right: Values, wrong: Values, share: float) -> Rate:
     allowed = int(share * len(ordered))
     threshold = float(np.nextafter(ordered[min(allowed, len(ordered) - 1)], 2.0))
     return Rate(share, threshold, float((right >= threshold).mean()), float(allowed))
+
+
+SETTINGS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+"""Thresholds of confidence that a site may choose from."""
+DEFAULT_SETTING = 0.8
+RULE_OF_THREE = 3.0
+"""Where none of n was seen, fewer than 3 in n are likely: with 95 % certainty."""
+ENOUGH = 1e-4
+"""False positive identification rate that a threshold is to stand for."""
+
+
+def shares(values: Values, scale: Scale, people: int) -> list[float]:
+    """What share of these similarities reaches each of `SETTINGS` in a gallery of so many people."""
+    here = scale.among(people)
+    return [float((values >= here.similarity(setting)).mean()) for setting in SETTINGS]
+
+
+def advised(strangers: Values, scale: Scale, people: int) -> float | None:
+    """The lowest of `SETTINGS` that lets no stranger in; None where each does.
+
+    Not below the default, unless there are strangers enough to say that fewer than `ENOUGH` would come in there.
+    """
+    enough = RULE_OF_THREE / len(strangers) <= ENOUGH
+    passing = zip(SETTINGS, shares(strangers, scale, people), strict=True)
+    return next((one for one, share in passing if not share and (enough or one >= DEFAULT_SETTING)), None)
