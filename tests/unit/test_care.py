@@ -98,3 +98,9 @@ def test_of_many_close_pairs_the_closest_are_named_and_all_are_counted() -> None
 
     assert count == 300 * 299 // 2
     assert len(pairs) == 200
+    own, count = close_pairs(faces, 0.9, "p7")
+    assert count == 299
+    assert {other for pair in own for other in (pair.person, pair.other)} >= {"p6", "p7", "p8"}
+    assert all("p7" in {pair.person, pair.other} for pair in own)
+    assert close_pairs(faces, 0.9, "nobody") == ((), 0)
+    assert close_pairs(KnownFaces(), 0.9) == ((), 0)

@@ -68,14 +68,14 @@ def _likeness(others: Sequence[Template], template: Template) -> float | None:
         return None
 
 
-def close_pairs(faces: KnownFaces, similarity: float) -> tuple[tuple[ClosePair, ...], int]:
-    """The most similar pairs of people, and how many are at least so similar."""
-    count, pairs = 0, list[ClosePair]()
-    people = faces.people
-    for start in range(0, len(people), _ROWS):
-        similar = faces.of(range(start, min(start + _ROWS, len(people))))
+def close_pairs(faces: KnownFaces, similarity: float, only: str | None = None) -> tuple[tuple[ClosePair, ...], int]:
+    """The most similar pairs of people, those of one person if given, and how many are at least so similar."""
+    count, pairs, people = 0, list[ClosePair](), faces.people
+    whole = range(len(people)) if only is None else range(*_row(people, only))
+    for start in whole[::_ROWS]:
+        similar = faces.of(range(start, min(start + _ROWS, whole.stop)))
         rows, columns = np.nonzero(similar >= similarity)
-        once = columns > rows + start
+        once = columns > rows + start if only is None else columns != rows + start
         found = zip(rows[once] + start, columns[once], similar[rows[once], columns[once]], strict=True)
         pairs += [
             ClosePair(person=min(names), other=max(names), similarity=min(1.0, float(value)))
@@ -85,3 +85,8 @@ def close_pairs(faces: KnownFaces, similarity: float) -> tuple[tuple[ClosePair, 
         count += int(once.sum())
         pairs = sorted(pairs, key=lambda pair: -pair.similarity)[:_PAIRS]
     return tuple(pairs), count
+
+
+def _row(people: Sequence[str], person: str) -> tuple[int, int]:
+    row = people.index(person) if person in people else 0
+    return (row, row + 1) if person in people else (0, 0)

@@ -12,6 +12,7 @@ from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
     CheckedPerson,
     CheckPeople,
+    ClosePair,
     ErrorCode,
     ExportPeople,
     Fault,
@@ -243,10 +244,9 @@ class Register:
                 break
             checked = examine(person, *look(known, state.model, self._seal), same_person)
             found += [checked] if checked.weaknesses or asked.person else []
-        pairs, close = close_pairs(self._faces, similarity) if similarity and asked.after is None else ((), 0)
-        if asked.person:
-            pairs = tuple(pair for pair in pairs if asked.person in {pair.person, pair.other})
-            close = len(pairs)
+        pairs, close = tuple[ClosePair, ...](), 0
+        if similarity is not None and asked.after is None:
+            pairs, close = close_pairs(self._faces, similarity, asked.person)
         return self._outcome(state), PeopleChecked(
             people=tuple(found), next=following, count=len(everybody), pairs=pairs, close=close, similarity=similarity
         )
