@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from doorbus.cli import env
-from doorbus.wire.channels import SERVICES
+from doorbus.wire.channels import OPTIONAL, SERVICES
 from doorbus.wire.keyfiles import SIGNERS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def where(path: Path) -> str:
 def test_every_service_has_an_image() -> None:
     assert {where(path) for path in DOCKERFILES} == {
         "bus/Dockerfile",
-        *(f"services/{service}/Dockerfile" for service in SERVICES),
+        *(f"services/{service}/Dockerfile" for service in (*SERVICES, *OPTIONAL)),
     }
 
 
@@ -87,7 +87,7 @@ def test_an_image_gets_what_is_pinned_by_its_hash_and_nothing_else(
     assert (there.returncode == 0) is installed
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, *OPTIONAL])
 def test_an_image_has_the_versions_that_the_workspace_is_tested_with(service: str) -> None:
     def pins(path: Path) -> set[str]:
         names = re.findall(r"^([\w.-]+==\S+)", path.read_text(), re.MULTILINE)
@@ -99,7 +99,7 @@ def test_an_image_has_the_versions_that_the_workspace_is_tested_with(service: st
     assert {pin for file in files for pin in pins(file)} - tested == set()
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, *OPTIONAL])
 def test_every_module_that_an_image_holds_can_be_imported_there(service: str, tmp_path: Path) -> None:
     package, code = f"doorbus_{service}", tmp_path / "code"
     shutil.copytree(REPOSITORY / "bus/src/doorbus", tmp_path / "src/doorbus")
