@@ -21,7 +21,9 @@ from doorbus.wire.messages import (
     Enrol,
     ErrorCode,
     Fault,
+    Health,
     LockState,
+    Presence,
     Remove,
     Result,
     ResultStatus,
@@ -233,6 +235,32 @@ async def test_nobody_who_cannot_pass_is_listed_as_if_they_could(capsys: pytest.
         "ben: there is no door frotn; the doors are front",
         f"cem: the hours cannot be read: 'Mo-Fr 7-19' is not opening hours at character 7, '7'; they look like {LIKE}",
     ]
+
+
+@pytest.mark.parametrize(("country", "passes"), [(None, "no: hours"), ("DE", "yes")])
+async def test_hours_that_no_door_can_read_for_want_of_a_country_let_nobody_pass(
+    country: str | None, passes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bus, at = MemoryBus(), datetime.now(UTC)
+    health = Health(
+        state=Presence.ONLINE,
+        service="actuator",
+        instance="pi",
+        version="1",
+        at=at,
+        started_at=at,
+        door="front",
+        country=country,
+    )
+    bus.publish(Outbound(channels.HEALTH, health, {"service": "actuator", "instance": "pi"}).packet(TOPICS))
+    _publish_roster(bus, RosterEntry(person="ada", hours="24/7; PH off"))
+
+    async with connect(bus) as client:
+        assert await list_people(client, 5) == ExitStatus.OK
+
+    told = capsys.readouterr().out
+    assert f" {passes} " in told.splitlines()[1]
+    assert ("ada: public holidays (PH) close front until DOORBUS_" in told) is (country is None)
 
 
 async def test_where_no_door_is_known_every_door_may_be_one(capsys: pytest.CaptureFixture[str]) -> None:

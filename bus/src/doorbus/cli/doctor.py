@@ -13,7 +13,7 @@ from doorbus.cli import certificate
 from doorbus.cli.access import Access
 from doorbus.cli.common import As, ExitStatus, out
 from doorbus.cli.lines import line
-from doorbus.cli.standing import amiss
+from doorbus.cli.standing import Doors, amiss
 from doorbus.runtime.checks import Finding, Heard, Observed, Severity, findings
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
@@ -116,6 +116,7 @@ class _View:
         self._health: dict[tuple[str, str], tuple[Event[Any], datetime]] = {}
         self._times: Counter[tuple[str, str]] = Counter()
         self._doors: dict[str, LockState] = {}
+        self._standing = Doors()
         self._roster: Manifest | None = None
         self._reader = SnapshotReader(RosterEntry, as_they_are)
         self._people: Snapshot[tuple[RosterEntry, ...]] | None = None
@@ -127,6 +128,7 @@ class _View:
                 self._people = await client.collect(self._reader, event) or self._people
 
     def _take(self, event: Event[Any]) -> None:
+        self._standing.hear(event)
         if event.channel is HEALTH:
             key = (event.ids["service"], event.ids["instance"])
             self._health[key] = (event, datetime.now(UTC))
@@ -169,4 +171,4 @@ class _View:
             people = [entry for part in self._people.parts() for entry in part] if self._people else []
         except Refused:  # the actuator says so, too
             return {}
-        return {entry.person: wrongs for entry in people if (wrongs := amiss(entry, self._doors))}
+        return {entry.person: wrongs for entry in people if (wrongs := amiss(entry, self._standing))}

@@ -15,10 +15,11 @@ from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking_the_enroller
 from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, out, slug
 from doorbus.cli.lines import clean, line
-from doorbus.cli.standing import amiss, may_pass
+from doorbus.cli.standing import Doors, amiss, may_pass
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
     ENROL,
+    HEALTH,
     LOCK_STATE,
     MIB,
     REMOVE,
@@ -182,7 +183,7 @@ async def request(
 
 async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109  # the user's number
     """Print the roster as a table; returns the exit status."""
-    doors: set[str] = set()
+    doors = Doors()
     snapshot = await read_roster(client, timeout, doors)
     if snapshot is None:
         err.print(line((f"no whole roster within {timeout:g} s; is the enroller running? doorbus doctor", "red")))
@@ -219,25 +220,25 @@ async def names_on_the_roster(client: Client, timeout: float) -> dict[str, str |
 async def read_roster(
     client: Client,
     timeout: float,  # noqa: ASYNC109  # bounds the wait for shards
-    doors: set[str] | None = None,
+    doors: Doors | None = None,
 ) -> Snapshot[tuple[RosterEntry, ...]] | None:
     """The roster once all its shards are there; None when they are not within `timeout` seconds.
 
-    The doors that there are come into `doors`.
+    What is retained of doors comes into `doors`.
     """
     reader = SnapshotReader(RosterEntry, as_they_are)
     if doors is not None:
-        await client.listen(LOCK_STATE)  # first, so that all that is retained of them comes before the roster
+        await client.listen(LOCK_STATE, HEALTH)  # first, so that all that is retained of them comes before the roster
     await client.listen(ROSTER_MANIFEST)
     snapshot = None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout):
             while snapshot is None:
-                event = await client.expect(LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD)
-                if event.channel is LOCK_STATE and doors is not None:
-                    doors.add(event.ids["door"])
-                elif event.channel in (ROSTER_MANIFEST, ROSTER_SHARD):
+                event = await client.expect(LOCK_STATE, HEALTH, ROSTER_MANIFEST, ROSTER_SHARD)
+                if event.channel in (ROSTER_MANIFEST, ROSTER_SHARD):
                     snapshot = await client.collect(reader, event)
+                elif doors is not None:
+                    doors.hear(event)
     return snapshot
 
 
