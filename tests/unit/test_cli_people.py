@@ -203,6 +203,34 @@ async def test_people_are_listed_with_their_rights(capsys: pytest.CaptureFixture
     assert lines[1].split() == ["alice", "yes", "all", "always", "any"]
 
 
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [(9.0, "the broker retains an older roster than others go by; doorbus doctor\n"), (1.0, "")],
+)
+async def test_a_roster_that_is_older_than_others_know_is_not_shown_as_if_it_held(
+    capsys: pytest.CaptureFixture[str], known: float, told: str
+) -> None:
+    bus = MemoryBus()
+    _publish_roster(bus, RosterEntry(person="alice"))
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    health = Health(
+        state=Presence.OFFLINE,
+        service="enroller",
+        instance="one",
+        version="1",
+        at=at,
+        started_at=at,
+        figures={"roster_version": known},
+    )
+    ids = {"service": "enroller", "instance": "one"}
+    bus.publish(Outbound(channels.HEALTH, health, ids).packet(TOPICS))
+
+    async with connect(bus) as client:
+        assert await list_people(client, 5) == ExitStatus.OK
+
+    assert capsys.readouterr().err == told
+
+
 async def test_nobody_who_cannot_pass_is_listed_as_if_they_could(capsys: pytest.CaptureFixture[str]) -> None:
     bus = MemoryBus()
     bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "front"}).packet(TOPICS))

@@ -19,9 +19,13 @@ class Doors:
 
     known: set[str] = field(default_factory=set)
     countries: dict[str, str | None] = field(default_factory=dict)
+    roster_version: int = -1
+    """The highest that anybody tells."""
 
     def hear(self, event: Event[Any]) -> None:
-        """Take in a lock state, or the health of an actuator."""
+        """Take in a lock state, or the health of a service."""
+        if event.channel is HEALTH:
+            self.roster_version = max(self.roster_version, int(event.message.figures.get("roster_version", -1)))
         if event.channel is LOCK_STATE:
             self.known.add(event.ids["door"])
         elif event.channel is HEALTH and event.message.service == Role.ACTUATOR and event.message.door is not None:
