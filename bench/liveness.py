@@ -69,12 +69,12 @@ def at_edge(one: Likeness, _: np.random.Generator) -> Image:
 
 
 def framed_by_edges(made: Callable[[Image], Image]) -> Presentation:
-    """A photo whose edges show."""
-    return lambda one, random: held(_cut(made(one.image), 0.55), Hold(roll=random.normal(0, 3)), _wall(random))
+    """A photo of which all edges show in what the model looks at."""
+    return lambda one, random: held(_cut(made(one.image), 0.38), Hold(roll=random.normal(0, 3)), _wall(random))
 
 
 def near(made: Callable[[Image], Image]) -> Presentation:
-    """The same, so near to the camera that its edges do not show."""
+    """One so near to the camera that its edges do not show."""
     return lambda one, random: held(
         _cut(made(one.image), 0.55), Hold(roll=random.normal(0, 2), nearness=2.4), _wall(random)
     )
