@@ -159,7 +159,7 @@ def test_a_service_waits_for_the_broker_and_speaks_tls_to_it_as_its_own_user(nam
     assert settings["DOORBUS_BROKER__TLS_CA"] == "/run/secrets/ca.crt"
     assert settings["DOORBUS_BROKER__USERNAME"] == role
     assert {"source": role, "target": "doorbus_broker__password"} in one["secrets"]
-    assert "ports" not in one
+    assert ("ports" in one) is (name == "console")
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -207,6 +207,7 @@ def test_a_door_is_a_demonstration_or_a_raspberry_pi_or_elsewhere() -> None:
     assert profiles == {
         **{name: ["demo"] for name in ("capture", "guardian", "actuator")},
         **{name: ["pi"] for name in ("capture-pi", "guardian-pi", "actuator-pi")},
+        "console": ["console"],
     }
 
 
