@@ -138,8 +138,8 @@ async def test_unlock_says_what_was_decided_and_lock_that_it_is_locked(broker: B
     ]
 
 
-async def test_a_door_without_an_actuator_gives_no_answer(broker: Broker) -> None:
-    status, out, err = await _run(broker, "unlock", "nobody-there", "--timeout", "0.3")
+async def test_a_door_without_an_actuator_gives_no_answer(fresh_broker: Broker) -> None:
+    status, out, err = await _run(fresh_broker, "unlock", "nobody-there", "--timeout", "0.3")
 
     assert (status, err) == (2, "")
     assert out.startswith("nobody-there: no answer within 0.3 s")
