@@ -38,6 +38,7 @@ PROMPT = "…"
 # And the state of each; None where it depends on what was decided last.
 ENTITIES = {
     LOCK: "locked",
+    "switch.front_door_lockdown": "off",
     CAMERA: "idle",
     DECISION: None,
     ACTIVITY: None,

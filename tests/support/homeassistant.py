@@ -220,6 +220,19 @@ frontend:
             "unique_id": None,
             "disabled_by": None,
         }
+        # What this version would write itself; newer ones take what differs from it back after five minutes.
+        self._store(
+            "http",
+            {
+                "server_host": ["127.0.0.1"],
+                "server_port": self._port,
+                "login_attempts_threshold": -1,
+                "cors_allowed_origins": ["https://cast.home-assistant.io"],
+                "ssl_profile": "modern",
+                "ip_ban_enabled": True,
+                "use_x_frame_options": True,
+            },
+        )
         self._store("core.config_entries", {"entries": [entry]})
 
     def _store(self, key: str, data: object, version: int = 1) -> None:
