@@ -72,6 +72,7 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.ALREADY_SOMEONE_ELSE: _("this face is known under another name"),
     ErrorCode.NOT_THE_SAME_PERSON: _("this is not the person on the other pictures"),
     ErrorCode.UNKNOWN_PERSON: _("there is nobody of this id"),
+    ErrorCode.UNKNOWN_SAMPLE: _("there is no such picture of this person"),
     ErrorCode.TOO_MANY_SAMPLES: _("there are enough pictures already"),
     ErrorCode.TOO_FEW_SAMPLES: _("time was up before there were enough good pictures"),
     ErrorCode.NO_FRAME: _("the camera has sent nothing"),
@@ -80,6 +81,8 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.BUSY: _("somebody else is being enrolled: try again"),
     ErrorCode.RETAINED: _("it was sent with the retain flag"),
     ErrorCode.UNSUPPORTED: _("this cannot be done"),
+    ErrorCode.CODE_MISSING: _("the site asks for a one-time code"),
+    ErrorCode.CODE_WRONG: _("the one-time code is wrong"),
     ErrorCode.STORAGE_FAILED: _("it could not be stored"),
 }
 
