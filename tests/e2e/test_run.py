@@ -26,17 +26,21 @@ async def start(tmp_path: Path, repository: Path, procfile: str) -> asyncio.subp
     )
 
 
-async def until(process: asyncio.subprocess.Process, word: str) -> None:
+async def until(process: asyncio.subprocess.Process, *words: str) -> None:
+    """Until each of the words was said: honcho loses its head when told to end before it knows what it has started."""
     assert process.stdout is not None
-    while word not in (await process.stdout.readline()).decode():
-        assert not process.stdout.at_eof()
+    missing = set(words)
+    while missing:
+        said = (await process.stdout.readline()).decode()
+        assert said
+        missing = {word for word in missing if word not in said}
 
 
 @pytest.mark.parametrize("to_all", [True, False], ids=["ctrl-c", "sigterm"])
 async def test_who_is_told_to_end_ends_well_and_says_so(tmp_path: Path, repository: Path, *, to_all: bool) -> None:
     async with asyncio.timeout(60):
         process = await start(tmp_path, repository, LASTING)
-        await until(process, "two.1")
+        await until(process, "one.1 started", "two.1 started")
 
         if to_all:
             os.killpg(process.pid, signal.SIGINT)
@@ -64,7 +68,7 @@ async def test_what_the_door_does_without_stops_nobody_when_it_was_set_up_wrongl
         process = await start(
             tmp_path, repository, f"{LASTING}three: {repository}/scripts/keep --aside sh -c 'exit 2'\n"
         )
-        await until(process, "all else goes on without it")
+        await until(process, "one.1 started", "two.1 started", "three.1 started", "all else goes on without it")
         going_on = process.returncode is None
         process.terminate()
         said = (await process.communicate())[0].decode()
