@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATIENCE_SECONDS=120
+DOCTOR_SECONDS=20
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
 fail() { printf '\033[31m%s\033[0m\n' "$*" >&2; exit 1; }
@@ -136,8 +137,15 @@ check() {  # check SERVICE...: ends with the sentence of the first whose new con
     said=$(docker compose run --rm --no-deps -T "$service" --check 2>&1 </dev/null) || status=$?
     [ "$status" != 0 ] || continue
     if [ "$status" = 137 ]; then said=$(no_memory "$service"); fi
-    fail "$service: $(grep -v '^ *$\|^ *Container \|^ *Network \|^ *Volume ' <<<"$said" | tail -n 3)"$'\n'"What runs was left as it is."
+    fail "$service: $(grep -v '^ *$\|^ *Container \|^ *Network \|^ *Volume ' <<<"$said" | tail -n 3 | here "$service")"$'\n'"What runs was left as it is."
   done
+}
+
+here() {  # here SERVICE: what a service says from within its container, in the words of this machine
+  sed -E "s#/run/secrets/doorbus_broker__password#$secrets/users/${1%-pi}#g; s#/run/secrets/signing.key#$secrets/signing/$1.key#g
+    s#/run/secrets/#$secrets/#g; s#/run/settings/#$secrets/settings/${1%-pi}/#g; s#\bdoorbus secrets\b#scripts/secrets#g
+    s#does not take DOORBUS_BROKER__PASSWORD as the password of ([a-z0-9_-]+)#does not take $secrets/users/\1 (or DOORBUS_BROKER__PASSWORD, where an override sets it) as the password of \1#
+    s#make run makes the keys of a local run, ##"
 }
 
 no_memory() {  # no_memory SERVICE: the sentence about one that the kernel killed
@@ -197,6 +205,17 @@ wait_well() {  # wait_well CONTAINER...: until they are healthy; ends with the s
   done
 }
 
+doctor() {  # asks `doorbus doctor` about the services that run here; ends when something fails
+  local role expected=()
+  say "doctor"
+  # shellcheck disable=SC2046  # ids have no spaces
+  for role in $(docker inspect --format '{{.Config.Image}}' $(containers) | sed -nE 's/^doorbus-([a-z]+):.*/\1/p' | sort -u); do
+    expected+=(--service "$role")
+  done
+  docker compose run --rm --no-deps -T doorbus doctor --wait --seconds "$DOCTOR_SECONDS" "${expected[@]}" </dev/null ||
+    fail "the containers run, but not all is well; see above, and: docker compose logs"
+}
+
 ended() {  # ended SERVICE CONTAINER SINCE: ends with what it said last, its log of events left out
   local said
   if [ -n "$(docker events --since "$3" --until "$(date +%s)" --filter event=oom --filter "container=$2" --format x)" ]; then
@@ -206,5 +225,5 @@ ended() {  # ended SERVICE CONTAINER SINCE: ends with what it said last, its log
     said=${said:-$(docker logs --tail 1 "$2" 2>&1)}
   fi
   docker stop "$2" >/dev/null  # it would try again for ever
-  fail "$1: $said"
+  fail "$1: $(here "$1" <<<"$said")"
 }

@@ -1,5 +1,6 @@
 """A site in containers as the administrator of an office meets it, with `make up` and scripts/secrets alone."""
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -232,3 +233,54 @@ async def test_lack_of_memory_is_told_with_the_setting_that_gives_more(office: C
 
     assert "killed for lack of memory; raise DOORBUS_RECOGNIZER_MEMORY=48m" in said
     assert await office.running() == before
+
+
+async def test_a_door_and_a_camera_are_one_command_each_here_or_on_another_machine(office: Clone) -> None:
+    await office.well("scripts/door", "add", "back")
+    await office.well("scripts/camera", "add", "yard", "--door", "back", "--source", "none")
+    twice = await office.refused("scripts/camera", "add", "yard", "--source", "none")
+    source = "rtsp://admin:p%40ss@127.0.0.1:9/x"
+    options = ("--door", "back", "--source", source, "--elsewhere", "--broker", "broker")
+    script = await office.well("bash", "-c", f"scripts/camera add shed {' '.join(options)} 2>err || (cat err; exit 1)")
+    # The other machine: a project of its own, which reaches the broker over the network of this one.
+    shed = office.folder / "elsewhere" / "doorbus-capture-shed"
+    shed.mkdir(parents=True)
+    (shed / "compose.override.yaml").write_text(
+        "services: {capture-shed: {environment: {DOORBUS_BROKER__PORT: '8883'}}}\n"
+        f"networks: {{default: {{name: {office.name}_default, external: true}}}}\n"
+    )
+    await office.well("sh", "-c", f"cd {shed.parent} && exec sh", stdin=script.encode())
+    said = await office.run("docker", "compose", "run", "--rm", "doorbus", "doctor")
+    records = {
+        door: await docker("exec", f"{office.name}-{name}-1", "cat", "relay.jsonl")
+        for door, name in (("front", "actuator"), ("back", "actuator-back"))
+    }
+    told = await docker("inspect", "doorbus-capture-shed-capture-shed-1")
+    await office.well("sh", "-c", f"cd {shed} && docker compose down --volumes")
+    await office.well("scripts/secrets", "revoke", "capture-shed")
+    await office.well("scripts/camera", "remove", "yard")
+    await office.well("scripts/door", "remove", "back")
+
+    assert not (office.folder / "compose.override.yaml").exists()
+    assert "capture-yard: there is such a service" in twice
+    assert all(f"ok   {one}: online" in said.text for one in ("actuator/actuator-back", "capture/capture-yard"))
+    assert "fail capture/capture-shed: DOORBUS_CAPTURE__SOURCE=rtsp://127.0.0.1:9/x: cannot be opened" in said.text
+    assert "ok   door back: LOCKED" in said.text
+    for door, record in records.items():
+        assert {json.loads(line)["door"] for line in record.splitlines()} == {door}
+    assert "p@ss" not in told
+    assert "p%40ss" not in told
+
+
+async def test_a_container_ends_when_told_to_also_while_it_starts_and_a_recognizer_leaves_no_ghost(
+    office: Clone,
+) -> None:
+    for service in ("capture", "recognizer"):
+        await office.well("docker", "compose", "restart", service)
+        await office.well("docker", "compose", "stop", service)
+        told = await docker("inspect", "--format", "{{.State.ExitCode}}", f"{office.name}-{service}-1")
+        assert told != "137", "killed, because it had not heard SIGTERM"
+    await office.well("docker", "compose", "up", "--detach", "--force-recreate", "--no-deps", "--wait", "recognizer")
+    said = await office.well("scripts/up")
+
+    assert said.count(" recognizer/") == 1

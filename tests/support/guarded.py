@@ -47,7 +47,7 @@ class Actuator:
 async def guarded(folder: Path, at: Path | None = None) -> AsyncIterator[Actuator]:
     """A simulated relay in `folder`, guarded by a child, or by who listens at `at`."""
     path = folder / "relay.jsonl"
-    given = {"relay": "simulated", "path": str(path), "max_hold": MAX_HOLD}
+    given = {"relay": "simulated", "path": str(path), "door": "front", "max_hold": MAX_HOLD}
     async with _guarded(Guarded(given, at), path) as one:
         yield one
 

@@ -220,7 +220,7 @@ async def test_an_actuator_whose_guardian_is_killed_lets_the_relay_go_itself_and
 
 
 async def test_an_actuator_that_finds_no_guardian_locks_and_says_where_it_looked(tmp_path: Path) -> None:
-    left = SimulatedRelay(tmp_path / "relay.jsonl", print)
+    left = SimulatedRelay(tmp_path / "relay.jsonl", print, door="front")
     left.setup()
     left.energise()
 

@@ -158,7 +158,7 @@ class Ward:
 def ward(folder: Path, told: str = "") -> Iterator[Ward]:
     """Be the parent of a guardian; of one that is gone when this was `told`."""
     path = folder / "relay.jsonl"
-    relay = {"relay": "simulated", "path": str(path), "max_hold": MAX_HOLD}
+    relay = {"relay": "simulated", "path": str(path), "door": "front", "max_hold": MAX_HOLD}
     ours, theirs = socket.socketpair()
     with ours, theirs:
         if told:

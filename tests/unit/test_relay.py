@@ -16,7 +16,7 @@ from doorbus_actuator.simulated import SimulatedRelay
 
 
 def simulated(path: Path, clock: FakeClock, notes: list[str] | None = None) -> SimulatedRelay:
-    return SimulatedRelay(path, ([] if notes is None else notes).append, clock.now, clock.monotonic)
+    return SimulatedRelay(path, ([] if notes is None else notes).append, clock.now, clock.monotonic, door="front")
 
 
 RELAYS: dict[str, Callable[[Path], Relay]] = {
@@ -85,9 +85,9 @@ def test_each_transition_of_the_simulated_relay_is_a_line(tmp_path: Path) -> Non
     relay.de_energise()
     relay.close()
     assert lines(path) == [
-        {"at": "2026-06-01T12:00:00Z", "monotonic": 1000.0, "energised": False},
-        {"at": "2026-06-01T12:00:01.500000Z", "monotonic": 1001.5, "energised": True},
-        {"at": "2026-06-01T12:00:04.500000Z", "monotonic": 1004.5, "energised": False},
+        {"at": "2026-06-01T12:00:00Z", "monotonic": 1000.0, "energised": False, "door": "front"},
+        {"at": "2026-06-01T12:00:01.500000Z", "monotonic": 1001.5, "energised": True, "door": "front"},
+        {"at": "2026-06-01T12:00:04.500000Z", "monotonic": 1004.5, "energised": False, "door": "front"},
     ]
 
 

@@ -26,7 +26,7 @@ def release(var: Path, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_relay_that_a_killed_actuator_left_energised_is_released(tmp_path: Path) -> None:
-    killed = SimulatedRelay(tmp_path / "relay.jsonl", print)
+    killed = SimulatedRelay(tmp_path / "relay.jsonl", print, door="front")
     killed.setup()
     killed.energise()
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from doorbus.cli.common import ExitStatus, err
+from doorbus.cli.common import ExitStatus, err, here, stand
 from doorbus.cli.lines import line
 from doorbus.runtime.advice import way_out
 from doorbus.runtime.broker import transport
@@ -29,6 +29,7 @@ class Access:
     def of(cls, role: Role | None, otherwise: Role = Role.OPERATOR) -> "Access":
         """Access as `role`, as the settings say, or as `otherwise`; raises `SetupError` for a wrong setting."""
         settings = load(CommonSettings, [])
+        stand(settings.called)
         name = role or settings.broker.username or otherwise
         broker = settings.broker.model_copy(update={"username": str(name)})
         return cls(settings.model_copy(update={"broker": broker}), str(name))
@@ -44,7 +45,7 @@ class Access:
 
     def why_not(self, lost: ConnectionLost) -> str:
         """One sentence on why there is no connection, and the way out."""
-        return f"{lost}; {way_out(lost, self.settings, self.role)}"
+        return here(f"{lost}; {way_out(lost, self.settings, self.role)}")
 
 
 def on_the_bus(access: Access, work: Callable[[Client], Awaitable[int]]) -> NoReturn:

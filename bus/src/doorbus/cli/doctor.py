@@ -11,7 +11,7 @@ import typer
 
 from doorbus.cli import certificate
 from doorbus.cli.access import Access
-from doorbus.cli.common import As, ExitStatus, out
+from doorbus.cli.common import As, ExitStatus, here, out
 from doorbus.cli.lines import line
 from doorbus.cli.standing import Doors, amiss
 from doorbus.runtime.checks import Finding, Heard, Observed, Severity, findings
@@ -80,7 +80,7 @@ def _fails(seen: Observed) -> bool:
 
 def tell(finding: Finding) -> None:
     """Print one finding."""
-    way_out = f"- {finding.way_out}" if finding.way_out else ""
+    way_out = f"- {here(finding.way_out)}" if finding.way_out else ""
     out.print(line((f"{finding.level.value:4}", _STYLES[finding.level]), f"{finding.what}: {finding.state}", way_out))
 
 

@@ -39,7 +39,7 @@ class Choice:
 
 
 OF_THE_IMAGE = re.compile(
-    r"DOORBUS_(VAR|STATUS_FILE|\w+_KEY_FILE|SIGNERS_FILE|BROKER__(?!KEEPALIVE_|PATIENCE_)\w+|ENROLLER__DATABASE"
+    r"DOORBUS_(VAR|CALLED|STATUS_FILE|\w+_KEY_FILE|SIGNERS_FILE|BROKER__(?!KEEPALIVE_|PATIENCE_)\w+|ENROLLER__DATABASE"
     r"|RECOGNIZER__WEIGHTS|ACTUATOR__RELAY)"
 )
 """What compose.yaml says of a container, whatever .env says of runs without one."""

@@ -16,7 +16,7 @@ from rich.table import Column, Table
 
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import Asker, asking_the_enroller
-from doorbus.cli.common import As, ExitStatus, Timeout, err, out
+from doorbus.cli.common import As, ExitStatus, Timeout, err, here, out
 from doorbus.cli.layouts import Folder, Found, people_in, subjects_of
 from doorbus.cli.lines import line
 from doorbus.cli.people import SILENCE, names_on_the_roster
@@ -209,7 +209,7 @@ class Import:
         there = f"{self.there} more are there already or add nothing," if self.there else ""
         out.print(line(f"{self.taken} pictures of {len(self.people)} people are new samples,", there, refused))
         if self.silent:
-            err.print(line((SILENCE.format(self.timeout), "red")))
+            err.print(line((here(SILENCE.format(self.timeout)), "red")))
         if not whole:
             err.print("The import is not complete; run it again to go on.")
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking_the_enroller
-from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, out, slug
+from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, here, out, slug
 from doorbus.cli.lines import clean, line
 from doorbus.cli.standing import Doors, amiss, may_pass
 from doorbus.runtime.client import Client
@@ -186,7 +186,7 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
     doors = Doors()
     snapshot = await read_roster(client, timeout, doors)
     if snapshot is None:
-        err.print(line((f"no whole roster within {timeout:g} s; is the enroller running? doorbus doctor", "red")))
+        err.print(line((here(f"no whole roster within {timeout:g} s; is the enroller running? doorbus doctor"), "red")))
         return ExitStatus.NO_ANSWER
     try:
         entries = [entry for part in snapshot.parts() for entry in part]
@@ -196,7 +196,7 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
     if snapshot.manifest.version < doors.roster_version:
         err.print(line(("the broker retains an older roster than others go by; doorbus doctor", "red")))
     if not entries:
-        out.print("Nobody is enrolled: doorbus enrol PERSON PICTURE...")
+        out.print(here("Nobody is enrolled: doorbus enrol PERSON PICTURE..."))
         return ExitStatus.OK
     table = Table("person", "name", "may pass", "doors", "valid", "hours", "threshold", box=None, pad_edge=False)
     entries.sort(key=lambda one: one.person)
@@ -246,7 +246,7 @@ async def read_roster(
 
 def _report(what: str, result: Result | None, timeout: float, done: str = "") -> ExitStatus:
     if result is None:
-        err.print(line(f"{what}:", (SILENCE.format(timeout), "red")))
+        err.print(line(f"{what}:", (here(SILENCE.format(timeout)), "red")))
         return ExitStatus.NO_ANSWER
     if result.status is ResultStatus.OK:
         samples = "1 sample" if result.samples == 1 else f"{result.samples} samples"

@@ -117,7 +117,7 @@ def _service(role: Role, instances: list[Heard], *, missed: bool) -> Iterator[Fi
         last = max((one.health.at for one in instances), default=None)
         state = f"offline since {last:%Y-%m-%d %H:%M:%S} UTC" if last else "was never here"
         level = Severity.FAIL if missed else Severity.WARN
-        yield Finding(level, role, state, f"start it (make run, or python -m doorbus_{role}) and read its log")
+        yield Finding(level, role, state, "start it (make up, make run or its unit does) and read its log")
     for one in online:
         yield from _instance(f"{role}/{one.health.instance}", one)
     for one in instances if online else ():

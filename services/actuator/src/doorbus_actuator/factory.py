@@ -36,7 +36,7 @@ def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
                 return {**held, **_mqtt(settings)}
     except RelayError as error:
         raise SetupError(str(error)) from None
-    return {**held, "path": str(settings.var.absolute() / "relay.jsonl")}
+    return {**held, "path": str(settings.var.absolute() / "relay.jsonl"), "door": own.door}
 
 
 def lock_secret(settings: ActuatorSettings) -> str | None:

@@ -310,7 +310,7 @@ def relay_of(given: Mapping[str, Any], note: Callable[[str], None], secret: str 
             words: dict[str, Any] = dict(given["words"])
             words |= {name: tuple(words[name]) for name in ("unlocked", "locked") if name in words}
             return MqttRelay(Broker(**given["broker"], password=secret), Words(**words), given["timeout"])
-    return SimulatedRelay(Path(given["path"]), note)
+    return SimulatedRelay(Path(given["path"]), note, door=given["door"])
 
 
 def dismiss(number: int, frame: object) -> None:  # noqa: ARG001  # the signal module's

@@ -19,7 +19,7 @@ def _now() -> datetime:
 
 
 class SimulatedRelay:
-    """Appends `{"at", "monotonic", "energised"}` to `path` for each transition, the first of them at `setup`.
+    """Appends `{"at", "monotonic", "energised", "door"}` to `path` for each transition, the first of them at `setup`.
 
     A file that cannot be written changes nothing else, because a full disk must not keep a door from locking: `note` is
     told, and the lines follow, with the time of their transition, when there is room again.
@@ -31,9 +31,12 @@ class SimulatedRelay:
         note: Callable[[str], None],
         now: Callable[[], datetime] = _now,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        door: str,
     ) -> None:
         self._path = path
         self._note = note
+        self._door = door
         self._now = now
         self._monotonic = monotonic
         self._energised: bool | None = None
@@ -77,7 +80,7 @@ class SimulatedRelay:
             return
         self._energised = energised
         at = self._now().isoformat().replace("+00:00", "Z")
-        line = {"at": at, "monotonic": self._monotonic(), "energised": energised}
+        line = {"at": at, "monotonic": self._monotonic(), "energised": energised, "door": self._door}
         self._unwritten.append(json.dumps(line).encode() + b"\n")
         why = self._write()
         if why is not None:

@@ -1,0 +1,162 @@
+# Sourced by scripts/camera and scripts/door, which add a container to the site: what they share.
+source "$(dirname "${BASH_SOURCE[0]}")/containers.sh"
+OVERRIDE=compose.override.yaml
+
+slug() { [[ $2 =~ ^[a-z0-9][a-z0-9_-]{0,63}$ ]] || fail "$1 $2: an id is a-z, 0-9, _ and -, at most 64 of them"; }
+
+begin() {  # what must hold before anything is added
+  need_docker
+  need_files
+  need_own_project
+  need_settings
+  [ -e "$secrets/site.key" ] || fail "DOORBUS_SECRETS=$secrets: there is no site yet; make one with: make up"
+  if [ -z "$elsewhere" ] && scripts/setting COMPOSE_FILE >/dev/null; then
+    case ":$(setting COMPOSE_FILE compose.yaml):" in *":$OVERRIDE:"*) ;; *)
+      fail "COMPOSE_FILE=$(setting COMPOSE_FILE): add $OVERRIDE to it, because that is where it is written" ;;
+    esac
+  fi
+}
+
+user() {  # user NAME OPTION...: a user of the broker, unless an earlier try has made it
+  [ -e "$secrets/users/$1" ] || make_secrets add "$@"
+}
+
+add() {  # add SECTION <<<LINES: puts lines below a section of the override, which may have been written by hand
+  local lines
+  lines=$(cat)
+  if [ -e "$OVERRIDE" ] && grep -q "^$1:[[:space:]]*[^[:space:]#]" "$OVERRIDE"; then
+    fail "$OVERRIDE: write $1 on a line of its own, and what is below it on the next ones"
+  fi
+  if [ -e "$OVERRIDE" ] && grep -q "^$1:" "$OVERRIDE"; then
+    LINES_TO_ADD=$lines awk -v section="^$1:" '{ print } $0 ~ section { print ENVIRON["LINES_TO_ADD"] }' "$OVERRIDE" >"$OVERRIDE.new"
+    mv "$OVERRIDE.new" "$OVERRIDE"
+  else
+    printf '%s:\n%s\n' "$1" "$lines" >>"$OVERRIDE"
+  fi
+}
+
+remove() {  # remove USER TOPIC...: what `add` made for it: containers, lines, user, and what the broker keeps of it; not its records
+  local user=$1 topic name
+  need_docker
+  need_files
+  need_own_project
+  [ -e "$secrets/users/$user" ] || fail "$user: there is no such user in $secrets/users"
+  for name in "$user" "guardian-${user#actuator-}"; do
+    [ ! -e "$OVERRIDE" ] || ! grep -q "^  $name:" "$OVERRIDE" || docker compose rm --stop --force "$name"
+  done
+  for topic in "health/${user%%-*}/$user" "${@:2}"; do  # its own user may clear that; the password is no argument that others see
+    docker compose exec -T broker sh -c 'umask 077; IFS= read -r password
+      mkdir -p /mosquitto/secrets/remove && printf -- "-u %s\n-P %s\n" "$1" "$password" >/mosquitto/secrets/remove/mosquitto_pub
+      XDG_CONFIG_HOME=/mosquitto/secrets/remove mosquitto_pub -h localhost -p 8883 --cafile /mosquitto/secrets/ca.crt -r -n -q 1 -t "$2"
+      rm -r /mosquitto/secrets/remove' - "$user" "$(setting DOORBUS_ROOT doorbus/v1)/$topic" <"$secrets/users/$user" ||
+      fail "$user: the broker does not let it clear what is kept of it; with client certificates that is not done here"
+  done
+  if [ -e "$OVERRIDE" ]; then
+    awk -v names=" $user guardian-${user#actuator-} $user.crt $user.key " '
+      /^  [^ #]/ { name = $1; sub(":.*", "", name); skip = index(names, " " name " ") }
+      /^[^ ]/ { skip = 0 }
+      !skip' "$OVERRIDE" >"$OVERRIDE.new"
+    # A section without anything below it says nothing.
+    awk '/^[a-z]+:[ \t]*$/ { held = $0; next } held != "" { if ($0 ~ /^ /) print held; held = "" } { print }' "$OVERRIDE.new" >"$OVERRIDE"
+    rm "$OVERRIDE.new"
+    [ -s "$OVERRIDE" ] || rm "$OVERRIDE"
+  fi
+  make_secrets revoke "$user"
+  start
+}
+
+start() {  # start SERVICE...: starts what was added, after what has to know its user
+  local one ids=()
+  # shellcheck disable=SC2046  # ids have no spaces
+  start_anew $(stale)
+  [ $# -gt 0 ] || exit 0
+  check "$@"
+  docker compose up --detach --no-build --no-deps "$@"
+  for one in "$@"; do ids+=("$(running "$one")"); done
+  wait_well "${ids[@]}"
+  doctor
+  exit 0
+}
+
+refuse_twice() { ! docker compose --profile '*' config --services | grep -qx "$1" || fail "$1: there is such a service"; }
+
+own_settings() {  # own_settings USER: where its settings are that nobody else sees
+  echo "{type: bind, source: \"\${DOORBUS_SECRETS:-./var/secrets}/settings/$1\", target: /run/settings, read_only: true, bind: {create_host_path: false}}"
+}
+
+tls_of() { if [ -e "$secrets/clients/$1.crt" ]; then echo ", {source: $1.crt, target: client.crt}, {source: $1.key, target: client.key}"; fi; }
+
+secrets_of() {  # secrets_of USER: their place on this machine
+  local directory='${DOORBUS_SECRETS:-./var/secrets}'
+  echo "  $1: {file: \"$directory/users/$1\"}"
+  if [ -e "$secrets/clients/$1.crt" ]; then
+    printf '  %s: {file: "%s/clients/%s"}\n' "$1.crt" "$directory" "$1.crt" "$1.key" "$directory" "$1.key"
+  fi
+}
+
+bring() {  # bring FOLDER FILE NAME: lines of a script that bring a file there
+  printf "cat >%s/%s <<'END'\n%s\nEND\n" "$1" "$3" "$(cat "$2")"
+}
+
+elsewhere() {  # elsewhere USER IMAGE FILE... <SERVICES: prints the script that makes USER's containers on another machine
+  local user=$1 image=$2 file
+  echo "#!/bin/sh
+# Starts $user in the folder doorbus-$user of the machine where it is run, which needs Docker, Compose and the image:
+#   docker save $image:$(setting DOORBUS_TAG latest) | ssh MACHINE docker load
+# It holds the password of $user.
+set -eu
+umask 077
+mkdir -p doorbus-$user/settings"
+  for file in "${@:3}"; do bring "doorbus-$user" "$file" "$(basename "$file")"; done
+  bring "doorbus-$user" "$secrets/users/$user" password
+  if [ -e "$secrets/clients/$user.crt" ]; then
+    bring "doorbus-$user" "$secrets/clients/$user.crt" client.crt
+    bring "doorbus-$user" "$secrets/clients/$user.key" client.key
+  fi
+  for file in "$secrets/settings/$user"/*; do
+    if [ -e "$file" ]; then bring "doorbus-$user/settings" "$file" "$(basename "$file")"; fi
+  done
+  echo "cat >doorbus-$user/compose.yaml <<'END'"
+  cat
+  echo "END
+# The containers run as a user of their own, and get single files of this folder, which is closed to others.
+chmod -R a+rX doorbus-$user/* && chmod 700 doorbus-$user
+cd doorbus-$user && docker compose up --detach --wait"
+}
+
+elsewhere_common() {  # the part of a container on another machine that is the same for all
+  cat <<END
+    restart: unless-stopped
+    init: true
+    read_only: true
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    ulimits: {core: 0}
+    logging: {driver: json-file, options: {max-size: 5m, max-file: "3"}}
+END
+}
+
+elsewhere_environment() {  # elsewhere_environment USER
+  cat <<END
+      DOORBUS_VAR: /var/lib/doorbus
+      DOORBUS_STATUS_FILE: /run/doorbus/status.json
+      DOORBUS_BROKER__HOST: ${broker:-${DOORBUS_HOSTNAME:-$(hostname)}}
+      DOORBUS_BROKER__PORT: "$(setting DOORBUS_TLS_PORT 8883)"
+      DOORBUS_BROKER__PASSWORD_FILE: /run/secrets/doorbus_broker__password
+      DOORBUS_BROKER__TLS: "true"
+      DOORBUS_BROKER__TLS_CA: /run/secrets/ca.crt
+      DOORBUS_BROKER__USERNAME: $1
+END
+  if [ -e "$secrets/clients/$1.crt" ]; then
+    printf '      DOORBUS_BROKER__TLS_%s: /run/secrets/client.%s\n' CERT crt KEY key
+  fi
+}
+
+elsewhere_secrets() {  # elsewhere_secrets USER NAME...
+  echo "secrets:"
+  printf '  %s: {file: ./%s}\n' ca.crt ca.crt password password
+  for name in "${@:2}"; do echo "  $name: {file: ./$name}"; done
+  if [ -e "$secrets/clients/$1.crt" ]; then printf '  client.%s: {file: ./client.%s}\n' crt crt key key; fi
+}
+
+elsewhere_tls() { if [ -e "$secrets/clients/$1.crt" ]; then echo ", client.crt, client.key"; fi; }
