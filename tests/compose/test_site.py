@@ -284,3 +284,40 @@ async def test_a_container_ends_when_told_to_also_while_it_starts_and_a_recogniz
     said = await office.well("scripts/up")
 
     assert said.count(" recognizer/") == 1
+
+
+async def test_a_backup_brings_everything_back_where_nothing_is_left(office: Clone, jpeg: dict[str, bytes]) -> None:
+    async with doorstep(office) as door:
+        await door.opens_for(jpeg["obama2"])
+    settings, record = office.settings, office.relay_record()
+    await office.well("scripts/secrets", "set", "actuator", "DOORBUS_ACTUATOR__COUNTRY", stdin=b"DE\n")
+    (office.folder / "compose.override.yaml").write_text("services: {capture: {labels: {of: ours}}}\n")
+    (office.folder / "passphrase").write_text("correct horse battery staple\n")
+    (office.folder / "wrong").write_text("incorrect horse battery staple\n")
+    office.environment["PASSPHRASE_FILE"] = "passphrase"
+    await office.well("scripts/backup", "backup/one.doorbus")
+    kept = (office.folder / "backup/one.doorbus").read_bytes()
+    twice = await office.refused("scripts/restore", "backup/one.doorbus")
+    key = (office.secrets / "site.key").read_text()
+
+    await office.well("docker", "compose", "--profile", "*", "down", "--volumes")
+    for gone in (".env", "compose.override.yaml"):
+        (office.folder / gone).unlink()
+    shutil.rmtree(office.secrets)
+    office.environment["PASSPHRASE_FILE"] = "wrong"
+    wrong = await office.refused("scripts/restore", "backup/one.doorbus")
+    office.environment["PASSPHRASE_FILE"] = "passphrase"
+    await office.well("scripts/restore", "backup/one.doorbus")
+    del office.environment["PASSPHRASE_FILE"]
+
+    async with doorstep(office) as door:
+        await door.opens_for(jpeg["obama3"])
+    assert key.strip().encode() not in kept
+    assert (office.secrets / "site.key").read_text() == key
+    assert (office.secrets / "settings/actuator/doorbus_actuator__country").read_text() == "DE\n"
+    assert office.settings == settings
+    assert office.relay_record().startswith(record)
+    assert "ours" in await docker("inspect", "--format", "{{.Config.Labels.of}}", f"{office.name}-capture-1")
+    assert ".env: there is a site here already" in twice
+    assert "another passphrase, or damaged" in wrong
+    (office.folder / "compose.override.yaml").unlink()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from doorbus import __version__
-from doorbus.cli import backup, documents, gallery, home_assistant, importing, lock, metrics, people, secrets
+from doorbus.cli import archive, backup, documents, gallery, home_assistant, importing, lock, metrics, people, secrets
 from doorbus.cli.calibrate import calibrate
 from doorbus.cli.doctor import doctor
 from doorbus.cli.forget import forget
@@ -26,6 +26,8 @@ app = typer.Typer(
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(command.__name__.strip("_").replace("_", "-"), rich_help_panel=panel)(command)
+for scripts_own in (archive.seal, archive.unseal):
+    app.command(hidden=True)(scripts_own)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  # typer's
