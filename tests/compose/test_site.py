@@ -154,13 +154,17 @@ async def test_a_setting_that_is_wrong_leaves_the_door_as_it_was(office: Clone) 
 async def test_up_tells_that_a_site_is_not_well_although_its_containers_are(office: Clone) -> None:
     path = office.secrets / "site.key"
     key = path.read_text()
+    port = str(free_port())
     office.set(DOORBUS_CAPTURE__SOURCE="rtsp://127.0.0.1:9/none")
+    office.set(COMPOSE_PROFILES="demo,metrics", DOORBUS_METRICS_PORT=port)
     unreachable = await office.refused("scripts/up")
-    office.set(DOORBUS_CAPTURE__SOURCE="none")
+    page = await office.well("curl", "--silent", "--fail", f"http://127.0.0.1:{port}/metrics")
+    office.set(DOORBUS_CAPTURE__SOURCE="none", COMPOSE_PROFILES="demo", DOORBUS_METRICS_PORT=None)
     path.write_text("0" * 64 + "\n")
     wrong_key = await office.refused("scripts/up")
     path.write_text(key)
 
+    assert 'doorbus_instance_problem{instance="capture",service="capture"} 1.0' in page
     assert "fail capture/capture: " in unreachable
     assert "fail recognizer/" in wrong_key
     for said in (unreachable, wrong_key):
@@ -321,3 +325,16 @@ async def test_a_backup_brings_everything_back_where_nothing_is_left(office: Clo
     assert ".env: there is a site here already" in twice
     assert "another passphrase, or damaged" in wrong
     (office.folder / "compose.override.yaml").unlink()
+
+
+async def test_docker_alone_enrols_from_the_image_and_from_standard_input(
+    office: Clone, jpeg: dict[str, bytes]
+) -> None:
+    run = ("docker", "compose", "run", "--rm", "-T", "doorbus")
+
+    kept = await office.well(*run, "enrol", "obama", "/usr/share/doorbus/samples/obama.jpg")
+    given = await office.well(*run, "enrol", "biden", "-", stdin=jpeg["biden"])
+    await office.well(*run, "remove", "biden")
+
+    assert "ok obama has" in kept
+    assert "-: ok biden has 1 sample" in given

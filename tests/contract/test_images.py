@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = yaml.safe_load((REPOSITORY / "deploy/compose/settings
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 LASTING = {name: one for name, one in CONTAINERS.items() if one.get("restart") != "no"}
 GUARDIANS = {name: one for name, one in LASTING.items() if name.startswith("guardian")}
-BUS = {name: one for name, one in LASTING.items() if name != "broker" and name not in GUARDIANS}
+BUS = {name: one for name, one in LASTING.items() if name not in {"broker", "metrics", *GUARDIANS}}
 
 
 def where(path: Path) -> str:
@@ -205,6 +205,7 @@ def test_a_door_is_a_demonstration_or_a_raspberry_pi_or_elsewhere() -> None:
     profiles = {name: one["profiles"] for name, one in LASTING.items() if "profiles" in one}
 
     assert profiles == {
+        "metrics": ["metrics"],
         **{name: ["demo"] for name in ("capture", "guardian", "actuator")},
         **{name: ["pi"] for name in ("capture-pi", "guardian-pi", "actuator-pi")},
         "console": ["console"],

@@ -1,6 +1,7 @@
 """`doorbus enrol`, `people`, `update` and `remove`, with an enroller that answers as it is told."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from doorbus.cli.app import app
 from doorbus.cli.common import ExitStatus
-from doorbus.cli.people import enrol_pictures, list_people, request
+from doorbus.cli.people import STDIN, enrol_from_camera, enrol_pictures, list_people, request
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.service import Service
 from doorbus.testing import FakeClock, MemoryBus, running
@@ -19,6 +22,7 @@ from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
 from doorbus.wire.messages import (
     Enrol,
+    EnrolFromCamera,
     ErrorCode,
     Fault,
     Health,
@@ -40,6 +44,7 @@ class Enroller(Service):
     """Takes every picture but those that say no, and answers somebody else first."""
 
     role = Role.ENROLLER
+    channels = (channels.ENROL, channels.ENROL_FROM_CAMERA, channels.UPDATE, channels.REMOVE)
 
     def __init__(self, *, silent: bool = False, warning: str | None = None) -> None:
         self.silent = silent
@@ -48,7 +53,7 @@ class Enroller(Service):
         self.samples = 0
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        return tuple(Subscription(one, self._on_request) for one in (channels.ENROL, channels.UPDATE, channels.REMOVE))
+        return tuple(Subscription(one, self._on_request) for one in self.channels)
 
     async def _on_request(self, inbound: Inbound[Any]) -> Iterable[Outbound]:
         self.asked.append(inbound.message)
@@ -96,6 +101,35 @@ async def test_each_picture_has_its_result_and_the_name_is_set(
     assert f"{tmp_path}/b.jpg: ok alice has 2 samples\n" in told
     assert "alice: name: ok set" in told
     assert enroller.asked == [Enrol(jpeg=JPEG + b"1"), Enrol(jpeg=JPEG + b"2"), Update(name="Alice")]
+
+
+async def test_a_picture_may_come_by_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enroller = Enroller()
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(JPEG + b"1")))
+        async with _an_office(enroller) as client:
+            status = await enrol_pictures(client, "alice", [STDIN], None, 5)
+
+    assert status == ExitStatus.OK
+    assert "-: ok alice has 1 sample" in capsys.readouterr().out
+    assert enroller.asked == [Enrol(jpeg=JPEG + b"1")]
+
+
+async def test_a_camera_may_look_instead(capsys: pytest.CaptureFixture[str]) -> None:
+    enroller, asked = Enroller(), EnrolFromCamera(door="front", camera="porch", samples=2)
+    async with _an_office(enroller) as client:
+        status = await enrol_from_camera(client, "alice", asked)
+
+    assert status == ExitStatus.OK
+    assert "alice at front/porch: ok" in capsys.readouterr().out
+    assert enroller.asked == [asked]
+
+
+@pytest.mark.parametrize("words", [[], ["--from-camera", "porch"], ["--from-camera", "front/porch", "-"]])
+def test_either_pictures_or_a_camera_is_named(words: list[str]) -> None:
+    assert CliRunner().invoke(app, ["enrol", "alice", *words]).exit_code == 2
 
 
 async def test_a_refused_picture_is_told_and_does_not_keep_the_next_one_out(

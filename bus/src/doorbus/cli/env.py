@@ -58,6 +58,8 @@ CONTAINERS = (
     Choice("DOORBUS_PLAIN_PORT", "1883", "Port on the loopback without TLS, with deploy/compose/plain.yaml only."),
     Choice("DOORBUS_CONSOLE_ADDRESS", "127.0.0.1", "Address of this machine on which the console is reached."),
     Choice("DOORBUS_CONSOLE_PORT", "8080", "Port of this machine on which the console is reached."),
+    Choice("DOORBUS_METRICS_ADDRESS", "127.0.0.1", "Address of this machine for the metrics page, in metrics."),
+    Choice("DOORBUS_METRICS_PORT", "9090", "Port of the metrics page."),
     Choice("DOORBUS_LISTENERS", "tls", "What the broker listens to: names in mosquitto/listeners, spaces between."),
     Choice("DOORBUS_RECOGNIZERS", "1", "How many recognizers run."),
     Choice("DOORBUS_RECOGNIZER_MEMORY", "1g", "Most memory of one of them; TensorFlow needs 3g."),

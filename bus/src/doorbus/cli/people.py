@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from doorbus.cli.standing import Doors, amiss, may_pass
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
     ENROL,
+    ENROL_FROM_CAMERA,
     HEALTH,
     LOCK_STATE,
     MIB,
@@ -30,28 +33,83 @@ from doorbus.wire.channels import (
     Channel,
 )
 from doorbus.wire.codec import Refused
-from doorbus.wire.messages import Enrol, Message, Remove, RemoveSample, Result, ResultStatus, RosterEntry, Update
+from doorbus.wire.messages import (
+    Enrol,
+    EnrolFromCamera,
+    Message,
+    Remove,
+    RemoveSample,
+    Result,
+    ResultStatus,
+    RosterEntry,
+    Update,
+)
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are
 
 SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
 
 
+STDIN = Path("-")
+_ANSWERS_SECONDS = 5.0
+"""How much longer than it looks the enroller may take to say what came of it."""
+
+
+def picture_files(values: list[Path] | None) -> list[Path] | None:
+    """Check files on the command line."""
+    for value in values or ():
+        if value != STDIN and not (value.exists() and not value.is_dir() and os.access(value, os.R_OK)):
+            raise typer.BadParameter(f"{str(value)!r}: there is no such file, or it may not be read")
+    return values
+
+
+def camera(value: str | None) -> str | None:
+    """Check DOOR/CAMERA on the command line."""
+    if value is not None:
+        door, _, name = value.partition("/")
+        slug(door)
+        slug(name)
+    return value
+
+
 def enrol(
     person: Person,
     pictures: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            metavar="PICTURE...", help="JPEG files, one face on each.", exists=True, dir_okay=False, readable=True
+            metavar="PICTURE...",
+            help="JPEG files, one face on each; - is standard input.",
+            callback=picture_files,
+            show_default=False,
         ),
-    ],
+    ] = None,
+    *,
+    from_camera: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DOOR/CAMERA",
+            help="What this camera sees instead of pictures.",
+            callback=camera,
+            show_default=False,
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, max=10, help="How many frames of the camera are taken.")] = 3,
     name: Annotated[str | None, typer.Option(help="Name for people to read.", show_default=False)] = None,
     timeout: Timeout = 30,
     role: As = None,
 ) -> None:
-    """Enrol PERSON from pictures; further ones add samples. Exit status 0: all taken, 1: one refused, 2: no answer."""
+    """Enrol PERSON from pictures or a camera; more of them add samples.
+
+    Exit status 0: all taken, 1: one refused, 2: no answer.
+    """
+    if (from_camera is None) == (not pictures):
+        raise typer.BadParameter("give pictures, or --from-camera DOOR/CAMERA")
+    if from_camera is not None:
+        door, _, lens = from_camera.partition("/")
+        asked = EnrolFromCamera(door=door, camera=lens, name=name, samples=samples, timeout_s=min(timeout, 120))
+        on_the_bus(Access.of(role), lambda client: enrol_from_camera(client, person, asked))
     change = _update(name=name) if name is not None else None
-    on_the_bus(Access.of(role), lambda client: enrol_pictures(client, person, pictures, change, timeout))
+    on_the_bus(Access.of(role), lambda client: enrol_pictures(client, person, pictures or (), change, timeout))
 
 
 def remove(
@@ -161,8 +219,20 @@ async def enrol_pictures(
         return max(statuses, default=ExitStatus.OK)
 
 
+async def enrol_from_camera(client: Client, person: str, asked: EnrolFromCamera) -> int:
+    """Have the enroller look through a camera, and print what became of it; returns the exit status."""
+    where = f"{asked.door}/{asked.camera}"
+    async with asking_the_enroller(client) as asker:
+        with out.status(f"{person}: look into the camera {where} alone"):
+            wait = asked.timeout_s + _ANSWERS_SECONDS
+            result = await asker.ask(ENROL_FROM_CAMERA, asked, {"person": person}, wait)
+        return _report(f"{person} at {where}", result, wait)
+
+
 def _read(picture: Path) -> bytes:
     """What is in a file, but not more than shows that it is too large: some files, such as /dev/zero, never end."""
+    if picture == STDIN:
+        return sys.stdin.buffer.read(ENROL.max_bytes + 1)
     with picture.open("rb") as file:
         return file.read(ENROL.max_bytes + 1)
 
