@@ -114,6 +114,7 @@ async def test_a_second_clone_does_not_take_the_first_over(office: Clone, tmp_pa
         await second.refused("scripts/up")
     )
     assert not second.secrets.exists()
+    assert "bind source path does not exist" in await second.refused("docker", "compose", "up", "--detach")
     assert await office.running() == before
 
 

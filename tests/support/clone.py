@@ -49,6 +49,8 @@ class Clone(Project):
             DOORBUS_ACTUATOR__UNLOCK_SECONDS="0.3",
             DOORBUS_ACTUATOR__COOLDOWN_SECONDS="0.5",
             DOORBUS_ACTUATOR__TIME_ZONE="UTC",
+            # What takes the place of pinned images here, for docker commands beside the scripts.
+            **{name: value for name, value in os.environ.items() if name.startswith("DOORBUS_") and "_IMAGE" in name},
         )
 
     @property
