@@ -2,7 +2,7 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup run demo up down backup restore secrets test test-compose test-homeassistant test-nodered test-console mutate check release bench bench-garbage bench-images soak lock docs
+.PHONY: help setup run demo up down upgrade backup restore secrets test test-compose test-homeassistant test-nodered test-console mutate check release bench bench-garbage bench-images soak lock docs
 .DEFAULT_GOAL := help
 
 help:   ## show this list
@@ -22,6 +22,9 @@ up:     ## start everything in containers; needs Docker alone
 
 down:   ## stop the containers; people and records are kept
 	@scripts/down
+
+upgrade: ## bring the containers to the newest version, or to REF=...; scripts/upgrade --back is the way back
+	@scripts/upgrade $(REF)
 
 backup: ## keep people, records, secrets and settings of the containers in one encrypted file
 	@scripts/backup $(FILE)

@@ -339,3 +339,28 @@ async def test_docker_alone_enrols_from_the_image_and_from_standard_input(
 
     assert "ok obama has" in kept
     assert "-: ok biden has 1 sample" in given
+
+
+async def test_an_upgrade_that_does_not_work_has_a_way_back(office: Clone) -> None:
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org")
+    for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message", "this version")):
+        await office.well(*git, *words)
+    path, before = office.folder / "mosquitto/mosquitto.conf", await office.running()
+    works = path.read_text()
+    path.write_text(works + "no_such_word true\n")
+    await office.well(*git, "commit", "--quiet", "--all", "--message", "a version that does not work")
+    await office.well(*git, "branch", "newer")
+    await office.well(*git, "checkout", "--quiet", "HEAD~1")
+    (office.folder / ".env").write_text((office.folder / ".env").read_text() + "# mine\n")
+
+    said = await office.refused("scripts/upgrade", "newer")
+    await office.well("scripts/upgrade", "--back")
+
+    assert "a version that does not work" in said
+    assert "scripts/upgrade --back" in said.splitlines()[-1]
+    assert path.read_text() == works
+    assert (office.folder / ".env").read_text().endswith("# mine\n")
+    assert set(await office.running()) == set(before)
+    people = await office.well("docker", "compose", "run", "--rm", "-T", "doorbus", "people")
+    assert "obama" in people
+    shutil.rmtree(office.folder / ".git")
