@@ -21,7 +21,7 @@ from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 IDS = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "capture", "instance": "one"}
-IDS |= {"component": "lock", "object": "front"}
+IDS |= {"component": "lock", "object": "front", "sample": "1"}
 PREFERRED = [Role.OPERATOR, Role.VIEWER, *(role for role in Role if role not in (Role.OPERATOR, Role.VIEWER))]
 
 

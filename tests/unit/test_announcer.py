@@ -432,10 +432,10 @@ def _settings(**home_assistant: Any) -> ServiceSettings:
     )
 
 
-async def _announced(bus: MemoryBus, clock: FakeClock, prefix: str) -> dict[str, Document]:
-    """The documents that are retained, once there are any."""
+async def _announced(bus: MemoryBus, clock: FakeClock, prefix: str, count: int) -> dict[str, Document]:
+    """The documents that are retained, once there are so many."""
     async with asyncio.timeout(10):
-        while not any(topic.startswith(f"{prefix}/") for topic in bus.retained):
+        while sum(topic.startswith(f"{prefix}/") for topic in bus.retained) < count:
             clock.advance(1)
             await asyncio.sleep(0.05)
     return {topic: json.loads(one.payload) for topic, one in bus.retained.items() if topic.startswith(f"{prefix}/")}
@@ -446,11 +446,11 @@ async def test_a_camera_announces_itself_under_the_prefix_that_was_set_and_again
 ):
     bus, clock = MemoryBus(), FakeClock()
     async with running(_Camera(), bus, clock, _settings(prefix="ha")):
-        told = await _announced(bus, clock, "ha")
+        told = await _announced(bus, clock, "ha", 5)
         for topic in told:
             del bus.retained[topic]
         bus.publish(Packet("homeassistant/status", b"online"))
-        again = await _announced(bus, clock, "ha")
+        again = await _announced(bus, clock, "ha", 5)
 
     assert again == told
     assert set(told) == {
@@ -469,6 +469,7 @@ async def test_portraits_are_announced_only_where_they_are_on(style: Style) -> N
     for portraits in (False, True):
         bus, clock = MemoryBus(), FakeClock()
         async with running(_Camera(), bus, clock, _settings(style=style, portraits=portraits)):
-            told.append("door/front/portrait/porch" in json.dumps(await _announced(bus, clock, "homeassistant")))
+            count = 1 if style is Style.DEVICE else 5 + portraits
+            told.append("door/front/portrait/porch" in json.dumps(await _announced(bus, clock, "homeassistant", count)))
 
     assert told == [False, True]
