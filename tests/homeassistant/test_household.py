@@ -597,19 +597,19 @@ async def test_all_of_a_device_is_told_in_one_document(
     await _knows_devices(hass)
     await _set_up(house, DOORBUS_HOMEASSISTANT__STYLE="device")
 
-    await _healed(hass)
-    await _opens(hass, door)
     whole = {
         "device/actuator/doorbus_front/config",
         "device/capture/doorbus_front_porch/config",
         "device/enroller/doorbus/config",
     }
     await _until_announced(house, lambda topics: {topic.rpartition("homeassistant/")[2] for topic in topics} == whole)
-
-    await _set_up(house, DOORBUS_HOMEASSISTANT__STYLE="component")
     await _healed(hass)
     await _opens(hass, door)
+
+    await _set_up(house, DOORBUS_HOMEASSISTANT__STYLE="component")
     await _until_announced(house, lambda topics: len(topics) == len(ENTITIES) + len(SWITCHED_OFF))
+    await _healed(hass)
+    await _opens(hass, door)
 
 
 async def test_switching_it_off_leaves_no_ghost(hass: Hass, house: Stack, expected: list[str]) -> None:
