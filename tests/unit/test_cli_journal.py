@@ -23,6 +23,7 @@ from doorbus.wire.messages import (
     Decision,
     JournalKind,
     LockCommand,
+    Lockdown,
     LockState,
     Outcome,
     Reason,
@@ -119,6 +120,19 @@ def test_csv_has_a_column_for_each_fact_and_no_formula(tmp_path: Path) -> None:
     assert [row["by"] for row in rows] == ["'=1+1", 'a "quoted", ?[31m name', ""]
     assert (rows[0]["action"], rows[0]["seconds"]) == ("UNLOCK", "5")
     assert (rows[2]["person"], rows[2]["reason"], rows[2]["at"]) == ("alice", "matched", "2026-06-01T12:00:00Z")
+
+
+def test_the_beginning_and_the_end_of_a_lockdown_can_be_told_apart(tmp_path: Path) -> None:
+    written = SqliteJournal(tmp_path / "journal.db", 90, 32)
+    written.open()
+    written.write([Note(AT, JournalKind.LOCKDOWN, {"lockdown": word}) for word in Lockdown])
+    written.close()
+
+    _, lines, _ = told(tmp_path / "journal.db")
+    _, rows, _ = told(tmp_path / "journal.db", "--format", "csv")
+
+    assert [line.split()[-1] for line in lines] == ["ON", "OFF"]
+    assert [row["lockdown"] for row in csv.DictReader(rows)] == ["ON", "OFF"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from doorbus.wire.messages import JournalEntry, JournalKind, Outcome, utc
 
 COLUMNS = (
     *("number", "at", "kind", "outcome", "reason", "trigger", "person", "camera", "by", "command_id", "action"),
-    *("seconds", "state", "why", "version", "count"),
+    *("seconds", "state", "why", "version", "count", "lockdown"),
 )
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet would take for a formula."""
@@ -72,7 +72,7 @@ def csv_line(values: tuple[str, ...]) -> str:
 def sentence(entry: JournalEntry) -> Text:
     """An entry for a terminal."""
     flat = _flat(entry)
-    told = [flat.get(name, "") for name in ("reason", "action", "state", "person", "version", "why")]
+    told = [flat.get(name, "") for name in ("reason", "action", "state", "lockdown", "person", "version", "why")]
     details = [f"{name} {flat[name]}" for name in ("camera", "by", "seconds") if name in flat]
     count = f"x{flat['count']}" if flat.get("count", "1") != "1" else ""
     granted = entry.decision is not None and entry.decision.outcome is Outcome.GRANTED
