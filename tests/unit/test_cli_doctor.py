@@ -238,8 +238,19 @@ def test_a_door_whose_actuator_is_gone_is_not_fine(capsys: pytest.CaptureFixture
 
     assert report(_without(Role.ACTUATOR, gone)) == ExitStatus.REFUSED
     told = capsys.readouterr().out
-    assert "fail actuator: offline since 2026-06-01 12:00:00 UTC" in told
+    assert "fail actuator: offline; it came or went at 2026-06-01 12:00:00 UTC" in told
     assert "fail door front: no actuator drives it; it was LOCKED at last" in told
+
+
+def test_a_console_is_judged_where_there_is_one_and_is_not_missed_elsewhere() -> None:
+    seen = replace(SOUND, services=(*SOUND.services, Heard(_health(Role.CONSOLE), AT, live=True)))
+    gone = Heard(_health(Role.CONSOLE, state=Presence.OFFLINE), AT, live=False)
+
+    assert "console/one" in {one.what for one in findings(seen)}
+    assert [(one.level, one.what) for one in _bad(replace(SOUND, services=(*SOUND.services, gone)))] == [
+        (Severity.WARN, "console")
+    ]
+    assert not any("console" in one.what for one in findings(SOUND))
 
 
 def test_a_certificate_that_lasts_is_told_without_a_warning() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, SERVICES, Role
+from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, OPTIONAL, SERVICES, Role
 from doorbus.wire.codec import Refusal
 from doorbus.wire.messages import Health, LockState, Manifest, Presence
 
@@ -81,6 +81,8 @@ _MEANING = {
     Refusal.NOT_A_PICTURE: "only JPEG is taken",
     Refusal.TRUNCATED: "a picture was cut off on its way",
     Refusal.OUTDATED: "an older map was published: by a broker that came back from an older store, or by somebody else",
+    Refusal.OVERLOADED: "more comes than it can look at: too few recognizers, or a flood, which "
+    "DOORBUS_RECOGNIZER__CAMERAS keeps out",
     Refusal.UNKNOWN_WORD: "a command is the exact word UNLOCK, LOCK or OPEN, or JSON",
 }
 
@@ -89,7 +91,7 @@ def findings(seen: Observed) -> Iterator[Finding]:
     """All findings, good and bad."""
     if seen.certificate_until is not None:
         yield _certificate(seen.certificate_until, seen.now)
-    for role in SERVICES:
+    for role in (*SERVICES, *OPTIONAL):
         instances = [one for one in seen.services if one.health.service == role]
         if instances or role in seen.expected:
             yield from _service(role, instances, missed=role in seen.expected)
@@ -115,7 +117,7 @@ def _service(role: Role, instances: list[Heard], *, missed: bool) -> Iterator[Fi
     online = [one for one in instances if one.health.state is Presence.ONLINE]
     if not online:
         last = max((one.health.at for one in instances), default=None)
-        state = f"offline since {last:%Y-%m-%d %H:%M:%S} UTC" if last else "was never here"
+        state = f"offline; it came or went at {last:%Y-%m-%d %H:%M:%S} UTC" if last else "was never here"
         level = Severity.FAIL if missed else Severity.WARN
         yield Finding(level, role, state, "start it (make up, make run or its unit does) and read its log")
     for one in online:
