@@ -20,8 +20,10 @@ from doorbus.wire.messages import (
     Face,
     Fault,
     Frame,
+    Health,
     LockState,
     Outcome,
+    Presence,
     Reason,
     Recognition,
     Result,
@@ -35,6 +37,7 @@ from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS
 from doorbus_console.names import id_of
 from doorbus_console.rights import LEAST, Level, Right, Scope
+from doorbus_console.scene import MOST_STRANGE_CAMERAS
 from doorbus_console.settings import Console
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.rendering import language_of
@@ -538,3 +541,28 @@ def test_the_language_is_the_one_that_the_browser_likes_best(accepted: str, expe
 @pytest.mark.parametrize(("text", "number"), [("true", 4), ("false", 0), ("facerec, arsfutura", 2), ("", 0)])
 def test_calls_of_other_programs_are_taken_all_some_or_none(text: str, number: int) -> None:
     assert len(Console(compat=text).compatible) == number
+
+
+async def test_names_of_cameras_that_somebody_invents_crowd_out_none_that_is_there(desktop: Desktop) -> None:
+    porch = Health(
+        state=Presence.ONLINE,
+        service="capture",
+        instance="porch",
+        version="1",
+        at=desktop.clock.now(),
+        started_at=desktop.clock.now(),
+        door="front",
+        camera="porch",
+    )
+    say(desktop, channels.HEALTH, porch, {"service": "capture", "instance": "porch"})
+    for number in range(3 * MOST_STRANGE_CAMERAS):
+        frame = Frame(jpeg=b"\xff\xd8\xff\xd9", frame_id=f"f{number}", captured_at=desktop.clock.now())
+        say(desktop, channels.FRAME, frame, {"door": f"door{number}", "camera": "porch"})
+        await desktop.settled()
+
+    async with desktop.program(Scope.READ) as program:
+        doors = (await program.get("/api/v1/doors")).json()
+    text = json.dumps(doors)
+    assert "front" in text
+    assert f"door{3 * MOST_STRANGE_CAMERAS - 1}" in text
+    assert text.count('"porch"') == 1 + MOST_STRANGE_CAMERAS

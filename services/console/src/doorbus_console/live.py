@@ -49,9 +49,11 @@ class Live:
             follower.hear(news)
 
     def show(self, place: Place, jpeg: bytes, frame_id: str, captured_at: datetime, at: float) -> None:
-        """Have a newer picture of a camera."""
+        """Have a newer picture of a camera, and none of those of which the scene no longer knows."""
         before = self._pictures.get(place)
         self._pictures[place] = Shown(jpeg, frame_id, captured_at, at, 1 if before is None else before.number + 1)
+        for gone in self._pictures.keys() - self.scene.cameras.keys() - {place}:
+            del self._pictures[gone]
         waiting = self._waiting.pop(place, None)
         if waiting is not None:
             waiting.set()

@@ -22,16 +22,19 @@ from doorbus.wire.messages import (
 
 KEPT = 1000
 """How many happenings are remembered."""
+MOST_STRANGE_CAMERAS = 64
+"""How many cameras are shown of which nothing but topics is known: who may send frames invents names as he likes."""
 FACES_LAST_SECONDS = 1.0
 """A frame so much newer than the last with a face says that nobody is there any more."""
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera, the faces that were on its picture last, and how far a face is in being let in."""
+    """A camera, and the faces that were on its picture last. `named` by the health of a service, or by topics alone."""
 
     door: str
     name: str
+    named: bool = False
     faces: tuple[Face, ...] = ()
     faces_at: datetime | None = None
 
@@ -93,11 +96,15 @@ def with_door(scene: Scene, name: str) -> Scene:
     return scene if name in scene.doors else replace(scene, doors={**scene.doors, name: Door(name)})
 
 
-def with_camera(scene: Scene, door: str, name: str) -> Scene:
-    """The scene that knows of this camera."""
-    if (door, name) in scene.cameras:
-        return scene
-    return replace(with_door(scene, door), cameras={**scene.cameras, (door, name): Camera(door, name)})
+def with_camera(scene: Scene, door: str, name: str, *, named: bool = False) -> Scene:
+    """The scene that knows of this camera, and no longer of the strangest where there are too many."""
+    known = scene.cameras.get((door, name))
+    if known is not None:
+        return _camera(scene, replace(known, named=True)) if named and not known.named else scene
+    strange = [key for key, camera in scene.cameras.items() if not camera.named]
+    if not named and len(strange) >= MOST_STRANGE_CAMERAS:
+        scene = _without_camera(scene, strange[0])
+    return replace(with_door(scene, door), cameras={**scene.cameras, (door, name): Camera(door, name, named)})
 
 
 def heard(scene: Scene, *, connected: bool) -> Scene:
@@ -157,8 +164,18 @@ def healthy(scene: Scene, health: Health, at: datetime) -> Scene:
     times = scene.services[key][2] if key in scene.services else 0
     scene = replace(scene, services={**scene.services, key: (health, at, times + 1)})
     if health.door is not None and health.camera is not None:
-        return with_camera(scene, health.door, health.camera)
+        return with_camera(scene, health.door, health.camera, named=True)
     return scene if health.door is None else with_door(scene, health.door)
+
+
+def _without_camera(scene: Scene, key: tuple[str, str]) -> Scene:
+    """The scene without this camera, and without its door where nothing else is known of that."""
+    cameras = {other: camera for other, camera in scene.cameras.items() if other != key}
+    door = key[0]
+    if scene.doors.get(door) == Door(door) and all(other != door for other, _ in cameras):
+        doors = {name: one for name, one in scene.doors.items() if name != door}
+        return replace(scene, cameras=cameras, doors=doors)
+    return replace(scene, cameras=cameras)
 
 
 @dataclass(frozen=True)
