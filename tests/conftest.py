@@ -1,6 +1,7 @@
 """Fixtures that several kinds of tests share."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ REPOSITORY = Path(__file__).parent.parent
 # How long an example takes says more of the machine than of the code. CI tries the same examples each time.
 settings.register_profile("doorbus", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("doorbus")
+
+# Where the tests were started in the background of a script it is ignored, and so it would be by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,8 @@ from support.snapshots import nowhere
 
 KEY = Seal(bytes(32))
 WORDS = {ErrorCode.NOT_A_PICTURE, ErrorCode.TOO_LARGE}
+HEALTH_SECONDS = 0.01
+"""No frame is too old although time passes between two healths."""
 ROUNDS = 3
 """So often each kind of garbage comes, different each time."""
 
@@ -53,6 +55,7 @@ class Lens:
         return message
 
     async def health(self) -> Health:
+        self.clock.advance(HEALTH_SECONDS)
         async with asyncio.timeout(20):
             message: Health = (await self.client.expect(channels.HEALTH)).message
         return message
@@ -63,7 +66,7 @@ async def seeing(weights: Path) -> AsyncIterator[Lens]:
     bus, clock = MemoryBus(), FakeClock()
     eyes = build_vision(weights_dir=weights, lanes=2)
     service = RecognizerService(eyes, KEY, RECOGNIZERS, Recognizer(), nowhere("gallery"), instance="r1", clock=clock)
-    settings = ServiceSettings(_env_file=None, instance="r1", health_seconds=1e9)
+    settings = ServiceSettings(_env_file=None, instance="r1", health_seconds=HEALTH_SECONDS)
     async with (
         running(service, bus, clock, settings),
         connect(bus, [channels.HEALTH, channels.EMBED_REPLY]) as client,

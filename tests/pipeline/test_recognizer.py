@@ -407,6 +407,7 @@ async def test_an_embed_request_is_answered_with_sealed_templates() -> None:
 async def test_whoever_asks_about_a_picture_hears_who_is_on_it_and_no_door_does() -> None:
     async with recognizing() as bench:
         await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.named("alice", version=1)
         answers = [await bench.asked(jpeg) for jpeg in (picture("alice"), picture("alice")[:200])]
         await bench.show(picture("alice"), frame_id="after")
         recognition = await bench.recognition()
