@@ -1,8 +1,6 @@
 """`doorbus export` and `doorbus restore` as a person runs them: nobody enrols again at another site."""
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 from doorbus.local.stack import Stack
@@ -11,21 +9,9 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Verdict
 from support.door import Door, at_the_door
+from support.programs import doorbus
 
 PASSPHRASE = "correct horse battery\n"
-
-
-async def _run(site: Stack, *arguments: str | Path) -> tuple[int | None, str]:
-    environment = {**os.environ, "DOORBUS_BROKER__PORT": str(site.broker.port), "DOORBUS_VAR": str(site.var)}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "doorbus.cli", *map(str, arguments)),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(50):
-        told, _ = await process.communicate()
-    return process.returncode, told.decode()
 
 
 async def test_who_is_enrolled_at_one_site_is_known_at_another_with_a_key_of_its_own(
@@ -36,9 +22,9 @@ async def test_who_is_enrolled_at_one_site_is_known_at_another_with_a_key_of_its
     passphrase.write_text(PASSPHRASE)
     known = ("--passphrase-file", passphrase)
 
-    status, told = await _run(living, "export", file, *known)
+    status, told = await doorbus(living, "export", file, *known)
     assert (status, told) == (0, f"{file}: 1 people; keep it and its passphrase apart\n")
-    assert await _run(living, "export", tmp_path / "not", *known, "--as", "operator", "--timeout", "1") == (
+    assert await doorbus(living, "export", tmp_path / "not", *known, "--as", "operator", "--timeout", "1") == (
         2,
         "no answer within 1 s; is the enroller running, and may this user ask (role admin)? doorbus doctor\n",
     )
@@ -50,9 +36,9 @@ async def test_who_is_enrolled_at_one_site_is_known_at_another_with_a_key_of_its
     keys = {(site.var / "credentials" / "site.key").read_text() for site in (living, fresh_stack)}
     assert len(keys) == 2
     passphrase.write_text("something else\n")
-    assert await _run(fresh_stack, "restore", file, *known) == (1, f"{file}: another passphrase, or damaged\n")
+    assert await doorbus(fresh_stack, "restore", file, *known) == (1, f"{file}: another passphrase, or damaged\n")
     passphrase.write_text(PASSPHRASE)
-    assert await _run(fresh_stack, "restore", file, *known) == (0, "1 people are back; 1 are here\n")
+    assert await doorbus(fresh_stack, "restore", file, *known) == (0, "1 people are back; 1 are here\n")
 
     async with (
         connect(fresh_stack.broker.transport(Role.VIEWER), [channels.RECOGNITION]) as viewer,

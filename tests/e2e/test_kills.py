@@ -1,11 +1,10 @@
 """Whenever the enroller is killed, people are as they were before a request or after it."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from support.programs import bench
 
 
 @pytest.mark.timeout(600)
@@ -14,14 +13,6 @@ def test_fifty_kills_amid_requests_leave_no_half_and_undo_nothing_that_was_answe
 ) -> None:
     for name in ("weights", "samples"):
         (tmp_path / name).symlink_to(repository / "var" / name)
-    done = subprocess.run(
-        [sys.executable, "bench/kills.py", "--rounds", "50"],
-        cwd=repository,
-        env={**os.environ, "DOORBUS_VAR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = bench(repository, tmp_path, "kills", "--rounds", "50")
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "50 kills; all held" in done.stdout
+    assert "50 kills; all held" in told

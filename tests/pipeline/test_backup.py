@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from doorbus.cli.backup import Unanswered, export_people, hand_over, read_backup, restore_people
+from doorbus.cli.asking import Unanswered
+from doorbus.cli.backup import export_people, hand_over, read_backup, restore_people
 from doorbus.runtime.client import Client, connect
 from doorbus.site.vault import VaultError
 from doorbus.testing import FakeClock, MemoryBus, running

@@ -3,8 +3,6 @@
 import os
 import resource
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,6 +25,7 @@ from doorbus.wire.messages import (
 from doorbus_actuator.journal import Note, notes_of, of_relay
 from doorbus_actuator.policy import MOST, Command, Deny, Grant, Kind, Lock, Seen
 from doorbus_actuator.sqlite_journal import SqliteJournal
+from support.programs import bench
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOTE = Note(AT, JournalKind.RELAY, {"state": LockState.LOCKED})
@@ -285,14 +284,6 @@ async def test_a_flood_of_frames_neither_grows_without_end_nor_makes_a_code_be_f
 
 
 def test_fifty_kills_while_it_writes_lose_no_entry(tmp_path: Path, repository: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "bench/journal.py", "--kills", "50", "--entries", "10"],
-        cwd=repository,
-        env={**os.environ, "DOORBUS_VAR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = bench(repository, tmp_path, "journal", "--kills", "50", "--entries", "10")
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "50 kills" in done.stdout
+    assert "50 kills" in told

@@ -3,16 +3,47 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
+from doorbus.cli.common import ExitStatus
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import RESULT_REPLY, Channel
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Message, Result
+from doorbus.wire.messages import Fault, Message, Result
 from doorbus.wire.packet import ConnectionLost
 
 M = TypeVar("M")
+
+
+class Unanswered(Exception):  # noqa: N818  # an outcome that is told
+    """Nobody answered, or the answer was no; the text says so."""
+
+    def __init__(self, text: str, status: ExitStatus) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Answer(Protocol):
+    """What may be a no."""
+
+    @property
+    def error(self) -> Fault | None:
+        """Why it is a no."""
+        ...
+
+
+class Page(Answer, Protocol):
+    """A piece of an answer."""
+
+    @property
+    def next(self) -> str | None:
+        """Behind whom the next piece begins; None in the last one."""
+        ...
+
+
+A = TypeVar("A", bound=Answer)
+P = TypeVar("P", bound=Page)
 
 
 class Asker(Generic[M]):
@@ -71,3 +102,29 @@ async def asking_the_enroller(client: Client) -> AsyncIterator[Asker[Result]]:
     """For requests that are answered with a `Result`."""
     async with asking(client, RESULT_REPLY) as asker:
         yield asker
+
+
+async def answered(asker: Asker[A], channel: Channel[Any], asked: Message, timeout: float, silence: str) -> A:  # noqa: ASYNC109
+    """The answer that is no no. Raises `Unanswered`, for want of one with `silence`, which has a place for seconds."""
+    answer = await asker.ask(channel, asked, {}, timeout)
+    if answer is None:
+        raise Unanswered(silence.format(timeout), ExitStatus.NO_ANSWER)
+    if answer.error:
+        raise Unanswered(f"{answer.error.code}: {answer.error.message}", ExitStatus.REFUSED)
+    return answer
+
+
+async def pages(
+    asker: Asker[P],
+    channel: Channel[Any],
+    asked: Message,
+    timeout: float,  # noqa: ASYNC109
+    silence: str,
+) -> AsyncIterator[P]:
+    """All pieces of an answer, each asked for by the `after` of the request. Raises `Unanswered`, as `answered`."""
+    while True:
+        page = await answered(asker, channel, asked, timeout, silence)
+        yield page
+        if page.next is None:
+            return
+        asked = asked.model_copy(update={"after": page.next})

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from doorbus.cli.access import Access, on_the_bus
-from doorbus.cli.asking import Asker, asking
+from doorbus.cli.asking import Unanswered, answered, asking, pages
 from doorbus.cli.common import As, ExitStatus, Timeout, err, out
 from doorbus.cli.lines import line
 from doorbus.files import put
@@ -37,14 +37,6 @@ PassphraseFile = Annotated[
         help="File with the passphrase on its first line; asked for when not given.", exists=True, dir_okay=False
     ),
 ]
-
-
-class Unanswered(Exception):  # noqa: N818  # an outcome that is told
-    """Nobody answered, or the answer was no; the text says so."""
-
-    def __init__(self, text: str, status: ExitStatus) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 def export(
@@ -107,7 +99,7 @@ async def restore_people(client: Client, people: Iterator[KeptPerson], count: in
         with _progress() as progress:
             bar = progress.add_task("people", total=count)
             for page in _pages(people):
-                here = (await _answer(asker, page, timeout)).count
+                here = (await answered(asker, RESTORE, page, timeout, _SILENCE)).count
                 progress.advance(bar, len(page.people))
     out.print(line(f"{count} people are back; {here} are here"))
     return ExitStatus.OK
@@ -116,22 +108,8 @@ async def restore_people(client: Client, people: Iterator[KeptPerson], count: in
 async def kept(client: Client, asked: ExportPeople, timeout: float) -> AsyncIterator[KeptPeople]:  # noqa: ASYNC109
     """Everybody whom `asked` names, a page at a time. Raises `Unanswered`."""
     async with asking(client, PEOPLE_REPLY) as asker:
-        while True:
-            page = await _answer(asker, asked, timeout)
+        async for page in pages(asker, EXPORT, asked, timeout, _SILENCE):
             yield page
-            if page.next is None:
-                return
-            asked = asked.model_copy(update={"after": page.next})
-
-
-async def _answer(asker: Asker[KeptPeople], asked: ExportPeople | RestorePeople, timeout: float) -> KeptPeople:  # noqa: ASYNC109
-    channel = EXPORT if isinstance(asked, ExportPeople) else RESTORE
-    answer = await asker.ask(channel, asked, {}, timeout)
-    if answer is None:
-        raise Unanswered(_SILENCE.format(timeout), ExitStatus.NO_ANSWER)
-    if answer.error:
-        raise Unanswered(f"{answer.error.code}: {answer.error.message}", ExitStatus.REFUSED)
-    return answer
 
 
 class _Changed(Exception):  # noqa: N818  # an outcome

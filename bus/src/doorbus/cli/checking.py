@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from doorbus.cli.asking import asking
-from doorbus.cli.backup import Unanswered, kept
+from doorbus.cli.asking import asking, pages
+from doorbus.cli.backup import kept
 from doorbus.cli.common import ExitStatus, out
 from doorbus.cli.lines import line
 from doorbus.cli.people import SILENCE
@@ -70,16 +70,8 @@ async def check_people(  # what it depends on
 
 async def _checked(client: Client, asked: CheckPeople, timeout: float) -> AsyncIterator[PeopleChecked]:  # noqa: ASYNC109
     async with asking(client, PEOPLE_CHECKED) as asker:
-        while True:
-            page = await asker.ask(CHECK, asked, {}, timeout)
-            if page is None:
-                raise Unanswered(SILENCE.format(timeout), ExitStatus.NO_ANSWER)
-            if page.error:
-                raise Unanswered(f"{page.error.code}: {page.error.message}", ExitStatus.REFUSED)
+        async for page in pages(asker, CHECK, asked, timeout, SILENCE):
             yield page
-            if page.next is None:
-                return
-            asked = asked.model_copy(update={"after": page.next})
 
 
 def _print_weak(weak: Iterable[CheckedPerson]) -> None:
