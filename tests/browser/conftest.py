@@ -1,15 +1,14 @@
 """A whole running system with the sample camera, and browsers that look at its console."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
 from doorbus.local.stack import free_port, stack
 from doorbus.wire.channels import Role
-from support.browser import ADMIN, PASSWORD, Site
+from support.browser import ADMIN, PASSWORD, Site, a_browser
 
 ACTUATOR = {
     "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "1",
@@ -39,16 +38,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> As
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """Debian's chromium, which scripts/setup-console installs."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.fail("chromium: not there; run scripts/setup-console")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        await browser.close()
+    """One browser for all tests; each has a context of its own."""
+    async with a_browser() as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

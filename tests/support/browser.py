@@ -1,11 +1,15 @@
 """A whole running system with the sample camera, as browsers see it."""
 
 import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Locator, Page, expect
+import pytest
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from doorbus.local.stack import Stack
 
@@ -27,6 +31,20 @@ class Site:
         """How often the relay was energised."""
         lines = (self.stack.var / "relay.jsonl").read_text().splitlines()
         return sum(json.loads(line)["energised"] for line in lines)
+
+
+@asynccontextmanager
+async def a_browser() -> AsyncIterator[Browser]:
+    """Debian's chromium, which scripts/setup-browser installs."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.fail("chromium: not there; run scripts/setup-browser")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        await browser.close()
 
 
 async def hold(page: Page, button: Locator, milliseconds: int) -> None:

@@ -90,6 +90,11 @@ class Hass:
 
     # Its API.
 
+    @property
+    def address(self) -> str:
+        """Where its page is. Who comes from this machine is signed in as the owner."""
+        return f"http://127.0.0.1:{self._port}"
+
     async def get(self, path: str) -> Any:
         """The JSON at `path`."""
         return json.loads(await self.request("GET", path))
@@ -175,7 +180,9 @@ class Hass:
         (self.folder / ".storage").mkdir(parents=True)
         (self.folder / "configuration.yaml").write_text(
             f"""\
-homeassistant: {{name: home, latitude: 0, longitude: 0, elevation: 0, unit_system: metric, time_zone: UTC, country: DE}}
+homeassistant:
+  {{name: home, latitude: 0, longitude: 0, elevation: 0, unit_system: metric, time_zone: UTC, country: DE,
+  auth_providers: [{{type: trusted_networks, trusted_networks: [127.0.0.1/32], allow_bypass_login: true}}]}}
 http: {{server_host: 127.0.0.1, server_port: {self._port}}}
 logger: {{default: warning}}
 frontend:
