@@ -18,15 +18,19 @@ from doorbus.wire.codec import Arrival, Codec, Jpeg, Json, Patch, Word
 from doorbus.wire.messages import (
     Action,
     Activity,
+    Alarm,
+    AlarmKind,
     Ask,
     Challenge,
     CheckedPerson,
     CheckedSample,
     CheckPeople,
     ClosePair,
+    ContactState,
     Course,
     Decision,
     Deed,
+    Doorbell,
     Embedded,
     EmbeddedFace,
     EmbedRequest,
@@ -34,12 +38,15 @@ from doorbus.wire.messages import (
     EnrolFromCamera,
     Enrolment,
     ErrorCode,
+    Exit,
     ExportPeople,
     Face,
     Fault,
     Frame,
     GalleryEntry,
     Health,
+    Input,
+    InputState,
     JournalEntry,
     JournalKind,
     JournalPage,
@@ -51,6 +58,7 @@ from doorbus.wire.messages import (
     ListedPerson,
     LockCommand,
     Lockdown,
+    LockdownOrder,
     LockState,
     ManagePerson,
     Manifest,
@@ -71,6 +79,7 @@ from doorbus.wire.messages import (
     ResultStatus,
     Rights,
     RosterEntry,
+    TamperState,
     Trigger,
     Update,
     Verdict,
@@ -207,10 +216,23 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             seconds=3.0,
             command=LockCommand(action=Action.LOCK),
             lockdown=Lockdown.ON,
+            by="reception",
             state=LockState.JAMMED,
             why="the coil is burnt",
+            input=Input.CONTACT,
+            on=True,
+            alarm=AlarmKind.HELD_OPEN,
+            since=AT,
+            person="alice",
         ),
     ),
+    LockdownOrder: (LockdownOrder(lockdown=Lockdown.ON), LockdownOrder(lockdown=Lockdown.OFF, by="réception")),
+    Alarm: (
+        Alarm(kind=AlarmKind.FORCED, at=AT, since=AT),
+        Alarm(kind=AlarmKind.HELD_OPEN, at=AT, since=AT, person="a"),
+    ),
+    Doorbell: (Doorbell(at=AT),),
+    Exit: (Exit(at=AT, unlocked=True),),
     JournalRequest: (JournalRequest(), JournalRequest(first=2, last=3)),
     JournalPage: (JournalPage(newest=0), JournalPage(entries=(ENTRY,), newest=7)),
     Activity: (
@@ -409,7 +431,7 @@ def test_an_update_carries_only_what_was_set_and_null_where_it_clears() -> None:
 
 @pytest.mark.parametrize("kind", _words(), ids=lambda one: one.__name__)
 def test_words_of_the_bus_are_plain(kind: type[StrEnum]) -> None:
-    upper = kind in (Action, Lockdown, LockState)
+    upper = kind in (Action, ContactState, InputState, Lockdown, LockState, TamperState)
 
     assert all(word.value == (word.name if upper else word.name.lower()) for word in kind)
 
@@ -432,6 +454,7 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
             "sample": "7",
             "service": "x",
             "instance": "y",
+            "input": "contact",
         }
         ids |= {"component": "lock", "object": "front"}
         reach = [one for one in own if matches(topic, TOPICS.topic(one, **ids, shard="0"))]

@@ -914,6 +914,16 @@ async def test_a_lockdown_outlasts_the_actuator_and_so_does_its_end() -> None:
     assert [one.lockdown for one in journal.entries if one.lockdown] == [Lockdown.ON, Lockdown.OFF]
 
 
+@pytest.mark.parametrize("topic", [CONFINE, CONFINE_ALL])
+async def test_the_journal_says_who_ordered_a_lockdown_and_who_ended_it(topic: str) -> None:
+    async with House().runs(ALICE) as house:
+        assert (await confined(house, '{"lockdown": "ON", "by": "night\\nwatch"}', topic))[-1] is Lockdown.ON
+        assert (await confined(house, '{"lockdown": "ON", "of": "me"}', topic))[-1] is Lockdown.ON
+        assert (await confined(house, "OFF", topic))[-1] is Lockdown.OFF
+    ordered = [(one.lockdown, one.by) for one in house.journal.entries if one.lockdown]
+    assert ordered == [(Lockdown.ON, "night?watch"), (Lockdown.OFF, None)]
+
+
 async def test_a_lockdown_that_is_a_setting_is_not_ended_by_a_topic() -> None:
     async with House(Actuator(lockdown=True)).runs(ALICE) as house:
         assert await confined(house, "OFF") == [Lockdown.ON, Lockdown.ON]

@@ -17,7 +17,17 @@ from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
-from doorbus.wire.messages import Action, Decision, LockCommand, Lockdown, LockState, Outcome, Reason, Trigger
+from doorbus.wire.messages import (
+    Action,
+    Decision,
+    LockCommand,
+    Lockdown,
+    LockdownOrder,
+    LockState,
+    Outcome,
+    Reason,
+    Trigger,
+)
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 FRONT = {"door": "front"}
@@ -166,8 +176,8 @@ class Confinable(Service):
     def connected(self) -> Iterable[Outbound]:
         return (Outbound(channels.LOCKDOWN_STATE, Lockdown.OFF, self.door),)
 
-    async def _on_order(self, inbound: Inbound[Lockdown]) -> Iterable[Outbound]:
-        told = Lockdown.OFF if self.stubborn else inbound.message
+    async def _on_order(self, inbound: Inbound[LockdownOrder]) -> Iterable[Outbound]:
+        told = Lockdown.OFF if self.stubborn else inbound.message.lockdown
         return (Outbound(channels.LOCKDOWN_STATE, told, self.door),)
 
 
@@ -191,7 +201,7 @@ async def test_a_lockdown_is_told_for_each_door(
         running(Confinable("back", stubborn=stubborn), bus, clock, own),
         connect(bus) as client,
     ):
-        assert await confine(client, asked, Lockdown.ON, 0.3) == status
+        assert await confine(client, asked, LockdownOrder(lockdown=Lockdown.ON, by="reception"), 0.3) == status
     told = capsys.readouterr()
     lines = [*told.out.splitlines(), *told.err.splitlines()]
     assert [line for line in lines if "lockdown" in line or "answer" in line] == said

@@ -1717,6 +1717,7 @@ def test_the_tables_name_every_reason_of_a_denial() -> None:
     assert table == set(Reason) - {
         Reason.MATCHED,
         Reason.COMMANDED,
+        Reason.EXIT_REQUESTED,
         Reason.RELAY_FAILED,
         Reason.JOURNAL_FAILED,
     }

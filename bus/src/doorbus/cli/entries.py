@@ -15,7 +15,9 @@ from doorbus.wire.messages import JournalEntry, JournalKind, Outcome, utc
 COLUMNS = (
     *("number", "at", "kind", "outcome", "reason", "trigger", "person", "camera", "by", "command_id", "action"),
     *("seconds", "state", "why", "version", "count", "lockdown"),
+    *("input", "alarm", "on", "since"),
 )
+_TOLD = ("reason", "action", "state", "lockdown", "input", "alarm", "on", "person", "version", "why")
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet would take for a formula."""
 
@@ -72,7 +74,7 @@ def csv_line(values: tuple[str, ...]) -> str:
 def sentence(entry: JournalEntry) -> Text:
     """An entry for a terminal."""
     flat = _flat(entry)
-    told = [flat.get(name, "") for name in ("reason", "action", "state", "lockdown", "person", "version", "why")]
+    told = [flat.get(name, "") for name in _TOLD]
     details = [f"{name} {flat[name]}" for name in ("camera", "by", "seconds") if name in flat]
     count = f"x{flat['count']}" if flat.get("count", "1") != "1" else ""
     granted = entry.decision is not None and entry.decision.outcome is Outcome.GRANTED
@@ -83,4 +85,10 @@ def sentence(entry: JournalEntry) -> Text:
 def _flat(entry: JournalEntry) -> dict[str, str]:
     parts = entry.model_dump(mode="json", exclude_none=True)
     flat = {**parts.pop("decision", {}), **parts.pop("command", {}), **parts}
-    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in flat.items()}
+    return {name: _text(value) for name, value in flat.items()}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "ON" if value else "OFF"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -23,7 +23,7 @@ from doorbus.wire.channels import (
     LOCKDOWN_STATE,
 )
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Action, Decision, LockCommand, Lockdown, LockState, Outcome, Reason
+from doorbus.wire.messages import Action, Decision, LockCommand, Lockdown, LockdownOrder, LockState, Outcome, Reason
 from doorbus.wire.mistakes import first_mistake
 
 _ADVICE = {
@@ -74,10 +74,13 @@ def lock(
     on_the_bus(access, lambda client: command(client, door, message, timeout))
 
 
-def lockdown(
+def lockdown(  # noqa: PLR0917  # typer reads them as options
     door: Annotated[str, typer.Argument(metavar="DOOR", help="Id of the door; leave it out with --all.")] = "",
     every: Annotated[bool, typer.Option("--all", help="All doors whose actuator is there.")] = False,  # noqa: FBT002
     release: Annotated[bool, typer.Option("--release", help="End it.")] = False,  # noqa: FBT002
+    by: Annotated[
+        str | None, typer.Option(help="Who orders it, kept in the journal; the broker's user.", show_default=False)
+    ] = None,
     timeout: Timeout = 5,
     role: As = None,
 ) -> None:
@@ -85,11 +88,18 @@ def lockdown(
     if every == bool(door):
         raise typer.BadParameter("name one DOOR, or give --all")
     access = Access.of(role)
-    wanted = Lockdown.OFF if release else Lockdown.ON
-    on_the_bus(access, lambda client: confine(client, None if every else slug(door), wanted, timeout))
+    order = _order(Lockdown.OFF if release else Lockdown.ON, by or access.role)
+    on_the_bus(access, lambda client: confine(client, None if every else slug(door), order, timeout))
 
 
-async def confine(client: Client, door: str | None, wanted: Lockdown, timeout: float) -> int:  # noqa: ASYNC109  # of the user
+def _order(wanted: Lockdown, by: str) -> LockdownOrder:
+    try:
+        return LockdownOrder(lockdown=wanted, by=by)
+    except ValidationError as error:
+        raise typer.BadParameter(f"--{first_mistake(error)}") from None
+
+
+async def confine(client: Client, door: str | None, order: LockdownOrder, timeout: float) -> int:  # noqa: ASYNC109  # of the user
     """Begin or end a lockdown of `door`, or of all, and print what each says; returns the exit status."""
     ids = {} if door is None else {"door": door}
     await client.listen(LOCKDOWN_STATE, **ids)
@@ -98,7 +108,7 @@ async def confine(client: Client, door: str | None, wanted: Lockdown, timeout: f
         async with asyncio.timeout(_REPLAY_SECONDS):
             while True:
                 answers[(await client.expect(LOCKDOWN_STATE)).ids["door"]] = None
-    await client.send(Outbound(LOCKDOWN_OF_ALL if door is None else LOCKDOWN_COMMAND, wanted, ids))
+    await client.send(Outbound(LOCKDOWN_OF_ALL if door is None else LOCKDOWN_COMMAND, order, ids))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout):
             while not answers or None in answers.values():
@@ -108,10 +118,10 @@ async def confine(client: Client, door: str | None, wanted: Lockdown, timeout: f
         if answer is None:
             err.print(line(f"{one}:", ("no answer", "red"), f"within {timeout:g} s; is its actuator running?"))
         else:
-            out.print(line(f"{one}:", "lockdown", (answer.value, "green" if answer is wanted else "red")))
+            out.print(line(f"{one}:", "lockdown", (answer.value, "green" if answer is order.lockdown else "red")))
     if not answers or None in answers.values():
         return ExitStatus.NO_ANSWER
-    return ExitStatus.OK if set(answers.values()) == {wanted} else ExitStatus.REFUSED
+    return ExitStatus.OK if set(answers.values()) == {order.lockdown} else ExitStatus.REFUSED
 
 
 def _command(action: Action, by: str, seconds: float | None = None, code: str | None = None) -> LockCommand:

@@ -200,7 +200,11 @@ def _lockdown(site: Origin, name: str) -> Document:
         "icon": "mdi:lock-alert",
         "state_topic": site.topic(channels.LOCKDOWN_STATE, door=name),
         "command_topic": site.topic(channels.LOCKDOWN_COMMAND, door=name),
-        **{f"{kind}_{one.value.lower()}": one.value for one in Lockdown for kind in ("payload", "state")},
+        **{f"state_{one.value.lower()}": one.value for one in Lockdown},
+        **{
+            f"payload_{one.value.lower()}": json.dumps({"lockdown": one.value, "by": "Home Assistant"})
+            for one in Lockdown
+        },
         "qos": 1,
         "optimistic": False,
         "retain": False,

@@ -38,6 +38,7 @@ _RETAIN = {
 _PARAMETERS = {
     "door": "Id of a door.",
     "camera": "Id of a camera at that door.",
+    "input": "Which input of that door: contact, exit, doorbell or tamper.",
     "person": "Id of a person; the display name is data.",
     "sample": "Number of a sample of that person.",
     "token": "Any id that the asker chose for the answer.",
@@ -48,6 +49,11 @@ _PARAMETERS = {
     "object": "Id of the entity or device, unique among those of the service.",
 }
 _BINDING = "0.2.0"
+_BARE: dict[type[Any], tuple[str, type[StrEnum]]] = {
+    messages.LockCommand: ("oneOf", messages.Action),
+    messages.LockdownOrder: ("anyOf", messages.Lockdown),
+}
+"""What is a bare word or JSON, and which of the schema's ways says so."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -160,15 +166,16 @@ def _message(channel: Channel[Any]) -> dict[str, Any]:
 
 def _payload(channel: Channel[Any]) -> dict[str, Any]:
     model = channel.codec.model
+    reference = {"$ref": f"#/components/schemas/{model.__name__}"}
     if channel is ROSTER_SHARD:
         return {"type": "array", "items": {"$ref": f"#/components/schemas/{RosterEntry.__name__}"}}
+    if model in _BARE:
+        alternatives, word = _BARE[model]
+        return {alternatives: [{"$ref": f"#/components/schemas/{word.__name__}"}, reference]}
     if channel.codec.content_type == "application/json" and model is not dict:
-        reference = {"$ref": f"#/components/schemas/{model.__name__}"}
-        if model is messages.LockCommand:
-            return {"oneOf": [{"$ref": "#/components/schemas/Action"}, reference]}
         return reference
     if issubclass(model, StrEnum):
-        return {"$ref": f"#/components/schemas/{model.__name__}"}
+        return reference
     if model is messages.Remove:
         return {"type": "string", "maxLength": 0}
     return json_schema(channel.codec)
@@ -224,7 +231,7 @@ def _schemas() -> dict[str, Any]:
         found |= schema.pop("$defs", {})
         if model is dict:
             continue
-        if channel.codec.content_type == "application/json" or issubclass(model, StrEnum):
+        if {"properties", "enum"} & schema.keys():
             found[model.__name__] = schema
         elif issubclass(model, Picture) and model.properties:
             found[f"{model.__name__}Properties"] = _properties(model)

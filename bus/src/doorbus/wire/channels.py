@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.16"
+CONTRACT = "1.17"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -167,7 +167,7 @@ LOCK_STATE = Channel(
 LOCKDOWN_COMMAND = Channel(
     name="lockdown_command",
     template="door/{door}/lockdown/set",
-    codec=codec.Word(messages.Lockdown),
+    codec=codec.LockdownCodec(),
     summary="Open this door for nobody, or by its rules again.",
     qos=1,
     retain=Retain.REFUSED,
@@ -179,7 +179,7 @@ LOCKDOWN_COMMAND = Channel(
 LOCKDOWN_OF_ALL = Channel(
     name="lockdown_of_all",
     template="lockdown/set",
-    codec=codec.Word(messages.Lockdown),
+    codec=codec.LockdownCodec(),
     summary="The same for all doors; one whose actuator is away does not hear it.",
     qos=1,
     retain=Retain.REFUSED,
@@ -198,6 +198,82 @@ LOCKDOWN_STATE = Channel(
     max_bytes=KIB,
     senders=frozenset({Role.ACTUATOR}),
     receivers=_AT_THE_DOOR,
+)
+INPUT_COMMAND = Channel(
+    name="input_command",
+    template="door/{door}/input/{input}/set",
+    codec=codec.Word(messages.InputState),
+    summary="Plays a simulated input.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=5,
+    max_bytes=KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ACTUATOR},
+)
+CONTACT_STATE = Channel(
+    name="contact_state",
+    template="door/{door}/contact/state",
+    codec=codec.Word(messages.ContactState),
+    summary="Whether the door stands open, where something feels it.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+TAMPER_STATE = Channel(
+    name="tamper_state",
+    template="door/{door}/tamper/state",
+    codec=codec.Word(messages.TamperState),
+    summary="Whether somebody tampers with the case, where something feels it.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+ALARM_STATE = Channel(
+    name="alarm_state",
+    template="door/{door}/alarm/state",
+    codec=codec.Word(messages.AlarmState),
+    summary="The gravest of the alarms that go on.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+ALARM = Channel(
+    name="alarm",
+    template="door/{door}/alarm",
+    codec=codec.Json(messages.Alarm),
+    summary="An alarm that begins.",
+    qos=1,
+    max_bytes=4 * KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
+)
+DOORBELL = Channel(
+    name="doorbell",
+    template="door/{door}/doorbell",
+    codec=codec.Json(messages.Doorbell),
+    summary="Somebody rings.",
+    qos=1,
+    expiry=30,
+    max_bytes=4 * KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_AT_THE_DOOR,  # the cameras wake
+)
+EXIT = Channel(
+    name="exit",
+    template="door/{door}/exit",
+    codec=codec.Json(messages.Exit),
+    summary="Somebody inside has pressed the exit button.",
+    qos=1,
+    max_bytes=4 * KIB,
+    senders=frozenset({Role.ACTUATOR}),
+    receivers=_READERS,
 )
 DECISION = Channel(
     name="decision",
@@ -591,6 +667,13 @@ CHANNELS: tuple[Channel[Any], ...] = (
     LOCKDOWN_COMMAND,
     LOCKDOWN_OF_ALL,
     LOCKDOWN_STATE,
+    INPUT_COMMAND,
+    CONTACT_STATE,
+    TAMPER_STATE,
+    ALARM_STATE,
+    ALARM,
+    DOORBELL,
+    EXIT,
     DECISION,
     JOURNAL,
     JOURNAL_REQUEST,

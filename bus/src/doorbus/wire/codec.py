@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from doorbus.wire.messages import Action, LockCommand, Message, Picture, utc
+from doorbus.wire.messages import Action, LockCommand, Lockdown, LockdownOrder, Message, Picture, utc
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.packet import Packet
 
@@ -212,6 +212,25 @@ class CommandCodec:
         return LockCommand(action=Word(Action).decode(packet, ids, arrival))
 
 
+class LockdownCodec:
+    """An order to begin or end a lockdown: a bare word, or JSON."""
+
+    content_type = "text/plain"
+    model = LockdownOrder
+
+    def encode(self, message: LockdownOrder) -> Body:
+        """The bare word where that says all."""
+        if message.by is None:
+            return Body(message.lockdown.value.encode())
+        return Json(LockdownOrder).encode(message)
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> LockdownOrder:
+        """JSON begins with a brace; all else must be the exact word."""
+        if packet.payload.startswith(b"{"):
+            return parse_json(LockdownOrder, packet.payload)
+        return LockdownOrder(lockdown=Word(Lockdown).decode(packet, ids, arrival))
+
+
 class Empty(Generic[B]):
     """A message that says all by its topic."""
 
@@ -275,7 +294,8 @@ def json_schema(codec: Codec[Any]) -> dict[str, Any]:
     """JSON schema of what a codec carries, for the AsyncAPI document."""
     if codec.model is dict:
         return {"type": "object"}
-    if issubclass(codec.model, BaseModel) and codec.content_type == "application/json":
+    bare = issubclass(codec.model, LockdownOrder)
+    if issubclass(codec.model, BaseModel) and (bare or codec.content_type == "application/json"):
         return codec.model.model_json_schema(ref_template="#/components/schemas/{model}")
     if issubclass(codec.model, StrEnum):
         return {"type": "string", "enum": [word.value for word in codec.model]}

@@ -214,6 +214,8 @@ class Reason(StrEnum):
     """Granted: every rule for a face held."""
     COMMANDED = "commanded"
     """Granted: every rule for a command held."""
+    EXIT_REQUESTED = "exit_requested"
+    """Granted: somebody inside pressed the exit button."""
     LOCKDOWN = "lockdown"
     CLOCK_IMPLAUSIBLE = "clock_implausible"
     """The actuator's clock is before the software's release, or has just jumped."""
@@ -292,15 +294,125 @@ class Decision(Message):
 
 
 class Lockdown(StrEnum):
-    """Whether a door opens for nobody, by face or by command; the payload is the bare word. ON also locks at once.
+    """Whether a door opens for nobody, by face or by command; the payload is the bare word.
 
-    mosquitto_pub -q 1 -t doorbus/v1/door/front/lockdown/set -m ON
-    mosquitto_pub -q 1 -t doorbus/v1/lockdown/set -m OFF
     mosquitto_sub -t doorbus/v1/door/front/lockdown/state
     """
 
     ON = "ON"
     OFF = "OFF"
+
+
+class LockdownOrder(Message):
+    """Begin or end a lockdown: the bare word, or JSON that also says who orders it. ON also locks at once.
+
+    mosquitto_pub -q 1 -t doorbus/v1/door/front/lockdown/set -m ON
+    mosquitto_pub -q 1 -t doorbus/v1/lockdown/set -m '{"lockdown": "OFF", "by": "reception"}'
+    """
+
+    lockdown: Lockdown
+    by: Name | None = None
+
+
+class Input(StrEnum):
+    """What a door feels."""
+
+    CONTACT = "contact"
+    """Whether it stands open."""
+    EXIT = "exit"
+    """The button by which somebody inside asks to leave."""
+    DOORBELL = "doorbell"
+    TAMPER = "tamper"
+    """Whether somebody opens the case."""
+
+
+class InputState(StrEnum):
+    """What a simulated input feels: ON is open, pressed or tampered with; the payload is the bare word.
+
+    mosquitto_pub -q 1 -t doorbus/v1/door/front/input/contact/set -m ON
+    """
+
+    ON = "ON"
+    OFF = "OFF"
+
+
+class ContactState(StrEnum):
+    """Whether a door stands open; the payload is the bare word.
+
+    mosquitto_sub -t doorbus/v1/door/front/contact/state
+    """
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+class TamperState(StrEnum):
+    """Whether somebody tampers with a door's case; the payload is the bare word.
+
+    mosquitto_sub -t doorbus/v1/door/front/tamper/state
+    """
+
+    ON = "ON"
+    OFF = "OFF"
+
+
+class AlarmKind(StrEnum):
+    """What is wrong at a door, the gravest last."""
+
+    HELD_OPEN_SOON = "held_open_soon"
+    """It stands open, and `held_open` follows."""
+    HELD_OPEN = "held_open"
+    """It has stood open for too long."""
+    FORCED = "forced"
+    """It was opened while it was locked, and nobody had asked to leave."""
+    TAMPER = "tamper"
+
+
+class AlarmState(StrEnum):
+    """The gravest of the alarms that go on, or `none`; the payload is the bare word.
+
+    mosquitto_sub -t doorbus/v1/door/front/alarm/state
+    """
+
+    NONE = "none"
+    HELD_OPEN_SOON = "held_open_soon"
+    HELD_OPEN = "held_open"
+    FORCED = "forced"
+    TAMPER = "tamper"
+
+
+class Alarm(Message):
+    """An alarm that begins; `alarm/state` says how long it goes on.
+
+    mosquitto_sub -t doorbus/v1/door/front/alarm
+    """
+
+    kind: AlarmKind
+    at: Instant
+    since: Instant
+    """When the door was opened, or the case."""
+    person: Slug | None = None
+    """Who was let in last before a door was held open."""
+
+
+class Doorbell(Message):
+    """Somebody rings.
+
+    mosquitto_sub -t doorbus/v1/door/front/doorbell
+    """
+
+    at: Instant
+
+
+class Exit(Message):
+    """Somebody inside has pressed the exit button.
+
+    mosquitto_sub -t doorbus/v1/door/front/exit
+    """
+
+    at: Instant
+    unlocked: bool
+    """Whether the door opened for it."""
 
 
 class JournalKind(StrEnum):
@@ -317,6 +429,10 @@ class JournalKind(StrEnum):
     """Somebody began or ended a lockdown."""
     RELAY = "relay"
     """The relay moved, failed, or can be driven again."""
+    INPUT = "input"
+    """The door was opened or shut, a button pressed, the case opened or shut."""
+    ALARM = "alarm"
+    """An alarm began, or has ended."""
 
 
 class JournalEntry(Message):
@@ -339,9 +455,19 @@ class JournalEntry(Message):
     command: LockCommand | None = None
     """Without its one-time password."""
     lockdown: Lockdown | None = None
+    by: Name | None = None
+    """Who ordered the lockdown, as far as they said so."""
     state: LockState | None = None
     why: Name | None = None
     """What is wrong with the relay."""
+    input: Input | None = None
+    on: bool | None = None
+    """Whether what the input feels, or the alarm, has begun or has ended; of a button only that it was pressed."""
+    alarm: AlarmKind | None = None
+    since: Instant | None = None
+    """When what the alarm is about began."""
+    person: Slug | None = None
+    """Whom the alarm is about, if anybody."""
     version: Name | None = None
     """Of the actuator that started."""
 

@@ -45,7 +45,8 @@ def notes_of(event: Event, effects: Sequence[Effect], at: datetime) -> tuple[Not
     """What is to be written of an event and what follows from it, before it does."""
     notes = [_of_command(event.command, at)] if isinstance(event, Command) else []
     if isinstance(event, Confine):
-        notes.append(Note(at, JournalKind.LOCKDOWN, {"lockdown": Lockdown.ON if event.lockdown else Lockdown.OFF}))
+        word = Lockdown.ON if event.lockdown else Lockdown.OFF
+        notes.append(Note(at, JournalKind.LOCKDOWN, {"lockdown": word, "by": event.by}))
     for effect in effects:
         match effect:
             case Grant(seconds, decision):

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from doorbus.wire.channels import LOCK_COMMAND
+from doorbus.wire.channels import LOCK_COMMAND, LOCKDOWN_COMMAND
 from doorbus.wire.codec import Arrival, Refused
 from doorbus.wire.exchange import Rank
 from doorbus.wire.messages import Action, Lockdown
@@ -22,4 +22,8 @@ def rank_of(packet: Packet) -> Rank:
 
 def rank_of_lockdown(packet: Packet) -> Rank:
     """To begin a lockdown is to lock, and goes before all that opens; to end it comes after."""
-    return Rank.LOCK if packet.payload == Lockdown.ON.encode() else Rank.REST
+    try:
+        order = LOCKDOWN_COMMAND.codec.decode(packet, {}, _SOMETIME)
+    except Refused:
+        return Rank.REST
+    return Rank.LOCK if order.lockdown is Lockdown.ON else Rank.REST

@@ -29,6 +29,7 @@ from doorbus.wire.messages import (
     JournalRequest,
     LockCommand,
     Lockdown,
+    LockdownOrder,
     LockState,
     Manifest,
     Outcome,
@@ -36,6 +37,7 @@ from doorbus.wire.messages import (
     Recognition,
 )
 from doorbus.wire.packet import Packet
+from doorbus.wire.plain import plain
 from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, refuse_older, shard_number
 from doorbus_actuator import activity, policy, roster
@@ -209,8 +211,10 @@ class ActuatorService(Service):
     async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
         return await self._handle(policy.Command(inbound.message), inbound.at_monotonic)
 
-    async def _on_lockdown(self, inbound: Inbound[Lockdown]) -> Iterable[Outbound]:
-        return await self._handle(policy.Confine(inbound.message is Lockdown.ON), inbound.at_monotonic)
+    async def _on_lockdown(self, inbound: Inbound[LockdownOrder]) -> Iterable[Outbound]:
+        order = inbound.message
+        confine = policy.Confine(order.lockdown is Lockdown.ON, None if order.by is None else plain(order.by))
+        return await self._handle(confine, inbound.at_monotonic)
 
     async def _on_journal_request(self, inbound: Inbound[JournalRequest]) -> Iterable[Outbound]:
         return inbound.reply(self._posting.page(inbound.message))

@@ -24,6 +24,7 @@ ASKS: dict[Ask, str] = {
 REASONS: dict[Reason, str] = {
     Reason.MATCHED: _("recognised"),
     Reason.COMMANDED: _("opened by hand"),
+    Reason.EXIT_REQUESTED: _("opened from inside"),
     Reason.LOCKDOWN: _("the door is in lockdown: it opens for nobody"),
     Reason.CLOCK_IMPLAUSIBLE: _("the door does not know what time it is"),
     Reason.STALE: _("it came too late"),

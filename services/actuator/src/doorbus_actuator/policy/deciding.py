@@ -45,7 +45,7 @@ def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
             state, more = _see(rules, state, event, now)
         case Command(command):
             state, more = _obey(rules, state, command, now)
-        case Confine(lockdown):
+        case Confine(lockdown=lockdown):
             state, more = _confine(rules, state, lockdown=lockdown)
         case RosterChanged(people):
             state, more = admitted.revise(state, people), ()

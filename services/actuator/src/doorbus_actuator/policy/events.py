@@ -50,6 +50,7 @@ class Confine:
     """Somebody begins a lockdown, or ends it."""
 
     lockdown: bool
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def learnt(event: Event, state: State) -> tuple[Seen, ...]:
         case Command(command):
             ids = ((Kind.COMMAND, command.id, state.commands), (Kind.CODE, command.code, state.codes))
             return tuple(Seen(kind, one) for kind, one, known in ids if one is not None and one in known)
-        case Confine(lockdown):
+        case Confine(lockdown=lockdown):
             return (Seen(Kind.LOCKDOWN, _ON if lockdown else _OFF),)
     return ()
 
