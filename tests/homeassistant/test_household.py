@@ -483,6 +483,54 @@ async def test_a_code_is_asked_for_and_passed_on(hass: Hass, door: Door, house: 
     await hass.until_gone(LOCK_NOW)
 
 
+async def test_enrolling_needs_a_code_where_unlocking_does(
+    hass: Hass, door: Door, house: Stack, newcomer: tuple[bytes, ...]
+) -> None:
+    secret = pyotp.random_base32()
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR | {"DOORBUS_ACTUATOR__TOTP_SECRET": secret})
+    await hass.until(LOCK_NOW, lambda one: one["state"] != "unavailable")
+    await hass.call("button.press", entity_id=ENROL_BUTTON)
+    await hass.until(ENROLMENT, lambda one: "unlocking this door needs a code" in one["state"])
+
+    await house.stop_service(Role.ENROLLER)
+    await house.start(Role.ENROLLER, {"DOORBUS_ENROLLER__TOTP_SECRET": secret})
+    await hass.until(PEOPLE, "1")
+    await hass.call("text.set_value", entity_id=ENROL_FIELD, value="Zoë Bee")
+    await hass.until(ENROLMENT, lambda one: "was not enrolled: it needs a code" in one["state"])
+    async with door.showing(*newcomer):
+        typed = f"Zoë Bee {pyotp.TOTP(secret).now()}"
+        await hass.call("text.set_value", entity_id=ENROL_FIELD, value=typed)
+        await hass.until(ENROLMENT, "Zoë Bee is enrolled, 3 samples")
+
+    await hass.call("script.manage", who="Zoë Bee", action="remove")
+    await hass.until(PEOPLE, "1")
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR)
+    await house.stop_service(Role.ENROLLER)
+    await house.start(Role.ENROLLER)
+    await hass.until_gone(LOCK_NOW)
+    await _healed(hass)
+
+
+async def test_an_enrolment_that_ends_too_early_has_let_nobody_in_and_leaves_nobody(
+    hass: Hass, door: Door, house: Stack, newcomer: tuple[bytes, ...]
+) -> None:
+    before = door.openings
+    request = '{"door": "front", "camera": "porch", "name": "Zoë Bee", "timeout_s": 20}'
+    async with connect(house.broker.transport(Role.VIEWER), [channels.ENROLMENT]) as viewer:
+        await hass.call("mqtt.publish", topic="doorbus/v1/newcomer/capture", payload=request, qos=1)
+        async with door.showing(*newcomer):  # they leave after the first sample
+            async with asyncio.timeout(20):
+                while (await viewer.expect(channels.ENROLMENT)).message.taken != 1:
+                    pass
+    await hass.until(ENROLMENT, lambda one: "Zoë Bee was not enrolled" in one["state"], patience=60)
+
+    assert door.openings == before
+    assert (await hass.states())[PEOPLE]["state"] == "1"
+    assert await door.refuses(newcomer[0]) is Reason.UNKNOWN_FACE
+
+
 async def test_a_door_with_another_name_takes_the_place_of_the_old_one(hass: Hass, house: Stack) -> None:
     await house.stop_service(Role.ACTUATOR)
     await house.start(Role.ACTUATOR, ACTUATOR | {"DOORBUS_ACTUATOR__DOOR": "back"})

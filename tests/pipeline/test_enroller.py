@@ -170,7 +170,7 @@ class Site:
         self.send(channels.NEWCOMER, "", json.dumps(request).encode())
         await self.until_listened_to(camera=camera)
 
-    def actuator(self, door: str, country: str | None = None) -> None:
+    def actuator(self, door: str, country: str | None = None, *, asks_code: float | None = None) -> None:
         """Let an actuator tell which door it drives."""
         at = self.clock.now()
         health = Health(
@@ -182,6 +182,7 @@ class Site:
             started_at=at,
             door=door,
             country=country,
+            figures={} if asks_code is None else {"asks_code": asks_code},
         )
         ids = {"service": "actuator", "instance": door}
         self.bus.publish(Outbound(channels.HEALTH, health, ids).packet(TOPICS))
@@ -1625,6 +1626,21 @@ async def test_enrolling_from_a_camera_needs_a_code_where_that_is_set_and_each_c
     guest = await _comes_in(site, "guest-1", BOB, name=codes.at(site.clock.now()))
     assert guest.error is None
     assert site.roster()["guest-1"].name is None
+
+
+async def test_enrolling_at_a_door_that_asks_for_codes_needs_a_secret_to_check_them_with(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.actuator("front", asks_code=1)
+    refused = await _asked_for_newcomer(site, "newcomer")
+    assert code(refused) is ErrorCode.CODE_MISSING
+    assert refused.error is not None
+    assert "DOORBUS_ENROLLER__TOTP_SECRET" in refused.error.message
+    site.actuator("front")  # on its way out it tells of nothing
+    site.actuator("back", asks_code=0)
+    assert code(await _asked_for_newcomer(site, "newcomer", name="Zoe Bee")) is ErrorCode.CODE_MISSING
+    site.actuator("front", asks_code=0)
+    assert (await _comes_in(site, "guest-1", BOB)).error is None
 
 
 async def test_codes_cannot_be_tried_out(site: Site) -> None:

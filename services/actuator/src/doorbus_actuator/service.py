@@ -171,6 +171,7 @@ class ActuatorService(Service):
             "roster_version": -1 if self._roster is None else self._roster.version,
             **self._floor.figures("roster"),
             "takes_unsigned": float(self._settings.unsigned_recognitions),
+            "asks_code": float(self._settings.totp_secret is not None),
             "journal_newest": self._journal.newest,
             "journal_unsent": self._posting.unsent,
         }

@@ -12,6 +12,12 @@ MEMORY_SECONDS = 120.0
 WRONG_CODES = 5
 """After this many wrong codes within `WRONG_SECONDS` no code is looked at."""
 WRONG_SECONDS = 60.0
+NOTHING_TO_CHECK_WITH = Fault(
+    code=ErrorCode.CODE_MISSING,
+    message="unlocking this door needs a code, so that enrolling at it does, too; set DOORBUS_ENROLLER__TOTP_SECRET, "
+    "to the secret of the door or to another",
+)
+"""What is wrong with enrolling at a door that asks for codes, where the enroller has no secret."""
 _AT_THE_END = re.compile(r"\s*\b(\d{6})$")
 
 

@@ -14,19 +14,25 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True)
 class Doors:
-    """The doors that actuators have told of, each with the country by whose public holidays it reads hours."""
+    """The doors that actuators have told of, each with the country by whose public holidays it reads hours.
+
+    `asking` are those of which unlocking needs a code.
+    """
 
     countries: Mapping[str, str | None] = field(default_factory=dict)
+    asking: frozenset[str] = frozenset()
 
-    def told(self, door: str, country: str | None = None) -> "Doors":
-        """These and `door`; who tells of no country leaves what is known of it."""
+    def told(self, door: str, country: str | None = None, *, asks_code: bool | None = None) -> "Doors":
+        """These and `door`; what nothing is told of stays as it is known."""
         if door not in self.countries and len(self.countries) >= _MOST_DOORS:
             return self
-        return replace(self, countries={**self.countries, door: country or self.countries.get(door)})
+        asking = self.asking if asks_code is None else self.asking | {door} if asks_code else self.asking - {door}
+        return replace(self, countries={**self.countries, door: country or self.countries.get(door)}, asking=asking)
 
     def gone(self, door: str) -> "Doors":
         """These without `door`."""
-        return replace(self, countries={each: of for each, of in self.countries.items() if each != door})
+        countries = {each: of for each, of in self.countries.items() if each != door}
+        return replace(self, countries=countries, asking=self.asking - {door})
 
 
 def fault_in(update: Update) -> Fault | None:

@@ -54,7 +54,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
-from doorbus_enroller.codes import Totp, apart
+from doorbus_enroller.codes import NOTHING_TO_CHECK_WITH, Totp, apart
 from doorbus_enroller.custody import Custody, Race
 from doorbus_enroller.enrolment import advice, fault_of, id_of
 from doorbus_enroller.keeping import restored
@@ -370,9 +370,9 @@ class EnrollerService(Service):
 
     def _checked(self, inbound: Inbound[EnrolFromCamera]) -> tuple[Inbound[EnrolFromCamera], Fault | None]:
         """The request, its code apart from its name, and why the code does not hold."""
-        if self._codes is None:
-            return inbound, None
         asked = inbound.message
+        if self._codes is None:
+            return inbound, NOTHING_TO_CHECK_WITH if asked.door in self._doors.asking else None
         name, code = (asked.name, asked.code) if asked.code else apart(asked.name)
         fault = self._codes.fault(code, self._clock.now(), self._clock.monotonic())
         return replace(inbound, message=asked.model_copy(update={"name": name, "code": None})), fault
@@ -516,7 +516,10 @@ class EnrollerService(Service):
     async def _on_health(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
         self._hear_floors(inbound.message.figures)
         if inbound.message.service == Role.ACTUATOR and inbound.message.door is not None:
-            self._doors = self._doors.told(inbound.message.door, inbound.message.country)
+            asks = inbound.message.figures.get("asks_code")
+            self._doors = self._doors.told(
+                inbound.message.door, inbound.message.country, asks_code=None if asks is None else bool(asks)
+            )
         return ()
 
     def _hear_floors(self, figures: Mapping[str, float]) -> None:
