@@ -20,6 +20,7 @@ from doorbus.wire.messages import (
     Activity,
     Alarm,
     AlarmKind,
+    Arranged,
     Ask,
     Challenge,
     CheckedPerson,
@@ -37,6 +38,7 @@ from doorbus.wire.messages import (
     Enrol,
     EnrolFromCamera,
     Enrolment,
+    Entitlement,
     ErrorCode,
     Exit,
     ExportPeople,
@@ -44,6 +46,7 @@ from doorbus.wire.messages import (
     Fault,
     Frame,
     GalleryEntry,
+    GroupEntry,
     Health,
     Input,
     InputState,
@@ -54,8 +57,12 @@ from doorbus.wire.messages import (
     KeptPeople,
     KeptPerson,
     KeptSample,
+    ListedGroup,
+    ListedGroups,
     ListedPeople,
     ListedPerson,
+    ListedSchedule,
+    ListedSchedules,
     LockCommand,
     Lockdown,
     LockdownOrder,
@@ -73,12 +80,17 @@ from doorbus.wire.messages import (
     RecogniseRequest,
     Recognition,
     Remove,
+    RemoveGroup,
     RemoveSample,
+    RemoveSchedule,
     RestorePeople,
     Result,
     ResultStatus,
     Rights,
     RosterEntry,
+    ScheduleEntry,
+    SetGroup,
+    SetSchedule,
     TamperState,
     Trigger,
     Update,
@@ -122,7 +134,7 @@ EMBEDDED_FACE = EmbeddedFace(
 )
 ENTRY = JournalEntry(chain="0123456789abcdef", number=1, at=AT, kind=JournalKind.STARTED, version="0.1.0")
 FAULT = Fault(code=ErrorCode.NO_FACE, message="there is no face on the picture")
-RIGHTS: dict[str, Any] = {
+ENTITLED: dict[str, Any] = {
     "name": "Älice\u2028<b>",
     "enabled": False,
     "doors": ("front", "back"),
@@ -130,7 +142,11 @@ RIGHTS: dict[str, Any] = {
     "valid_until": AT + timedelta(days=1),
     "hours": "Mo-Fr 07:00-19:00; PH off",
     "threshold": 0.9,
+    "schedule": "office",
 }
+GROUP: dict[str, Any] = {**ENTITLED, "group": "cleaners"}
+RIGHTS: dict[str, Any] = {**ENTITLED, "group": "cleaners"}
+SCHEDULE: dict[str, Any] = {"name": "Büro", "hours": "Mo-Fr 07:00-19:00; PH off", "holidays": ("2026-12-24", "PH")}
 KEPT = KeptPerson(
     person="alice",
     rights=Rights(**RIGHTS),
@@ -292,7 +308,25 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     ),
     Rights: (Rights(), Rights(**RIGHTS)),
     Update: (Update(), Update(**RIGHTS), Update(name=None, valid_until=None, doors=None)),
-    RosterEntry: (RosterEntry(person="alice"), RosterEntry(person="alice", **RIGHTS)),
+    RosterEntry: (RosterEntry(person="alice"), RosterEntry(person="alice", **RIGHTS, inherited=("doors", "hours"))),
+    Entitlement: (Entitlement(), Entitlement(**ENTITLED)),
+    SetGroup: (SetGroup(), SetGroup(**ENTITLED), SetGroup(schedule=None)),
+    RemoveGroup: (RemoveGroup(),),
+    SetSchedule: (SetSchedule(), SetSchedule(**SCHEDULE), SetSchedule(holidays=None)),
+    RemoveSchedule: (RemoveSchedule(),),
+    GroupEntry: (GroupEntry(group="cleaners"), GroupEntry(**GROUP)),
+    ScheduleEntry: (ScheduleEntry(schedule="office", **SCHEDULE), ScheduleEntry(schedule="night", hours="22:00-06:00")),
+    ListedGroup: (ListedGroup(**GROUP, people=40),),
+    ListedGroups: (ListedGroups(), ListedGroups(groups=(ListedGroup(**GROUP, people=40),))),
+    ListedSchedule: (ListedSchedule(schedule="office", **SCHEDULE, people=40),),
+    ListedSchedules: (
+        ListedSchedules(),
+        ListedSchedules(schedules=(ListedSchedule(schedule="office", **SCHEDULE, people=40),)),
+    ),
+    Arranged: (
+        Arranged(status=ResultStatus.OK, action="set_group", id="cleaners", at=AT, people=40, warning="no door front"),
+        Arranged(status=ResultStatus.ERROR, action="set_schedule", id="Büro", at=AT, error=FAULT),
+    ),
     GalleryEntry: (GalleryEntry(person="alice", templates=("AAAA", "BBBB")),),
     Remove: (Remove(),),
     RemoveSample: (RemoveSample(),),
@@ -307,10 +341,16 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     KeptSample: (KEPT.samples[0],),
     KeptPerson: (KEPT, KeptPerson(person="bob", rights=Rights())),
     ExportPeople: (ExportPeople(), ExportPeople(after="alice", person="bob", limit=7)),
-    RestorePeople: (RestorePeople(people=(KEPT,)),),
+    RestorePeople: (
+        RestorePeople(people=(KEPT,)),
+        RestorePeople(
+            people=(), groups=(GroupEntry(**GROUP),), schedules=(ScheduleEntry(schedule="office", **SCHEDULE),)
+        ),
+    ),
     KeptPeople: (
         KeptPeople(),
         KeptPeople(people=(KEPT,), next="alice", left_out=2, count=3, roster_version=4, gallery_version=5, error=FAULT),
+        KeptPeople(groups=(GroupEntry(**GROUP),), schedules=(ScheduleEntry(schedule="office", **SCHEDULE),)),
     ),
     Fault: (FAULT,),
     Result: (
@@ -452,6 +492,8 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
             "person": "alice",
             "token": "me",
             "sample": "7",
+            "group": "cleaners",
+            "schedule": "office",
             "service": "x",
             "instance": "y",
             "input": "contact",

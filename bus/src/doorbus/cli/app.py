@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from doorbus import __version__
-from doorbus.cli import archive, backup, documents, gallery, home_assistant, importing, lock, metrics, people, secrets
+from doorbus.cli import (
+    archive,
+    backup,
+    documents,
+    gallery,
+    groups,
+    home_assistant,
+    importing,
+    lock,
+    metrics,
+    people,
+    schedules,
+    secrets,
+)
 from doorbus.cli.calibrate import calibrate
 from doorbus.cli.doctor import doctor
 from doorbus.cli.forget import forget
@@ -45,5 +58,7 @@ def doorbus(
 
 
 app.add_typer(gallery.app, name="people", rich_help_panel="People")
+app.add_typer(groups.app, name="group", rich_help_panel="People")
+app.add_typer(schedules.app, name="schedule", rich_help_panel="People")
 app.add_typer(home_assistant.app, name="homeassistant", rich_help_panel="System")
 app.add_typer(secrets.app, name="secrets", rich_help_panel="System")

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -68,13 +69,16 @@ def restore(
     seal, passphrase = open_seal(access.settings), _passphrase(passphrase_file, again=False)
     try:
         people = [person.person for person in read_backup(file, passphrase, seal)]  # all of it, before anything is done
+        arranged = read_arranged(file, passphrase)
     except (VaultError, OSError) as error:
         reason = str(error.strerror) if isinstance(error, OSError) else str(error)
         err.print(line(f"{file}:", (reason, "red")))
         raise typer.Exit(ExitStatus.REFUSED) from None
     on_the_bus(
         access,
-        lambda client: telling(restore_people(client, read_backup(file, passphrase, seal), len(people), timeout)),
+        lambda client: telling(
+            restore_people(client, read_backup(file, passphrase, seal), len(people), timeout, arranged)
+        ),
     )
 
 
@@ -92,13 +96,20 @@ async def export_people(client: Client, file: Path, passphrase: str, seal: Seal,
     raise Unanswered("people are being changed all the time; try again when it is quiet", ExitStatus.REFUSED)
 
 
-async def restore_people(client: Client, people: Iterator[KeptPerson], count: int, timeout: float) -> int:  # noqa: ASYNC109
-    """Send everybody, page by page; returns the exit status. Raises `Unanswered`."""
+async def restore_people(
+    client: Client,
+    people: Iterator[KeptPerson],
+    count: int,
+    timeout: float,  # noqa: ASYNC109
+    arranged: RestorePeople | None = None,
+) -> int:
+    """Send what is `arranged`, then everybody, page by page; returns the exit status. Raises `Unanswered`."""
     here = 0
     async with asking(client, PEOPLE_REPLY) as asker:
         with _progress() as progress:
             bar = progress.add_task("people", total=count)
-            for page in _pages(people):
+            first = [arranged] if arranged and (arranged.groups or arranged.schedules) else []
+            for page in chain(first, _pages(people)):
                 here = (await answered(asker, RESTORE, page, timeout, _SILENCE)).count
                 progress.advance(bar, len(page.people))
     out.print(line(f"{count} people are back; {here} are here"))
@@ -120,9 +131,11 @@ async def _export(client: Client, file: Path, passphrase: str, seal: Seal, timeo
     """How many people are in the file, and how many samples and rights are not."""
     people, lost, opened, versions = 0, 0, 0, None
     with vault.sealing(file, passphrase) as write, _progress() as progress:
-        write(json.dumps({"format": _FORMAT}).encode())
         bar = progress.add_task("people", total=None)
         async for page in kept(client, ExportPeople(), timeout):
+            if versions is None:
+                arranged = page.model_dump(mode="json", include={"groups", "schedules"}, exclude_none=True)
+                write(json.dumps({"format": _FORMAT, **arranged}).encode())
             versions = versions or (page.roster_version, page.gallery_version)
             if versions != (page.roster_version, page.gallery_version):
                 raise _Changed
@@ -180,6 +193,16 @@ def _with(sample: KeptSample, template: bytes, face: bytes | None) -> KeptSample
         "face": None if face is None else base64.b64encode(face).decode(),
     }
     return sample.model_copy(update=texts)
+
+
+def read_arranged(file: Path, passphrase: str) -> RestorePeople:
+    """The groups and schedules in a file, without its people. Raises `VaultError`, `OSError`."""
+    header = json.loads(next(vault.unseal(file, passphrase), b"{}"))
+    arranged = {name: header.get(name) for name in ("groups", "schedules")}
+    try:
+        return RestorePeople.model_validate_json(json.dumps({"people": [], **arranged}))
+    except ValidationError as error:
+        raise VaultError(f"of a newer version ({first_mistake(error)})") from None
 
 
 def read_backup(file: Path, passphrase: str, seal: Seal) -> Iterator[KeptPerson]:

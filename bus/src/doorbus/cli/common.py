@@ -16,7 +16,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 _called = ContextVar("called", default="doorbus")
-_COMMANDS = re.compile(r"\bdoorbus (?=(doctor|enrol|people|remove|unlock|update|watch)\b)")
+_COMMANDS = re.compile(r"\bdoorbus (?=(doctor|enrol|group|people|remove|schedule|unlock|update|watch)\b)")
 _SECRETS = re.compile(r"\S*/credentials/(?=[a-z])|\bdoorbus (?=secrets\b)")
 
 
@@ -52,6 +52,11 @@ def slug(value: str) -> str:
             f"{value!r}: an id is a-z, 0-9, _ and -, at most 64 of them, and begins with a-z or 0-9"
         )
     return value
+
+
+def maybe_slug(value: str | None) -> str | None:
+    """Check an id on the command line, if one is given."""
+    return None if value is None else slug(value)
 
 
 As = Annotated[

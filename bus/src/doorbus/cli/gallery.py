@@ -8,16 +8,12 @@ import typer
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.backup import hand_over, telling
 from doorbus.cli.checking import check_people
-from doorbus.cli.common import As, Person, Timeout, slug
+from doorbus.cli.common import As, Person, Timeout, maybe_slug
 from doorbus.cli.people import list_people
 from doorbus.runtime.site_key import open_seal
 from doorbus.wire.channels import Role
 
 app = typer.Typer(invoke_without_command=True)
-
-
-def _slug(value: str | None) -> str | None:
-    return None if value is None else slug(value)
 
 
 @app.command("export")
@@ -47,7 +43,7 @@ def people(
         bool, typer.Option("--check", help="Say who is hard to recognise, and who is hard to tell apart.")
     ] = False,
     person: Annotated[
-        str | None, typer.Option(help="Check this person, sample by sample.", callback=_slug, show_default=False)
+        str | None, typer.Option(help="Check this person, sample by sample.", callback=maybe_slug, show_default=False)
     ] = None,
     sheet: Annotated[
         Path | None,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking_the_enroller
-from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, here, out, slug
+from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, here, maybe_slug, out, slug
 from doorbus.cli.lines import clean, line
 from doorbus.cli.standing import Doors, amiss, may_pass
 from doorbus.runtime.client import Client
@@ -36,6 +36,7 @@ from doorbus.wire.codec import Refused
 from doorbus.wire.messages import (
     Enrol,
     EnrolFromCamera,
+    Entitlement,
     Message,
     Remove,
     RemoveSample,
@@ -46,6 +47,8 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are
+
+M = TypeVar("M", bound=Message)
 
 SILENCE = "no answer within {:g} s; is the enroller running? doorbus doctor"
 
@@ -108,7 +111,7 @@ def enrol(
         door, _, lens = from_camera.partition("/")
         asked = EnrolFromCamera(door=door, camera=lens, name=name, samples=samples, timeout_s=min(timeout, 120))
         on_the_bus(Access.of(role), lambda client: enrol_from_camera(client, person, asked))
-    change = _update(name=name) if name is not None else None
+    change = made(Update, name=name) if name is not None else None
     on_the_bus(Access.of(role), lambda client: enrol_pictures(client, person, pictures or (), change, timeout))
 
 
@@ -151,32 +154,51 @@ def update(  # noqa: PLR0917  # typer reads them as options
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Confidence asked of this person.", show_default=False)
     ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Schedule whose hours count.", callback=maybe_slug, show_default=False)
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="Group whose rights count where none are given here.", callback=maybe_slug, show_default=False
+        ),
+    ] = None,
     clear: Annotated[
         list[str] | None,
-        typer.Option(help="Field to clear: name, valid_from, valid_until, hours or threshold.", show_default=False),
+        typer.Option(
+            help="Field to clear: name, valid_from, valid_until, hours, threshold, schedule or group.",
+            show_default=False,
+        ),
     ] = None,
     timeout: Timeout = 10,
     role: As = None,
 ) -> None:
     """Change PERSON's name or rights; what is not given stays as it is."""
-    given: dict[str, Any] = {
-        "name": name,
-        "enabled": enabled,
-        "doors": tuple(slug(one) for one in door) if door else None,
-        "valid_from": _moment(valid_from),
-        "valid_until": _moment(valid_until),
-        "hours": hours,
-        "threshold": threshold,
-    }
-    changes = {field: value for field, value in given.items() if value is not None}
+    changes = given(
+        name=name,
+        enabled=enabled,
+        doors=tuple(slug(one) for one in door) if door else None,
+        valid_from=moment(valid_from),
+        valid_until=moment(valid_until),
+        hours=hours,
+        threshold=threshold,
+        schedule=schedule,
+        group=group,
+    )
     changes |= dict.fromkeys((["doors"] if all_doors else []) + (clear or []))
     if not changes:
         raise typer.BadParameter("nothing to change; see doorbus update --help")
-    message = _update(**changes)
+    message = made(Update, **changes)
     on_the_bus(Access.of(role), lambda client: request(client, UPDATE, message, person, timeout))
 
 
-def _moment(text: str | None) -> datetime | None:
+def given(**options: Any) -> dict[str, Any]:
+    """Those options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time on the command line."""
     if text is None:
         return None
     try:
@@ -185,9 +207,10 @@ def _moment(text: str | None) -> datetime | None:
         raise typer.BadParameter(f"{text!r}: no date or time such as 2026-12-01 or 2026-12-01T08:00") from None
 
 
-def _update(**changes: Any) -> Update:
+def made(model: type[M], **fields: Any) -> M:
+    """A message of what was given on the command line."""
     try:
-        return Update(**changes)
+        return model(**fields)
     except ValidationError as error:
         raise typer.BadParameter(str(first_mistake(error))) from None
 
@@ -268,11 +291,13 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
     if not entries:
         out.print(here("Nobody is enrolled: doorbus enrol PERSON PICTURE..."))
         return ExitStatus.OK
-    table = Table("person", "name", "may pass", "doors", "valid", "hours", "threshold", box=None, pad_edge=False)
+    grouped = any(entry.group for entry in entries)
+    columns = ("person", "name", *(["group"] if grouped else []), "may pass", "doors", "valid", "hours", "threshold")
+    table = Table(*columns, box=None, pad_edge=False)
     entries.sort(key=lambda one: one.person)
     now = datetime.now(UTC)
     for entry in entries:
-        table.add_row(*(line(cell) for cell in _row(entry, may_pass(entry, doors, now))))
+        table.add_row(*(line(cell) for cell in _row(entry, may_pass(entry, doors, now), grouped=grouped)))
     out.print(table)
     for entry in entries:
         for wrong in amiss(entry, doors):
@@ -330,15 +355,17 @@ def _report(what: str, result: Result | None, timeout: float, done: str = "") ->
     return ExitStatus.REFUSED
 
 
-def _row(entry: RosterEntry, passes: str) -> tuple[str, ...]:
-    ends = (entry.valid_from, entry.valid_until)
+def _row(entry: RosterEntry, passes: str, *, grouped: bool) -> tuple[str, ...]:
+    return (entry.person, entry.name or "", *([entry.group or ""] if grouped else []), passes, *rights_cells(entry))
+
+
+def rights_cells(rights: Entitlement) -> tuple[str, str, str, str]:
+    """Doors, validity, hours and threshold as a table shows them."""
+    ends = (rights.valid_from, rights.valid_until)
     since, until = (f"{end.astimezone():%Y-%m-%d %H:%M}" if end else "" for end in ends)
     return (
-        entry.person,
-        entry.name or "",
-        passes,
-        "all" if entry.doors is None else ", ".join(entry.doors) or "none",
+        "all" if rights.doors is None else ", ".join(rights.doors) or "none",
         f"{since} to {until}" if since or until else "always",
-        entry.hours or "any",
-        f"{entry.threshold:g}" if entry.threshold is not None else "",
+        rights.schedule or rights.hours or "any",
+        f"{rights.threshold:g}" if rights.threshold is not None else "",
     )

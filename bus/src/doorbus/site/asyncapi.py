@@ -40,6 +40,8 @@ _PARAMETERS = {
     "camera": "Id of a camera at that door.",
     "input": "Which input of that door: contact, exit, doorbell or tamper.",
     "person": "Id of a person; the display name is data.",
+    "group": "Id of a group of people.",
+    "schedule": "Id of a schedule.",
     "sample": "Number of a sample of that person.",
     "token": "Any id that the asker chose for the answer.",
     "shard": "Number of the shard, from 0.",

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.17"
+CONTRACT = "1.18"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -427,6 +427,84 @@ REMOVE_SAMPLE = Channel(
     receivers=_READERS | {Role.ENROLLER},
     reply=RESULT_REPLY,
 )
+ARRANGED = Channel(
+    name="arranged",
+    template="people/arranged/{token}",
+    codec=codec.Json(messages.Arranged),
+    summary="What became of a change of a group or schedule, to the response topic that the request named.",
+    qos=1,
+    expiry=30,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS,
+)
+SET_GROUP = Channel(
+    name="set_group",
+    template="group/{group}/set",
+    codec=codec.Patch(messages.SetGroup),
+    summary="Make a group of people, or change what all of it may.",
+    qos=1,
+    retain=Retain.REFUSED,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=ARRANGED,
+)
+REMOVE_GROUP = Channel(
+    name="remove_group",
+    template="group/{group}/remove",
+    codec=codec.Empty(messages.RemoveGroup),
+    summary="Forget a group in which nobody is.",
+    qos=1,
+    retain=Retain.REFUSED,
+    max_bytes=KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=ARRANGED,
+)
+SET_SCHEDULE = Channel(
+    name="set_schedule",
+    template="schedule/{schedule}/set",
+    codec=codec.Patch(messages.SetSchedule),
+    summary="Give hours and holidays a name, or change them for all who follow it.",
+    qos=1,
+    retain=Retain.REFUSED,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=ARRANGED,
+)
+REMOVE_SCHEDULE = Channel(
+    name="remove_schedule",
+    template="schedule/{schedule}/remove",
+    codec=codec.Empty(messages.RemoveSchedule),
+    summary="Forget a schedule that nobody follows.",
+    qos=1,
+    retain=Retain.REFUSED,
+    max_bytes=KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=ARRANGED,
+)
+GROUPS = Channel(
+    name="groups",
+    template="people/groups",
+    codec=codec.Json(messages.ListedGroups),
+    summary="All groups of people, and what they may.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS,
+)
+SCHEDULES = Channel(
+    name="schedules",
+    template="people/schedules",
+    codec=codec.Json(messages.ListedSchedules),
+    summary="All schedules: hours with a name, and their holidays.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS,
+)
 PEOPLE_CHECKED = Channel(
     name="people_checked",
     template="people/checked/{token}",
@@ -691,6 +769,13 @@ CHANNELS: tuple[Channel[Any], ...] = (
     REMOVE_SAMPLE,
     RESULT,
     RESULT_REPLY,
+    SET_GROUP,
+    REMOVE_GROUP,
+    SET_SCHEDULE,
+    REMOVE_SCHEDULE,
+    ARRANGED,
+    GROUPS,
+    SCHEDULES,
     CHECK,
     PEOPLE_CHECKED,
     EXPORT,

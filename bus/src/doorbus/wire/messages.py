@@ -574,8 +574,12 @@ class EnrolFromCamera(Message):
     """Time-based one-time password, where the enroller is configured to ask for one. It may also end the name."""
 
 
-class Rights(Message):
-    """Who a person is to the doors."""
+OpeningHours = Annotated[str, Field(max_length=512)]
+"""In OpenStreetMap's syntax."""
+
+
+class Entitlement(Message):
+    """Where and when somebody may pass: what a person has, and a group for all of it."""
 
     name: Name | None = None
     enabled: bool = True
@@ -583,10 +587,18 @@ class Rights(Message):
     """Doors the person may use; None for every door."""
     valid_from: Instant | None = None
     valid_until: Instant | None = None
-    hours: Annotated[str, Field(max_length=512)] | None = None
-    """Opening hours (OpenStreetMap syntax) that bound this person, besides the door's own."""
+    hours: OpeningHours | None = None
+    """Opening hours besides the door's own."""
     threshold: Unit | None = None
-    """Confidence asked of this person, instead of the actuator's."""
+    """Confidence asked instead of the actuator's."""
+    schedule: Slug | None = None
+    """The schedule whose hours count; there are no `hours` beside it."""
+
+
+class Rights(Entitlement):
+    """Who a person is to the doors. What is not said here is as the group has it."""
+
+    group: Slug | None = None
 
 
 class Update(Rights):
@@ -598,6 +610,90 @@ class Update(Rights):
     def changes(self) -> dict[str, Any]:
         """The fields that were sent."""
         return self.model_dump(exclude_unset=True)
+
+
+class SetGroup(Entitlement):
+    """Make or change a group of people; fields that are not sent stay as they are. It moves everybody in it.
+
+    Who is in it says the `group` of each person's own rights.
+
+    mosquitto_pub -q 1 -t doorbus/v1/group/cleaners/set -m '{"doors": ["front"], "hours": "Mo-Fr 06:00-08:00"}'
+    """
+
+
+class RemoveGroup(Message):
+    """Forget a group, in which nobody may be any more; the payload is empty.
+
+    mosquitto_pub -q 1 -t doorbus/v1/group/cleaners/remove -n
+    """
+
+
+Holiday = Annotated[str, Field(min_length=2, max_length=64)]
+"""A day such as 2026-12-24 or Dec 24, days such as 2026-12-24/2027-01-06, `easter +1 day`; or PH, the country's."""
+
+
+class SetSchedule(Message):
+    """Make or change hours with a name; fields that are not sent stay as they are. It moves all who follow it.
+
+    mosquitto_pub -q 1 -t doorbus/v1/schedule/office/set -m '{"hours": "Mo-Fr 07:00-19:00", "holidays": ["2026-12-24"]}'
+    """
+
+    name: Name | None = None
+    hours: OpeningHours | None = None
+    holidays: Annotated[tuple[Holiday, ...], Field(max_length=100)] | None = None
+    """What `PH` in the hours means; closed on these days where the hours do not say PH. None: the country's."""
+
+
+class RemoveSchedule(Message):
+    """Forget a schedule, which nobody may follow any more; the payload is empty.
+
+    mosquitto_pub -q 1 -t doorbus/v1/schedule/office/remove -n
+    """
+
+
+class GroupEntry(Entitlement):
+    """A group."""
+
+    group: Slug
+
+
+class ScheduleEntry(Message):
+    """A schedule."""
+
+    schedule: Slug
+    name: Name | None = None
+    hours: OpeningHours
+    holidays: tuple[Holiday, ...] | None = None
+
+
+class ListedGroup(GroupEntry):
+    """A group, and how many people are in it."""
+
+    people: Annotated[int, Field(ge=0)] = 0
+
+
+class ListedGroups(Message):
+    """All groups, by id.
+
+    mosquitto_sub -t doorbus/v1/people/groups
+    """
+
+    groups: tuple[ListedGroup, ...] = ()
+
+
+class ListedSchedule(ScheduleEntry):
+    """A schedule, and how many people follow it, by themselves or through their group."""
+
+    people: Annotated[int, Field(ge=0)] = 0
+
+
+class ListedSchedules(Message):
+    """All schedules, by id.
+
+    mosquitto_sub -t doorbus/v1/people/schedules
+    """
+
+    schedules: tuple[ListedSchedule, ...] = ()
 
 
 class Remove(Message):
@@ -631,6 +727,10 @@ class ErrorCode(StrEnum):
     """A further picture does not resemble the samples there are."""
     UNKNOWN_PERSON = "unknown_person"
     UNKNOWN_SAMPLE = "unknown_sample"
+    UNKNOWN_GROUP = "unknown_group"
+    UNKNOWN_SCHEDULE = "unknown_schedule"
+    IN_USE = "in_use"
+    """A group with people in it, or a schedule that somebody follows, is not removed."""
     TOO_MANY_SAMPLES = "too_many_samples"
     TOO_FEW_SAMPLES = "too_few_samples"
     """Time was up before a camera had shown as many good frames as were asked for."""
@@ -677,6 +777,24 @@ class Result(Message):
     """What would make the person easier to recognise, for people: `samples 1 of 3 advised`."""
     warning: str | None = None
     """What the person's rights will not do as they stand, for people: a door nobody has, an end that has passed."""
+    error: Fault | None = None
+
+
+class Arranged(Message):
+    """What became of a request about a group or a schedule.
+
+    mosquitto_sub -t 'doorbus/v1/people/arranged/+'
+    """
+
+    status: ResultStatus
+    action: str
+    id: str
+    """Of the group or schedule, as it stood in the topic of the request."""
+    at: Instant
+    people: Annotated[int, Field(ge=0)] = 0
+    """How many people are concerned."""
+    warning: str | None = None
+    """What will not be as one would think, for people."""
     error: Fault | None = None
 
 
@@ -809,6 +927,9 @@ class RestorePeople(Message):
     """
 
     people: tuple[KeptPerson, ...]
+    groups: tuple[GroupEntry, ...] | None = None
+    """Groups to put back before the people."""
+    schedules: tuple[ScheduleEntry, ...] | None = None
 
 
 class KeptPeople(Message):
@@ -827,6 +948,9 @@ class KeptPeople(Message):
     roster_version: Annotated[int, Field(ge=0)] | None = None
     gallery_version: Annotated[int, Field(ge=0)] | None = None
     """Pages of equal versions belong together."""
+    groups: tuple[GroupEntry, ...] | None = None
+    """All groups, on the first page of everybody; None where there are none."""
+    schedules: tuple[ScheduleEntry, ...] | None = None
     error: Fault | None = None
 
 
@@ -917,9 +1041,12 @@ class Manifest(Message):
 
 
 class RosterEntry(Rights):
-    """A person on the roster."""
+    """A person on the roster, with all that holds: also what comes from the group, and the hours of the schedule."""
 
     person: Slug
+    hours: Annotated[str, Field(max_length=4096)] | None = None
+    inherited: tuple[str, ...] | None = None
+    """Fields whose values are the group's; None where none are."""
 
 
 class GalleryEntry(Message):

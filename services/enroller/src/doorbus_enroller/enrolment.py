@@ -11,6 +11,7 @@ from doorbus.wire.ids import id_of_name
 from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
 from doorbus.wire.plain import plain
 from doorbus.wire.templates import Template
+from doorbus_enroller.arrangements import ends_before_it_begins
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
 
 ADVISED = 3
@@ -228,13 +229,7 @@ def revise(rights: Rights, update: Update) -> Rights | Fault:
         fields = ", ".join(Update.model_fields)
         return Fault(code=ErrorCode.BAD_REQUEST, message=f"nothing to change; send one or more of {fields}")
     revised = rights.model_copy(update=changes)
-    if revised.valid_from and revised.valid_until and revised.valid_from >= revised.valid_until:
-        return Fault(
-            code=ErrorCode.BAD_REQUEST,
-            message=f"valid_from {revised.valid_from.isoformat()} must come before "
-            f"valid_until {revised.valid_until.isoformat()}",
-        )
-    return revised
+    return ends_before_it_begins(revised) or revised
 
 
 def fault_of(refusal: Refusal, detail: str, *, picture: bool) -> Fault:

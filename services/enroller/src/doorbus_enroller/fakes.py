@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from doorbus.wire.messages import Rights
+from doorbus.wire.messages import GroupEntry, Rights, ScheduleEntry
+from doorbus_enroller.arrangements import Arrangements
 from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Versions
 
 
@@ -14,6 +15,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
+        self._arrangements = Arrangements()
         self._versions: Versions | None = None
         self._numbers = 0
         self.changes: list[str] = []
@@ -42,6 +44,7 @@ class MemoryStore:
     def set_aside(self, now: datetime) -> None:  # noqa: ARG002  # the Protocol's
         """Forget everybody; nothing fails any more."""
         self.damaged, self.new, self._people, self._versions = None, True, {}, None
+        self._arrangements = Arrangements()
 
     def begin(self, now: datetime) -> None:
         """Be new no more."""
@@ -104,9 +107,32 @@ class MemoryStore:
             self._people[person] = replace(self._people[person], rights=rights)
         return self._changed(f"set_rights {person}", now, roster=True, gallery=False)
 
-    def put(self, people: Sequence[Person], now: datetime) -> Versions:
+    def arrangements(self, now: datetime) -> Arrangements:  # noqa: ARG002  # the Protocol's
+        """All of them."""
+        self._check()
+        return self._arrangements
+
+    def arrange(
+        self,
+        now: datetime,
+        *,
+        put: Sequence[GroupEntry | ScheduleEntry] = (),
+        group: str | None = None,
+        schedule: str | None = None,
+    ) -> Versions:
+        """Have them as they are given."""
+        self._check()
+        groups = {each: entry for each, entry in self._arrangements.groups.items() if each != group}
+        schedules = {each: entry for each, entry in self._arrangements.schedules.items() if each != schedule}
+        self._arrangements = Arrangements(groups, schedules).with_entries(*put)
+        return self._changed("arrange", now, roster=True, gallery=False)
+
+    def put(
+        self, people: Sequence[Person], now: datetime, arranged: Sequence[GroupEntry | ScheduleEntry] = ()
+    ) -> Versions:
         """Have these people as they are given."""
         self._check()
+        self._arrangements = self._arrangements.with_entries(*arranged)
         self._people |= {
             each.person: replace(each, samples=tuple(map(self._numbered, each.samples)), damaged=0) for each in people
         }

@@ -17,20 +17,24 @@ from doorbus.wire.messages import (
     ExportPeople,
     Fault,
     GalleryEntry,
+    GroupEntry,
     KeptPeople,
     KeptPerson,
     Manifest,
     PeopleChecked,
     Rights,
     RosterEntry,
+    ScheduleEntry,
+    SetGroup,
+    SetSchedule,
     Update,
 )
-from doorbus.wire.plain import plain
 from doorbus.wire.purposes import of_face
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack
 from doorbus.wire.templates import to_gallery, to_store
 from doorbus_enroller import maps
+from doorbus_enroller.arrangements import Arrangements, composed
 from doorbus_enroller.care import close_pairs, examine
 from doorbus_enroller.damage import Damage
 from doorbus_enroller.enrolment import Answer, Candidate, Known, Rules, decide, revise
@@ -68,10 +72,12 @@ class Outcome:
     """Whether the picture is a sample already."""
     near: float | None = None
     """How similar the picture is to a sample that is as good; None where none is."""
+    people: int = 0
+    """How many a change of a group or schedule concerns."""
     valid_until: datetime | None = None
     """When a newcomer's rights end."""
-    rights: Rights | None = None
-    """Those that the person has now, where there is one."""
+    rights: RosterEntry | None = None
+    """Those that the person has now with all that holds, where there is one."""
     news: tuple[Outbound, ...] = ()
 
 
@@ -80,6 +86,7 @@ class _State:
     """Everybody, as published."""
 
     versions: Versions
+    arrangements: Arrangements
     samples: Mapping[str, int]
     """How many there are of each person."""
     roster: Packed
@@ -124,6 +131,11 @@ class Register:
     def roster(self) -> tuple[bytes, ...]:
         """The shards of the roster as published; none while nobody was read yet."""
         return self._published.roster.shards if self._published else ()
+
+    @property
+    def arrangements(self) -> Arrangements:
+        """The groups and schedules as published; none while nobody was read yet."""
+        return self._published.arrangements if self._published else Arrangements()
 
     def problem(self) -> str | None:
         """What of the store is left out, because it cannot be read."""
@@ -184,7 +196,7 @@ class Register:
             else:
                 enrolled = _and_also(enrolled, decision, shot)
                 samples.append(self._sample(person, decision, shot, now))
-        now_has = known.rights if known else rights
+        now_has = state.arrangements.entry(person, (known.rights if known else rights) or _NONE)
         if enrolled is None or not samples or try_only:
             return replace(self._outcome(state, taken=len(samples)), rights=now_has, near=near)
         versions = self._store.add(person, samples, rights, now)
@@ -256,11 +268,65 @@ class Register:
         state = self._current(now)
         known = self._store.rights(person, now)
         rights = revise(known.rights or _NONE, update) if known else _unknown(person)
-        if isinstance(rights, Fault):
-            return self._outcome(state, rights)
+        fault = rights if isinstance(rights, Fault) else state.arrangements.fault_in(rights)
+        if isinstance(rights, Fault) or fault:
+            return self._outcome(state, fault)
         if known and rights != known.rights:
             state = self._with_rights(state, person, rights, self._store.set_rights(person, rights, now))
-        return replace(self._outcome(state), rights=rights)
+        return replace(self._outcome(state), rights=state.arrangements.entry(person, rights))
+
+    def set_group(self, group: str, change: SetGroup, now: datetime) -> Outcome:
+        """Make or change a group, and with it the rights of everybody in it."""
+        state = self._current(now)
+        return self._arranged(state, state.arrangements.with_group(group, change), now, group=group)
+
+    def set_schedule(self, schedule: str, change: SetSchedule, now: datetime) -> Outcome:
+        """Make or change a schedule, and with it the hours of everybody who follows it."""
+        state = self._current(now)
+        arrangements = state.arrangements.with_schedule(schedule, change)
+        if isinstance(arrangements, Arrangements) and (why := unreadable(composed(arrangements.schedules[schedule]))):
+            return self._outcome(state, Fault(code=ErrorCode.BAD_REQUEST, message=f"hours: {why}"))
+        return self._arranged(state, arrangements, now, schedule=schedule)
+
+    def remove_group(self, group: str, now: datetime) -> Outcome:
+        """Forget a group in which nobody is."""
+        state = self._current(now)
+        inside = sum(rights is not None and rights.group == group for rights in self._store.people(now).rights.values())
+        return self._arranged(state, state.arrangements.without_group(group, inside), now, group=group)
+
+    def remove_schedule(self, schedule: str, now: datetime) -> Outcome:
+        """Forget a schedule that nobody follows."""
+        state = self._current(now)
+        everybody = self._store.people(now).rights.values()
+        following = sum(rights is not None and rights.schedule == schedule for rights in everybody)
+        return self._arranged(state, state.arrangements.without_schedule(schedule, following), now, schedule=schedule)
+
+    def _arranged(
+        self,
+        state: _State,
+        arrangements: Arrangements | Fault,
+        now: datetime,
+        *,
+        group: str | None = None,
+        schedule: str | None = None,
+    ) -> Outcome:
+        """Keep a group or schedule that has changed, or is no more, and publish those whom it moves."""
+        if isinstance(arrangements, Fault):
+            return self._outcome(state, arrangements)
+        put = [each for each in (arrangements.groups.get(group or ""),) if each is not None]
+        follow = [each for each in (arrangements.schedules.get(schedule or ""),) if each is not None]
+        before, concerned = state.arrangements, dict[str, RosterEntry | None]()
+        for person, rights in self._store.people(now).rights.items():
+            if rights is None:
+                continue
+            entry = arrangements.entry(person, rights)
+            if (group is not None and entry.group == group) or (schedule is not None and entry.schedule == schedule):
+                concerned[person] = entry
+        if arrangements != before:
+            versions = self._store.arrange(now, put=[*put, *follow], group=group, schedule=schedule)
+            roster = repack(state.roster, concerned, versions.roster)
+            state = replace(state, arrangements=arrangements, versions=versions, roster=roster)
+        return replace(self._outcome(state), people=len(concerned))
 
     def remove(self, person: str, now: datetime) -> Outcome:
         """Forget a person."""
@@ -298,10 +364,20 @@ class Register:
             roster_version=state.versions.roster,
             gallery_version=state.versions.gallery,
         )
+        if asked.after is None and asked.person is None:
+            groups, schedules = state.arrangements.groups, state.arrangements.schedules
+            page = page.model_copy(
+                update={
+                    "groups": tuple(groups.values()) or None,
+                    "schedules": tuple(schedules.values()) or None,
+                }
+            )
         return self._outcome(state), page
 
-    def restore(self, people: Sequence[Person], now: datetime) -> Outcome:
-        """Have these people exactly as they are given, all or none.
+    def restore(
+        self, people: Sequence[Person], now: datetime, arranged: Sequence[GroupEntry | ScheduleEntry] = ()
+    ) -> Outcome:
+        """Have these people, groups and schedules exactly as they are given, all or none.
 
         That is the way back from a store that was lost or is damaged, too: one is begun whoever is known elsewhere.
         """
@@ -324,7 +400,10 @@ class Register:
                 fault = fault or Fault(code=ErrorCode.BAD_REQUEST, message=message)
         if fault:
             return self._outcome(state, fault)
-        return self._outcome(self._with_people(state, people, whole, self._store.put(people, now), now))
+        versions = self._store.put(people, now, arranged)
+        if arranged:  # it may move others, too
+            return self._outcome(self._read(versions, now))
+        return self._outcome(self._with_people(state, people, whole, versions, now))
 
     def _mended(self, now: datetime) -> _State:
         """What is known of everybody, of whom nobody is left where the store was lost or damaged."""
@@ -419,8 +498,12 @@ class Register:
 
     def _read(self, versions: Versions, now: datetime) -> _State:
         """Everybody, one after the other: all at once would be large."""
-        everybody = self._store.people(now)
-        rights = {person: rights for person, rights in everybody.rights.items() if rights is not None}
+        everybody, arrangements = self._store.people(now), self._store.arrangements(now)
+        rights = {
+            person: arrangements.entry(person, rights)
+            for person, rights in everybody.rights.items()
+            if rights is not None
+        }
         samples = dict.fromkeys(everybody.rights, 0)
         damaged: dict[str, int] = {}
         faces = KnownFaces()
@@ -449,8 +532,9 @@ class Register:
         _tell_unreadable_hours(rights)
         return _State(
             versions=versions,
+            arrangements=arrangements,
             samples=samples,
-            roster=pack((_roster_entry(person, each) for person, each in rights.items()), versions.roster),
+            roster=pack(rights.values(), versions.roster),
             gallery=gallery if faces.people or not damaged else None,
             model=faces.model,
             damage=Damage(damaged, frozenset(unreadable), everybody.lost),
@@ -464,7 +548,7 @@ class Register:
 
     def _with_rights(self, state: _State, person: str, rights: Rights, versions: Versions) -> _State:
         """The state with a person who has these rights."""
-        roster = repack(state.roster, {person: _roster_entry(person, rights)}, versions.roster)
+        roster = repack(state.roster, {person: state.arrangements.entry(person, rights)}, versions.roster)
         damage = state.damage.but(person, state.damage.samples.get(person, 0), rights=False)
         return replace(state, versions=versions, roster=roster, damage=damage)
 
@@ -500,7 +584,7 @@ class Register:
         damage = state.damage
         for person in faces:
             damage = damage.but(person, 0, rights=False)
-        rights = {each.person: _roster_entry(each.person, each.rights or _NONE) for each in people}
+        rights = {each.person: state.arrangements.entry(each.person, each.rights or _NONE) for each in people}
         entries = {person: _gallery_entry(person, each) if each else None for person, each in faces.items()}
         return replace(
             state,
@@ -544,11 +628,6 @@ def _and_also(enrolled: Enrolled | None, candidate: Candidate, shot: Shot) -> En
     if enrolled is None:
         return Enrolled.of((candidate.template,), (shot.picture,))
     return enrolled.and_also(candidate.template, shot.picture)
-
-
-def _roster_entry(person: str, rights: Rights) -> RosterEntry:
-    name = None if rights.name is None else plain(rights.name)
-    return RosterEntry.model_validate({**rights.model_dump(), "name": name, "person": person})
 
 
 def _gallery_entry(person: str, enrolled: Enrolled) -> GalleryEntry:

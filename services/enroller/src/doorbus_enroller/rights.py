@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from doorbus.wire.hours import HoursError, LibraryMissingError, asks_for_country, read_anywhere
-from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
+from doorbus.wire.messages import Entitlement, ErrorCode, Fault
 
 _MOST_DOORS = 1000
 """That are remembered; whoever may speak as an actuator could name ever new ones."""
@@ -35,7 +35,7 @@ class Doors:
         return replace(self, countries=countries, asking=self.asking - {door})
 
 
-def fault_in(update: Update) -> Fault | None:
+def fault_in(update: Entitlement) -> Fault | None:
     """Why an update cannot be taken: the opening hours in it are none."""
     if update.hours is None:
         return None
@@ -59,8 +59,8 @@ def unreadable(hours: str) -> str | None:
     return None
 
 
-def doubts(rights: Rights, doors: Doors, now: datetime) -> str | None:
-    """What a person's rights will not do as they stand; None when all is as one would think."""
+def doubts(rights: Entitlement, doors: Doors, now: datetime) -> str | None:
+    """What a person's or a group's rights will not do as they stand; None when all is as one would think."""
     return "; ".join((*_doors(rights, doors), *_times(rights, now), *_hours(rights, doors, now))) or None
 
 
@@ -69,7 +69,7 @@ def _names(doors: Sequence[str]) -> str:
     return ", ".join(doors[:_MOST_NAMED]) + more
 
 
-def _doors(rights: Rights, doors: Doors) -> Iterator[str]:
+def _doors(rights: Entitlement, doors: Doors) -> Iterator[str]:
     if rights.doors is None:
         return
     if not rights.doors:
@@ -81,12 +81,14 @@ def _doors(rights: Rights, doors: Doors) -> Iterator[str]:
         yield f"there is no door {_names(missing)} yet; the doors are {_names(sorted(doors.countries))}"
 
 
-def _times(rights: Rights, now: datetime) -> Iterator[str]:
+def _times(rights: Entitlement, now: datetime) -> Iterator[str]:
     if rights.valid_until is not None and rights.valid_until <= now:
         yield f"valid_until {rights.valid_until.isoformat()} has passed"
+    elif rights.valid_from is not None and rights.valid_until is not None and rights.valid_from >= rights.valid_until:
+        yield f"valid_from {rights.valid_from.isoformat()} is not before valid_until {rights.valid_until.isoformat()}"
 
 
-def _hours(rights: Rights, doors: Doors, now: datetime) -> Iterator[str]:
+def _hours(rights: Entitlement, doors: Doors, now: datetime) -> Iterator[str]:
     if rights.hours is None:
         return
     try:

@@ -25,6 +25,7 @@ from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import (
     MAX_NAME,
+    Arranged,
     CheckPeople,
     Course,
     Deed,
@@ -37,18 +38,26 @@ from doorbus.wire.messages import (
     ExportPeople,
     Fault,
     Frame,
+    GroupEntry,
     Health,
     KeptPeople,
+    ListedGroups,
+    ListedSchedules,
     LockState,
     ManagePerson,
     Manifest,
     PeopleChecked,
     Remove,
+    RemoveGroup,
     RemoveSample,
+    RemoveSchedule,
     RestorePeople,
     Result,
     ResultStatus,
     Rights,
+    ScheduleEntry,
+    SetGroup,
+    SetSchedule,
     Update,
 )
 from doorbus.wire.plain import plain
@@ -152,6 +161,7 @@ class EnrollerService(Service):
         self._shards: tuple[bytes, ...] = ()
         self._names = Names()
         self._told: Enrolment | None = None
+        self._listed = (ListedGroups(), ListedSchedules())
         self._enrolled = 0
         self._refused: Counter[str] = Counter()
 
@@ -166,6 +176,10 @@ class EnrollerService(Service):
             Subscription(channels.MANAGE, self._on_manage),
             Subscription(channels.ENROLMENT, self._on_enrolment),
             Subscription(channels.REMOVE_SAMPLE, self._on_remove_sample),
+            Subscription(channels.SET_GROUP, self._on_set_group),
+            Subscription(channels.REMOVE_GROUP, self._on_remove_group),
+            Subscription(channels.SET_SCHEDULE, self._on_set_schedule),
+            Subscription(channels.REMOVE_SCHEDULE, self._on_remove_schedule),
             Subscription(channels.CHECK, self._on_check),
             Subscription(channels.EXPORT, self._on_export),
             Subscription(channels.RESTORE, self._on_restore),
@@ -198,6 +212,7 @@ class EnrollerService(Service):
         yield from self._register.whole()
         if self._register.roster:
             yield Outbound(channels.PEOPLE, self._names.listed())
+            yield from self._list_arrangements(anew=True)
         if self._told is not None:
             yield Outbound(channels.ENROLMENT, self._told)
 
@@ -244,6 +259,9 @@ class EnrollerService(Service):
         if channel in _OF_EVERYBODY:
             fault = fault_of(refused.reason, refused.detail, picture=False)
             return arrived.reply(_OF_EVERYBODY[channel](error=fault))
+        if channel in _ARRANGING:
+            fault = fault_of(refused.reason, refused.detail, picture=False)
+            return self._arranged(arrived, Outcome(fault), None)
         if channel not in _REQUESTS:
             return ()
         person = arrived.ids.get("person", "")
@@ -537,6 +555,67 @@ class EnrollerService(Service):
         outcome = await self._change(partial(self._register.remove_sample, inbound.ids["person"], number))
         return [*outcome.news, *self._answer(inbound, outcome.fault)]
 
+    async def _on_set_group(self, inbound: Inbound[SetGroup]) -> Iterable[Outbound]:
+        group, fault = inbound.ids["group"], await self._work(partial(fault_in, inbound.message))
+        if fault is not None:
+            return self._arranged(inbound, Outcome(fault), None)
+        return await self._arrange(inbound, partial(self._register.set_group, group, inbound.message), group)
+
+    async def _on_remove_group(self, inbound: Inbound[RemoveGroup]) -> Iterable[Outbound]:
+        return await self._arrange(inbound, partial(self._register.remove_group, inbound.ids["group"]))
+
+    async def _on_set_schedule(self, inbound: Inbound[SetSchedule]) -> Iterable[Outbound]:
+        schedule = inbound.ids["schedule"]
+        change = partial(self._register.set_schedule, schedule, inbound.message)
+        return await self._arrange(inbound, change, schedule=schedule)
+
+    async def _on_remove_schedule(self, inbound: Inbound[RemoveSchedule]) -> Iterable[Outbound]:
+        return await self._arrange(inbound, partial(self._register.remove_schedule, inbound.ids["schedule"]))
+
+    async def _arrange(
+        self,
+        inbound: Inbound[Any],
+        work: Callable[[datetime], Outcome],
+        group: str | None = None,
+        schedule: str | None = None,
+    ) -> Iterable[Outbound]:
+        """Have a group or schedule changed, and say what will not be as one would think."""
+        outcome, entitled = await self._change(work), None
+        if outcome.fault is None and group is not None:
+            entitled = self._register.arrangements.of_group(group)
+        elif outcome.fault is None and schedule is not None:
+            entitled = self._register.arrangements.of_schedule(schedule)
+        warning = None
+        if entitled is not None:
+            warning = await self._work(partial(doubts, entitled, self._doors, self._clock.now()))
+        return [*outcome.news, *self._list_arrangements(), *self._arranged(inbound, outcome, warning)]
+
+    def _arranged(self, arrived: Arrived[Any], outcome: Outcome, warning: str | None) -> tuple[Outbound, ...]:
+        fault, id_ = outcome.fault, next(iter(arrived.ids.values()), "")
+        if fault:
+            self._refused[fault.code] += 1
+        error = str(fault.code) if fault else None
+        action = arrived.channel.name
+        _log.info("arranged", action=action, id=id_, people=outcome.people, error=error, warning=warning)
+        arranged = Arranged(
+            status=ResultStatus.ERROR if fault else ResultStatus.OK,
+            action=action,
+            id=id_,
+            at=self._clock.now(),
+            people=outcome.people,
+            warning=warning,
+            error=fault,
+        )
+        return tuple(arrived.reply(arranged))
+
+    def _list_arrangements(self, *, anew: bool = False) -> Iterable[Outbound]:
+        """All groups and schedules, unless that has been told."""
+        arrangements, told = self._register.arrangements, self._listed
+        self._listed = (self._names.grouped(arrangements), self._names.scheduled(arrangements))
+        for channel, now, before in zip((channels.GROUPS, channels.SCHEDULES), self._listed, told, strict=True):
+            if anew or now != before:
+                yield Outbound(channel, now)
+
     async def _on_check(self, inbound: Inbound[CheckPeople]) -> Iterable[Outbound]:
         page = PeopleChecked()
 
@@ -568,7 +647,9 @@ class EnrollerService(Service):
         except ValueError:
             fault = Fault(code=ErrorCode.BAD_REQUEST, message="a template that is not base64")
             return inbound.reply(KeptPeople(error=fault))
-        outcome = await self._change(partial(self._register.restore, people))
+        arranged: list[GroupEntry | ScheduleEntry] = [*(inbound.message.schedules or ())]
+        arranged += inbound.message.groups or ()
+        outcome = await self._change(partial(self._register.restore, people, arranged=arranged))
         error = str(outcome.fault.code) if outcome.fault else None
         _log.info("restored", people=0 if error else len(people), error=error)
         reply = KeptPeople(
@@ -625,7 +706,8 @@ class EnrollerService(Service):
             return outcome
         self._shards = self._register.roster
         self._names = await self._work(partial(Names.of, self._shards))
-        return replace(outcome, news=(*outcome.news, Outbound(channels.PEOPLE, self._names.listed())))
+        listed = (Outbound(channels.PEOPLE, self._names.listed()), *self._list_arrangements())
+        return replace(outcome, news=(*outcome.news, *listed))
 
     async def _work(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
@@ -713,6 +795,7 @@ class EnrollerService(Service):
         )
 
 
+_ARRANGING = (channels.SET_GROUP, channels.REMOVE_GROUP, channels.SET_SCHEDULE, channels.REMOVE_SCHEDULE)
 _MANIFESTS = (channels.ROSTER_MANIFEST, channels.GALLERY_MANIFEST)
 _OF_EVERYBODY: Mapping[Channel[Any], type[KeptPeople] | type[PeopleChecked]] = {
     channels.EXPORT: KeptPeople,

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from doorbus.wire.ids import is_slug
-from doorbus.wire.messages import MAX_NAME, Rights, utc
+from doorbus.wire.messages import MAX_NAME, GroupEntry, Rights, ScheduleEntry, utc
+from doorbus_enroller.arrangements import Arrangements
 from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Versions, next_version
 
 T = TypeVar("T")
@@ -123,10 +124,38 @@ class SqliteStore:
 
         return self._changed(now, set_rights)
 
-    def put(self, people: Sequence[Person], now: datetime) -> Versions:
+    def arrangements(self, now: datetime) -> Arrangements:
+        """Read all rows."""
+        with self._transaction(now) as db:
+            rows = db.execute("SELECT kind, id, entry FROM arrangements ORDER BY id").fetchall()
+        read = (_arranged(*row) for row in rows)
+        return Arrangements().with_entries(*(entry for entry in read if entry is not None))
+
+    def arrange(
+        self,
+        now: datetime,
+        *,
+        put: Sequence[GroupEntry | ScheduleEntry] = (),
+        group: str | None = None,
+        schedule: str | None = None,
+    ) -> Versions:
+        """Delete and insert the rows."""
+
+        def arrange(db: sqlite3.Connection) -> Versions:
+            for kind, gone in ((_GROUP, group), (_SCHEDULE, schedule)):
+                db.execute("DELETE FROM arrangements WHERE kind = ? AND id = ?", (kind, gone))
+            _arrange(db, put)
+            return _raised(db, now, roster=True, gallery=False)
+
+        return self._changed(now, arrange)
+
+    def put(
+        self, people: Sequence[Person], now: datetime, arranged: Sequence[GroupEntry | ScheduleEntry] = ()
+    ) -> Versions:
         """Delete the rows of these people, and insert them anew."""
 
         def put(db: sqlite3.Connection) -> Versions:
+            _arrange(db, arranged)
             for each in people:
                 rights = (each.rights or Rights(enabled=False, doors=())).model_dump_json()
                 db.execute("DELETE FROM people WHERE person = ?", (each.person,))
@@ -286,6 +315,14 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             jpeg BLOB NOT NULL
         ) STRICT""",
     ),
+    (
+        """CREATE TABLE arrangements (
+            kind TEXT NOT NULL,
+            id TEXT NOT NULL,
+            entry TEXT NOT NULL,
+            PRIMARY KEY (kind, id)
+        ) STRICT""",
+    ),
 )
 """The statements that lead from each version of the schema (SQLite's user_version) to the next; only ever added to."""
 
@@ -346,6 +383,28 @@ def _rights(text: object) -> Rights | None:
         return Rights.model_validate_json(text) if isinstance(text, str) else None
     except ValueError:  # also what is no UTF-8
         return None
+
+
+_GROUP, _SCHEDULE = "group", "schedule"
+
+
+def _arranged(kind: object, id_: object, entry: object) -> GroupEntry | ScheduleEntry | None:
+    with suppress(ValueError):
+        if kind == _GROUP:
+            group = GroupEntry.model_validate_json(str(entry))
+            return group if group.group == id_ else None
+        schedule = ScheduleEntry.model_validate_json(str(entry))
+        return schedule if schedule.schedule == id_ else None
+    return None
+
+
+def _arrange(db: sqlite3.Connection, entries: Sequence[GroupEntry | ScheduleEntry]) -> None:
+    for entry in entries:
+        kind, id_ = (_GROUP, entry.group) if isinstance(entry, GroupEntry) else (_SCHEDULE, entry.schedule)
+        db.execute(
+            "INSERT OR REPLACE INTO arrangements (kind, id, entry) VALUES (?, ?, ?)",
+            (kind, id_, entry.model_dump_json()),
+        )
 
 
 def _insert(db: sqlite3.Connection, person: str, samples: Sequence[Sample]) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, Self
 
-from doorbus.wire.messages import Rights
+from doorbus.wire.messages import GroupEntry, Rights, ScheduleEntry
+from doorbus_enroller.arrangements import Arrangements
 
 
 class StorageFailed(Exception):  # noqa: N818  # an outcome that is told to the requester
@@ -146,8 +147,25 @@ class Store(Protocol):
         """Replace the rights of a person who is there."""
         ...
 
-    def put(self, people: Sequence[Person], now: datetime) -> Versions:
-        """Have these people with exactly these rights and samples, all or none; others stay as they are."""
+    def arrangements(self, now: datetime) -> Arrangements:
+        """All groups and schedules; those that cannot be read are not there."""
+        ...
+
+    def arrange(
+        self,
+        now: datetime,
+        *,
+        put: Sequence[GroupEntry | ScheduleEntry] = (),
+        group: str | None = None,
+        schedule: str | None = None,
+    ) -> Versions:
+        """Have these groups and schedules as they are given, and forget a group or a schedule."""
+        ...
+
+    def put(
+        self, people: Sequence[Person], now: datetime, arranged: Sequence[GroupEntry | ScheduleEntry] = ()
+    ) -> Versions:
+        """Have these people, groups and schedules exactly as they are given, all or none; others stay as they are."""
         ...
 
     def remove_sample(self, person: str, number: int, now: datetime) -> Versions | None:

@@ -1,13 +1,27 @@
 """What people are told of requests, and how they may name somebody. Pure."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from doorbus.wire.ids import id_of_name
-from doorbus.wire.messages import MAX_NAME, ErrorCode, Fault, ListedPeople, ListedPerson, Result, Update
+from doorbus.wire.messages import (
+    MAX_NAME,
+    ErrorCode,
+    Fault,
+    ListedGroup,
+    ListedGroups,
+    ListedPeople,
+    ListedPerson,
+    ListedSchedule,
+    ListedSchedules,
+    Result,
+    Update,
+)
+from doorbus_enroller.arrangements import Arrangements
 
 MOST_LISTED = 200
 """A screen shows no more; with longer lists Home Assistant would keep nothing of them."""
@@ -37,15 +51,20 @@ _MAX_TEXT = 255
 
 @dataclass(frozen=True)
 class Names:
-    """What everybody is called, and who is disabled."""
+    """What everybody is called, who is disabled, and how many are in each group and on each schedule."""
 
     entries: tuple[ListedPerson, ...] = ()
+    groups: Mapping[str, int] = field(default_factory=dict)
+    schedules: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, shards: Iterable[bytes]) -> "Names":
         """Of the shards of a roster."""
-        entries = (entry for shard in shards for entry in json.loads(shard))
-        return cls(tuple(map(_listed, entries)))
+        entries = [entry for shard in shards for entry in json.loads(shard)]
+        groups, schedules = (
+            Counter(filter(None, (entry.get(of) for entry in entries))) for of in ("group", "schedule")
+        )
+        return cls(tuple(map(_listed, entries)), groups, schedules)
 
     def called(self, person: str) -> str:
         """What somebody is called, enrolled or not."""
@@ -55,6 +74,26 @@ class Names:
         """The first by name."""
         by_name = sorted(self.entries, key=lambda one: (one.name.casefold(), one.person))
         return ListedPeople(count=len(by_name), people=tuple(by_name[:MOST_LISTED]))
+
+    def grouped(self, arrangements: Arrangements) -> ListedGroups:
+        """All groups, and how many people are in each."""
+        groups = sorted(arrangements.groups.items())
+        return ListedGroups(
+            groups=tuple(
+                ListedGroup.model_validate({**each.model_dump(), "people": self.groups.get(id_, 0)})
+                for id_, each in groups
+            )
+        )
+
+    def scheduled(self, arrangements: Arrangements) -> ListedSchedules:
+        """All schedules, and how many people follow each."""
+        schedules = sorted(arrangements.schedules.items())
+        return ListedSchedules(
+            schedules=tuple(
+                ListedSchedule.model_validate({**each.model_dump(), "people": self.schedules.get(id_, 0)})
+                for id_, each in schedules
+            )
+        )
 
     def who_is(self, who: str) -> str | Fault:
         """The id of whoever is called so: by the id, or by the name in any case."""
