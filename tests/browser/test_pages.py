@@ -125,7 +125,7 @@ async def test_a_picture_without_a_face_is_refused_in_words(page: Page, samples:
     await page.get_by_label(re.compile("^Pictures")).set_input_files(path)
     await page.get_by_role("button", name="Enrol").click()
 
-    await expect(page.locator("#enrolled li")).to_contain_text("no.jpg: this is no JPEG picture")
+    await expect(page.locator("#enrolled li")).to_contain_text("no.jpg: this is no picture that can be read")
 
 
 async def test_events_come_by_themselves_and_can_be_filtered(page: Page) -> None:

@@ -1,6 +1,7 @@
 """The console on a bus: what it shows, what it sends, and whom it refuses."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from PIL import Image
 
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel
@@ -110,6 +112,19 @@ async def test_a_program_unlocks_a_door_and_follows_what_became_of_it(desktop: D
     assert command["by"] == "token program"
     assert command["issued_at"]
     assert (followed.json()["status"], followed.json()["reason"]) == ("granted", "commanded")
+
+
+async def test_who_waits_is_told_what_became_of_it_and_of_the_seconds(desktop: Desktop) -> None:
+    async with desktop.program(Scope.UNLOCK) as program:
+        asked = asyncio.create_task(
+            program.post("/api/v1/doors/front/unlock", params={"wait": 5}, json={"seconds": 3600})
+        )
+        command = json.loads((await until_sent(desktop, channels.LOCK_COMMAND, **FRONT)).payload)
+        say(desktop, channels.DECISION, decision(desktop, command_id=command["id"], seconds=30), FRONT)
+        answered = await asked
+
+    assert (answered.status_code, answered.json()["status"], answered.json()["seconds"]) == (200, "granted", 30)
+    assert answered.json()["note"] == "30 s is the longest that this door is held open, not 3600"
 
 
 async def test_the_same_idempotency_key_unlocks_once_and_for_another_door_not_at_all(desktop: Desktop) -> None:
@@ -216,10 +231,19 @@ async def test_events_are_filtered_and_counted_on(desktop: Desktop) -> None:
         of_alice = (await program.get("/api/v1/events", params={"person": "alice"})).json()
         after = (await program.get("/api/v1/events", params={"after": of_alice[-1]["number"]})).json()
         wrong = await program.get("/api/v1/events", params={"since": "2026-06-01T00:00:00"})
+        number = await program.get("/api/v1/events", params={"since": "0.5"})
 
     assert [one["decision"]["person"] for one in of_alice] == ["alice", "alice"]
     assert [one["decision"]["person"] for one in after] == ["alice", "bob"]
     assert wrong.status_code == 422
+    assert number.status_code == 422
+
+
+async def test_an_address_tells_all_its_methods(desktop: Desktop) -> None:
+    async with desktop.stranger() as stranger:
+        refused = await stranger.put("/api/v1/people/alice")
+
+    assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, PATCH")
 
 
 async def test_pictures_enrol_somebody_and_each_has_its_own_outcome(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
@@ -247,6 +271,51 @@ async def test_what_the_enroller_refuses_is_a_problem_with_its_code(
         refused = await asked
 
     assert (refused.status_code, refused.json()["code"]) == (status, error.value)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+async def test_other_kinds_of_pictures_in_fields_of_any_name_arrive_as_jpeg(
+    desktop: Desktop, jpeg: dict[str, bytes], kind: str
+) -> None:
+    made = io.BytesIO()
+    Image.open(io.BytesIO(jpeg["obama"])).convert("RGBA").save(made, kind)
+    async with desktop.program(Scope.PEOPLE) as program:
+        files = {"photo": ("a", made.getvalue())}
+        asked = asyncio.create_task(program.post("/api/v1/people/obama/samples", files=files))
+        request = await answer(desktop, channels.ENROL, person="obama")
+        taken = await asked
+
+    with Image.open(io.BytesIO(request.payload)) as arrived, Image.open(io.BytesIO(jpeg["obama"])) as given:
+        assert (arrived.format, arrived.size) == ("JPEG", given.size)
+    assert taken.status_code == 200
+
+
+async def test_what_is_no_picture_is_refused_before_a_recognizer_is_asked(desktop: Desktop) -> None:
+    torn = (b"no picture", b"\x89PNG\r\n\x1a\n torn", b"RIFF....WEBPVP8 torn")
+    async with desktop.program(Scope.RECOGNISE) as program:
+        refused = [await program.post("/api/v1/recognise", files={"image": one}) for one in torn]
+
+    assert {(one.status_code, one.json()["code"]) for one in refused} == {(422, "not_a_picture")}
+    assert sent(desktop, channels.RECOGNISE_REQUEST) == []
+
+
+async def test_who_has_enrolled_somebody_sees_them_at_once(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
+    packed = pack([RosterEntry(person="obama", name="Obama")], version=7)
+    kind = {"Content-Type": "image/jpeg"}
+    async with desktop.program(Scope.PEOPLE, Scope.READ) as program:
+        asked = asyncio.create_task(program.post("/api/v1/people/obama/samples", content=jpeg["obama"], headers=kind))
+        await until_sent(desktop, channels.ENROL, person="obama")
+        say(desktop, channels.ROSTER_MANIFEST, packed.manifest, {})
+        await answer(desktop, channels.ENROL, person="obama")
+        await desktop.settled()
+        answered_before_it_is_there = asked.done()
+        for index, shard in enumerate(packed.shards):
+            say(desktop, channels.ROSTER_SHARD, shard, {"shard": str(index)})
+        await asked
+        people = (await program.get("/api/v1/people")).json()
+
+    assert not answered_before_it_is_there
+    assert [one["name"] for one in people] == ["Obama"]
 
 
 async def test_a_silent_enroller_is_a_timeout_that_says_where_to_ask_again(desktop: Desktop) -> None:

@@ -225,7 +225,7 @@ async def test_arsfuturas_face_recognition_answers_in_its_words(desktop: Desktop
 
 async def test_a_picture_that_cannot_be_read_is_told_from_one_with_nobody(desktop: Desktop) -> None:
     async with desktop.program(Scope.RECOGNISE) as program:
-        call = program.post("/face-recognition", files={"image": ("x.jpg", b"no picture")})
+        call = program.post("/face-recognition", files={"image": ("x.jpg", b"\xff\xd8\xff no picture")})
         refused, _ = await seeing(desktop, call, error=ErrorCode.NOT_A_PICTURE)
 
     assert (refused.status_code, refused.json()["code"]) == (422, "not_a_picture")

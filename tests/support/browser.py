@@ -1,7 +1,10 @@
 """A whole running system with the sample camera, as browsers see it."""
 
+import asyncio
 import json
+import os
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +34,17 @@ class Site:
         """How often the relay was energised."""
         lines = (self.stack.var / "relay.jsonl").read_text().splitlines()
         return sum(json.loads(line)["energised"] for line in lines)
+
+    async def token(self, name: str, *scopes: str) -> str:
+        """A token of a program, made as the owner of the machine makes it."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "doorbus_console", "token", name, "--scope", *scopes),
+            env={**os.environ, "DOORBUS_VAR": str(self.stack.var)},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        return out.decode().strip()
 
 
 @asynccontextmanager

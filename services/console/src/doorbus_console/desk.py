@@ -39,6 +39,8 @@ class Command:
     action: Action
     by: str
     issued_at: datetime
+    seconds: float | None = None
+    """How long the door was asked to be open."""
     decision: Decision | None = None
     state: LockState | None = None
     """For LOCK, to which no decision belongs: the state that the door told next."""
@@ -47,6 +49,12 @@ class Command:
     def is_over(self) -> bool:
         """Whether the door has answered."""
         return self.decision is not None or self.state is not None
+
+    @property
+    def longest(self) -> float | None:
+        """The seconds that the door holds open at most, where it was asked for more."""
+        held = None if self.decision is None else self.decision.seconds
+        return held if held is not None and self.seconds is not None and held < self.seconds else None
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ class Desk:
         known = self._commands.get(command_id)
         if known is not None:
             return known
-        command = Command(command_id, door, action, by, self._now())
+        command = Command(command_id, door, action, by, self._now(), seconds)
         message = LockCommand(
             action=action, seconds=seconds, id=command_id, issued_at=command.issued_at, code=code, by=by
         )

@@ -1,4 +1,4 @@
-"""Boxes and names drawn on pictures, and faces cut out of them. The only importer of Pillow."""
+"""Boxes and names drawn on pictures, faces cut out of them, other kinds made JPEG. The only importer of Pillow."""
 
 import io
 from collections.abc import Iterable
@@ -13,6 +13,9 @@ from doorbus.wire.messages import Box
 _MOST_PIXELS = 25_000_000
 _KNOWN, _UNKNOWN = (93, 240, 132), (255, 210, 87)
 _QUALITY = 88
+_LONGEST = 4000
+"""Pixels of a side, of what is made JPEG."""
+_PNG = b"\x89PNG\r\n\x1a\n"
 _MARGIN = 0.3
 """How much of a face's size is left around it."""
 
@@ -52,6 +55,26 @@ def cut_out(jpeg: bytes, box: Box) -> bytes:
     if within[2] <= within[0] or within[3] <= within[1]:
         raise Refused(Refusal.WRONG_SHAPE, "the box is beside the picture")
     return _jpeg(image.crop((within[0], within[1], within[2], within[3])))
+
+
+def as_jpeg(picture: bytes) -> bytes:
+    """A PNG or WebP as JPEG, upright, on white, and no larger than a camera's; anything else as it is.
+
+    Takes up to a second.
+    """
+    if not picture.startswith(_PNG) and not (picture.startswith(b"RIFF") and picture[8:12] == b"WEBP"):
+        return picture
+    try:
+        with Image.open(io.BytesIO(picture), formats=("PNG", "WEBP")) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                return picture
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return picture
+    flat = Image.new("RGB", upright.size, "white")
+    flat.paste(upright, mask=upright)
+    flat.thumbnail((_LONGEST, _LONGEST))
+    return _jpeg(flat)
 
 
 def _opened(jpeg: bytes) -> Image.Image:

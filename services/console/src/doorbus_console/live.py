@@ -41,6 +41,8 @@ class Live:
         self._pictures: dict[Place, Shown] = {}
         self._waiting: dict[Place, asyncio.Event] = {}
         self._followers: set[Follower] = set()
+        self._roster_version: int | None = None
+        self._people_read = asyncio.Event()
         self.ended = asyncio.Event()
 
     def tell(self, *news: News) -> None:
@@ -69,6 +71,28 @@ class Live:
             if shown is not None and shown.number > number:
                 return shown
             await self._waiting.setdefault(place, asyncio.Event()).wait()
+
+    def people_change(self, version: int) -> None:
+        """Note that there is a roster of this version, which may not be read yet."""
+        self._roster_version = version
+
+    def people_are_read(self) -> None:
+        """Note that a whole roster is in the scene."""
+        self._people_read.set()
+
+    async def until_people_are_read(self, seconds: float) -> None:
+        """Until the scene has the newest roster that was heard of; at most so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._roster_version is not None and self._roster_version != self._read_version:
+                    self._people_read.clear()
+                    await self._people_read.wait()
+        except TimeoutError:
+            return
+
+    @property
+    def _read_version(self) -> int | None:
+        return None if self.scene.roster is None else self.scene.roster.version
 
     def remember_portrait(self, person: str, jpeg: bytes, box: Box | None) -> None:
         """Keep a picture on which somebody is, and where, while the console runs."""

@@ -148,6 +148,7 @@ class ConsoleService(Service):
         return ()
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        self._live.people_change(inbound.message.version)
         return await self._people(self._roster.manifest(inbound.message))
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
@@ -158,6 +159,7 @@ class ConsoleService(Service):
             parts = await asyncio.to_thread(snapshot.parts)
             entries = (entry for part in parts for entry in part)
             self._see(scene.peopled(self._live.scene, snapshot.manifest, entries), ("people",))
+            self._live.people_are_read()
             self._live.forget_portraits(self._live.scene.people)
         return ()
 

@@ -66,7 +66,7 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.TOO_SMALL: _("the face is too small: come closer"),
     ErrorCode.BLURRED: _("the picture is blurred"),
     ErrorCode.NOT_LIVE: _("it looks like a picture of a face"),
-    ErrorCode.NOT_A_PICTURE: _("this is no JPEG picture"),
+    ErrorCode.NOT_A_PICTURE: _("this is no picture that can be read"),
     ErrorCode.TOO_LARGE: _("the picture is too large"),
     ErrorCode.BAD_PERSON_ID: _("an id is made of a-z, 0-9, - and _"),
     ErrorCode.BAD_REQUEST: _("something that was filled in is wrong"),

@@ -7,7 +7,7 @@ from fastapi import Request
 from doorbus.wire.messages import Face, Verdict
 from doorbus_console.live import Place, Shown
 from doorbus_console.rights import Visitor
-from doorbus_console.web.forms import Upload, read_form
+from doorbus_console.web.forms import Upload, as_jpegs, read_form
 from doorbus_console.web.problems import Problem, not_found
 from doorbus_console.web.site import Site
 
@@ -46,12 +46,12 @@ _RECENT_SECONDS = 5.0
 
 
 async def the_image(request: Request, name: str = "image") -> tuple[Upload, dict[str, str]]:
-    """The picture `name` of a form, and its other fields; raises `Problem` (400) where there is none."""
+    """The picture `name` of a form, else its first, as JPEG, and its other fields; raises `Problem` (400) for none."""
     form = await read_form(request)
-    pictures = form.pictures(name)
+    pictures = form.pictures(name) or form.pictures()
     if not pictures:
         raise Problem(HTTPStatus.BAD_REQUEST, "no_picture", f"there is no file {name} in the request")
-    return pictures[0], {field: form.get(field) for field in form.fields}
+    return (await as_jpegs(pictures[:1]))[0], {field: form.get(field) for field in form.fields}
 
 
 def name_of(site: Site, face: Face) -> str:

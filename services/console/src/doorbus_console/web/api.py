@@ -1,20 +1,23 @@
 """The HTTP API, version 1: what the pages do, for programs."""
 
+import re
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from fastapi.security import HTTPBearer
+from pydantic import BeforeValidator
 
 from doorbus import __version__
 from doorbus.wire.messages import Action, EnrolFromCamera, Reason, Update
-from doorbus_console.desk import Errand
+from doorbus_console.desk import Command, Errand
 from doorbus_console.live import News
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
 from doorbus_console.web import asking, exposition, streams
-from doorbus_console.web.forms import read_pictures
+from doorbus_console.web.forms import MOST_FILES, PICTURES, read_pictures
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.problems import MEDIA_TYPE, Problem, broker_away, not_found
 from doorbus_console.web.shapes import (
@@ -61,19 +64,29 @@ _PICTURES = {
     "requestBody": {
         "required": True,
         "content": {
-            "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in PICTURES},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
+                    "description": f"At most {MOST_FILES} files, whatever their fields are called.",
                     "required": ["image"],
-                    "properties": {"image": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                    "properties": {
+                        "image": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "minItems": 1,
+                        }
+                    },
                 }
             },
         },
     }
 }
 
-router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+_TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="As `doorbus-console token` prints it.")
+"""For the description only: `Needs` decides."""
+
+router = APIRouter(prefix="/api/v1", responses=_PROBLEMS, dependencies=[Depends(_TOKEN)])
 
 TheSite = Annotated[Site, Depends(site_of)]
 Seeing = Annotated[Visitor, Depends(Needs(Right.SEE))]
@@ -81,10 +94,25 @@ Opening = Annotated[Visitor, Depends(Needs(Right.OPEN))]
 Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
 Recognising = Annotated[Visitor, Depends(Needs(Right.RECOGNISE))]
 Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
-DoorId = Annotated[SlugText, Path(description="Id of a door.")]
-CameraId = Annotated[SlugText, Path(description="Id of a camera at that door.")]
-PersonId = Annotated[SlugText, Path(description="Id of a person.")]
+DoorId = Annotated[SlugText, Path(description="Id of a door.", examples=["front"])]
+CameraId = Annotated[SlugText, Path(description="Id of a camera at that door.", examples=["porch"])]
+PersonId = Annotated[SlugText, Path(description="Id of a person.", examples=["alice"])]
 Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the outcome.")]
+COMMANDED, ASKED = (
+    cast("dict[int | str, dict[str, Any]]", {200: {"model": shape, "description": "What came of it within `wait`."}})
+    for shape in (CommandShape, ErrandShape)
+)
+_DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+
+
+def _is_written_out(text: object) -> object:
+    if isinstance(text, str) and not _DATE_AND_TIME.match(text):
+        raise ValueError("a date and a time")
+    return text
+
+
+Moment = Annotated[datetime, BeforeValidator(_is_written_out)]
+"""Not the number of seconds that pydantic takes as well."""
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=128, description="Sent again, nothing is done twice."),
@@ -109,7 +137,7 @@ async def one_door(site: TheSite, visitor: Seeing, door: DoorId) -> DoorShape:
     return door_shape(site.live.scene, site.door(visitor, door))
 
 
-@router.post("/doors/{door}/unlock", status_code=HTTPStatus.ACCEPTED)
+@router.post("/doors/{door}/unlock", status_code=HTTPStatus.ACCEPTED, responses=COMMANDED)
 async def unlock(
     *,
     site: TheSite,
@@ -119,25 +147,22 @@ async def unlock(
     response: Response,
     wish: UnlockShape | None = None,
     key: Key = None,
+    wait: Wait = 0,
 ) -> CommandShape:
-    """Unlock a door. It decides by itself; `follow` says where its answer can be had."""
+    """Unlock a door. It decides by itself; who does not `wait` for its answer has it where `follow` says."""
     wish = wish or UnlockShape()
     once: asking.Once = request.app.state.once
     command_id = once.id_for(visitor, key, "unlock", door, wish.seconds)
     sent = asking.command(
         site, visitor, door, Action.UNLOCK, seconds=wish.seconds, code=wish.code, command_id=command_id
     )
-    shape = command_shape(sent)
-    response.headers["Location"] = shape.follow
-    return shape
+    return await _commanded(site, sent, wait, response)
 
 
-@router.post("/doors/{door}/lock", status_code=HTTPStatus.ACCEPTED)
-async def lock(site: TheSite, visitor: Opening, door: DoorId, response: Response) -> CommandShape:
+@router.post("/doors/{door}/lock", status_code=HTTPStatus.ACCEPTED, responses=COMMANDED)
+async def lock(site: TheSite, visitor: Opening, door: DoorId, response: Response, wait: Wait = 0) -> CommandShape:
     """Lock a door now, before its pulse is over."""
-    shape = command_shape(asking.command(site, visitor, door, Action.LOCK))
-    response.headers["Location"] = shape.follow
-    return shape
+    return await _commanded(site, asking.command(site, visitor, door, Action.LOCK), wait, response)
 
 
 @router.get("/commands/{command}")
@@ -216,18 +241,20 @@ async def add_samples(
     return [errand_shape(errand) for errand in errands]
 
 
-@router.post("/people/{person}/capture", status_code=HTTPStatus.ACCEPTED)
+@router.post("/people/{person}/capture", status_code=HTTPStatus.ACCEPTED, responses=ASKED)
 async def enrol_from_camera(
-    site: TheSite, visitor: Keeping, person: PersonId, wish: CaptureShape, response: Response
+    *, site: TheSite, visitor: Keeping, person: PersonId, wish: CaptureShape, response: Response, wait: Wait = 0
 ) -> ErrandShape:
     """Enrol a person from what a camera sees; `follow` says where the outcome can be had."""
-    return _begun(asking.capture(site, visitor, person, capture_of(wish)), response)
+    return await _asked(site, asking.capture(site, visitor, person, capture_of(wish)), wait, response)
 
 
-@router.post("/capture", status_code=HTTPStatus.ACCEPTED)
-async def enrol_newcomer(site: TheSite, visitor: Keeping, wish: CaptureShape, response: Response) -> ErrandShape:
+@router.post("/capture", status_code=HTTPStatus.ACCEPTED, responses=ASKED)
+async def enrol_newcomer(
+    *, site: TheSite, visitor: Keeping, wish: CaptureShape, response: Response, wait: Wait = 0
+) -> ErrandShape:
     """Enrol somebody who has no id yet from what a camera sees."""
-    return _begun(asking.capture(site, visitor, None, capture_of(wish)), response)
+    return await _asked(site, asking.capture(site, visitor, None, capture_of(wish)), wait, response)
 
 
 @router.get("/requests/{errand}")
@@ -238,7 +265,7 @@ async def one_request(
     found = site.desk.find_errand(errand)
     if found is None or found.by != visitor.name:
         raise not_found(f"request {errand}")
-    return errand_shape(await site.desk.result(found, wait))
+    return errand_shape(await asking.result(site, found, wait))
 
 
 @router.post("/recognise", openapi_extra=_PICTURES)
@@ -257,8 +284,8 @@ async def events(
     door: Annotated[SlugText | None, Query()] = None,
     person: Annotated[SlugText | None, Query()] = None,
     reason: Annotated[Reason | None, Query()] = None,
-    since: Annotated[datetime | None, Query(description="With a time zone, such as 2026-12-01T08:00Z.")] = None,
-    until: Annotated[datetime | None, Query(description="Before this.")] = None,
+    since: Annotated[Moment | None, Query(description="With a time zone, such as 2026-12-01T08:00Z.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[EventShape]:
     """What was decided, newest first."""
@@ -315,7 +342,21 @@ def capture_of(wish: CaptureShape) -> EnrolFromCamera:
     return EnrolFromCamera.model_validate_json(wish.model_dump_json(exclude_none=True))
 
 
-def _begun(errand: Errand, response: Response) -> ErrandShape:
-    shape = errand_shape(errand)
-    response.headers["Location"] = shape.follow
+async def _commanded(site: Site, sent: Command, wait: float, response: Response) -> CommandShape:
+    command = await site.desk.outcome(sent, wait)
+    shape = command_shape(command)
+    _begun(response, shape.follow, is_over=command.is_over)
     return shape
+
+
+async def _asked(site: Site, sent: Errand, wait: float, response: Response) -> ErrandShape:
+    errand = await asking.result(site, sent, wait)
+    shape = errand_shape(errand)
+    _begun(response, shape.follow, is_over=errand.result is not None)
+    return shape
+
+
+def _begun(response: Response, follow: str, *, is_over: bool) -> None:
+    response.headers["Location"] = follow
+    if is_over:
+        response.status_code = HTTPStatus.OK

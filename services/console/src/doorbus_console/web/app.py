@@ -5,9 +5,10 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,6 +36,7 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 )
+_ALWAYS = (api.router, entrance.router, pages.router)
 _COMPATIBLE = {
     "arsfutura": arsfutura.router,
     "compreface": compreface.router,
@@ -62,11 +64,9 @@ def create(site: Site) -> FastAPI:
     )
     app.state.site = site
     app.state.once = Once()
-    app.include_router(api.router)
-    app.include_router(entrance.router)
-    app.include_router(pages.router)
-    for name in sorted(site.settings.compatible):
-        app.include_router(_COMPATIBLE[name])
+    app.state.routers = (*_ALWAYS, *(_COMPATIBLE[name] for name in sorted(site.settings.compatible)))
+    for router in app.state.routers:
+        app.include_router(router)
     app.add_api_route("/assets/{name}", asset, include_in_schema=False)
     app.add_api_route("/healthz", well, include_in_schema=False)
     app.add_middleware(Carrying)
@@ -115,8 +115,10 @@ async def on_invalid(request: Request, error: RequestValidationError) -> Respons
 async def on_http(request: Request, error: HTTPException) -> Response:
     """No such route, or no such method."""
     status = HTTPStatus(error.status_code)
-    problem = Problem(status, status.name.lower(), str(error.detail), error.headers)
-    return await on_problem(request, problem)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return await on_problem(request, Problem(status, status.name.lower(), str(error.detail), headers))
 
 
 async def on_store_failed(request: Request, error: StoreFailed) -> Response:
@@ -153,6 +155,13 @@ class Carrying:
             await send(message)
 
         await self._app(scope, receive, send_more)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of an address, where several routes have it."""
+    routers: tuple[APIRouter, ...] = request.app.state.routers
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    return sorted({name for one in routes if one.path_regex.match(request.url.path) for name in one.methods or ()})
 
 
 def _for_programs(request: Request) -> bool:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from doorbus.wire.channels import ENROL, ENROL_FROM_CAMERA, NEWCOMER, REMOVE, UPDATE, Channel
+from doorbus.wire.codec import JPEG_START
 from doorbus.wire.messages import (
     Action,
     Enrol,
@@ -25,6 +26,8 @@ from doorbus_console.web.problems import Problem, broker_away
 from doorbus_console.web.site import Site
 
 _REMEMBERED = 1000
+_NEWS_SECONDS = 2.0
+"""The roster comes before the answer, but is read in pieces: who asks next is to see what he did."""
 _STATUS = {
     ErrorCode.UNKNOWN_PERSON: HTTPStatus.NOT_FOUND,
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -88,7 +91,7 @@ async def enrol_all(
     errands = []
     for number, picture in enumerate(pictures):
         one = enrol(site, visitor, person, picture.content, None if errand_id is None else f"{errand_id}-{number}")
-        errands.append(await site.desk.result(one, site.settings.enrol_seconds))
+        errands.append(await result(site, one, site.settings.enrol_seconds))
         if errands[-1].result is None:
             break
     return errands
@@ -112,6 +115,9 @@ def remove(site: Site, visitor: Visitor, person: str) -> Errand:
 
 async def recognise(site: Site, visitor: Visitor, jpeg: bytes) -> Recognised:
     """Who is on a picture; no door hears of it. Raises `Problem`."""
+    if not jpeg.startswith(JPEG_START):  # a recognizer would not answer
+        code = ErrorCode.NOT_A_PICTURE.value
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, f"{code}: send a JPEG, PNG or WebP")
     try:
         answer = await site.desk.look(jpeg, site.settings.enrol_seconds)
     except BrokerAway:
@@ -126,9 +132,17 @@ async def recognise(site: Site, visitor: Visitor, jpeg: bytes) -> Recognised:
     return answer
 
 
+async def result(site: Site, errand: Errand, seconds: float) -> Errand:
+    """The request once it is answered and the people are as it left them, or after so many seconds as it is."""
+    errand = await site.desk.result(errand, seconds)
+    if errand.result is not None:
+        await site.live.until_people_are_read(_NEWS_SECONDS)
+    return errand
+
+
 async def done(site: Site, errand: Errand) -> Result:
     """The result of a request that went well; raises `Problem` for one that did not, or that nobody answers."""
-    errand = await site.desk.result(errand, site.settings.enrol_seconds)
+    errand = await result(site, errand, site.settings.enrol_seconds)
     if errand.result is None:
         where = f"/api/v1/requests/{errand.id}"
         raise Problem(

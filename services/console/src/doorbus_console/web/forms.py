@@ -1,7 +1,8 @@
 """What forms and programs send: fields and pictures. The only user of multipart here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -9,9 +10,11 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from starlette.requests import Request
 
 from doorbus.wire.channels import ENROL, MIB
+from doorbus_console import drawing
 from doorbus_console.web.problems import Problem
 
 MOST_FILES = 20
+PICTURES = ("image/jpeg", "image/png", "image/webp")
 _MOST_FIELDS = 64
 _MOST_FIELD_BYTES = 64 * 1024
 _MOST_BYTES = 64 * MIB
@@ -41,9 +44,9 @@ class Form:
         """All values of a field."""
         return self.fields.get(name, ())
 
-    def pictures(self, name: str) -> tuple[Upload, ...]:
-        """The files of a field that are not empty, as a browser sends one where none was chosen."""
-        return tuple(one for one in self.files if one.input == name and one.content)
+    def pictures(self, name: str | None = None) -> tuple[Upload, ...]:
+        """The files of a field, or of all, that are not empty, as a browser sends one where none was chosen."""
+        return tuple(one for one in self.files if one.input == (name or one.input) and one.content)
 
 
 async def read_body(request: Request, most: int) -> bytes:
@@ -72,23 +75,30 @@ async def read_form(request: Request) -> Form:
     return Form({name: tuple(values) for name, values in fields.items()})
 
 
-async def read_pictures(request: Request, name: str = "image") -> tuple[Upload, ...]:
-    """The pictures that were sent: a JPEG as the body, or the files `name` of a form. Raises `Problem`."""
+async def read_pictures(request: Request) -> tuple[Upload, ...]:
+    """The pictures that were sent, as JPEG: one as the body, or the files of a form. Raises `Problem`."""
     kind, _ = parse_options_header(request.headers.get("content-type", ""))
     if kind == "multipart/form-data":
-        files = (await read_form(request)).pictures(name)
-    elif kind in {"image/jpeg", "application/octet-stream"}:
-        files = (Upload(name, "body", await read_body(request, ENROL.max_bytes)),)
+        files = (await read_form(request)).pictures()
+    elif kind in PICTURES or kind == "application/octet-stream":
+        files = (Upload("", "body", await read_body(request, ENROL.max_bytes)),)
     else:
-        raise Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "no_picture", f"send image/jpeg, or a form with the file {name}"
-        )
+        detail = f"send {', '.join(PICTURES)}, or a form with files"
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "no_picture", detail)
     if not any(one.content for one in files):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_picture", f"there is no picture in {name}")
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_picture", "there is no picture in the request")
+    return await as_jpegs(files)
+
+
+async def as_jpegs(files: Iterable[Upload]) -> tuple[Upload, ...]:
+    """These pictures as JPEG, which alone travels on the bus; what is none is left as it is. Raises `Problem`."""
+    made = []
     for one in files:
-        if len(one.content) > ENROL.max_bytes:
+        content = await asyncio.to_thread(drawing.as_jpeg, one.content)
+        if max(len(one.content), len(content)) > ENROL.max_bytes:
             raise _too_large(ENROL.max_bytes)
-    return files
+        made.append(replace(one, content=content))
+    return tuple(made)
 
 
 def _multipart(body: bytes, boundary: str) -> Form:

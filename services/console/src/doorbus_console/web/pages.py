@@ -22,7 +22,7 @@ from doorbus_console.names import id_of
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
 from doorbus_console.web import asking, streams
-from doorbus_console.web.forms import Form, read_form
+from doorbus_console.web.forms import Form, as_jpegs, read_form
 from doorbus_console.web.guard import Needs, session_of
 from doorbus_console.web.problems import Problem, not_found
 from doorbus_console.web.rendering import language_of
@@ -218,15 +218,15 @@ async def _enrol(
     if not pictures and not place[2]:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_picture", "choose pictures, or a camera")
     if pictures:
+        pictures = await as_jpegs(pictures)
         errands = await asking.enrol_all(site, visitor, person, pictures)
         if name and any(errand.result is not None and errand.result.error is None for errand in errands):
-            await site.desk.result(
-                asking.change(site, visitor, person, Update(name=name[:128])), site.settings.enrol_seconds
-            )
+            renamed = asking.change(site, visitor, person, Update(name=name[:128]))
+            await asking.result(site, renamed, site.settings.enrol_seconds)
     else:
         wish = EnrolFromCamera(door=place[0], camera=place[2], name=name[:128] or None)
         errand = asking.capture(site, visitor, person, wish)
-        errands = [await site.desk.result(errand, wish.timeout_s + 5)]
+        errands = [await asking.result(site, errand, wish.timeout_s + 5)]
     names = [picture.name for picture in pictures]
     return page(request, "part/enrolled.html", visitor, person=person, errands=errands, names=names)
 

@@ -59,7 +59,7 @@ class UnlockShape(Shape):
     """How to unlock."""
 
     seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
-    """How long to hold the door open; the door's own pulse when not given."""
+    """How long to hold the door open; its own pulse when not given. A door's answer names its longest."""
     code: Annotated[str, Field(max_length=16)] | None = None
     """One-time password, where the door asks for one."""
 
@@ -72,6 +72,10 @@ class CommandShape(Shape):
     action: str
     status: Literal["pending", "granted", "denied", "done"]
     reason: str | None = None
+    seconds: float | None = None
+    """How long the door is held open at most, if it is."""
+    note: str | None = None
+    """What is not as it was asked for, in a sentence."""
     state: LockState | None = None
     follow: str
     """Where to ask what became of it."""
@@ -98,7 +102,7 @@ class ChangeShape(Shape):
     doors: list[SlugText] | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
-    hours: Annotated[str, Field(max_length=512)] | None = None
+    hours: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     threshold: Unit | None = None
 
 
@@ -201,9 +205,17 @@ def command_shape(command: Command) -> CommandShape:
         action=command.action.value,
         status=status,
         reason=None if decision is None else decision.reason.value,
+        seconds=None if decision is None else decision.seconds,
+        note=_note(command),
         state=command.state,
         follow=f"/api/v1/commands/{command.id}",
     )
+
+
+def _note(command: Command) -> str | None:
+    if command.longest is None:
+        return None
+    return f"{command.longest:g} s is the longest that this door is held open, not {command.seconds:g}"
 
 
 def errand_shape(errand: Errand) -> ErrandShape:

@@ -1,0 +1,53 @@
+"""The HTTP API, fuzzed from its own description against a whole running system."""
+
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from doorbus.local.stack import Process
+from support.browser import Site
+
+pytestmark = pytest.mark.timeout(300)
+ENDLESS = "/stream"
+SECONDS = 60
+WORDS_OF_PEOPLE = "positive_data_acceptance"
+"""Opening hours, pictures and keys that were used are text to a schema; what they say may be refused."""
+
+
+@pytest.fixture(scope="session")
+async def token(site: Site) -> str:
+    """A token with every scope, made as an owner makes it."""
+    return await site.token("fuzz", "read", "unlock", "recognise", "people")
+
+
+async def test_no_call_makes_the_api_fail_or_answer_as_it_is_not_described(
+    site: Site, token: str, tmp_path: Path
+) -> None:
+    # A process of its own: its plugin and its client are no part of our event loop.
+    arguments = [
+        *(f"{site.address}/api/v1/openapi.json", "--header", f"Authorization: Bearer {token}", "--seed", "1"),
+        *("--exclude-path-regex", ENDLESS, "--max-time", str(SECONDS), "--request-timeout", "30"),
+        *("--phases", "examples,coverage,fuzzing", "--checks", "all", "--exclude-checks", WORDS_OF_PEOPLE),
+    ]
+    program = Path(sys.executable).with_name("schemathesis")
+    process = await Process.start("schemathesis", [str(program), "run", *arguments], tmp_path, cwd=tmp_path)
+    try:
+        status = await process.ended()
+    finally:
+        await process.stop()
+
+    assert status == 0, process.log()
+    assert " passed" in process.log()
+
+
+async def test_what_never_ends_is_described_and_asks_for_a_token(site: Site, token: str) -> None:
+    async with httpx.AsyncClient(base_url=site.address, timeout=30) as client:
+        document = (await client.get("/api/v1/openapi.json")).json()
+        endless = [path for path in document["paths"] if ENDLESS in path]
+        refused = [await client.get(path.format(door="front", camera="porch")) for path in endless]
+
+    assert len(endless) == 2
+    assert {one.status_code for one in refused} == {401}
+    assert all(document["paths"][path]["get"]["security"] for path in endless)
