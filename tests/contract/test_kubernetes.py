@@ -225,6 +225,7 @@ def test_every_service_is_ready_when_connected_and_restarted_when_it_hangs(every
         "recognizer",
         "actuator",
         "enroller",
+        "console",
     }
     for workload in services:
         container = _pod(workload)["containers"][0]
@@ -387,7 +388,7 @@ def _fits(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     )
 
 
-CLIENTS = ("recognizer", "enroller", "metrics", "capture-front", "actuator-front")
+CLIENTS = ("recognizer", "enroller", "console", "metrics", "capture-front", "actuator-front")
 
 
 def test_services_reach_the_broker_and_nothing_else(everything: list[Resource]) -> None:
@@ -397,7 +398,7 @@ def test_services_reach_the_broker_and_nothing_else(everything: list[Resource]) 
         assert network.allows(client, "broker", 8883)
         assert not any(network.allows(client, "broker", port) for port in (1883, 4370, 5369, 18083))
         assert not any(network.allows(client, other, 8883) for other in CLIENTS)
-        assert not any(network.allows(client, other, 9090) for other in CLIENTS)
+        assert not any(network.allows(client, other, port) for other in CLIENTS for port in (8080, 9090))
 
 
 def test_the_brokers_nodes_reach_each_other(everything: list[Resource]) -> None:
@@ -406,6 +407,29 @@ def test_the_brokers_nodes_reach_each_other(everything: list[Resource]) -> None:
     assert network.is_closed("broker")
     assert [port for port in (4370, 5369) if network.allows("broker", "broker", port)] == [4370, 5369]
     assert not any(network.allows("broker", client, port) for client in CLIENTS for port in (8883, 9090))
+
+
+def test_the_page_is_reached_through_an_ingress_and_no_other_way(everything: list[Resource]) -> None:
+    network = Network(everything)
+    (port,) = _named(everything, "Service", "console")["spec"]["ports"]
+    (listening,) = _pod(_named(everything, "Deployment", "console"))["containers"][0]["ports"]
+
+    assert (port["targetPort"], listening["containerPort"]) == (listening["name"], 8080)
+    assert network.lets_in("console", "ingress-nginx", 8080)
+    assert not any(network.lets_in("console", name, 8080) for name in ("default", "monitoring", "doorbus-door"))
+    assert not any(network.allows(client, "console", 8080) for client in ("broker", *CLIENTS))
+
+
+def test_what_an_owner_keeps_outlives_its_pod(everything: list[Resource]) -> None:
+    claimed = {
+        volume["persistentVolumeClaim"]["claimName"]
+        for workload in _of(everything, *WORKLOADS)
+        for volume in _pod(workload).get("volumes", ())
+        if "persistentVolumeClaim" in volume
+    }
+
+    assert claimed == {one["metadata"]["name"] for one in _of(everything, "PersistentVolumeClaim")} == {"console"}
+    assert _named(everything, "Deployment", "console")["spec"]["strategy"] == {"type": "Recreate"}
 
 
 def test_the_autoscaler_reads_a_figure_that_is_served_where_it_asks(everything: list[Resource]) -> None:
