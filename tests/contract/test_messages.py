@@ -396,6 +396,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             country="DE",
             problem="the camera is silent",
             site_key="0f1e2d3c",
+            site_keys=("4b5a6978", "0f1e2d3c"),
             figures={"fps": 9.5},
             refused={"frame.stale": 3},
             last_refused={"frame.stale": AT},

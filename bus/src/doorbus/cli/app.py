@@ -14,6 +14,7 @@ from doorbus.cli import (
     groups,
     home_assistant,
     importing,
+    key,
     lock,
     metrics,
     people,
@@ -61,4 +62,5 @@ app.add_typer(gallery.app, name="people", rich_help_panel="People")
 app.add_typer(groups.app, name="group", rich_help_panel="People")
 app.add_typer(schedules.app, name="schedule", rich_help_panel="People")
 app.add_typer(home_assistant.app, name="homeassistant", rich_help_panel="System")
+app.add_typer(key.app, name="key", rich_help_panel="System")
 app.add_typer(secrets.app, name="secrets", rich_help_panel="System")

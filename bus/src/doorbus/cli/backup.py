@@ -212,18 +212,20 @@ def read_backup(file: Path, passphrase: str, seal: Seal) -> Iterator[KeptPerson]
         raise VaultError("no backup of people, or one of a newer version")
     for record in records:
         try:
-            yield _sealed(KeptPerson.model_validate_json(record), seal)
+            yield sealed(KeptPerson.model_validate_json(record), seal)
         except ValidationError as error:
             raise VaultError(f"of a newer version ({first_mistake(error)})") from None
 
 
-def _sealed(person: KeptPerson, seal: Seal) -> KeptPerson:
-    def sealed(sample: KeptSample) -> KeptSample:
+def sealed(person: KeptPerson, seal: Seal) -> KeptPerson:
+    """The person whose samples are open, as the enroller keeps them."""
+
+    def anew(sample: KeptSample) -> KeptSample:
         template = seal.seal(base64.b64decode(sample.template), of_sample(person.person))
         face = None if sample.face is None else seal.seal(base64.b64decode(sample.face), of_face(person.person))
         return _with(sample, template, face)
 
-    return person.model_copy(update={"samples": tuple(map(sealed, person.samples))})
+    return person.model_copy(update={"samples": tuple(map(anew, person.samples))})
 
 
 def _pages(people: Iterator[KeptPerson]) -> Iterator[RestorePeople]:

@@ -177,6 +177,19 @@ def rotate_key(
         place.say(f"then doorbus secrets rotate-key {role} --finish")
 
 
+@app.command()
+def rotate_site_key(
+    context: typer.Context,
+    *,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Take the former key out: not before doorbus key wait says that it may.")
+    ] = False,
+) -> None:
+    """Put a new key into site.key before the one that is there. doorbus key rotate does all of it where it can."""
+    with _change(context) as place:
+        place.site.rotate_site_key(finish=finish)
+
+
 def _given(ids: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in ids.items() if value is not None}
 

@@ -190,10 +190,16 @@ def _site_keys(seen: Observed) -> Iterator[Finding]:
     online = [one.health for one in seen.services if one.live and one.health.state is Presence.ONLINE]
     right = {one.site_key for one in online if one.service == Role.ENROLLER} - {None}
     for one in online:
-        if right and one.site_key not in {None, *right}:
+        if right and one.site_key is not None and not right & {one.site_key, *one.site_keys}:
             way_out = "give both the same DOORBUS_SITE_KEY_FILE; who is enrolled stays readable with the old one alone"
             name = f"{one.service}/{one.instance}"
             yield Finding(Severity.FAIL, name, "has another site key than the enroller", way_out)
+        elif one.service == Role.ENROLLER and len(one.site_keys) > 1:
+            name, way_out = (
+                f"{one.service}/{one.instance}",
+                "doorbus key rotate goes on; doorbus key show says who is waited for",
+            )
+            yield Finding(Severity.WARN, name, "has a new site key and still a former one", way_out)
 
 
 def _outdated(seen: Observed) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ from doorbus.runtime.heartbeat import Heartbeat
 from doorbus.runtime.runner import Runner
 from doorbus.runtime.service import Service
 from doorbus.runtime.settings import ServiceSettings, load
-from doorbus.wire.keyfiles import read_key
+from doorbus.wire.keyfiles import read_keys
 from doorbus.wire.packet import ConnectionLost
 
 _log = structlog.get_logger("doorbus.runtime.process")
@@ -46,7 +46,8 @@ def run(kind: type[S], build: Callable[[S], Service]) -> int:
     """Run the service that `build` makes of the settings until SIGTERM or SIGINT; the exit status.
 
     2 after one sentence on standard error: it was set up wrongly. 1: it failed, and the log says how. Where threads of
-    the service do not end, the process ends here. One whose site key changes in its file ends in order and begins anew.
+    the service do not end, the process ends here. Site keys that change in their file are taken into use; where all of
+    them are new, the process ends in order and begins anew.
 
     With `--check` on the command line the service does not start: its settings, its secrets and what it is built of are
     tried, then whether the broker lets it in, beside one that is at work; 0 when it could start.
@@ -105,8 +106,8 @@ async def _serve(service: Service, settings: ServiceSettings, pool: ThreadPoolEx
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     _log.info("started", service=service.role, instance=settings.instance, version=__version__)
-    path = settings.site_key_path if service.site_key is not None else None
-    another = None if path is None else asyncio.create_task(_another_key(path, stop))
+    path = settings.site_key_path if service.site_keys is not None else None
+    another = None if path is None else asyncio.create_task(_other_keys(path, service, stop))
     try:
         heartbeat = Heartbeat.of_process(settings.status_file)
         way = transport(settings, service.role)
@@ -124,16 +125,21 @@ async def _serve(service: Service, settings: ServiceSettings, pool: ThreadPoolEx
     return 0
 
 
-async def _another_key(path: Path, stop: asyncio.Event) -> None:
-    """Set `stop` and return when the file of the site key holds another one."""
-    first = _key(path)
-    while _key(path) in {None, first}:  # noqa: ASYNC110  # a file has no event, wherever it may be mounted from
+async def _other_keys(path: Path, service: Service, stop: asyncio.Event) -> None:
+    """Tell the service when the file has other keys; set `stop` and return when it cannot go on with them."""
+    known = _keys(path)
+    while True:  # a file has no event, wherever it may be mounted from
         await asyncio.sleep(_KEY_SECONDS)
-    _log.warning("site_key_changed", path=str(path))
-    stop.set()
+        if (found := _keys(path)) in {None, known}:
+            continue
+        known = found
+        _log.warning("site_key_changed", path=str(path), keys=len(known or ()))
+        if not service.hold(known or ()):
+            stop.set()
+            return
 
 
-def _key(path: Path) -> bytes | None:
+def _keys(path: Path) -> tuple[bytes, ...] | None:
     with suppress(OSError, ValueError):
-        return read_key(path)
+        return read_keys(path)
     return None

@@ -291,6 +291,7 @@ class Runner:
         at = self._clock.now()
         if state is Presence.ONLINE:
             self._echo.sent(at, self._clock.monotonic())
+        keys = self._service.site_keys
         health = Health(
             state=state,
             service=self._service.role,
@@ -300,7 +301,8 @@ class Runner:
             started_at=self._started_at,
             **self._service.place(),
             problem=self._service.problem() if state is Presence.ONLINE else None,
-            site_key=self._service.site_key,
+            site_key=None if keys is None else keys.key_id,
+            site_keys=() if keys is None else keys.key_ids,
             figures={
                 "connections": self._session.connections,
                 "dropped_offline": self._session.dropped,

@@ -1,7 +1,7 @@
 """What a service offers whoever runs it: the hooks, and nothing that runs."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from doorbus.homeassistant import Device, Origin
 from doorbus.wire.channels import Role
@@ -14,14 +14,32 @@ Producer = Callable[[], AsyncIterator[Outbound]]
 Inlet = Callable[[Intake], Coroutine[Any, Any, None]]
 
 
+class SiteKeys(Protocol):
+    """What `doorbus.wire.seal.Seal` offers the process; named here because most services need no cryptography."""
+
+    @property
+    def key_id(self) -> str:
+        """Of the key that it seals with."""
+        ...
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Of all that it unseals with, the newest first."""
+        ...
+
+    def hold(self, keys: Sequence[bytes]) -> bool:
+        """Have these keys from now on; whether that is possible without beginning anew."""
+        ...
+
+
 class Service:
     """What a service offers the runner. Handlers run one at a time, in order of arrival, unless it has more lanes."""
 
     role: ClassVar[Role]
     keys: Keyring = Keyring()
     """What it signs with, and whose signatures count for it."""
-    site_key: str | None = None
-    """The id of the site key that it seals with, if any, for health."""
+    site_keys: SiteKeys | None = None
+    """What it seals with, if anything."""
     interchangeable: ClassVar[bool] = False
     """Whether others of its kind do the same work, so that nobody misses one that has ended in order."""
     lanes: int = 1
@@ -71,6 +89,10 @@ class Service:
     ) -> Iterable[Outbound]:
         """Answer a packet that was refused before any handler saw it; it is counted and logged already."""
         return ()
+
+    def hold(self, keys: Sequence[bytes]) -> bool:
+        """The file of the site key has these now, the newest first; whether the service goes on with them as it is."""
+        return self.site_keys is not None and self.site_keys.hold(keys)
 
     def acknowledged(self, packet: Packet) -> None:
         """The broker has this packet, which was sent with QoS 1."""

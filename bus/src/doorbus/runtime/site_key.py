@@ -2,7 +2,7 @@
 
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.settings import CommonSettings
-from doorbus.wire.keyfiles import read_key
+from doorbus.wire.keyfiles import read_keys
 from doorbus.wire.seal import Seal
 
 
@@ -10,7 +10,7 @@ def open_seal(settings: CommonSettings) -> Seal:
     """The seal of this site; raises `SetupError` for a key that is missing or wrong."""
     path = settings.site_key_path
     try:
-        return Seal(read_key(path))
+        return Seal(*read_keys(path))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SetupError(

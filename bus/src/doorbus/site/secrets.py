@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from doorbus.files import put
-from doorbus.site import acl
+from doorbus.site import acl, site_key
 from doorbus.site.certificates import (
     About,
     Authority,
@@ -184,6 +184,19 @@ class Site:
                 self.signing.finish(role)
             else:
                 self.signing.replace(role)
+
+    def rotate_site_key(self, *, finish: bool = False) -> None:
+        """Put a new site key before the one that is there, or, to `finish`, take the former one out."""
+        path = self.directory / "site.key"
+        with _naming_the_file(self.directory):
+            try:
+                changed = site_key.finish(path) if finish else site_key.begin(path)
+            except ValueError as error:
+                raise SiteError(f"{path}: {error}; bring it back from a copy") from None
+        if changed:
+            self.news.append(
+                "the former key that seals templates taken out" if finish else "a new key that seals templates"
+            )
 
     @property
     def signing(self) -> SigningKeys:

@@ -125,16 +125,16 @@ class Subscription(Generic[M]):
     """What a service wants to hear, and who handles it.
 
     `ids` narrows the topic: what comes with others is refused. `share` names the group of replicas that share the
-    messages, `newest_only` keeps one unread message for each topic, `rank` says what goes first when more waits than
-    can be handled. With `others_only` comes what others send, and the retain flag is on what the broker had kept alone.
-    With `on_demand` it is subscribed to only for the ids that this gives at the time; asked again after every handler
-    and tick.
+    messages, or says what it is called at the time; `newest_only` keeps one unread message for each topic, `rank` says
+    what goes first when more waits than can be handled. With `others_only` comes what others send, and the retain flag
+    is on what the broker had kept alone. With `on_demand` it is subscribed to only for the ids that this gives at the
+    time; asked again after every handler and tick.
     """
 
     channel: Channel[M]
     handler: Callable[[Inbound[M]], Awaitable[Iterable[Outbound]]]
     ids: Mapping[str, str] = field(default_factory=dict)
-    share: str | None = None
+    share: str | Callable[[], str] | None = None
     newest_only: bool = False
     on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
     rank: Callable[[Packet], Rank] = _rest
@@ -150,7 +150,8 @@ class Subscription(Generic[M]):
         return tuple(self._filter(topics.filter(self.channel, **ids)) for ids in wanted)
 
     def _filter(self, topic: str) -> Filter:
-        shared = f"$share/{self.share}/{topic}" if self.share else topic
+        group = self.share() if callable(self.share) else self.share
+        shared = f"$share/{group}/{topic}" if group else topic
         retain = self.channel.retain
         return Filter(
             shared,

@@ -1,4 +1,4 @@
-"""How keys stand in files: 64 hexadecimal digits for one, and a line for each public key whose signatures count."""
+"""How keys stand in files: a line of 64 hexadecimal digits for each, and one for each public key that counts."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,19 @@ def read_key(path: Path) -> bytes:
     if not re.fullmatch(_DIGITS, text):
         raise ValueError("not 64 hexadecimal digits")
     return bytes.fromhex(text)
+
+
+def read_keys(path: Path) -> tuple[bytes, ...]:
+    """The keys in a file, one a line, the newest first; raises `OSError`, or `ValueError` when one is none."""
+    lines = path.read_text().split()
+    if not lines or not all(re.fullmatch(_DIGITS, line) for line in lines):
+        raise ValueError("not 64 hexadecimal digits")
+    return tuple(dict.fromkeys(map(bytes.fromhex, lines)))
+
+
+def keys_text(keys: Sequence[bytes]) -> str:
+    """The file that `read_keys` reads."""
+    return "".join(f"{key.hex()}\n" for key in keys)
 
 
 def read_public_keys(path: Path) -> PublicKeys:

@@ -1144,6 +1144,8 @@ class Health(Message):
     """What keeps the service from its work, for people; None when nothing does."""
     site_key: str | None = None
     """Which site key it seals with, by an id that does not tell the key; None when it has none."""
+    site_keys: tuple[str, ...] = ()
+    """All that it unseals with, the newest first: two while the key is rotated."""
     figures: dict[str, float] = Field(default_factory=dict)
     refused: dict[str, int] = Field(default_factory=dict)
     """How many messages were refused, by `channel.reason`."""

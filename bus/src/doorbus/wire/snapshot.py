@@ -48,6 +48,15 @@ class Sealing(Protocol):
         """The data; raises `Refused`."""
         ...
 
+    def sealed_with(self, data: bytes, purpose: str) -> str:
+        """The id of the key that opens it; raises `Refused`."""
+        ...
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key that it seals with."""
+        ...
+
 
 class Packed(NamedTuple):
     """A map as it crosses the wire."""
@@ -115,6 +124,30 @@ def repack(
         parts = (_texts(shard, index, number, seal) for index, shard in enumerate(shards))
         shards = _spread({person: text for part in parts for person, text in part.items()}, wanted, seal)
     return _packed(shards, count, version, model, seal)
+
+
+def reseal(former: Packed, version: int, model: str | None, seal: Sealing) -> Packed:
+    """The same map, all of it sealed with the key that `seal` seals with. Raises `Refused` where it cannot be read."""
+    number, shards = len(former.shards), list(former.shards)
+    for index, shard in enumerate(shards):
+        if seal.sealed_with(shard, _place(index, number)) != seal.key_id:
+            shards[index] = seal.seal(seal.unseal(shard, _place(index, number)), _place(index, number))
+    return _packed(shards, former.manifest.count, version, model, seal)
+
+
+def sealed_with(packed: Packed, seal: Sealing) -> frozenset[str]:
+    """The ids of the keys that a map is sealed with. Raises `Refused` where one is not held."""
+    number = len(packed.shards)
+    keys = {seal.sealed_with(shard, _place(index, number)) for index, shard in enumerate(packed.shards)}
+    key = key_of(packed.manifest, seal)
+    return frozenset(keys | ({key} if key else set()))
+
+
+def key_of(manifest: Manifest, seal: Sealing) -> str | None:
+    """The id of the key that a manifest is sealed with; None where it is not sealed. Raises `Refused`."""
+    if manifest.seal is None:
+        return None
+    return seal.sealed_with(_from_base64(manifest.seal), _manifest_purpose(manifest))
 
 
 def shard_number(ids: Mapping[str, str]) -> int:

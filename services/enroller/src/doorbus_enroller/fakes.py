@@ -138,6 +138,21 @@ class MemoryStore:
         }
         return self._changed(f"put {' '.join(each.person for each in people)}", now, roster=True, gallery=True)
 
+    def reseal(self, people: Sequence[Person], now: datetime) -> None:  # noqa: ARG002  # the Protocol's
+        """Replace the samples that have the same numbers."""
+        self._check()
+        for each in people:
+            known = self._people[each.person]
+            new = {sample.number: sample for sample in each.samples}
+            self._people[each.person] = replace(
+                known, samples=tuple(new.get(sample.number, sample) for sample in known.samples)
+            )
+            self.changes.append(f"reseal {each.person}")
+
+    def scrub(self) -> None:
+        """Nothing is left."""
+        self._check()
+
     def remove_sample(self, person: str, number: int, now: datetime) -> Versions | None:
         """Forget the sample."""
         self._check()

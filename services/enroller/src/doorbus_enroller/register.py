@@ -31,7 +31,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.purposes import of_face
 from doorbus.wire.seal import Seal
-from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack
+from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack, reseal, sealed_with
 from doorbus.wire.templates import to_gallery, to_store
 from doorbus_enroller import maps
 from doorbus_enroller.arrangements import Arrangements, composed
@@ -40,6 +40,7 @@ from doorbus_enroller.damage import Damage
 from doorbus_enroller.enrolment import Answer, Candidate, Known, Rules, decide, revise
 from doorbus_enroller.keeping import kept
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
+from doorbus_enroller.resealing import BATCH, any_sealed_with, resealed
 from doorbus_enroller.rights import unreadable
 from doorbus_enroller.store import Person, Sample, StorageFailed, Store, StoreDamaged, Versions
 from doorbus_enroller.templates import Unsealed, look, unseal
@@ -116,6 +117,8 @@ class Register:
         """How many people are on each map that the broker retains from a time before."""
         self._in_doubt = True
         """Whether the store may hold something else than the state: from the beginning of a request to its end."""
+        self._formerly: Sequence[str] | None = None
+        """Whose samples may be sealed with a former key; None when nothing is any more, the gallery included."""
 
     @property
     def people(self) -> Mapping[str, int]:
@@ -159,6 +162,34 @@ class Register:
         """What should be retained of a map; None while that is not known."""
         state = self._published
         return None if state is None else state.roster if place is maps.ROSTER else state.gallery
+
+    @property
+    def sealed_formerly(self) -> int:
+        """How many things are to be sealed anew: people, and the gallery."""
+        return 0 if self._formerly is None else len(self._formerly) + 1
+
+    def turn_to(self, key: str) -> None:
+        """Seal with another key from now on; `seal_anew` does the same with what is there."""
+        self._seal.use(key)
+        self._formerly = sorted(self.people)
+
+    def seal_anew(self, now: datetime) -> Outcome:
+        """Seal some of the people anew; after the last ones the gallery, which is published once."""
+        state, ids = self._current(now), self._formerly or ()
+        found = (self._store.find(person, now, faces=True) for person in ids[:BATCH])
+        changed = [each for each in (resealed(one, self._seal) for one in found if one) if each.samples]
+        if changed:
+            self._store.reseal(changed, now)
+        if ids[BATCH:]:
+            self._formerly = ids[BATCH:]
+            return self._outcome(state)
+        self._store.scrub()
+        if state.gallery and sealed_with(state.gallery, self._seal) != {self._seal.key_id}:
+            versions = self._store.outrun(replace(state.versions, roster=-1), now)
+            gallery = reseal(state.gallery, versions.gallery, self._faces.model, self._seal)
+            state = replace(state, versions=versions, gallery=gallery)
+        self._formerly = None
+        return self._outcome(state)
 
     def outrun(self, others: Versions, now: datetime) -> Outcome:
         """Publish both maps under versions above those of `others`, which somebody has seen."""
@@ -400,10 +431,11 @@ class Register:
                 fault = fault or Fault(code=ErrorCode.BAD_REQUEST, message=message)
         if fault:
             return self._outcome(state, fault)
-        versions = self._store.put(people, now, arranged)
+        anew = [_among(each, resealed(each, self._seal)) for each in people]
+        versions = self._store.put(anew, now, arranged)
         if arranged:  # it may move others, too
             return self._outcome(self._read(versions, now))
-        return self._outcome(self._with_people(state, people, whole, versions, now))
+        return self._outcome(self._with_people(state, anew, whole, versions, now))
 
     def _mended(self, now: datetime) -> _State:
         """What is known of everybody, of whom nobody is left where the store was lost or damaged."""
@@ -499,6 +531,7 @@ class Register:
     def _read(self, versions: Versions, now: datetime) -> _State:
         """Everybody, one after the other: all at once would be large."""
         everybody, arrangements = self._store.people(now), self._store.arrangements(now)
+        self._go_on_turning(list(everybody.rights), now)
         rights = {
             person: arrangements.entry(person, rights)
             for person, rights in everybody.rights.items()
@@ -539,6 +572,16 @@ class Register:
             model=faces.model,
             damage=Damage(damaged, frozenset(unreadable), everybody.lost),
         )
+
+    def _go_on_turning(self, people: list[str], now: datetime) -> None:
+        """Go on with the newest key where the one before was interrupted: then the first people are sealed with it."""
+        newest = self._seal.key_ids[0]
+        if self._seal.key_ids == (newest,):
+            return
+        first = (self._store.find(person, now) for person in people[:BATCH])
+        if newest == self._seal.key_id or any_sealed_with(newest, [each for each in first if each], self._seal):
+            self._seal.use(newest)
+            self._formerly = people
 
     def _looked_through(self, state: _State, person: str, now: datetime) -> _State:
         """The state with what can be read of a person's samples now."""
@@ -622,6 +665,12 @@ class Register:
 
 
 _NONE = Rights(enabled=False, doors=())
+
+
+def _among(person: Person, others: Person) -> Person:
+    """The person with these samples in the place of those of the same pictures."""
+    new = {sample.picture: sample for sample in others.samples}
+    return replace(person, samples=tuple(new.get(sample.picture, sample) for sample in person.samples))
 
 
 def _and_also(enrolled: Enrolled | None, candidate: Candidate, shot: Shot) -> Enrolled:

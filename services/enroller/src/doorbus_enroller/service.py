@@ -47,6 +47,7 @@ from doorbus.wire.messages import (
     ManagePerson,
     Manifest,
     PeopleChecked,
+    Presence,
     Remove,
     RemoveGroup,
     RemoveSample,
@@ -66,6 +67,7 @@ from doorbus.wire.signatures import Keyring
 from doorbus_enroller.codes import NOTHING_TO_CHECK_WITH, Totp, apart
 from doorbus_enroller.custody import Custody, Race
 from doorbus_enroller.enrolment import advice, fault_of, id_of
+from doorbus_enroller.holders import Holders
 from doorbus_enroller.keeping import restored
 from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.maps import GALLERY, PLACES, ROSTER, Place
@@ -87,6 +89,8 @@ SETTLE_SECONDS = 1.0
 """How long after connecting a new store waits for what the broker retains, before it publishes that nobody is there."""
 ADVICE_SECONDS = 1.0
 """How long whoever sits at a camera has to do what was said, before something else is said."""
+LOOK_SECONDS = 1.0
+"""How often it is looked whether all have a newer site key."""
 REOPEN_SECONDS = 10.0
 """How long after a failure of the store it is tried again without being asked."""
 
@@ -143,11 +147,12 @@ class EnrollerService(Service):
         # Not one of the event loop's own threads: each of these keeps memory of its own.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="register")
         self._seal = seal
-        self.site_key = seal.key_id
+        self.site_keys = seal
         self._clock = clock
         self._new_id = new_id
         self._pending: dict[bytes, _Pending] = {}
         self._seats: dict[str, _Seat] = {}
+        self._looked_at = -math.inf
         self._trouble: str | None = None
         self._reopen_at: float | None = None
         self._lookout = Lookout(self._settings.probe_seconds)
@@ -155,6 +160,9 @@ class EnrollerService(Service):
         self._topics = settings.topics
         self._custody = Custody()
         self._race = Race()
+        self._holders = Holders()
+        self._later: Sequence[bytes] | None = None
+        """The site keys of the file, until what is under way with those before is done."""
         self._doors = Doors()
         secret = self._settings.totp_secret
         self._codes = None if secret is None else Totp(secret.get_secret_value())
@@ -207,6 +215,7 @@ class EnrollerService(Service):
         """Both maps whole; nothing while the people were never read: an empty map would lock everybody out."""
         now = self._clock.monotonic()
         self._lookout = self._lookout.connected(now)
+        self._holders = self._holders.connected(now)
         if self._register.gallery_version is None:  # by then it is known what the broker retains
             self._reopen_at = now + SETTLE_SECONDS
         yield from self._register.whole()
@@ -222,7 +231,9 @@ class EnrollerService(Service):
         due += [seat.sitting.ends_at for seat in self._seats.values()]
         due += [self._lookout.due_at] if self._settings.probe_seconds else []
         due += [each for each in (self._custody.due_at(), self._race.due_at()) if each is not None]
-        return min([*due, *([] if self._reopen_at is None else [self._reopen_at])], default=None)
+        due += [] if self._reopen_at is None else [self._reopen_at]
+        due += [self._turn_at()]
+        return min(due)
 
     async def tick(self) -> Iterable[Outbound]:
         """Ask again, give up, try the store again, see whether recognizers are there."""
@@ -244,13 +255,15 @@ class EnrollerService(Service):
         self._race, others = self._race.run(now)
         if others is not None:
             outbounds += (await self._change(partial(self._register.outrun, others))).news
-        return [*outbounds, *self._put_right(now)]
+        return [*outbounds, *await self._turn(now), *self._put_right(now)]
 
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         """Tell the sender of a request that was refused what was wrong with it."""
         channel = arrived.channel
         if channel is channels.LOCK_STATE and not arrived.packet.payload:  # deleted, as the door is no more
             self._doors = self._doors.gone(arrived.ids["door"])
+        if channel is channels.HEALTH and not arrived.packet.payload:
+            self._holders = self._holders.gone(arrived.ids["instance"])
         if channel in _MANIFESTS:  # deleted, or signed with a former key: whoever is on it is there all the same
             self._register.heard(channel.name, _manifest(arrived.packet.payload))
         if channel.name in PLACES:
@@ -285,6 +298,7 @@ class EnrollerService(Service):
             "enrolled": self._enrolled,
             "put_right": self._custody.count,
             "outrun": self._race.count,
+            "sealed_formerly": self._register.sealed_formerly,
             "roster_version": -1 if roster is None else roster.manifest.version,
             "gallery_version": -1 if gallery is None else gallery.manifest.version,
             **{f"refused_{code}": count for code, count in self._refused.items()},
@@ -297,6 +311,36 @@ class EnrollerService(Service):
         if problem is None and self._lookout.silent(now):
             return "no recognizer answers the test pictures, so that no face opens a door; is one running?"
         return problem
+
+    def hold(self, keys: Sequence[bytes]) -> bool:
+        """Go on with these keys; while something is sealed anew, only after that."""
+        if self._register.sealed_formerly:
+            self._later = keys
+            return True
+        return super().hold(keys)
+
+    def _turn_at(self) -> float:
+        """When it is to be seen again whether to seal with another key, or the next part is to be sealed with it."""
+        if self._register.sealed_formerly and self._reopen_at is None:
+            return self._clock.monotonic()
+        return self._looked_at + LOOK_SECONDS
+
+    async def _turn(self, now: float) -> Iterable[Outbound]:
+        """Seal with the newest key as soon as all recognizers have it, and all that is there, a part at a time."""
+        self._looked_at = now
+        newest = self._seal.key_ids[0]
+        if newest != self._seal.key_id and self._holders.all_have(newest, now):
+            _log.info("site_key_turned", key=newest)
+            await self._work(partial(self._register.turn_to, newest))
+        if not self._register.sealed_formerly or self._reopen_at is not None:
+            return ()
+        outcome = await self._change(self._register.seal_anew)
+        if not self._register.sealed_formerly:
+            _log.info("sealed_anew", key=newest)
+            if self._later is not None and not self._seal.hold(self._later):
+                _log.error("site_key_lost", way_out="put the key with this id back into its file", key=newest)
+            self._later = None
+        return outcome.news
 
     async def stop(self) -> Iterable[Outbound]:
         """Close the store; pictures that still wait are answered, so that their senders need not."""
@@ -533,12 +577,20 @@ class EnrollerService(Service):
 
     async def _on_health(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
         self._hear_floors(inbound.message.figures)
+        if inbound.message.service == Role.RECOGNIZER:
+            self._hear_keys(inbound.message)
         if inbound.message.service == Role.ACTUATOR and inbound.message.door is not None:
             asks = inbound.message.figures.get("asks_code")
             self._doors = self._doors.told(
                 inbound.message.door, inbound.message.country, asks_code=None if asks is None else bool(asks)
             )
         return ()
+
+    def _hear_keys(self, health: Health) -> None:
+        """Who reads the gallery reads it with these."""
+        online = health.state is Presence.ONLINE
+        keys = health.site_keys or ([] if health.site_key is None else [health.site_key])
+        self._holders = self._holders.told(health.instance, keys) if online else self._holders.gone(health.instance)
 
     def _hear_floors(self, figures: Mapping[str, float]) -> None:
         """A reader that has seen a higher version takes none of ours."""

@@ -168,6 +168,25 @@ class SqliteStore:
 
         return self._changed(now, put)
 
+    def reseal(self, people: Sequence[Person], now: datetime) -> None:
+        """Update the rows of the samples and of their faces."""
+
+        def update(db: sqlite3.Connection) -> None:
+            samples = [sample for each in people for sample in each.samples]
+            db.executemany(
+                "UPDATE samples SET template = ? WHERE id = ?", [(one.template, one.number) for one in samples]
+            )
+            faces = [(one.face, one.number) for one in samples if one.face is not None]
+            db.executemany("UPDATE faces SET jpeg = ? WHERE sample = ?", faces)
+
+        self._changed(now, update)
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log; the pages have been overwritten."""
+        with self._guarded():
+            db = self._connection = self._connection or self._open()
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def remove_sample(self, person: str, number: int, now: datetime) -> Versions | None:
         """Delete the row of the sample, as with a person."""
 

@@ -168,6 +168,14 @@ class Store(Protocol):
         """Have these people, groups and schedules exactly as they are given, all or none; others stay as they are."""
         ...
 
+    def reseal(self, people: Sequence[Person], now: datetime) -> None:
+        """Replace templates and faces of samples by others that say the same, all or none; versions stay."""
+        ...
+
+    def scrub(self) -> None:
+        """Leave nothing in the file of what was replaced."""
+        ...
+
     def remove_sample(self, person: str, number: int, now: datetime) -> Versions | None:
         """Forget one sample; None when it was not there, and nothing has changed."""
         ...

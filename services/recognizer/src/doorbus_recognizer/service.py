@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -38,7 +39,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.purposes import OF_A_FACE
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
-from doorbus.wire.snapshot import Snapshot, SnapshotReader, refuse_older, shard_number
+from doorbus.wire.snapshot import Snapshot, SnapshotReader, key_of, refuse_older, shard_number
 from doorbus.wire.templates import Template, to_reply
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
@@ -117,7 +118,7 @@ class RecognizerService(Service):
         self._portraits = Pace() if portraits else None
         self._eyes = eyes
         self._seal = seal
-        self.site_key = seal.key_id
+        self.site_keys = seal
         self.lanes = settings.lanes
         self._settings = settings
         self._instance = instance
@@ -143,7 +144,7 @@ class RecognizerService(Service):
 
         The name of their group is a secret: whoever joins it takes frames away, and may read none of them for that.
         """
-        group = self._seal.secret_name("the group of recognizers")
+        group = partial(self._seal.secret_name, "the group of recognizers")
         return (
             Subscription(channels.FRAME, self._on_frame, share=group, newest_only=True),
             Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=group, rank=later),
@@ -179,6 +180,10 @@ class RecognizerService(Service):
             "milliseconds_per_frame": round(self._milliseconds, 2),
             "busy": busy,
         }
+
+    def hold(self, keys: Sequence[bytes]) -> bool:
+        """Go on with these keys, unless the gallery waits for one of them: a process that begins anew reads it."""
+        return self._gallery is not None and super().hold(keys)
 
     async def stop(self) -> Iterable[Outbound]:
         """Let go of the lanes, also of those that are still at work."""
@@ -377,6 +382,8 @@ class RecognizerService(Service):
             return ()
         self._newest = snapshot
         manifest, model = snapshot.manifest, self._eyes.model_id
+        with suppress(Refused):  # told below; what the enroller seals with, it unseals, too
+            self._seal.use(key_of(manifest, self._seal) or self._seal.key_id)
         if manifest.model not in (None, model):
             self._gallery = None
             self._gallery_problem = (
