@@ -652,6 +652,7 @@ async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
             "granted.matched": 1,
             "latency_ms": 20.0,
             "relay_energised": 1.0,
+            "alarm": 0.0,
             "lockdown": 0.0,
             "roster_people": 1,
             "roster_version": 1,

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from doorbus.wire.messages import (
     Decision,
     Face,
     Health,
+    Input,
     JournalKind,
     LockState,
     Recognition,
@@ -28,7 +29,7 @@ from doorbus.wire.packet import Connection, Packet
 from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
-from doorbus_actuator.fakes import FakeGuardian, FakeJournal, RecordingRelay
+from doorbus_actuator.fakes import FakeGuardian, FakeJournal, FakeSwitch, RecordingRelay
 from doorbus_actuator.service import ActuatorService
 from doorbus_actuator.settings import Actuator
 from support import signing
@@ -86,6 +87,7 @@ class House:
         unasked: tuple[Channel[Any], ...] = (),
         floor: Floor | None = None,
         journal: FakeJournal | None = None,
+        wired: Iterable[Input] = (),
     ) -> None:
         self.clock = FakeClock()
         self.journal = journal or FakeJournal()
@@ -93,9 +95,17 @@ class House:
         self.bus = WatchedBus(self.relay)
         keys = Keyring(public=signing.PUBLIC, unasked=frozenset(channel.name for channel in unasked))
         chosen, kept = settings or Actuator(), floor or nowhere("roster")
+        self.switches = {name: FakeSwitch() for name in wired}
         self.guardian = FakeGuardian(self.relay, self.clock, chosen.max_hold_seconds)
         self.service = ActuatorService(
-            chosen, self.guardian, self.clock, keys, kept, journal=self.journal, chance=lambda: 0.0
+            chosen,
+            self.guardian,
+            self.clock,
+            keys,
+            kept,
+            journal=self.journal,
+            switches=self.switches,
+            chance=lambda: 0.0,
         )
         self._ids = itertools.count()
 
@@ -167,6 +177,18 @@ class House:
         raw = payload.encode() if isinstance(payload, str) else payload
         self.bus.publish(Packet(SET, raw, qos=1, retain=retain))
         await self.settled()
+
+    async def feels(self, name: Input, *, on: bool = True) -> None:
+        """Have a wired input felt, or not any more, for long enough to count."""
+        self.switches[name].felt = on
+        for _ in range(5):
+            await self.passes(0.03)
+
+    async def plays(self, name: str, word: str = "ON", *, retain: bool = False) -> None:
+        """Play a simulated input, for long enough to count."""
+        self.bus.publish(Packet(f"{ROOT}/door/front/input/{name}/set", word.encode(), qos=1, retain=retain))
+        await self.settled()
+        await self.passes(0.1)
 
     def said(self, channel: Channel[Any], door: str = "front") -> list[Any]:
         topic = TOPICS.topic(channel, **({"door": door} if channel.parameters else {}))

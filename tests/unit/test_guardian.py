@@ -281,7 +281,7 @@ def test_a_guardian_loads_the_standard_library_and_the_adapter_and_nothing_else(
     assert {name for name in foreign if name.partition(".")[0] != "doorbus_actuator"} == set()
     assert foreign == {
         "doorbus_actuator",
-        *(f"doorbus_actuator.{one}" for one in ("guardian", "relay", "rpi", "simulated")),
+        *(f"doorbus_actuator.{one}" for one in ("guardian", "relay", "rpi", "simulated", "switch")),
     }
     assert "asyncio" not in loaded
 

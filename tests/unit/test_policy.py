@@ -1713,7 +1713,7 @@ def test_a_challenge_is_not_taken_back_by_somebody_too_close() -> None:
 
 
 def test_the_tables_name_every_reason_of_a_denial() -> None:
-    table = {reason for reason, _ in (*policy.FACE_TABLE, *policy.COMMAND_RULES)}
+    table = {reason for reason, _ in (*policy.FACE_TABLE, *policy.COMMAND_RULES, *policy.EXIT_RULES)}
     assert table == set(Reason) - {
         Reason.MATCHED,
         Reason.COMMANDED,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyotp
 import pytest
 
+from doorbus.cli import env
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.settings import load
 from doorbus_actuator import policy
@@ -157,9 +158,10 @@ def test_a_secret_may_be_written_in_groups() -> None:
 def test_the_readme_lists_every_setting_in_order_with_its_default(repository: Path) -> None:
     readme = (repository / "services" / "actuator" / "README.md").read_text()
     rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", readme, re.MULTILINE)
-    assert [name.lower() for name, _ in rows] == list(Actuator.model_fields)
+    fields = dict(env.settings_of(Actuator, ""))
+    assert [name for name, _ in rows] == list(fields)
     for name, shown in rows:
-        default = Actuator.model_fields[name.lower()].default
+        default = fields[name].default
         if isinstance(default, bool | str | int | float) and default != "":
             said = str(default).lower() if isinstance(default, bool) else str(default)
             assert shown.strip().strip("`") in (said, said.removesuffix(".0"))
@@ -170,7 +172,8 @@ def test_the_rules_are_told_in_the_order_in_which_they_are_tried(repository: Pat
     sections = {part.partition("\n")[0]: part for part in text.split("\n## ")}
     told = {
         trigger: re.findall(r"^\| `([a-z_]+)` \|", sections[trigger], re.MULTILINE)
-        for trigger in ("A face", "A command")
+        for trigger in ("A face", "A command", "The exit button")
     }
     assert told["A face"] == [reason.value for reason, _ in policy.FACE_TABLE]
     assert told["A command"] == [reason.value for reason, _ in policy.COMMAND_RULES]
+    assert told["The exit button"] == [reason.value for reason, _ in policy.EXIT_RULES]

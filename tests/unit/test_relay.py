@@ -9,7 +9,7 @@ import pytest
 
 from doorbus.testing import FakeClock
 from doorbus_actuator.fakes import FakeChip, FakeGpio, RecordingRelay
-from doorbus_actuator.gpiod_relay import GpiodRelay, load_gpiod
+from doorbus_actuator.gpiod_lines import GpiodRelay, load_gpiod
 from doorbus_actuator.relay import Relay, RelayError
 from doorbus_actuator.rpi import Active, Numbering, RpiRelay
 from doorbus_actuator.simulated import SimulatedRelay

@@ -155,6 +155,8 @@ def words(decision: Decision, name: str | None) -> str:
         if decision.outcome is Outcome.GRANTED:
             return f"Unlocked{by or ' by hand'}"
         return f"Unlocking{by} refused: {why}"
+    if decision.trigger is Trigger.EXIT_BUTTON:
+        return "Opened from inside" if decision.outcome is Outcome.GRANTED else f"Not opened from inside: {why}"
     if decision.outcome is Outcome.GRANTED:
         return f"{name or 'Somebody'} let in"
     who = name or ("Picture" if decision.reason in _OF_THE_PICTURE else "Unknown face")

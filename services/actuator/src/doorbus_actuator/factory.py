@@ -4,13 +4,17 @@ from typing import Any
 
 from doorbus.runtime.errors import SetupError
 from doorbus.wire.channels import Role
+from doorbus.wire.messages import Input
 from doorbus_actuator import early
-from doorbus_actuator.gpiod_relay import load_gpiod
+from doorbus_actuator.gpiod_lines import GpiodSwitch, load_gpiod, load_gpiod_inputs
+from doorbus_actuator.input_settings import Felt
 from doorbus_actuator.presets import Preset, words_of
 from doorbus_actuator.relay import RelayError
-from doorbus_actuator.rpi import load_gpio
+from doorbus_actuator.rpi import RpiSwitch, load_gpio
 from doorbus_actuator.settings import Actuator, ActuatorSettings, RelayKind
+from doorbus_actuator.simulated import SimulatedSwitch
 from doorbus_actuator.sqlite_journal import SqliteJournal
+from doorbus_actuator.switch import Switch, SwitchError
 
 
 def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
@@ -89,6 +93,30 @@ def _mqtt(settings: ActuatorSettings) -> dict[str, Any]:
         "timeout": own.lock_timeout_seconds,
         "slow": 3 * own.lock_timeout_seconds,  # to connect, to be taken, and to be confirmed
     }
+
+
+def chosen_switches(settings: ActuatorSettings) -> dict[Input, Switch]:
+    """The inputs that are wired to the machine, or played by files, not yet set up.
+
+    Raises `SetupError` when the library of a pin or line does not work here.
+    """
+    own = settings.actuator
+    played = settings.var / "inputs" / own.door
+    try:
+        wired = {name: _switch(own, name, felt) for name, felt in own.inputs.each.items() if felt.wired}
+    except (RelayError, SwitchError) as error:
+        raise SetupError(str(error)) from None
+    return {**wired, **{name: SimulatedSwitch(played / name.value) for name in sorted(own.simulated_inputs)}}
+
+
+def _switch(own: Actuator, name: Input, felt: Felt) -> Switch:
+    setting = f"DOORBUS_ACTUATOR__INPUTS__{name.name}__"
+    if felt.pin is not None:
+        gpio = load_gpio(f"{setting}PIN={felt.pin}", f"{setting}LINE or {setting}TOPIC")
+        return RpiSwitch(gpio, felt.pin, own.numbering, felt.wired_to, felt.normally)
+    assert felt.line is not None
+    line: int | str = int(felt.line) if felt.line.isdecimal() else felt.line
+    return GpiodSwitch(load_gpiod_inputs(f"{setting}LINE={felt.line}"), own.chip, line, felt.wired_to, felt.normally)
 
 
 def chosen_journal(settings: ActuatorSettings) -> SqliteJournal:

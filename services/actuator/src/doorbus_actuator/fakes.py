@@ -13,6 +13,7 @@ from doorbus_actuator.guardian import Pulse
 from doorbus_actuator.journal import Last, Note, entry_after
 from doorbus_actuator.policy import Seen
 from doorbus_actuator.relay import Relay, RelayError
+from doorbus_actuator.switch import SwitchError
 
 
 class RecordingRelay:
@@ -69,6 +70,35 @@ class RecordingRelay:
     def _fail_if_broken(self) -> None:
         if self.broken:
             raise RelayError("the coil is burnt")
+
+
+class FakeSwitch:
+    """An input without a wire. `broken` makes it fail as hardware does."""
+
+    def __init__(self) -> None:
+        self.felt = False
+        self.broken = False
+        self._set_up = False
+
+    def setup(self) -> None:
+        """Be ready."""
+        self._fail_if_broken()
+        self._set_up = True
+
+    def read(self) -> bool:
+        """Whether it is felt."""
+        if not self._set_up:
+            raise SwitchError("it is not set up")
+        self._fail_if_broken()
+        return self.felt
+
+    def close(self) -> None:
+        """Be no longer ready."""
+        self._set_up = False
+
+    def _fail_if_broken(self) -> None:
+        if self.broken:
+            raise SwitchError("the wire is broken")
 
 
 class FakeGuardian:
@@ -165,11 +195,20 @@ class FakeChip:
     def __init__(self, names: Mapping[str, int] | None = None, lines: int = 54) -> None:
         self.levels: list[tuple[int, int]] = []
         self.held: set[int] = set()
+        self.wired: dict[int, bool] = {}
+        """Whether something outside gives a line a high level; others are where they are pulled."""
         self._names = names or {}
         self._lines = lines
 
     def claim(self, chip: str, line: int | str, active_low: bool) -> "FakeLine":  # noqa: FBT001  # a Claim
         """Make a line an output."""
+        return FakeLine(self, self._take(chip, line), active_low=active_low)
+
+    def listen(self, chip: str, line: int | str, pulled_up: bool) -> "FakeInputLine":  # noqa: FBT001  # a Listen
+        """Make a line an input."""
+        return FakeInputLine(self, self._take(chip, line), pulled_up=pulled_up)
+
+    def _take(self, chip: str, line: int | str) -> int:
         if chip != "/dev/gpiochip0":
             raise FileNotFoundError(2, "No such file or directory")
         offset = self._names.get(line, -1) if isinstance(line, str) else line
@@ -178,7 +217,26 @@ class FakeChip:
         if offset in self.held:
             raise OSError(16, "Device or resource busy")
         self.held.add(offset)
-        return FakeLine(self, offset, active_low=active_low)
+        return offset
+
+
+class FakeInputLine:
+    """A line of a `FakeChip` that is read."""
+
+    def __init__(self, chip: FakeChip, offset: int, *, pulled_up: bool) -> None:
+        self._chip = chip
+        self._offset = offset
+        self._pulled_up = pulled_up
+
+    def high(self) -> bool:
+        """The level."""
+        if self._offset not in self._chip.held:
+            raise ValueError("the line was released")
+        return self._chip.wired.get(self._offset, self._pulled_up)
+
+    def release(self) -> None:
+        """Give it back."""
+        self._chip.held.discard(self._offset)
 
 
 class FakeLine:
@@ -276,6 +334,9 @@ class FakeGpio:
     BOARD = 10
     BCM = 11
     OUT = 0
+    IN = 1
+    PUD_DOWN = 21
+    PUD_UP = 22
     _NO_GPIO = frozenset({1, 2, 4, 6, 9, 14, 17, 20, 25, 27, 28, 30, 34, 39})  # power, ground and the EEPROM's bus
     _PINS: ClassVar = {10: frozenset(range(1, 41)) - _NO_GPIO, 11: frozenset(range(28))}
 
@@ -284,6 +345,9 @@ class FakeGpio:
         self.accessible = accessible
         self._mode: int | None = None
         self._outputs: set[int] = set()
+        self._inputs: dict[int, int] = {}
+        self.wired: dict[int, int] = {}
+        """The level that something outside gives a pin; others are where they are pulled."""
 
     def setwarnings(self, on: bool) -> None:  # noqa: FBT001  # the library's
         """Take note of nothing: the fake never warns."""
@@ -294,22 +358,34 @@ class FakeGpio:
             raise ValueError("A different mode has already been set!")
         self._mode = mode
 
-    def setup(self, channel: int, direction: int, *, initial: int) -> None:
-        """Make a pin an output."""
+    def setup(self, channel: int, direction: int, *, initial: int = -1, pull_up_down: int = 20) -> None:
+        """Make a pin an output, or an input."""
         if self._mode is None:
             raise RuntimeError("Please set pin numbering mode using GPIO.setmode(GPIO.BOARD) or GPIO.setmode(GPIO.BCM)")
         if not self.accessible:
             raise RuntimeError("No access to /dev/mem.  Try running as root!")
         if channel not in self._PINS[self._mode]:
             raise ValueError("The channel sent is invalid on a Raspberry Pi")
-        if direction != self.OUT:
-            raise ValueError("initial parameter is not valid for inputs")
+        if direction == self.IN:
+            if initial != -1:
+                raise ValueError("initial parameter is not valid for inputs")
+            self._outputs.discard(channel)
+            self._inputs[channel] = int(pull_up_down == self.PUD_UP)
+            return
+        self._inputs.pop(channel, None)
         self._outputs.add(channel)
         self.levels.append((channel, initial))
 
     def take_away(self, channel: int) -> None:
         """What another process does that makes the pin its own."""
         self._outputs.discard(channel)
+        self._inputs.pop(channel, None)
+
+    def input(self, channel: int) -> int:
+        """The level of an input."""
+        if channel not in self._inputs:
+            raise RuntimeError("You must setup() the GPIO channel first")
+        return self.wired.get(channel, self._inputs[channel])
 
     def output(self, channel: int, level: int) -> None:
         """Set the level of an output."""

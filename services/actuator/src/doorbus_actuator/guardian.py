@@ -295,7 +295,7 @@ def relay_of(given: Mapping[str, Any], note: Callable[[str], None], secret: str 
         case "rpi":
             return RpiRelay(load_gpio(), given["pin"], Numbering(given["numbering"]), Active(given["active"]))
         case "gpiod":
-            from doorbus_actuator.gpiod_relay import GpiodRelay, load_gpiod  # noqa: PLC0415
+            from doorbus_actuator.gpiod_lines import GpiodRelay, load_gpiod  # noqa: PLC0415
 
             return GpiodRelay(load_gpiod(), given["chip"], given["line"], active_low=given["active"] == Active.LOW)
         case "http":

@@ -4,7 +4,6 @@ An order to unlock that could not be handed over at once must never be carried o
 connection, an order expires, and after any failure the connection is given up with all that it still holds.
 """
 
-import json
 import math
 import threading
 import time
@@ -18,6 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from doorbus_actuator.relay import RelayError
+from doorbus_actuator.words import word_in
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,7 @@ class Words:
 
     def state_in(self, payload: bytes | bytearray) -> str | None:
         """The word in a state; None when there is none."""
-        text = payload.decode(errors="replace")
-        if self.field is None:
-            return text.strip()
-        try:
-            value = json.loads(text)[self.field]
-        except (ValueError, KeyError, TypeError):
-            return None
-        return value if isinstance(value, str) else json.dumps(value)
+        return word_in(payload, self.field)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""A relay on a pin of a Raspberry Pi. The only module that knows RPi.GPIO."""
+"""Relay and inputs on pins of a Raspberry Pi. The only module that knows RPi.GPIO."""
 
 from enum import StrEnum
 from typing import Protocol
 
 from doorbus_actuator.relay import RelayError
+from doorbus_actuator.switch import Circuit, Pole, SwitchError
 
 LOW, HIGH = 0, 1
 
@@ -30,6 +31,9 @@ class Gpio(Protocol):
     BCM: int
     BOARD: int
     OUT: int
+    IN: int
+    PUD_UP: int
+    PUD_DOWN: int
 
     def setwarnings(self, on: bool) -> None:  # noqa: FBT001  # the library's
         """Whether to warn of pins that are in use."""
@@ -39,8 +43,12 @@ class Gpio(Protocol):
         """Choose the numbering; `ValueError` when another was chosen before."""
         ...
 
-    def setup(self, channel: int, direction: int, *, initial: int) -> None:
-        """Configure a pin; its level is written before it becomes an output."""
+    def setup(self, channel: int, direction: int, *, initial: int = -1, pull_up_down: int = 20) -> None:
+        """Configure a pin; the level of an output is written before it becomes one. The defaults are the library's."""
+        ...
+
+    def input(self, channel: int) -> int:
+        """The level of a pin; `RuntimeError` when it was not configured."""
         ...
 
     def output(self, channel: int, level: int) -> None:
@@ -48,14 +56,14 @@ class Gpio(Protocol):
         ...
 
 
-def load_gpio() -> Gpio:
-    """The real RPi.GPIO; raises `RelayError` where there is none."""
+def load_gpio(asked: str = "DOORBUS_ACTUATOR__RELAY=rpi", instead: str = "DOORBUS_ACTUATOR__RELAY=simulated") -> Gpio:
+    """The real RPi.GPIO; raises `RelayError` where there is none, naming the setting that asks for it."""
     try:
         from RPi import GPIO  # noqa: PLC0415  # exists on a Pi only
     except (ImportError, RuntimeError) as error:
         raise RelayError(
-            f"DOORBUS_ACTUATOR__RELAY=rpi: RPi.GPIO does not work here ({error}); "
-            "on a Raspberry Pi install doorbus-actuator[rpi], elsewhere choose DOORBUS_ACTUATOR__RELAY=simulated"
+            f"{asked}: RPi.GPIO does not work here ({error}); on a Raspberry Pi install doorbus-actuator[rpi], "
+            f"elsewhere choose {instead}"
         ) from None
     module: Gpio = GPIO
     return module
@@ -113,3 +121,34 @@ class RpiRelay:
             self._gpio.output(self._pin, level)
         except (RuntimeError, ValueError, OSError) as error:
             raise RelayError(f"pin {self._pin}: {error}") from error
+
+
+class RpiSwitch:
+    """Reads one pin, which is pulled to the other side of what the switch connects it to."""
+
+    def __init__(self, gpio: Gpio, pin: int, numbering: Numbering, pole: Pole, normally: Circuit) -> None:
+        self._gpio = gpio
+        self._pin = pin
+        self._mode = gpio.BCM if numbering is Numbering.BCM else gpio.BOARD
+        self._pull = gpio.PUD_UP if pole is Pole.GROUND else gpio.PUD_DOWN
+        closed, opened = (LOW, HIGH) if pole is Pole.GROUND else (HIGH, LOW)
+        self._felt = opened if normally is Circuit.CLOSED else closed
+
+    def setup(self) -> None:
+        """Make the pin an input."""
+        try:
+            self._gpio.setwarnings(False)
+            self._gpio.setmode(self._mode)
+            self._gpio.setup(self._pin, self._gpio.IN, pull_up_down=self._pull)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise SwitchError(f"pin {self._pin}: {error}; may this user use /dev/gpiomem (group gpio)?") from error
+
+    def read(self) -> bool:
+        """Whether it is felt."""
+        try:
+            return self._gpio.input(self._pin) == self._felt
+        except (RuntimeError, ValueError, OSError) as error:
+            raise SwitchError(f"pin {self._pin}: {error}") from error
+
+    def close(self) -> None:
+        """Nothing is driven, and nothing left over."""

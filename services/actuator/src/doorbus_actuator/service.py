@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, assert_never
@@ -15,16 +15,19 @@ from doorbus.runtime.clock import Clock
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.keys import open_keys
 from doorbus.runtime.punctuality import Punctuality
-from doorbus.runtime.service import Producer, Service
+from doorbus.runtime.service import Inlet, Producer, Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
-from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.exchange import Inbound, Outbound, Rank, Subscription
 from doorbus.wire.messages import (
     Activity,
     Ask,
     Challenge,
     Decision,
+    Exit,
+    Input,
+    InputState,
     JournalKind,
     JournalRequest,
     LockCommand,
@@ -35,24 +38,37 @@ from doorbus.wire.messages import (
     Outcome,
     Reason,
     Recognition,
+    Trigger,
 )
 from doorbus.wire.packet import Packet
 from doorbus.wire.plain import plain
 from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, refuse_older, shard_number
-from doorbus_actuator import activity, policy, roster
+from doorbus_actuator import activity, alarms, policy, roster
 from doorbus_actuator.bolt import Bolt, Guardian
+from doorbus_actuator.doorside import Change, Doorside, foreign_channels
+from doorbus_actuator.foreign_inputs import BUTTONS, PIN, Readings
 from doorbus_actuator.journal import Journal, Note, notes_of, of_relay
 from doorbus_actuator.policy import AskFor, Confined, Deny, Effect, Event, Grant, Lock, Now, State
+from doorbus_actuator.polling import Polling
 from doorbus_actuator.posting import Posting
 from doorbus_actuator.ranks import rank_of, rank_of_lockdown
 from doorbus_actuator.roster import People, Roster
 from doorbus_actuator.settings import Actuator, ActuatorSettings, Unjournaled, rules_of
+from doorbus_actuator.switch import Switch
 
 _log = structlog.get_logger("doorbus.actuator")
 _RANDOM = random.SystemRandom()
 UPKEEP_SECONDS = 1.0
 """How often the journal is brought onto the disk."""
+
+
+def _first(_: Packet) -> Rank:
+    return Rank.LOCK
+
+
+def _early(_: Packet) -> Rank:
+    return Rank.UNLOCK
 
 
 def keys_of(settings: ActuatorSettings) -> Keyring:
@@ -63,8 +79,8 @@ def keys_of(settings: ActuatorSettings) -> Keyring:
 class ActuatorService(Service):
     """One door.
 
-    `keys` says whose recognitions and rosters count, `floor` which roster came last of all that ever came; `chance`
-    returns a random number, 0 to below 1.
+    `keys` says whose recognitions and rosters count, `floor` which roster came last of all that ever came; `switches`
+    are the inputs that are wired to the machine; `chance` returns a random number, 0 to below 1.
     """
 
     role = Role.ACTUATOR
@@ -78,6 +94,7 @@ class ActuatorService(Service):
         floor: Floor,
         *,
         journal: Journal,
+        switches: Mapping[Input, Switch] | None = None,
         chance: Callable[[], float] = _RANDOM.random,
     ) -> None:
         self.keys = keys
@@ -88,6 +105,9 @@ class ActuatorService(Service):
         self._journal = journal
         self._posting = Posting(journal, self._door)
         self._recording = False
+        self._doorside = Doorside(settings.inputs, self._door)
+        self._switches = switches or {}
+        self._polling = Polling(self._switches, clock)
         self._bolt = Bolt(guardian, self._note_relay)
         self._clock = clock
         self._chance = chance
@@ -111,12 +131,20 @@ class ActuatorService(Service):
             Subscription(channels.LOCK_COMMAND, self._on_command, self._door, rank=rank_of),
             Subscription(channels.LOCKDOWN_COMMAND, self._on_lockdown, self._door, rank=rank_of_lockdown),
             Subscription(channels.LOCKDOWN_OF_ALL, self._on_lockdown, rank=rank_of_lockdown),
+            *self._inputs(),
             Subscription(channels.RECOGNITION, self._on_recognition, self._door),
             Subscription(channels.JOURNAL_REQUEST, self._on_journal_request, self._door),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
             Subscription(channels.ACTIVITY, self._on_activity, self._door),
         )
+
+    def _inputs(self) -> Iterable[Subscription[Any]]:
+        """What the door feels; a flood of recognitions or commands must not push it out."""
+        yield Subscription(PIN, self._on_pin, rank=_first, on_demand=tuple)
+        yield Subscription(channels.INPUT_COMMAND, self._on_simulated, self._door, rank=_early)
+        for channel in foreign_channels(self._settings.inputs):
+            yield Subscription(channel, self._on_foreign, rank=_early)
 
     def device(self, site: homeassistant.Origin) -> homeassistant.Device:
         """The door, as Home Assistant shows it."""
@@ -136,20 +164,28 @@ class ActuatorService(Service):
         yield from self._lock_states((self._bolt.state,))
         yield Outbound(channels.CHALLENGE, self._challenge, self._door)
         yield self._lockdown()
+        yield from self._doorside.states()
         if self._book.told is not None:
             yield Outbound(channels.ACTIVITY, self._book.told.model_copy(update={"again": True}), self._door)
 
     def wake_at(self) -> float:
         """When the policy has something to do."""
-        return min(policy.wake_at(self._state), activity.wake_at(self._book))
+        return min(policy.wake_at(self._state), activity.wake_at(self._book), self._doorside.wake_at())
 
     async def tick(self) -> Iterable[Outbound]:
-        """Let the policy know that time has passed."""
-        return await self._handle(policy.Tick(), self._clock.monotonic())
+        """Let the policy know that time has passed, and the alarms."""
+        at = self._clock.monotonic()
+        felt = await self._feel(self._doorside.settle(self._now()), at)
+        self._doorside.happen(alarms.Tick(), self._now())
+        return [*felt, *self._alarms(), *await self._handle(policy.Tick(), at)]
 
     def producers(self) -> Sequence[Producer]:
         """What the bolt does by itself, such as to lock when the pulse is over; and the journal."""
         return (self._bolt_changes, self._posting.entries, self._look_after_the_journal)
+
+    def inlets(self) -> Sequence[Inlet]:
+        """What is wired to the machine, if anything."""
+        return (self._polling.run,) if self._switches else ()
 
     def acknowledged(self, packet: Packet) -> None:
         """The broker has a packet, maybe of the journal."""
@@ -166,6 +202,8 @@ class ActuatorService(Service):
             **self._decided,
             "latency_ms": self._latency_ms,
             "relay_energised": float(self._bolt.state is LockState.UNLOCKED),
+            **{name.value: float(on) for name in Input if (on := self._doorside.on(name)) is not None},
+            "alarm": float(self._doorside.gravest is not None),
             "lockdown": float(policy.locked_down(self._rules, self._state)),
             "roster_people": 0 if self._roster is None else len(self._roster.people),
             "roster_version": -1 if self._roster is None else self._roster.version,
@@ -177,19 +215,25 @@ class ActuatorService(Service):
         }
 
     def problem(self) -> str | None:
-        """What keeps the door from opening, the gravest first."""
+        """What keeps the door from opening, or from being felt, the gravest first."""
+        return next(self._problems(), None)
+
+    def _problems(self) -> Iterator[str]:
         if self._bolt.fault is not None:
-            return f"relay: {self._bolt.fault}"
+            yield f"relay: {self._bolt.fault}"
         if self._journal.fault is not None:
             opens = "opens all the same" if self._settings.unjournaled is Unjournaled.OPEN else "opens for nobody"
-            return f"{self._journal.fault} The door {opens}."
+            yield f"{self._journal.fault} The door {opens}."
+        yield from (f"{name}: {fault}" for name, fault in self._polling.faults.items())
         if policy.locked_down(self._rules, self._state):
-            return "lockdown: the door opens for nobody"
+            yield "lockdown: the door opens for nobody"
         if not policy.clock_plausible(self._rules, self._state, self._now()):
-            return "the clock is implausible; faces wait until it has been stable for a while"
+            yield "the clock is implausible; faces wait until it has been stable for a while"
         if self._roster is None:
-            return self._floor.problem or "no whole roster yet; faces cannot open the door; does the enroller run?"
-        return self._roster.problem() or self._floor.problem or self._punctuality.problem(self._clock.monotonic())
+            yield self._floor.problem or "no whole roster yet; faces cannot open the door; does the enroller run?"
+            return
+        lasting = (self._roster.problem(), self._floor.problem, self._punctuality.problem(self._clock.monotonic()))
+        yield from filter(None, lasting)
 
     async def stop(self) -> Iterable[Outbound]:
         """De-energise the relay and let go of it."""
@@ -216,6 +260,31 @@ class ActuatorService(Service):
         order = inbound.message
         confine = policy.Confine(order.lockdown is Lockdown.ON, None if order.by is None else plain(order.by))
         return await self._handle(confine, inbound.at_monotonic)
+
+    async def _on_pin(self, inbound: Inbound[InputState]) -> Iterable[Outbound]:
+        on = inbound.message is InputState.ON
+        changes = self._doorside.read(Input(inbound.ids["input"]), self._now(), on=on)
+        return await self._feel(changes, inbound.at_monotonic)
+
+    async def _on_simulated(self, inbound: Inbound[InputState]) -> Iterable[Outbound]:
+        name, on = inbound.ids["input"], inbound.message is InputState.ON
+        if name not in self._settings.simulated_inputs:
+            played = ", ".join(sorted(self._settings.simulated_inputs)) or "none"
+            raise Refused(Refusal.UNEXPECTED, f"input {name} is not simulated here; {played} is")
+        return await self._on_readings({Input(name): on}, inbound.at_monotonic)
+
+    async def _on_foreign(self, inbound: Inbound[Readings]) -> Iterable[Outbound]:
+        return await self._on_readings(inbound.message, inbound.at_monotonic)
+
+    async def _on_readings(self, readings: Readings, arrived: float) -> Iterable[Outbound]:
+        """What messages say: of a button that it was pressed, each time; of others what they feel."""
+        outbounds: list[Outbound] = []
+        for name, on in readings.items():
+            if name not in BUTTONS:
+                outbounds += await self._feel(self._doorside.read(name, self._now(), on=on), arrived)
+            elif on:
+                outbounds += await self._feel(self._doorside.press(name, self._now()), arrived)
+        return outbounds
 
     async def _on_journal_request(self, inbound: Inbound[JournalRequest]) -> Iterable[Outbound]:
         return inbound.reply(self._posting.page(inbound.message))
@@ -244,6 +313,37 @@ class ActuatorService(Service):
 
     # From event to effect.
 
+    async def _feel(self, changes: Iterable[Change], arrived: float) -> Iterable[Outbound]:
+        """Write down what the door feels, and then let it have its effect."""
+        outbounds: list[Outbound] = []
+        for change in changes:
+            now = self._now()
+            _log.info("input", input=change.input, on=change.on)
+            self._write((self._doorside.note_of(change, now),))
+            self._doorside.felt(change, now)
+            outbounds += (*self._doorside.told_of(change, now), *self._alarms())
+            match change.input:
+                case Input.CONTACT:
+                    outbounds += await self._handle(policy.DoorMoved(change.on), arrived)
+                case Input.EXIT:
+                    outbounds += await self._let_out(arrived)
+        return outbounds
+
+    async def _let_out(self, arrived: float) -> Iterable[Outbound]:
+        at = self._clock.now()
+        outbounds = [*await self._handle(policy.ExitRequested(), arrived)]
+        decisions = [one.message for one in outbounds if isinstance(one.message, Decision)]
+        unlocked = any(one.trigger is Trigger.EXIT_BUTTON and one.outcome is Outcome.GRANTED for one in decisions)
+        return [*outbounds, Outbound(channels.EXIT, Exit(at=at, unlocked=unlocked), self._door)]
+
+    def _alarms(self) -> Iterable[Outbound]:
+        """Write down and tell which alarms have begun or ended."""
+        notes, outbounds = self._doorside.news(self._now())
+        for note in notes:
+            _log.warning("alarm", alarm=note.fields["alarm"], on=note.fields["on"], person=note.fields["person"])
+        self._write(notes)
+        return outbounds
+
     async def _handle(self, event: Event, arrived: float) -> Iterable[Outbound]:
         self._state, effects = policy.decide(self._rules, self._state, event, self._now())
         notes = notes_of(event, effects, self._clock.now())
@@ -265,6 +365,7 @@ class ActuatorService(Service):
         return written
 
     def _note_relay(self) -> None:
+        self._doorside.happen(alarms.Bolted(self._bolt.state is not LockState.UNLOCKED), self._now())
         self._write((of_relay(self._bolt.state, self._bolt.fault, self._clock.now()),))
 
     async def _look_after_the_journal(self) -> AsyncIterator[Outbound]:
@@ -277,8 +378,8 @@ class ActuatorService(Service):
                 yield outbound
 
     async def _go_without(self, effect: Effect, event: Event, arrived: float) -> Iterable[Outbound]:
-        """Carry out what cannot be written down, but open for nobody."""
-        if not isinstance(effect, Grant):
+        """Carry out what cannot be written down, but open for nobody who wants to come in."""
+        if not isinstance(effect, Grant) or effect.decision.trigger is Trigger.EXIT_BUTTON:
             return await self._carry_out(effect, event, arrived)
         return await self._turn_away(effect.decision, Reason.JOURNAL_FAILED, arrived)
 
@@ -307,6 +408,7 @@ class ActuatorService(Service):
 
     async def _open(self, seconds: float, decision: Decision, event: Event, arrived: float) -> Iterable[Outbound]:
         if await self._bolt.open(seconds):
+            self._doorside.happen(alarms.Admitted(decision.person), self._now())
             self._latency_ms = self._latency(event, arrived)
             opened = decision.model_copy(update={"latency_ms": self._latency_ms})
             return (*self._lock_states(self._bolt.told()), *self._say(opened))
@@ -349,6 +451,8 @@ class ActuatorService(Service):
     async def _bolt_changes(self) -> AsyncIterator[Outbound]:
         async for state in self._bolt.changes():
             yield Outbound(channels.LOCK_STATE, state, self._door)
+            for outbound in self._alarms():
+                yield outbound
 
     def _lockdown(self) -> Outbound:
         on = policy.locked_down(self._rules, self._state)

@@ -10,7 +10,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus.wire.hours import Calendar, LibraryMissingError, local_zone
 from doorbus.wire.ids import SLUG, is_slug
+from doorbus.wire.messages import Input
 from doorbus_actuator.codes import Totp
+from doorbus_actuator.input_settings import ExitAction, Inputs
 from doorbus_actuator.policy import Measures, Rules
 from doorbus_actuator.presets import Preset
 from doorbus_actuator.rpi import Active, Numbering
@@ -131,6 +133,7 @@ class Actuator(Section, Measures):
         description="How long a lock may take to answer or confirm, in seconds, for mqtt and http.",
     )
     lock_retries: int = Field(default=1, ge=0, le=5, description="How often an HTTP call is tried again.")
+    inputs: Inputs = Inputs()
     guardian: Path | None = Field(
         default=None,
         description="Socket of a guardian that runs by itself (python -m doorbus_actuator.guard); the actuator starts "
@@ -206,6 +209,14 @@ class Actuator(Section, Measures):
         return secret
 
     @property
+    def simulated_inputs(self) -> frozenset[Input]:
+        """The inputs that are played."""
+        wanted = self.inputs.simulated
+        if not (self.relay is RelayKind.SIMULATED if wanted is None else wanted):
+            return frozenset()
+        return frozenset(one for one, felt in self.inputs.each.items() if not felt.placed)
+
+    @property
     def camera_ids(self) -> frozenset[str]:
         """The cameras that count; empty when all do."""
         return frozenset(filter(None, map(str.strip, self.cameras.split(","))))
@@ -221,6 +232,9 @@ def rules_of(settings: Actuator) -> Rules:
     return Rules(
         **{name: getattr(settings, name) for name in Measures.model_fields},
         hours=None if settings.hours is None else settings.calendar.hours(settings.hours),
+        exit_unlocks=settings.inputs.exit.action is ExitAction.UNLOCK,
+        exit_in_lockdown=settings.inputs.exit.in_lockdown,
+        relock=settings.inputs.contact.relock,
         codes=None if settings.totp_secret is None else Totp(settings.totp_secret.get_secret_value()),
     )
 

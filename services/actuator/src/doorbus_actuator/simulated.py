@@ -1,4 +1,4 @@
-"""A relay for trying doorbus without one: every transition becomes a line in a file."""
+"""Relay and inputs for trying doorbus without any: files."""
 
 import json
 import os
@@ -105,3 +105,23 @@ class SimulatedRelay:
         finally:
             os.close(file)
         return None
+
+
+class SimulatedSwitch:
+    """Is felt while the word `ON` stands in a file; works without a broker."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def setup(self) -> None:
+        """There is nothing to claim."""
+
+    def read(self) -> bool:
+        """Whether it is felt; a file that is not there says that it is not."""
+        try:
+            return self._path.read_bytes().strip() == b"ON"
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Nothing is left over."""

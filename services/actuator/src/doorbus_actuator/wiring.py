@@ -3,7 +3,7 @@
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run
-from doorbus_actuator.factory import chosen_journal, chosen_relay, lock_secret
+from doorbus_actuator.factory import chosen_journal, chosen_relay, chosen_switches, lock_secret
 from doorbus_actuator.guarded import Guarded
 from doorbus_actuator.service import ActuatorService, keys_of
 from doorbus_actuator.settings import ActuatorSettings
@@ -15,7 +15,10 @@ def build(settings: ActuatorSettings) -> ActuatorService:
     clock = SystemClock()
     floor = Floor(settings.floors, "roster", settings.root, clock)
     journal = chosen_journal(settings)
-    return ActuatorService(settings.actuator, guarded, clock, keys_of(settings), floor, journal=journal)
+    switches = chosen_switches(settings)
+    return ActuatorService(
+        settings.actuator, guarded, clock, keys_of(settings), floor, journal=journal, switches=switches
+    )
 
 
 def run_door() -> int:

@@ -5,6 +5,7 @@ Default is denied. `decide` tries the rules in the order of the tables, and the 
 - a face: `FACE_TABLE`. A face that passes `VOTE_TABLE`, its first part, is a vote for its person; the frames of enough
   votes open the door, if every other rule holds for the newest of them.
 - a command to open: `COMMAND_RULES`. A command to lock is always obeyed.
+- an exit request: `EXIT_RULES`.
 
 =============  ===================================================================
 module         what it holds
@@ -18,6 +19,7 @@ module         what it holds
 `clock`        whether the time of day can be trusted
 `commands`     commands and codes that were seen
 `tables`       the rules, in their order
+`passage`      how long it stays unlocked for who passes
 `admitted`     who was let in and is still there
 `telling`      when a denial is told, equal ones together
 `challenge`    what is asked of a person, and what was seen of it
@@ -38,8 +40,10 @@ from doorbus_actuator.policy.events import (
     Confine,
     Confined,
     Deny,
+    DoorMoved,
     Effect,
     Event,
+    ExitRequested,
     Grant,
     Lock,
     Now,
@@ -50,13 +54,14 @@ from doorbus_actuator.policy.events import (
     Tick,
 )
 from doorbus_actuator.policy.memory import MOST, Kind, Seen, learnt, recall
-from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Rules
+from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Relock, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State, locked_down
-from doorbus_actuator.policy.tables import COMMAND_RULES, FACE_TABLE, VOTE_TABLE
+from doorbus_actuator.policy.tables import COMMAND_RULES, EXIT_RULES, FACE_TABLE, VOTE_TABLE
 
 __all__ = [
     "CODE_MEMORY_SECONDS",
     "COMMAND_RULES",
+    "EXIT_RULES",
     "FACE_TABLE",
     "MAX_REMEMBERED",
     "MOST",
@@ -69,8 +74,10 @@ __all__ = [
     "Confine",
     "Confined",
     "Deny",
+    "DoorMoved",
     "Effect",
     "Event",
+    "ExitRequested",
     "Grant",
     "Hours",
     "Kind",
@@ -80,6 +87,7 @@ __all__ = [
     "Now",
     "OpeningFailed",
     "Person",
+    "Relock",
     "RosterChanged",
     "Rules",
     "Seen",

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 from doorbus.wire.messages import Action, Decision, LockCommand, Outcome, Reason, Trigger
 from doorbus.wire.plain import plain
-from doorbus_actuator.policy import admitted, challenge, clock, commands, quality, telling, votes
+from doorbus_actuator.policy import admitted, challenge, clock, commands, passage, quality, telling, votes
 from doorbus_actuator.policy.events import (
     Command,
     Confine,
     Confined,
+    DoorMoved,
     Effect,
     Event,
+    ExitRequested,
     Grant,
     Lock,
     Now,
@@ -24,6 +26,7 @@ from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import State, Step, locked_down
 from doorbus_actuator.policy.tables import (
     COMMAND_RULES,
+    EXIT_RULES,
     FACE_TABLE,
     FRAME_TABLE,
     TRIAL_TABLE,
@@ -31,6 +34,7 @@ from doorbus_actuator.policy.tables import (
     VIEW_TABLE,
     VOTE_TABLE,
     CommandCase,
+    ExitCase,
     FaceCase,
     FrameCase,
     first_failing,
@@ -47,10 +51,14 @@ def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
             state, more = _obey(rules, state, command, now)
         case Confine(lockdown=lockdown):
             state, more = _confine(rules, state, lockdown=lockdown)
+        case ExitRequested():
+            state, more = _let_out(rules, state, now)
+        case DoorMoved(is_open):
+            state, more = passage.moved(rules, state, now, is_open=is_open)
         case RosterChanged(people):
             state, more = admitted.revise(state, people), ()
         case OpeningFailed(person):
-            state, more = admitted.turned_away(state, person), ()
+            state, more = admitted.turned_away(passage.locked(state), person), ()
         case Tick():
             more = ()
     return state, effects + more
@@ -157,7 +165,7 @@ def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: 
     until = now.monotonic + max(rules.cooldown_seconds, seconds)
     commanded = decision.trigger is Trigger.COMMAND
     granted = replace(
-        state,
+        passage.unlocked(state, seconds, now),
         cooldown_until=until,
         commanded_until=until if commanded else state.commanded_until,
         ballots={},
@@ -175,12 +183,21 @@ def _confine(rules: Rules, state: State, *, lockdown: bool) -> Step:
     if not told.lockdown:
         return state, (told,)
     asked: tuple[Effect, ...] = () if state.trial is None else (challenge.NOTHING_ASKED,)
-    return replace(state, ballots={}, trial=None), (Lock(), told, *asked)
+    return replace(passage.locked(state), ballots={}, trial=None), (Lock(), told, *asked)
+
+
+def _let_out(rules: Rules, state: State, now: Now) -> Step:
+    if not rules.exit_unlocks:
+        return state, ()
+    reason = first_failing(EXIT_RULES, ExitCase(rules, state))
+    if reason is not None:
+        return telling.deny(rules, state, passage.exit_decision(reason, now), now)
+    return passage.let_out(rules, state, now)
 
 
 def _obey(rules: Rules, state: State, command: LockCommand, now: Now) -> Step:
     if command.action is Action.LOCK:
-        return state, (Lock(),)
+        return passage.locked(state), (Lock(),)
     reason = first_failing(COMMAND_RULES, CommandCase(rules, state, now, command))
     state = commands.remember(rules, state, command, reason, now)
     decision = Decision(

@@ -54,6 +54,18 @@ class Confine:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitRequested:
+    """Somebody inside pressed the exit button."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorMoved:
+    """The door was opened, or shut."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RosterChanged:
     """A new whole roster, by person id; None when there is none any more."""
 
@@ -72,7 +84,7 @@ class Tick:
     """Time has passed."""
 
 
-Event = Sighting | Command | Confine | RosterChanged | OpeningFailed | Tick
+Event = Sighting | Command | Confine | ExitRequested | DoorMoved | RosterChanged | OpeningFailed | Tick
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,14 @@ class CommandMode(StrEnum):
     """It says when it was issued, and has an id."""
 
 
+class Relock(StrEnum):
+    """When a pulse ends before its time."""
+
+    NEVER = "never"
+    OPENING = "opening"
+    CLOSING = "closing"
+
+
 @runtime_checkable
 class Hours(Protocol):
     """Opening hours."""
@@ -210,4 +218,10 @@ class Rules(Measures):
     """When faces may open the door; always if None."""
     codes: Codes | None = None
     """The one-time passwords that commands need; none if None."""
+    exit_unlocks: bool = True
+    """Whether the exit button opens the door; else it only says that somebody leaves."""
+    exit_in_lockdown: bool = True
+    """Whether it does so in lockdown, too."""
+    relock: Relock = Relock.NEVER
+    """Whether the door is locked as soon as somebody has opened it, or shut it again."""
     released_at: datetime = RELEASED_AT

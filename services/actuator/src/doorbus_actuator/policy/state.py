@@ -14,6 +14,8 @@ field of `State`     serves the rules                                    written
 `commanded_until`    `COOLDOWN` of commands                              `deciding`: a grant to a command
 `admitted`           no rule: whose frames are no decision any more      `admitted`
 `lockdown`           `LOCKDOWN`, besides the setting                     `deciding`: a lockdown begun or ended
+`hold`               no rule: what an exit must not cut short, and       `passage`
+                     what ends when somebody has passed
 `commands`           `REPLAYED` of a command by its id                   `commands`
 `codes`              `REPLAYED` of a command by its code                 `commands`
 `wrong_codes`        `CODE_WRONG`: too many and none is looked at        `commands`
@@ -91,6 +93,14 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """For how long the door was told to stay unlocked, and until when, in monotonic seconds."""
+
+    seconds: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """Somebody was asked to step back, until when."""
 
@@ -129,6 +139,7 @@ class State:
     admitted: Mapping[str, float] = field(default_factory=dict)
     """Who was let in, and when they were seen last."""
     lockdown: bool = False
+    hold: Hold | None = None
     commands: Mapping[str, float] = field(default_factory=dict)
     """When each command id was seen."""
     codes: Mapping[str, float] = field(default_factory=dict)

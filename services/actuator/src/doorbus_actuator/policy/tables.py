@@ -108,6 +108,14 @@ class CommandCase:
         return codes is None or (tries_left(self.state) and codes.valid(code, self.now.wall))
 
 
+@dataclass(frozen=True, slots=True)
+class ExitCase:
+    """An exit request, and all that the rules for it look at."""
+
+    rules: Rules
+    state: State
+
+
 C = TypeVar("C")
 Table = tuple[tuple[Reason, Callable[[C], bool]], ...]
 
@@ -178,6 +186,10 @@ COMMAND_RULES: Table[CommandCase] = (
     (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.commanded_until),
     (Reason.REPLAYED, lambda c: c.rules.codes is None or c.command.code not in c.state.codes),
 )
+EXIT_RULES: Table[ExitCase] = (
+    (Reason.LOCKDOWN, lambda c: c.rules.exit_in_lockdown or not locked_down(c.rules, c.state)),
+)
+"""Few, for nobody must be kept inside: neither clock, roster, hours nor cooldown matter."""
 
 
 def first_failing(table: Table[C], case: C) -> Reason | None:

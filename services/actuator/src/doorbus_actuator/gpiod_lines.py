@@ -1,10 +1,11 @@
-"""A relay on a line of a GPIO chip, by the kernel's character device. The only module that knows gpiod (libgpiod 2)."""
+"""Relay and inputs on lines of a GPIO chip, by the kernel's character device. Only this knows gpiod (2.x)."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from doorbus_actuator.relay import RelayError
+from doorbus_actuator.switch import Circuit, Pole, SwitchError
 
 CONSUMER = "doorbus"
 """What `gpioinfo` shows as the user of the line."""
@@ -22,6 +23,20 @@ class LineRequest(Protocol):
         ...
 
 
+class InputRequest(Protocol):
+    """A line that we read."""
+
+    def high(self) -> bool:
+        """Its level; `OSError` when it is gone."""
+        ...
+
+    def release(self) -> None:
+        """Give it back."""
+        ...
+
+
+Listen = Callable[[str, int | str, bool], InputRequest]
+"""Makes a line (chip, offset or name, whether it is pulled up) an input; `OSError` when it cannot."""
 Claim = Callable[[str, int | str, bool], LineRequest]
 """Makes a line (chip, offset or name, whether a low level is active) an inactive output; `OSError` when it cannot."""
 
@@ -51,6 +66,69 @@ def load_gpiod() -> Claim:
             self._request.release()
 
     return Line
+
+
+def load_gpiod_inputs(asked: str) -> Listen:
+    """The real gpiod; raises `SwitchError` where there is none, naming the setting that asks for it."""
+    try:
+        import gpiod  # noqa: PLC0415  # only where it is used
+        from gpiod.line import Bias, Direction, Value  # noqa: PLC0415
+    except ImportError as error:
+        raise SwitchError(f"{asked}: gpiod cannot be loaded ({error}); install doorbus-actuator[gpiod]") from None
+
+    class Line:
+        def __init__(self, chip: str, line: int | str, pulled_up: bool) -> None:  # noqa: FBT001  # a Listen
+            bias = Bias.PULL_UP if pulled_up else Bias.PULL_DOWN
+            wanted = gpiod.LineSettings(direction=Direction.INPUT, bias=bias)
+            self._line = line
+            self._request = gpiod.request_lines(chip, consumer=CONSUMER, config={line: wanted})
+
+        def high(self) -> bool:
+            return self._request.get_value(self._line) is Value.ACTIVE
+
+        def release(self) -> None:
+            self._request.release()
+
+    return Line
+
+
+class GpiodSwitch:
+    """Reads one line, which is pulled to the other side of what the switch connects it to."""
+
+    def __init__(self, listen: Listen, chip: str, line: int | str, pole: Pole, normally: Circuit) -> None:
+        self._listen = listen
+        self._chip = chip
+        self._line = line
+        self._pulled_up = pole is Pole.GROUND
+        self._felt_high = self._pulled_up is (normally is Circuit.CLOSED)
+        self._request: InputRequest | None = None
+
+    def setup(self) -> None:
+        """Claim the line."""
+        self.close()
+        try:
+            self._request = self._listen(self._chip, self._line, self._pulled_up)
+        except (OSError, ValueError, TypeError) as error:
+            raise SwitchError(
+                f"{self._chip} line {self._line}: {error}; is it the right chip, does nobody else use the line, and "
+                "may this user (group gpio)? gpioinfo shows them"
+            ) from error
+
+    def read(self) -> bool:
+        """Whether it is felt."""
+        if self._request is None:
+            raise SwitchError(f"{self._chip} line {self._line}: it is not set up")
+        try:
+            return self._request.high() is self._felt_high
+        except (OSError, ValueError) as error:
+            raise SwitchError(f"{self._chip} line {self._line}: {error}") from error
+
+    def close(self) -> None:
+        """Give the line back."""
+        request, self._request = self._request, None
+        if request is not None:
+            with suppress(OSError, ValueError):
+                request.release()
 
 
 class GpiodRelay:

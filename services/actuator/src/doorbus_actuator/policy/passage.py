@@ -1,0 +1,49 @@
+"""How long the door stays unlocked for whoever passes: an exit, and what ends early. Pure."""
+
+from dataclasses import replace
+
+from doorbus.wire.messages import Decision, Outcome, Reason, Trigger
+from doorbus_actuator.policy.events import Grant, Lock, Now
+from doorbus_actuator.policy.rules import Relock, Rules
+from doorbus_actuator.policy.state import Hold, State, Step
+
+
+def unlocked(state: State, seconds: float, now: Now) -> State:
+    """Take note that the door is told to stay unlocked for so long."""
+    return replace(state, hold=Hold(seconds, now.monotonic + seconds))
+
+
+def locked(state: State) -> State:
+    """Take note that it is told to lock."""
+    return replace(state, hold=None)
+
+
+def exit_decision(reason: Reason | None, now: Now) -> Decision:
+    """What is told of an exit that was refused for `reason`, or of one that was not."""
+    return Decision(
+        outcome=Outcome.GRANTED if reason is None else Outcome.DENIED,
+        reason=reason or Reason.EXIT_REQUESTED,
+        trigger=Trigger.EXIT_BUTTON,
+        at=now.wall,
+    )
+
+
+def let_out(rules: Rules, state: State, now: Now) -> Step:
+    """Unlock for whoever leaves. It has no cooldown and brings none, and cuts nothing short that lasts longer."""
+    left = 0.0 if state.hold is None else state.hold.until - now.monotonic
+    seconds = max(rules.unlock_seconds, left)
+    if state.hold is None or left < rules.unlock_seconds:
+        state = unlocked(state, seconds, now)
+    decision = exit_decision(None, now).model_copy(update={"seconds": seconds})
+    return state, (Grant(seconds, decision),)
+
+
+def moved(rules: Rules, state: State, now: Now, *, is_open: bool) -> Step:
+    """Lock when somebody has passed, where that is wanted. A hold that was asked to outlast a pulse goes on."""
+    wanted = Relock.OPENING if is_open else Relock.CLOSING
+    hold = state.hold
+    if rules.relock is not wanted or hold is None or now.monotonic >= hold.until:
+        return state, ()
+    if hold.seconds > rules.unlock_seconds:
+        return state, ()
+    return locked(state), (Lock(),)
