@@ -106,9 +106,9 @@ def test_every_python_file_that_a_guide_names_exists() -> None:
     } == set()
 
 
-def test_the_enrollers_readme_explains_every_error() -> None:
-    path = REPOSITORY / "services/enroller/README.md"
-    explained = {name for cells in rows(path, "| code |") for name in names_in(cells[0])}
+def test_the_readmes_of_enroller_and_recorder_explain_every_error() -> None:
+    paths = [REPOSITORY / f"services/{service}/README.md" for service in (Role.ENROLLER, Role.RECORDER)]
+    explained = {name for path in paths for cells in rows(path, "| code |") for name in names_in(cells[0])}
 
     assert explained == {code.value for code in ErrorCode}
 

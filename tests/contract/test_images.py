@@ -186,7 +186,8 @@ def test_who_signs_gets_its_own_key_and_nobody_elses(name: str) -> None:
     given = [one["source"] for one in CONTAINERS[name].get("secrets", []) if isinstance(one, Mapping)]
 
     assert [one for one in given if one.endswith(".signing")] == ([f"{name}.signing"] if name in SIGNERS else [])
-    assert ("signers" in CONTAINERS[name].get("secrets", [])) is (name in {*SIGNERS, "actuator", "actuator-pi"})
+    readers = {*SIGNERS, "actuator", "actuator-pi", "recorder"}
+    assert ("signers" in CONTAINERS[name].get("secrets", [])) is (name in readers)
 
 
 def test_the_broker_is_well_when_somebody_can_log_in() -> None:
@@ -209,6 +210,7 @@ def test_a_door_is_a_demonstration_or_a_raspberry_pi_or_elsewhere() -> None:
         **{name: ["demo"] for name in ("capture", "guardian", "actuator")},
         **{name: ["pi"] for name in ("capture-pi", "guardian-pi", "actuator-pi")},
         "console": ["console"],
+        "recorder": ["recorder"],
     }
 
 

@@ -39,6 +39,7 @@ from doorbus.wire.messages import (
     EnrolFromCamera,
     Enrolment,
     Entitlement,
+    EraseRecording,
     ErrorCode,
     Exit,
     ExportPeople,
@@ -46,6 +47,7 @@ from doorbus.wire.messages import (
     Fault,
     Frame,
     GalleryEntry,
+    GetRecording,
     GroupEntry,
     Health,
     Input,
@@ -56,6 +58,7 @@ from doorbus.wire.messages import (
     JournalRequest,
     KeptPeople,
     KeptPerson,
+    KeptPicture,
     KeptSample,
     ListedGroup,
     ListedGroups,
@@ -63,6 +66,7 @@ from doorbus.wire.messages import (
     ListedPerson,
     ListedSchedule,
     ListedSchedules,
+    ListRecordings,
     LockCommand,
     Lockdown,
     LockdownOrder,
@@ -79,6 +83,8 @@ from doorbus.wire.messages import (
     Recognised,
     RecogniseRequest,
     Recognition,
+    Recording,
+    Recordings,
     Remove,
     RemoveGroup,
     RemoveSample,
@@ -167,6 +173,22 @@ CHECKED = CheckedPerson(
     person="alice",
     weaknesses=(Weakness.FEW_SAMPLES, Weakness.UNLIKE),
     samples=(CheckedSample(number=7, quality=0.5, brightness=0.4, likeness=-0.1, created_at=AT),),
+)
+RECORDING = Recording(
+    recording="20260601t120000123456-0f1e2d3c4b5a",
+    door="front",
+    camera="porch",
+    at=AT,
+    outcome=Outcome.GRANTED,
+    reason=Reason.MATCHED,
+    frame_id="f-2",
+    captured_at=AT,
+    person="alice",
+    confidence=0.97,
+    faces=(FACE,),
+    width=640,
+    height=480,
+    bytes=61_234,
 )
 CLOSE = ClosePair(person="alice", other="bob", similarity=0.7)
 
@@ -382,6 +404,23 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
         Recognised(model="MobileFaceNet", error=ErrorCode.NOT_A_PICTURE),
         Recognised(model="MobileFaceNet", faces=(FACE,), gallery_version=3, timings_ms={"decode": 0.4}),
     ),
+    Recording: (
+        RECORDING,
+        RECORDING.model_copy(update={"person": None, "confidence": None, "faces": (), "width": None, "height": None}),
+    ),
+    ListRecordings: (
+        ListRecordings(),
+        ListRecordings(
+            door="front", person="alice", outcome=Outcome.DENIED, since=AT, until=AT, after="20260601-0f", limit=7
+        ),
+    ),
+    Recordings: (Recordings(), Recordings(recordings=(RECORDING,), next="20260601-0f", count=3, error=FAULT)),
+    GetRecording: (GetRecording(), GetRecording(boxes=True)),
+    KeptPicture: (
+        KeptPicture(jpeg=JPEG, recording="20260601-0f"),
+        KeptPicture(jpeg=b"", recording="Not A Slug", error=ErrorCode.UNKNOWN_RECORDING, why="it may have been erased"),
+    ),
+    EraseRecording: (EraseRecording(),),
     Health: (
         Health(state=Presence.OFFLINE, service="capture", instance="porch", version="0.1.0", at=AT, started_at=AT),
         Health(
@@ -495,6 +534,7 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
             "sample": "7",
             "group": "cleaners",
             "schedule": "office",
+            "recording": "20260601-0f",
             "service": "x",
             "instance": "y",
             "input": "contact",

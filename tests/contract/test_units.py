@@ -131,7 +131,8 @@ def test_a_service_gets_its_own_password_and_keys_only_if_it_needs_them(role: Ro
     assert given.pop("ca.crt") == "/etc/doorbus/secrets/ca.crt"
     signers = {} if role in {Role.CAPTURE, Role.CONSOLE} else {"signers": "/etc/doorbus/secrets/signers"}
     signing = {"site.key": "/etc/doorbus/secrets/site.key", "signing.key": f"/etc/doorbus/secrets/signing/{role}.key"}
-    assert given == signers | (signing if role in (Role.RECOGNIZER, Role.ENROLLER) else {})
+    own = {"recorder.key": "/etc/doorbus/secrets/recorder.key"} if role is Role.RECORDER else {}
+    assert given == signers | own | (signing if role in (Role.RECOGNIZER, Role.ENROLLER) else {})
     assert {value for value in told.values() if value.startswith("%d/")} == {f"%d/{name}" for name in credentials(unit)}
 
 

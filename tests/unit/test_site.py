@@ -262,7 +262,7 @@ def test_a_site_that_begins_anew_keeps_nothing_that_the_old_authority_signed(sit
     _again(site).make(client_certificates=True, now=NOW)
 
     kept = {name for name, content in _files(site).items() if before.get(name) == content}
-    keys = {"site.key", "signing/recognizer.key", "signing/enroller.key"}
+    keys = {"site.key", "recorder.key", "signing/recognizer.key", "signing/enroller.key"}
     assert {name for name in kept if name.endswith((".crt", ".key", ".crl"))} == keys
     assert "users/viewer" in kept
 
@@ -279,7 +279,7 @@ def test_another_authority_takes_the_place_of_the_old_one_in_one_step(site: Site
     after = _files(site)
     assert about(after["broker/broker.crt"].decode()).names == about(before["broker/broker.crt"].decode()).names
     kept = {name for name, content in after.items() if before.get(name) == content}
-    keys = {"site.key", "signing/recognizer.key", "signing/enroller.key"}
+    keys = {"site.key", "recorder.key", "signing/recognizer.key", "signing/enroller.key"}
     assert {name for name in kept if name.endswith((".crt", ".key", ".crl"))} == keys
     assert "users/viewer" in kept
     assert ("clients/viewer.crt" in after) is clients

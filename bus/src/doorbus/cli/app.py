@@ -18,6 +18,7 @@ from doorbus.cli import (
     lock,
     metrics,
     people,
+    recordings,
     schedules,
     secrets,
 )
@@ -58,6 +59,7 @@ def doorbus(
     """A door lock on an MQTT bus."""
 
 
+app.add_typer(recordings.app, name="recordings", rich_help_panel="Doors")
 app.add_typer(gallery.app, name="people", rich_help_panel="People")
 app.add_typer(groups.app, name="group", rich_help_panel="People")
 app.add_typer(schedules.app, name="schedule", rich_help_panel="People")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking
 from doorbus.cli.common import As, ExitStatus, Timeout, err, out, slug
-from doorbus.cli.entries import COLUMNS, Format, Wanted, csv_line, sentence, told_as
+from doorbus.cli.entries import COLUMNS, Format, Wanted, csv_line, moment, sentence, told_as
 from doorbus.cli.following import until_told
 from doorbus.cli.journal_file import rows
 from doorbus.cli.lines import line
@@ -21,13 +21,6 @@ from doorbus.wire.channels import JOURNAL, JOURNAL_REPLY, JOURNAL_REQUEST
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.journal import Verifier, text_of
 from doorbus.wire.messages import JournalEntry, JournalKind, JournalPage, JournalRequest
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no time; write 2026-06-01 or 2026-06-01T18:30") from None
 
 
 def journal(  # noqa: PLR0917  # typer reads them as options
@@ -39,10 +32,10 @@ def journal(  # noqa: PLR0917  # typer reads them as options
     kind: Annotated[list[JournalKind] | None, typer.Option(help="Tell entries of this kind; may be repeated.")] = None,
     person: Annotated[str | None, typer.Option(help="Tell what was decided about this person.")] = None,
     since: Annotated[
-        datetime | None, typer.Option(parser=_moment, help="Tell what happened from then on.", metavar="TIME")
+        datetime | None, typer.Option(parser=moment, help="Tell what happened from then on.", metavar="TIME")
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(parser=_moment, help="Tell what happened before then.", metavar="TIME")
+        datetime | None, typer.Option(parser=moment, help="Tell what happened before then.", metavar="TIME")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to tell it.")] = Format.TEXT,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what happens, until Ctrl-C.")] = False,  # noqa: FBT002

@@ -22,6 +22,7 @@ from doorbus.wire.topics import DEFAULT_TOPICS, Topics
 REPOSITORY_CONFIG = Path("mosquitto")
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # not on an ordinary user's PATH in Debian
 SITE_KEY = "site.key"
+RECORDER_KEY = "recorder.key"
 SIGNERS_FILE = "signers"
 SECRETS = "secrets"
 """What `doorbus secrets` made; of it a local broker takes the users that it named."""
@@ -51,7 +52,8 @@ def _prepare(var: Path, port: int, config: Path, topics: Topics) -> Path:
         private_folder(folder)
     passwords = {role.value: _secret(credentials / role, new_password()) for role in Role}
     named = _named(Site(var / SECRETS, topics), passwords)
-    _secret(credentials / SITE_KEY, token_hex(32))
+    for key in (SITE_KEY, RECORDER_KEY):
+        _secret(credentials / key, token_hex(32))
     _signing_keys(credentials)
 
     link, wanted = inside / "config", config.resolve(strict=True)

@@ -176,6 +176,11 @@ class CommonSettings(BaseSettings):
         description="File with the key that seals templates (64 hexadecimal digits); VAR/credentials/site.key when not "
         "given. Only recognizer and enroller read it.",
     )
+    recorder_key_file: Path | None = Field(
+        default=None,
+        description="File with the key that seals recordings (64 hexadecimal digits); VAR/credentials/recorder.key "
+        "when not given. Only the recorder reads it.",
+    )
     signing_key_file: Path | None = Field(
         default=None,
         description="File with the key that signs recognitions or rosters (64 hexadecimal digits); "
@@ -184,7 +189,7 @@ class CommonSettings(BaseSettings):
     signers_file: Path | None = Field(
         default=None,
         description="File with the public keys whose signatures count; VAR/credentials/signers when not given. Only "
-        "actuator, recognizer and enroller read it.",
+        "actuator, recognizer, enroller and recorder read it.",
     )
 
     @classmethod
@@ -208,6 +213,11 @@ class CommonSettings(BaseSettings):
     def site_key_path(self) -> Path:
         """Where the site key is."""
         return self.site_key_file or self.var / "credentials" / "site.key"
+
+    @property
+    def recorder_key_path(self) -> Path:
+        """Where the key is that seals recordings."""
+        return self.recorder_key_file or self.var / "credentials" / "recorder.key"
 
     @property
     def signers_path(self) -> Path:

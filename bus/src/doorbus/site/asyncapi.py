@@ -49,6 +49,7 @@ _PARAMETERS = {
     "instance": "Name of one process of that service.",
     "component": "Kind of entity that Home Assistant makes of it, or `device`.",
     "object": "Id of the entity or device, unique among those of the service.",
+    "recording": "Id of a picture that was kept.",
 }
 _BINDING = "0.2.0"
 _BARE: dict[type[Any], tuple[str, type[StrEnum]]] = {
@@ -269,12 +270,15 @@ def _signature(role: Role) -> dict[str, Any]:
 
 def _properties(model: type[Picture]) -> dict[str, Any]:
     """The user properties of a picture: text, as MQTT has it, all optional."""
-    fields = model.model_json_schema()["properties"]
+    schema = model.model_json_schema()
+    fields, words = schema["properties"], schema.get("$defs", {})
     entries: dict[str, Any] = {}
     for name in model.properties:
         options = fields[name].get("anyOf", [fields[name]])
         entries[name] = {"type": "string"}
-        if options[0]["type"] == "integer":
+        if "$ref" in options[0]:
+            entries[name]["enum"] = words[options[0]["$ref"].rpartition("/")[2]]["enum"]
+        elif options[0]["type"] == "integer":
             entries[name]["pattern"] = "^[0-9]+$"
         elif "format" in options[0]:
             entries[name]["format"] = options[0]["format"]

@@ -7,6 +7,7 @@
     DIR/users.json          the users that the site has named
     DIR/clients/USER.crt, USER.key      with client certificates only
     DIR/site.key            seals templates; for recognizers and the enroller
+    DIR/recorder.key        seals recordings; for the recorder
     DIR/settings/USER/      settings of one service that nobody else may read, each a file named like it
     DIR/signing/ROLE.key    signs; for recognizers, and for the enroller
     DIR/signers             the public keys whose signatures count; for recognizers, the enroller and actuators
@@ -92,7 +93,8 @@ class Site:
             self._server([*names, *own_names()], now)
             if client_certificates and not self._crl.exists():
                 _write(self._crl, self._authority("certificates of clients", now).revocations((), now))
-            self._key()
+            self._key("site.key", "templates")
+            self._key("recorder.key", "recordings")
             self._signing_keys()
             for user in users:
                 self._user(user, now)
@@ -324,11 +326,11 @@ class Site:
         lasts = _about(path).until - now > RENEW
         return lasts and belong_together(pair) and signed_by(pair.certificate, self._ca.read_text())
 
-    def _key(self) -> None:
-        path = self.directory / "site.key"
+    def _key(self, name: str, what: str) -> None:
+        path = self.directory / name
         if not path.exists():
             _write(path, secrets.token_hex(32) + "\n")
-            self.news.append("a key that seals templates")
+            self.news.append(f"a key that seals {what}")
 
     def _signing_keys(self) -> None:
         with self._naming_the_key():

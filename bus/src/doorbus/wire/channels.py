@@ -27,6 +27,7 @@ class Role(StrEnum):
     ACTUATOR = "actuator"
     ENROLLER = "enroller"
     CONSOLE = "console"
+    RECORDER = "recorder"
     ADMIN = "admin"
     OPERATOR = "operator"
     VIEWER = "viewer"
@@ -36,7 +37,7 @@ class Role(StrEnum):
 
 SERVICES = (Role.CAPTURE, Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER)
 """What a door needs."""
-OPTIONAL = (Role.CONSOLE,)
+OPTIONAL = (Role.CONSOLE, Role.RECORDER)
 """Services that a door does without."""
 
 
@@ -116,7 +117,7 @@ FRAME = Channel(
     expiry=2,
     max_bytes=8 * MIB,
     senders=frozenset({Role.CAPTURE, Role.OPERATOR}),
-    receivers=_READERS | {Role.RECOGNIZER, Role.ENROLLER},
+    receivers=_READERS | {Role.RECOGNIZER, Role.ENROLLER, Role.RECORDER},
 )
 RECOGNITION = Channel(
     name="recognition",
@@ -127,7 +128,7 @@ RECOGNITION = Channel(
     retain=Retain.REFUSED,
     expiry=5,
     senders=frozenset({Role.RECOGNIZER}),
-    receivers=_READERS | {Role.ACTUATOR},
+    receivers=_READERS | {Role.ACTUATOR, Role.RECORDER},
     signed_by=Role.RECOGNIZER,
 )
 PORTRAIT = Channel(
@@ -282,7 +283,7 @@ DECISION = Channel(
     summary="Why the door did or did not open.",
     qos=1,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_AT_THE_DOOR,
+    receivers=_AT_THE_DOOR | {Role.RECORDER},
 )
 JOURNAL = Channel(
     name="journal",
@@ -607,7 +608,8 @@ ROSTER_MANIFEST = Channel(
     qos=1,
     retain=Retain.YES,
     senders=frozenset({Role.ENROLLER}),
-    receivers=_READERS | {Role.ACTUATOR, Role.ENROLLER},  # the enroller hears what was retained before it came
+    receivers=_READERS
+    | {Role.ACTUATOR, Role.ENROLLER, Role.RECORDER},  # the enroller hears what was retained before it came
     signed_by=Role.ENROLLER,
 )
 ROSTER_SHARD = Channel(
@@ -619,7 +621,8 @@ ROSTER_SHARD = Channel(
     retain=Retain.YES,
     max_bytes=8 * MIB,
     senders=frozenset({Role.ENROLLER}),
-    receivers=_READERS | {Role.ACTUATOR, Role.ENROLLER},  # the enroller sees what others put in their place
+    receivers=_READERS
+    | {Role.ACTUATOR, Role.ENROLLER, Role.RECORDER},  # the enroller sees what others put in their place
 )
 GALLERY_MANIFEST = Channel(
     name="gallery_manifest",
@@ -687,6 +690,78 @@ RECOGNISE_REQUEST = Channel(
     senders=frozenset({Role.CONSOLE, Role.OPERATOR}),
     receivers=frozenset({Role.RECOGNIZER}),
     reply=RECOGNISE_REPLY,
+)
+_LOOKERS = frozenset({Role.ADMIN, Role.CONSOLE})
+"""Who may look at what was kept of people: whoever keeps a site, and the page, which knows who looks."""
+RECORDED = Channel(
+    name="recorded",
+    template="door/{door}/recording",
+    codec=codec.Json(messages.Recording),
+    summary="A picture of a decision was kept; who may look can ask for it by its id.",
+    qos=1,
+    senders=frozenset({Role.RECORDER}),
+    receivers=_READERS | {Role.ADMIN},
+)
+RECORDINGS_REPLY = Channel(
+    name="recordings_reply",
+    template="recordings/reply/{token}",
+    codec=codec.Json(messages.Recordings),
+    summary="What was kept, without pictures; or what became of a request to erase some of it.",
+    qos=1,
+    expiry=30,
+    max_bytes=MIB,
+    senders=frozenset({Role.RECORDER}),
+    receivers=_LOOKERS,
+)
+RECORDING_LIST = Channel(
+    name="recording_list",
+    template="recording/list",
+    codec=codec.Json(messages.ListRecordings),
+    summary="Ask what was kept, the newest first.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    max_bytes=4 * KIB,
+    senders=_LOOKERS,
+    receivers=frozenset({Role.RECORDER}),
+    reply=RECORDINGS_REPLY,
+)
+RECORDING_REPLY = Channel(
+    name="recording_reply",
+    template="recordings/picture/{token}",
+    codec=codec.JpegOrError(messages.KeptPicture),
+    summary="A picture that was kept, or why there is none.",
+    qos=1,
+    expiry=30,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.RECORDER}),
+    receivers=_LOOKERS,
+)
+RECORDING_GET = Channel(
+    name="recording_get",
+    template="recording/{recording}/get",
+    codec=codec.Json(messages.GetRecording),
+    summary="Ask for a picture that was kept.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    max_bytes=4 * KIB,
+    senders=_LOOKERS,
+    receivers=frozenset({Role.RECORDER}),
+    reply=RECORDING_REPLY,
+)
+RECORDING_ERASE = Channel(
+    name="recording_erase",
+    template="recording/{recording}/erase",
+    codec=codec.Empty(messages.EraseRecording),
+    summary="Erase a picture that was kept.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    max_bytes=KIB,
+    senders=_LOOKERS,
+    receivers=frozenset({Role.RECORDER}),
+    reply=RECORDINGS_REPLY,
 )
 HEALTH = Channel(
     name="health",
@@ -789,6 +864,12 @@ CHANNELS: tuple[Channel[Any], ...] = (
     EMBED_REPLY,
     RECOGNISE_REQUEST,
     RECOGNISE_REPLY,
+    RECORDED,
+    RECORDING_LIST,
+    RECORDING_GET,
+    RECORDING_ERASE,
+    RECORDINGS_REPLY,
+    RECORDING_REPLY,
     HEALTH,
     HOMEASSISTANT_STATUS,
     HOMEASSISTANT_CONFIG,

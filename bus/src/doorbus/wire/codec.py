@@ -172,6 +172,20 @@ class Jpeg(Generic[P]):
         return metadata.model_copy(update={"jpeg": packet.payload})
 
 
+class JpegOrError(Jpeg[P]):
+    """The same as an answer: empty, with the property `error`, where there is no picture to be had."""
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> P:
+        """A picture needs no error, an error no picture."""
+        failed = any(name == "error" for name, _ in packet.user)
+        if not failed:
+            return super().decode(packet, ids, arrival)
+        if packet.payload:
+            raise Refused(Refusal.NOT_EMPTY)
+        start = Packet(packet.topic, JPEG_START, user=packet.user)
+        return super().decode(start, ids, arrival).model_copy(update={"jpeg": b""})
+
+
 class Word(Generic[E]):
     """One word of a StrEnum, bare."""
 

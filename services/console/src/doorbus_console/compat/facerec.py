@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from doorbus.wire.drawing import Label, labelled
 from doorbus.wire.messages import ErrorCode, Face, Update, Verdict
 from doorbus_console.compat.access import PEOPLE, RECOGNISE
 from doorbus_console.compat.common import first_camera, looked, name_of
-from doorbus_console.drawing import Label, labelled
 from doorbus_console.live import Shown
 from doorbus_console.rights import Visitor
 from doorbus_console.web import asking

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from doorbus.wire import drawing
 from doorbus.wire.codec import Refused
 from doorbus.wire.ids import is_slug
 from doorbus.wire.messages import MAX_NAME, RosterEntry, Update, Verdict
-from doorbus_console import drawing
 from doorbus_console.compat.access import PEOPLE, RECOGNISE, WATCH
 from doorbus_console.compat.common import the_image
 from doorbus_console.names import free_id

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.requests import Request
 
+from doorbus.wire import drawing
 from doorbus.wire.channels import ENROL, MIB
-from doorbus_console import drawing
 from doorbus_console.web.problems import Problem
 
 MOST_FILES = 20

@@ -1,0 +1,1 @@
+"""Keeps the pictures that people want to look at afterwards, sealed."""
