@@ -1,0 +1,191 @@
+"""A recorder as a process beside the others: the picture that led to a grant, and what is left after kills."""
+
+import asyncio
+import hashlib
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from doorbus.cli.asking import Asker, asking
+from doorbus.local.stack import Stack
+from doorbus.runtime.client import Client, connect
+from doorbus.wire import channels
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import (
+    Decision,
+    EraseRecording,
+    Frame,
+    GetRecording,
+    KeptPicture,
+    ListRecordings,
+    Outcome,
+    Reason,
+    Recording,
+    Recordings,
+    Remove,
+    Trigger,
+)
+from support.door import CAMERA, DOOR, Door
+from support.jpegs import shot
+from support.programs import doorbus
+
+
+async def test_the_picture_that_let_somebody_in_is_kept_as_it_was_and_goes_with_the_person(
+    own_door: Door, jpeg: dict[str, bytes], tmp_path: Path
+) -> None:
+    site, shown = own_door.stack, dict[str, bytes]()
+    await site.start(Role.RECORDER, {})
+    async with connect(site.broker.transport(Role.VIEWER), [channels.RECORDED]) as viewer:
+        async with asyncio.timeout(30):
+            decision = None
+            while decision is None or decision.outcome is not Outcome.GRANTED:
+                picture = shot(jpeg["obama2"])
+                shown[await own_door.show(picture)] = picture
+                decision = await own_door.decision()
+            told: Recording = (await viewer.expect(channels.RECORDED, door=DOOR)).message
+    path = tmp_path / "let-in.jpg"
+    status, said = await doorbus(site, "recordings", "show", told.recording, path)
+    drawn = await doorbus(site, "recordings", "show", told.recording, tmp_path / "drawn.jpg", "--boxes")
+    stolen = await doorbus(site, "recordings", "list", "--as", "viewer", "--timeout", "2")
+    listed = await doorbus(site, "recordings", "list", "--person", "obama")
+
+    assert (told.person, told.camera, told.frame_id) == ("obama", CAMERA, decision.frame_ids[-1])
+    assert (status, drawn[0]) == (0, 0), said
+    assert path.read_bytes() == shown[told.frame_id]
+    assert (tmp_path / "drawn.jpg").read_bytes() != path.read_bytes()
+    assert stolen[0] == 2, "a viewer has no answer"
+    assert listed[0] == 0
+    assert told.recording in listed[1]
+
+    await own_door.operator.send(Outbound(channels.REMOVE, Remove(), {"person": "obama"}))
+    async with asyncio.timeout(20):
+        while (left := files_of(site)) and told.recording in " ".join(left):  # noqa: ASYNC110  # files have no event
+            await asyncio.sleep(0.05)
+    status, said = await doorbus(site, "recordings", "show", told.recording, path)
+    assert (status, "unknown_recording" in said) == (1, True)
+
+
+@dataclass
+class Book:
+    """What was told and answered, and so has to hold after each kill."""
+
+    kept: dict[str, str] = field(default_factory=dict)
+    """Recordings that were told, and the digests of their pictures."""
+    erased: set[str] = field(default_factory=set)
+    """Whose erasing was answered."""
+    asked: set[str] = field(default_factory=set)
+    """Whose erasing was asked for: they may be gone."""
+
+
+@pytest.mark.timeout(600)
+async def test_twenty_kills_lose_nothing_that_was_told_undo_nothing_that_was_answered_and_leave_no_half_file(
+    fresh_stack: Stack, jpeg: dict[str, bytes]
+) -> None:
+    site, book, chance = fresh_stack, Book(), random.Random(7)  # noqa: S311  # a story that can be told again
+    await site.broker.start()
+    await site.start(Role.RECORDER, {})
+    async with working(site, book, jpeg["obama"]):
+        for _ in range(20):
+            await asyncio.sleep(chance.uniform(0, 0.5))  # the moment of a kill is any moment
+            await site.stop_service(Role.RECORDER, signal.SIGKILL)
+            await site.start(Role.RECORDER)
+            await holds(site, book)
+    await site.stop_service(Role.RECORDER)
+
+    assert len(book.kept) >= 20
+    assert len(book.erased) >= 5
+    assert all(name.endswith(".sealed") and not name.startswith(".") for name in files_of(site))
+
+
+@asynccontextmanager
+async def working(site: Stack, book: Book, picture: bytes) -> AsyncIterator[None]:
+    """Show, decide and erase meanwhile, as fast as it is answered."""
+    gone = asyncio.Event()
+
+    async def work() -> None:
+        async with (
+            connect(site.broker.transport(Role.ACTUATOR)) as door,
+            connect(site.broker.transport(Role.CAPTURE)) as camera,
+            connect(site.broker.transport(Role.ADMIN)) as admin,
+            connect(site.broker.transport(Role.VIEWER), [channels.RECORDED]) as viewer,
+            asking(admin, channels.RECORDINGS_REPLY) as asker,
+        ):
+            listening = asyncio.create_task(remember(viewer, book, sent))
+            while not gone.is_set():
+                await let_in(door, camera, shot(picture), sent)
+                await erase_one(asker, book)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    sent: dict[str, str] = {}
+    task = asyncio.create_task(work())
+    try:
+        yield
+    finally:
+        gone.set()
+        await task
+
+
+async def let_in(door: Client, camera: Client, picture: bytes, sent: dict[str, str]) -> None:
+    frame_id, now = uuid4().hex, datetime.now(UTC)
+    sent[frame_id] = hashlib.sha256(picture).hexdigest()
+    frame = Frame(jpeg=picture, frame_id=frame_id, captured_at=now)
+    await camera.send(Outbound(channels.FRAME, frame, {"door": DOOR, "camera": CAMERA}))
+    await asyncio.sleep(0.02)  # a recognizer takes as long
+    decision = Decision(
+        outcome=Outcome.GRANTED, reason=Reason.MATCHED, trigger=Trigger.FACE, at=now, frame_ids=(frame_id,)
+    )
+    await door.send(Outbound(channels.DECISION, decision, {"door": DOOR}))
+
+
+async def remember(viewer: Client, book: Book, sent: dict[str, str]) -> None:
+    while True:
+        told: Recording = (await viewer.expect(channels.RECORDED)).message
+        book.kept[told.recording] = sent[told.frame_id]
+
+
+async def erase_one(asker: Asker[Recordings], book: Book) -> None:
+    known = sorted(book.kept.keys() - book.asked)
+    if len(known) < 4:
+        return
+    book.asked.add(known[0])
+    answer = await asker.ask(channels.RECORDING_ERASE, EraseRecording(), {"recording": known[0]}, 0.3)
+    if answer is not None and answer.error is None:
+        book.erased.add(known[0])
+
+
+async def holds(site: Stack, book: Book) -> None:
+    """What was told and not erased is there, byte for byte; what was erased is not."""
+    told, gone, asked = dict(book.kept), set(book.erased), set(book.asked)
+    async with connect(site.broker.transport(Role.ADMIN)) as admin:
+        async with asking(admin, channels.RECORDINGS_REPLY) as asker:
+            there, after = set[str](), None
+            while True:
+                page = await asker.ask(channels.RECORDING_LIST, ListRecordings(limit=200, after=after), {}, 20)
+                assert page is not None
+                there |= {each.recording for each in page.recordings}
+                if (after := page.next) is None:
+                    break
+        assert not there & gone
+        assert told.keys() - asked <= there | book.asked
+        async with asking(admin, channels.RECORDING_REPLY) as pictures:
+            for each in sorted(there & told.keys())[-3:]:
+                answer: KeptPicture | None = await pictures.ask(
+                    channels.RECORDING_GET, GetRecording(), {"recording": each}, 20
+                )
+                assert answer is not None
+                assert answer.error is not None or hashlib.sha256(answer.jpeg).hexdigest() == told[each]
+                assert answer.error is None or each in book.asked
+
+
+def files_of(site: Stack) -> list[str]:
+    folder = site.var / "recorder" / "recordings"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
