@@ -318,6 +318,16 @@ async def test_who_has_enrolled_somebody_sees_them_at_once(desktop: Desktop, jpe
     assert [one["name"] for one in people] == ["Obama"]
 
 
+async def test_what_somebody_has_of_a_group_and_a_schedule_is_told(desktop: Desktop) -> None:
+    bob = RosterEntry(person="bob", doors=("front",), hours="Mo-Fr 06:00-08:00", group="cleaners", inherited=("doors",))
+    enrolled(desktop, bob)
+    async with desktop.program(Scope.READ) as program, asyncio.timeout(5):
+        while not (people := (await program.get("/api/v1/people")).json()):
+            await desktop.settled()
+
+    assert [(one["group"], one["doors"], one["inherited"]) for one in people] == [("cleaners", ["front"], ["doors"])]
+
+
 async def test_a_silent_enroller_is_a_timeout_that_says_where_to_ask_again(desktop: Desktop) -> None:
     async with desktop.program(Scope.PEOPLE) as program:
         silent = await program.delete("/api/v1/people/alice")

@@ -92,6 +92,11 @@ class PersonShape(Shape):
     valid_until: datetime | None = None
     hours: str | None = None
     threshold: float | None = None
+    group: str | None = None
+    schedule: str | None = None
+    """The schedule whose hours these are."""
+    inherited: list[str] | None = None
+    """Fields whose values are the group's."""
 
 
 class ChangeShape(Shape):
@@ -104,6 +109,8 @@ class ChangeShape(Shape):
     valid_until: datetime | None = None
     hours: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     threshold: Unit | None = None
+    group: SlugText | None = None
+    schedule: SlugText | None = None
 
 
 class CaptureShape(Shape):
@@ -234,7 +241,7 @@ def errand_shape(errand: Errand) -> ErrandShape:
 
 def person_shape(entry: RosterEntry) -> PersonShape:
     """A person of the roster."""
-    return PersonShape.model_validate(entry.model_dump())
+    return PersonShape.model_validate(entry.model_dump(include=set(PersonShape.model_fields)))
 
 
 def faces_shape(scene: Scene, answer: Recognised) -> FacesShape:
