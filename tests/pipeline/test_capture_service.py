@@ -20,7 +20,7 @@ from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.codec import Arrival
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Decision, Frame, Health, Outcome, Reason, Trigger
+from doorbus.wire.messages import Decision, Doorbell, Frame, Health, Outcome, Reason, Trigger
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.topics import Topics
 from doorbus_capture.imaging import decode
@@ -182,15 +182,28 @@ async def test_somebody_who_stands_still_is_sent_at_full_rate_while_the_door_can
         assert [(await watcher.frame()).seq for _ in range(10)] == list(range(1, 11))
 
 
+def ring(door: str) -> Packet:
+    return Outbound(channels.DOORBELL, Doorbell(at=CLOCK.now()), {"door": door}).packet(Topics())
+
+
+async def test_the_doorbell_wakes_the_cameras_of_its_door_to_full_rate() -> None:
+    settings = Capture(fps=60, idle_fps=5, motion_hold_seconds=0, keepalive_seconds=3600)
+    async with watching(capture(statue(), settings=settings)) as (watcher, bus), asyncio.timeout(20):
+        assert (await watcher.frame()).seq == 0
+        bus.publish(ring("front"))
+        assert [(await watcher.frame()).seq for _ in range(10)] == list(range(1, 11))
+
+
 @pytest.mark.parametrize(
     "other",
     [
+        ring("back"),
         about("yard-r1-0"),
         about("porch-r0-0"),
         about("porch-r1-0", door="back"),
         about("porch-r1-0", Reason.OUTSIDE_HOURS),
     ],
-    ids=["another camera", "another run", "another door", "decided"],
+    ids=["another bell", "another camera", "another run", "another door", "decided"],
 )
 async def test_what_was_decided_about_others_or_for_good_wakes_no_camera(other: Packet) -> None:
     service = capture(statue(), settings=CALM)

@@ -72,6 +72,19 @@ def test_a_portrait_on_the_wall_does_not_keep_the_camera_awake_for_ever_and_moti
     assert waits(attention, 119.5, moved_at=100.0)
 
 
+@given(st.sampled_from(Reason), st.floats(0, 60), st.floats(0, 60))
+def test_whoever_rings_is_sent_for_a_while_whatever_is_decided_meanwhile(
+    reason: Reason, decided: float, wait: float
+) -> None:
+    attention = NOBODY_WAITS.rung(0.0).after(decision(reason), decided)
+    due = wait < RULES.doorbell_seconds
+    alone = NOBODY_WAITS.after(decision(reason), decided)
+
+    assert attention.rings(RULES.doorbell_seconds, wait) is due
+    assert (looks_per_second(RULES, QUIET, wait, attention) == RULES.fps) is (due or waits(alone, wait))
+    assert not attention.rings(0, wait)
+
+
 @given(st.lists(st.tuples(st.sampled_from(Reason), st.floats(0, 20)), max_size=60), st.floats(0.001, 60))
 def test_whatever_is_decided_the_camera_rests_when_no_more_is_told(
     told: list[tuple[Reason, float]], later: float

@@ -1,10 +1,10 @@
 """Whether somebody is waiting before the camera whom its next pictures may let in. Pure.
 
 The motion gate falls silent before a person who stands still, and pictures that are far apart never agree. So a face
-that was seen and not decided keeps the camera awake for a while.
+that was seen and not decided keeps the camera awake for a while, and so does somebody who rings.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from doorbus.wire.messages import Decision, Reason, Trigger
 
@@ -41,15 +41,25 @@ class Attention:
 
     since: float | None = None
     told_at: float | None = None
+    rung_at: float | None = None
+    """When somebody rang last, in monotonic seconds."""
 
     def after(self, decision: Decision, now: float) -> "Attention":
         """The state after a decision about frames of this camera."""
         if decision.trigger is not Trigger.FACE:
             return self
         if decision.reason in _SETTLED:
-            return NOBODY_WAITS
+            return replace(self, since=None, told_at=None)
         lapsed = self.told_at is None or now - self.told_at > LONGEST_SECONDS
-        return Attention(now if lapsed else self.since, now)
+        return replace(self, since=now if lapsed else self.since, told_at=now)
+
+    def rung(self, now: float) -> "Attention":
+        """The state after somebody has rung."""
+        return replace(self, rung_at=now)
+
+    def rings(self, seconds: float, now: float) -> bool:
+        """Whether somebody has rung within so many seconds."""
+        return self.rung_at is not None and now - self.rung_at < seconds
 
     def waits(self, seconds: float, moved_at: float | None, now: float) -> bool:
         """Whether to send all that the camera sees.

@@ -52,6 +52,12 @@ class Rules(BaseModel):
         description="How long every picture is sent after the actuator has seen a face that it could not decide yet, "
         "in seconds; 0 leaves it to motion.",
     )
+    doorbell_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="How long every picture is sent after the doorbell has rung, in seconds; 0 leaves it to motion.",
+    )
 
 
 class Why(StrEnum):
@@ -60,6 +66,7 @@ class Why(StrEnum):
     MOTION = "motion"
     HOLD = "hold"
     ATTENTION = "attention"
+    DOORBELL = "doorbell"
     KEEPALIVE = "keepalive"
 
 
@@ -107,6 +114,8 @@ def sample(
         why = Why.HOLD
     elif attention.waits(rules.attention_seconds, moved_at, now):
         why = Why.ATTENTION
+    elif attention.rings(rules.doorbell_seconds, now):
+        why = Why.DOORBELL
     elif state.sent_at is None or now - state.sent_at >= rules.keepalive_seconds:
         why = Why.KEEPALIVE
     else:
@@ -116,7 +125,11 @@ def sample(
 
 def looks_per_second(rules: Rules, state: GateState, now: float, attention: Attention = NOBODY_WAITS) -> float:
     """How many pictures a second to look at from now on."""
-    awake = _holding(rules, state.moved_at, now) or attention.waits(rules.attention_seconds, state.moved_at, now)
+    awake = (
+        _holding(rules, state.moved_at, now)
+        or attention.waits(rules.attention_seconds, state.moved_at, now)
+        or attention.rings(rules.doorbell_seconds, now)
+    )
     return rules.fps if awake else rules.idle_fps
 
 

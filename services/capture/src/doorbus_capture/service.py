@@ -14,9 +14,9 @@ from doorbus import homeassistant
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.service import Inlet, Producer, Service
-from doorbus.wire.channels import DECISION, FRAME, Channel, Role
+from doorbus.wire.channels import DECISION, DOORBELL, FRAME, Channel, Role
 from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
-from doorbus.wire.messages import Decision, Frame
+from doorbus.wire.messages import Decision, Doorbell, Frame
 from doorbus_capture import bridge, imaging, sampling
 from doorbus_capture.attention import NOBODY_WAITS
 from doorbus_capture.picture import fitted
@@ -70,15 +70,16 @@ class CaptureService(Service):
         return homeassistant.camera(site, self._settings.door, self._settings.camera)
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """What becomes of our frames; and another program's pictures, if they are the camera."""
+        """What becomes of our frames, and who rings; and another program's pictures, if they are the camera."""
         if self._reader is None and self._bridge is None:
             return ()
-        decisions = Subscription(DECISION, self._on_decision, ids={"door": self._settings.door})
+        here = {"door": self._settings.door}
+        heard = (Subscription(DECISION, self._on_decision, here), Subscription(DOORBELL, self._on_doorbell, here))
         if self._bridge is None:
-            return (decisions,)
+            return heard
         # The broker has nothing to do with what comes to the webhook.
         wanted = tuple if self._webhook is not None else None
-        return (decisions, Subscription(self._bridge, self._on_foreign, newest_only=True, on_demand=wanted))
+        return (*heard, Subscription(self._bridge, self._on_foreign, newest_only=True, on_demand=wanted))
 
     def inlets(self) -> Sequence[Inlet]:
         """The webhook, if pictures come to it."""
@@ -163,9 +164,19 @@ class CaptureService(Service):
             return ()
         now = self._clock.monotonic()
         self._attention = self._attention.after(inbound.message, now)
+        self._keep_pace(now)
+        return ()
+
+    async def _on_doorbell(self, _: Inbound[Doorbell]) -> Iterable[Outbound]:
+        """Wake for somebody who rings."""
+        now = self._clock.monotonic()
+        self._attention = self._attention.rung(now)
+        self._keep_pace(now)
+        return ()
+
+    def _keep_pace(self, now: float) -> None:
         if self._reader is not None:
             self._reader.pace(self._pace(now))
-        return ()
 
     def _pace(self, now: float) -> float:
         return sampling.looks_per_second(self._settings, self._gate, now, self._attention)
