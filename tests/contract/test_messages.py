@@ -29,6 +29,7 @@ from doorbus.wire.messages import (
     ClosePair,
     ContactState,
     Course,
+    Credential,
     Decision,
     Deed,
     Doorbell,
@@ -49,6 +50,8 @@ from doorbus.wire.messages import (
     GalleryEntry,
     GetRecording,
     GroupEntry,
+    HashedCredential,
+    HashedCredentials,
     Health,
     Input,
     InputState,
@@ -86,6 +89,7 @@ from doorbus.wire.messages import (
     Recording,
     Recordings,
     Remove,
+    RemoveCredential,
     RemoveGroup,
     RemoveSample,
     RemoveSchedule,
@@ -95,6 +99,7 @@ from doorbus.wire.messages import (
     Rights,
     RosterEntry,
     ScheduleEntry,
+    SetCredential,
     SetGroup,
     SetSchedule,
     TamperState,
@@ -149,7 +154,11 @@ ENTITLED: dict[str, Any] = {
     "hours": "Mo-Fr 07:00-19:00; PH off",
     "threshold": 0.9,
     "schedule": "office",
+    "second_factor": True,
 }
+HASHED = HashedCredential(
+    person="alice", credential="pin", salt="ab" * 16, hash="cd" * 16, valid_from=AT, valid_until=AT + timedelta(hours=1)
+)
 GROUP: dict[str, Any] = {**ENTITLED, "group": "cleaners"}
 RIGHTS: dict[str, Any] = {**ENTITLED, "group": "cleaners"}
 SCHEDULE: dict[str, Any] = {"name": "Büro", "hours": "Mo-Fr 07:00-19:00; PH off", "holidays": ("2026-12-24", "PH")}
@@ -330,8 +339,19 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     ),
     Rights: (Rights(), Rights(**RIGHTS)),
     Update: (Update(), Update(**RIGHTS), Update(name=None, valid_until=None, doors=None)),
-    RosterEntry: (RosterEntry(person="alice"), RosterEntry(person="alice", **RIGHTS, inherited=("doors", "hours"))),
+    RosterEntry: (
+        RosterEntry(person="alice"),
+        RosterEntry(person="alice", **RIGHTS, inherited=("doors",), credentials=("pin",)),
+    ),
     Entitlement: (Entitlement(), Entitlement(**ENTITLED)),
+    Credential: (Credential(code="274163"), Credential(code="04-A2-1B", id="17", issued_at=AT)),
+    SetCredential: (
+        SetCredential(code="274163"),
+        SetCredential(code="04-A2-1B", valid_from=AT, valid_until=AT + timedelta(hours=1), guest="Zoë"),
+    ),
+    RemoveCredential: (RemoveCredential(),),
+    HashedCredential: (HASHED, HashedCredential(person="bob", credential="tag", salt="ab" * 16, hash="cd" * 16)),
+    HashedCredentials: (HashedCredentials(), HashedCredentials(credentials=(HASHED,))),
     SetGroup: (SetGroup(), SetGroup(**ENTITLED), SetGroup(schedule=None)),
     RemoveGroup: (RemoveGroup(),),
     SetSchedule: (SetSchedule(), SetSchedule(**SCHEDULE), SetSchedule(holidays=None)),
@@ -361,7 +381,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
         PeopleChecked(people=(CHECKED,), next="alice", count=3, pairs=(CLOSE,), close=1, similarity=0.6, error=FAULT),
     ),
     KeptSample: (KEPT.samples[0],),
-    KeptPerson: (KEPT, KeptPerson(person="bob", rights=Rights())),
+    KeptPerson: (KEPT, KeptPerson(person="bob", rights=Rights(), credentials=(HASHED,))),
     ExportPeople: (ExportPeople(), ExportPeople(after="alice", person="bob", limit=7)),
     RestorePeople: (
         RestorePeople(people=(KEPT,)),
@@ -392,6 +412,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     ),
     Manifest: (
         Manifest(version=0, count=0, shards=()),
+        Manifest(version=1, count=1, shards=("a" * 64,), credentials="b" * 64),
         Manifest(version=9, count=2, shards=("a" * 64, "0" * 64), model="MobileFaceNet", seal="c2VhbA=="),
     ),
     EmbeddedFace: (EMBEDDED_FACE,),
@@ -535,6 +556,8 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
             "group": "cleaners",
             "schedule": "office",
             "recording": "20260601-0f",
+            "reader": "keypad",
+            "credential": "pin",
             "service": "x",
             "instance": "y",
             "input": "contact",

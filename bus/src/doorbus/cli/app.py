@@ -9,6 +9,7 @@ from doorbus import __version__
 from doorbus.cli import (
     archive,
     backup,
+    credentials,
     documents,
     gallery,
     groups,
@@ -61,6 +62,7 @@ def doorbus(
 
 app.add_typer(recordings.app, name="recordings", rich_help_panel="Doors")
 app.add_typer(gallery.app, name="people", rich_help_panel="People")
+app.add_typer(credentials.app, name="credential", rich_help_panel="People")
 app.add_typer(groups.app, name="group", rich_help_panel="People")
 app.add_typer(schedules.app, name="schedule", rich_help_panel="People")
 app.add_typer(home_assistant.app, name="homeassistant", rich_help_panel="System")

@@ -43,10 +43,15 @@ def set_group(  # noqa: PLR0917  # typer reads them as options
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Confidence asked of the group.", show_default=False)
     ] = None,
+    second_factor: Annotated[
+        bool | None,
+        typer.Option("--second-factor/--no-second-factor", help="Ask for a code after the face.", show_default=False),
+    ] = None,
     clear: Annotated[
         list[str] | None,
         typer.Option(
-            help="Field to clear: name, valid_from, valid_until, hours, schedule or threshold.", show_default=False
+            help="Field to clear: name, valid_from, valid_until, hours, schedule, threshold or second_factor.",
+            show_default=False,
         ),
     ] = None,
     timeout: Timeout = 10,
@@ -62,6 +67,7 @@ def set_group(  # noqa: PLR0917  # typer reads them as options
         hours=hours,
         schedule=schedule,
         threshold=threshold,
+        second_factor=second_factor,
     )
     changes |= dict.fromkeys((["doors"] if all_doors else []) + (clear or []))
     change = made(SetGroup, **changes)

@@ -26,9 +26,11 @@ from doorbus.wire.channels import (
     LOCK_STATE,
     MIB,
     REMOVE,
+    REMOVE_CREDENTIAL,
     REMOVE_SAMPLE,
     ROSTER_MANIFEST,
     ROSTER_SHARD,
+    SET_CREDENTIAL,
     UPDATE,
     Channel,
 )
@@ -157,6 +159,10 @@ def update(  # noqa: PLR0917  # typer reads them as options
     schedule: Annotated[
         str | None, typer.Option(help="Schedule whose hours count.", callback=maybe_slug, show_default=False)
     ] = None,
+    second_factor: Annotated[
+        bool | None,
+        typer.Option("--second-factor/--no-second-factor", help="Ask for a code after the face.", show_default=False),
+    ] = None,
     group: Annotated[
         str | None,
         typer.Option(
@@ -166,7 +172,7 @@ def update(  # noqa: PLR0917  # typer reads them as options
     clear: Annotated[
         list[str] | None,
         typer.Option(
-            help="Field to clear: name, valid_from, valid_until, hours, threshold, schedule or group.",
+            help="Field to clear: name, valid_from, valid_until, hours, threshold, schedule, second_factor or group.",
             show_default=False,
         ),
     ] = None,
@@ -183,6 +189,7 @@ def update(  # noqa: PLR0917  # typer reads them as options
         hours=hours,
         threshold=threshold,
         schedule=schedule,
+        second_factor=second_factor,
         group=group,
     )
     changes |= dict.fromkeys((["doors"] if all_doors else []) + (clear or []))
@@ -270,8 +277,16 @@ async def request(
 ) -> int:
     """Send one request about `person` and print what became of it; returns the exit status."""
     async with asking_the_enroller(client) as asker:
-        done = {REMOVE.name: "forgotten", UPDATE.name: "changed"}.get(channel.name, "")
+        done = _DONE.get(channel.name, "")
         return _report(person, await asker.ask(channel, message, {"person": person, **ids}, timeout), timeout, done)
+
+
+_DONE = {
+    REMOVE.name: "forgotten",
+    UPDATE.name: "changed",
+    SET_CREDENTIAL.name: "has a code",
+    REMOVE_CREDENTIAL.name: "is rid of the code",
+}
 
 
 async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109  # the user's number

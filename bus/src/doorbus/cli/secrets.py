@@ -82,6 +82,9 @@ def add(
     *,
     door: Annotated[str | None, typer.Option(help="Only for this door.", show_default=False)] = None,
     camera: Annotated[str | None, typer.Option(help="Only for this camera.", show_default=False)] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="Only for this keypad or reader of tags.", show_default=False)
+    ] = None,
     instance: Annotated[
         str | None,
         typer.Option(help="The one instance whose health a service speaks for; the user's name.", show_default=False),
@@ -101,7 +104,7 @@ def add(
     """Add a user of its own for a machine or a person: with a password to take away, and no more rights than needed."""
     if instance is None and role in {*SERVICES, *OPTIONAL} and not any_instance:
         instance = name  # else it could claim the name of another, which would then not start
-    ids = {"door": door, "camera": camera, "instance": instance}
+    ids = {"door": door, "camera": camera, "reader": reader, "instance": instance}
     with _change(context) as place:
         place.site.add(named(name, role, _given(ids), topic or ()))
     settings = f"DOORBUS_BROKER__USERNAME={name}"

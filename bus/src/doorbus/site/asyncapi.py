@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from doorbus.wire import messages
-from doorbus.wire.channels import CHANNELS, CONTRACT, DEFAULT_ROOT, ROSTER_SHARD, Channel, Retain, Role
+from doorbus.wire.channels import CHANNELS, CONTRACT, CREDENTIALS, DEFAULT_ROOT, ROSTER_SHARD, Channel, Retain, Role
 from doorbus.wire.codec import json_schema
 from doorbus.wire.ids import SLUG
 from doorbus.wire.messages import Picture, RosterEntry
@@ -40,6 +40,8 @@ _PARAMETERS = {
     "camera": "Id of a camera at that door.",
     "input": "Which input of that door: contact, exit, doorbell or tamper.",
     "person": "Id of a person; the display name is data.",
+    "reader": "Id of a keypad or of a reader of tags at that door.",
+    "credential": "What a PIN or a tag of that person is called.",
     "group": "Id of a group of people.",
     "schedule": "Id of a schedule.",
     "sample": "Number of a sample of that person.",
@@ -57,6 +59,13 @@ _BARE: dict[type[Any], tuple[str, type[StrEnum]]] = {
     messages.LockdownOrder: ("anyOf", messages.Lockdown),
 }
 """What is a bare word or JSON, and which of the schema's ways says so."""
+
+
+_RAW: Mapping[Channel[Any], type[messages.Message]] = {
+    ROSTER_SHARD: RosterEntry,
+    CREDENTIALS: messages.HashedCredentials,
+}
+"""What is in payloads that are handed on as they are."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -170,14 +179,15 @@ def _message(channel: Channel[Any]) -> dict[str, Any]:
 def _payload(channel: Channel[Any]) -> dict[str, Any]:
     model = channel.codec.model
     reference = {"$ref": f"#/components/schemas/{model.__name__}"}
-    if channel is ROSTER_SHARD:
-        return {"type": "array", "items": {"$ref": f"#/components/schemas/{RosterEntry.__name__}"}}
+    if channel in _RAW:
+        entry = {"$ref": f"#/components/schemas/{_RAW[channel].__name__}"}
+        return {"type": "array", "items": entry} if channel is ROSTER_SHARD else entry
+    if model is messages.Credential:
+        return {"anyOf": [{"type": "string"}, reference]}
     if model in _BARE:
         alternatives, word = _BARE[model]
         return {alternatives: [{"$ref": f"#/components/schemas/{word.__name__}"}, reference]}
-    if channel.codec.content_type == "application/json" and model is not dict:
-        return reference
-    if issubclass(model, StrEnum):
+    if (channel.codec.content_type == "application/json" and model is not dict) or issubclass(model, StrEnum):
         return reference
     if model is messages.Remove:
         return {"type": "string", "maxLength": 0}
@@ -227,10 +237,10 @@ def _schemas() -> dict[str, Any]:
         model = channel.codec.model
         if channel.signed_by is not None:
             found[f"SignedBy{channel.signed_by.title()}"] = _signature(channel.signed_by)
-        if channel is ROSTER_SHARD:
-            found[RosterEntry.__name__] = RosterEntry.model_json_schema()
-            continue
         schema = json_schema(channel.codec)
+        if channel in _RAW:
+            model = _RAW[channel]
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         found |= schema.pop("$defs", {})
         if model is dict:
             continue

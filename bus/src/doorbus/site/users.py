@@ -7,7 +7,7 @@ from doorbus.wire.channels import CHANNELS, Role
 from doorbus.wire.foreign import why_not_foreign
 from doorbus.wire.ids import SLUG, is_slug
 
-IDS = frozenset({"door", "camera", "instance"})
+IDS = frozenset({"door", "camera", "reader", "instance"})
 """What a named user's rights can be narrowed to."""
 
 
@@ -17,7 +17,7 @@ class UserError(ValueError):
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with a password. `ids` narrows the rights of the role: a door, a camera, an instance.
+    """Somebody with a password. `ids` narrows the rights of the role: a door, a camera, a reader, an instance.
 
     `topics` are filters of topics that are none of ours. Who has a role reads them besides; who has none is another
     program on the same broker, which reads and writes them and nothing else.

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.19"
+CONTRACT = "1.20"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -33,6 +33,8 @@ class Role(StrEnum):
     VIEWER = "viewer"
     HOMEASSISTANT = "homeassistant"
     NODERED = "nodered"
+    KEYPAD = "keypad"
+    """What reads PINs and tags at a door."""
 
 
 SERVICES = (Role.CAPTURE, Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER)
@@ -163,7 +165,19 @@ LOCK_STATE = Channel(
     retain=Retain.YES,
     max_bytes=KIB,
     senders=frozenset({Role.ACTUATOR}),
-    receivers=_AT_THE_DOOR | {Role.ENROLLER},  # which knows by it which doors there are
+    receivers=_AT_THE_DOOR | {Role.ENROLLER, Role.KEYPAD},  # the enroller knows by it which doors there are
+)
+CREDENTIAL = Channel(
+    name="credential",
+    template="door/{door}/credential/{reader}",
+    codec=codec.CredentialCodec(),
+    summary="A PIN that was typed, or a tag that was held against a reader. Only the door reads it.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=5,
+    max_bytes=KIB,
+    senders=_PEOPLE | {Role.KEYPAD},
+    receivers=frozenset({Role.ACTUATOR}),
 )
 LOCKDOWN_COMMAND = Channel(
     name="lockdown_command",
@@ -404,6 +418,31 @@ UPDATE = Channel(
     receivers=_READERS | {Role.ENROLLER},
     reply=RESULT_REPLY,
 )
+SET_CREDENTIAL = Channel(
+    name="set_credential",
+    template="person/{person}/credential/{credential}/set",
+    codec=codec.Json(messages.SetCredential),
+    summary="Give a person a PIN or a tag. Only the enroller reads it.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=30,
+    max_bytes=4 * KIB,
+    senders=_PEOPLE,
+    receivers=frozenset({Role.ENROLLER}),
+    reply=RESULT_REPLY,
+)
+REMOVE_CREDENTIAL = Channel(
+    name="remove_credential",
+    template="person/{person}/credential/{credential}/remove",
+    codec=codec.Empty(messages.RemoveCredential),
+    summary="Take a PIN or a tag away.",
+    qos=1,
+    retain=Retain.REFUSED,
+    max_bytes=KIB,
+    senders=_PEOPLE,
+    receivers=_READERS | {Role.ENROLLER},
+    reply=RESULT_REPLY,
+)
 REMOVE = Channel(
     name="remove",
     template="person/{person}/remove",
@@ -624,6 +663,17 @@ ROSTER_SHARD = Channel(
     receivers=_READERS
     | {Role.ACTUATOR, Role.ENROLLER, Role.RECORDER},  # the enroller sees what others put in their place
 )
+CREDENTIALS = Channel(
+    name="credentials",
+    template="roster/credentials",
+    codec=codec.Raw("application/json"),
+    summary="Salted hashes of all PINs and tags, as the roster's manifest names them; for doors alone.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=frozenset({Role.ACTUATOR}),
+)
 GALLERY_MANIFEST = Channel(
     name="gallery_manifest",
     template="gallery/manifest",
@@ -771,7 +821,7 @@ HEALTH = Channel(
     qos=1,
     retain=Retain.YES,
     senders=frozenset((*SERVICES, *OPTIONAL)),
-    receivers=frozenset(Role),  # a service hears of another under its own name
+    receivers=frozenset(Role) - {Role.KEYPAD},  # a service hears of another under its own name
     own="service",
 )
 _ANNOUNCERS = frozenset({Role.CAPTURE, Role.ACTUATOR, Role.ENROLLER})
@@ -817,6 +867,7 @@ CHANNELS: tuple[Channel[Any], ...] = (
     PORTRAIT,
     LOCK_COMMAND,
     LOCK_STATE,
+    CREDENTIAL,
     LOCKDOWN_COMMAND,
     LOCKDOWN_OF_ALL,
     LOCKDOWN_STATE,
@@ -837,6 +888,8 @@ CHANNELS: tuple[Channel[Any], ...] = (
     ENROL_FROM_CAMERA,
     NEWCOMER,
     UPDATE,
+    SET_CREDENTIAL,
+    REMOVE_CREDENTIAL,
     REMOVE,
     MANAGE,
     PEOPLE,
@@ -858,6 +911,7 @@ CHANNELS: tuple[Channel[Any], ...] = (
     PEOPLE_REPLY,
     ROSTER_MANIFEST,
     ROSTER_SHARD,
+    CREDENTIALS,
     GALLERY_MANIFEST,
     GALLERY_SHARD,
     EMBED_REQUEST,

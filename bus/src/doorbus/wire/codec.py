@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from doorbus.wire.messages import Action, LockCommand, Lockdown, LockdownOrder, Message, Picture, utc
+from doorbus.wire.messages import Action, Credential, LockCommand, Lockdown, LockdownOrder, Message, Picture, utc
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.packet import Packet
 
@@ -245,6 +245,31 @@ class LockdownCodec:
         return LockdownOrder(lockdown=Word(Lockdown).decode(packet, ids, arrival))
 
 
+class CredentialCodec:
+    """What somebody typed or held against a reader: the bare text, or JSON."""
+
+    content_type = "text/plain"
+    model = Credential
+
+    def encode(self, message: Credential) -> Body:
+        """The bare code where that says all."""
+        bare = message == Credential(code=message.code) and not message.code.startswith("{")
+        return Body(message.code.encode()) if bare else Json(Credential).encode(message)
+
+    def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> Credential:  # noqa: ARG002  # the Protocol's
+        """JSON begins with a brace. What is refused is told without the text."""
+        if packet.payload.startswith(b"{"):
+            return parse_json(Credential, packet.payload)
+        if not packet.payload:
+            raise Refused(Refusal.EMPTY)
+        try:
+            return Credential(code=packet.payload.decode())
+        except UnicodeDecodeError:
+            raise Refused(Refusal.WRONG_SHAPE, "a code is text") from None
+        except ValidationError as error:
+            raise Refused(Refusal.WRONG_SHAPE, str(first_mistake(error))) from None
+
+
 class Empty(Generic[B]):
     """A message that says all by its topic."""
 
@@ -308,7 +333,7 @@ def json_schema(codec: Codec[Any]) -> dict[str, Any]:
     """JSON schema of what a codec carries, for the AsyncAPI document."""
     if codec.model is dict:
         return {"type": "object"}
-    bare = issubclass(codec.model, LockdownOrder)
+    bare = issubclass(codec.model, LockdownOrder | Credential)
     if issubclass(codec.model, BaseModel) and (bare or codec.content_type == "application/json"):
         return codec.model.model_json_schema(ref_template="#/components/schemas/{model}")
     if issubclass(codec.model, StrEnum):

@@ -593,6 +593,8 @@ class Entitlement(Message):
     """Confidence asked instead of the actuator's."""
     schedule: Slug | None = None
     """The schedule whose hours count; there are no `hours` beside it."""
+    second_factor: bool | None = None
+    """Whether a code is asked for after the face; None for no."""
 
 
 class Rights(Entitlement):
@@ -610,6 +612,67 @@ class Update(Rights):
     def changes(self) -> dict[str, Any]:
         """The fields that were sent."""
         return self.model_dump(exclude_unset=True)
+
+
+Code = Annotated[str, Field(min_length=1, max_length=64)]
+"""A PIN, or what a tag says of itself."""
+Salt = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+CodeHash = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+"""By scrypt (`doorbus.wire.credentials`)."""
+
+
+class Credential(Message):
+    """What somebody typed, or held against a reader: the bare text, or JSON with any of the fields below.
+
+    mosquitto_pub -q 1 -t doorbus/v1/door/front/credential/keypad -m 274163
+    mosquitto_pub -q 1 -t doorbus/v1/door/front/credential/keypad -m '{"code": "04-a2-1b-32", "id": "17"}'
+    """
+
+    code: Code = Field(repr=False)
+    id: Id | None = None
+    """One whose id was seen before is refused."""
+    issued_at: Instant | None = None
+
+
+class SetCredential(Message):
+    """Give a person a PIN or a tag, or another one in place of it. Only a hash of it is kept.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/credential/pin/set -m '{"code": "274163"}'
+    """
+
+    code: Code = Field(repr=False)
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+    guest: Name | None = None
+    """What a guest is called, who is let in by this alone: makes the person, if nobody is there."""
+
+
+class RemoveCredential(Message):
+    """Take a PIN or a tag away; the payload is empty.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/credential/pin/remove -n
+    """
+
+
+class HashedCredential(Message):
+    """A PIN or a tag as it is kept."""
+
+    person: Slug
+    credential: Slug
+    """What it is called, such as `pin`."""
+    salt: Salt = Field(repr=False)
+    hash: CodeHash = Field(repr=False)
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+
+
+class HashedCredentials(Message):
+    """All PINs and tags of a site, for its doors alone. The roster's manifest names the SHA-256 of this payload.
+
+    mosquitto_sub -t doorbus/v1/roster/credentials
+    """
+
+    credentials: tuple[HashedCredential, ...] = ()
 
 
 class SetGroup(Entitlement):
@@ -727,6 +790,11 @@ class ErrorCode(StrEnum):
     """A further picture does not resemble the samples there are."""
     UNKNOWN_PERSON = "unknown_person"
     UNKNOWN_SAMPLE = "unknown_sample"
+    UNKNOWN_CREDENTIAL = "unknown_credential"
+    TOO_SIMPLE = "too_simple"
+    """A code that is too short, or would be guessed."""
+    CODE_TAKEN = "code_taken"
+    """A code that is somebody's already, here or on another of their tags."""
     UNKNOWN_GROUP = "unknown_group"
     UNKNOWN_SCHEDULE = "unknown_schedule"
     IN_USE = "in_use"
@@ -823,6 +891,7 @@ class KeptPerson(Message):
     person: Slug
     rights: Rights
     samples: tuple[KeptSample, ...] = ()
+    credentials: tuple[HashedCredential, ...] | None = None
 
 
 class RemoveSample(Message):
@@ -1037,6 +1106,8 @@ class Manifest(Message):
     """SHA-256 of each shard's payload, in order."""
     model: Name | None = None
     """Embedding model of a gallery's templates; None for a roster and for an empty gallery."""
+    credentials: Sha256 | None = None
+    """Of a roster: of the payload with the hashes of PINs and tags; None where there are none."""
     seal: Annotated[str, Field(max_length=128)] | None = None
     """Of a gallery: base64 of what the site's key makes of the other fields, so that nobody without it can name shards
     of different times together. A roster has none."""
@@ -1047,6 +1118,8 @@ class RosterEntry(Rights):
 
     person: Slug
     hours: Annotated[str, Field(max_length=4096)] | None = None
+    credentials: tuple[Slug, ...] | None = None
+    """What the person's PINs and tags are called; None where there are none."""
     inherited: tuple[str, ...] | None = None
     """Fields whose values are the group's; None where none are."""
 

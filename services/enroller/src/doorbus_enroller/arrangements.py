@@ -23,7 +23,7 @@ LONGEST_HOURS = 4096
 """Characters of the hours on the roster, holidays included."""
 NEVER = "off"
 """The hours of a schedule that is not there."""
-_INHERITED = ("doors", "valid_from", "valid_until", "threshold")
+_INHERITED = ("doors", "valid_from", "valid_until", "threshold", "second_factor")
 
 
 @dataclass(frozen=True)

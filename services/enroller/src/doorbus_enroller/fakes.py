@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from doorbus.wire.messages import GroupEntry, Rights, ScheduleEntry
+from doorbus.wire.messages import GroupEntry, HashedCredential, Rights, ScheduleEntry
 from doorbus_enroller.arrangements import Arrangements
 from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Versions
 
@@ -16,6 +16,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._people: dict[str, Person] = {}
         self._arrangements = Arrangements()
+        self._credentials: dict[tuple[str, str], HashedCredential] = {}
         self._versions: Versions | None = None
         self._numbers = 0
         self.changes: list[str] = []
@@ -44,7 +45,7 @@ class MemoryStore:
     def set_aside(self, now: datetime) -> None:  # noqa: ARG002  # the Protocol's
         """Forget everybody; nothing fails any more."""
         self.damaged, self.new, self._people, self._versions = None, True, {}, None
-        self._arrangements = Arrangements()
+        self._arrangements, self._credentials = Arrangements(), {}
 
     def begin(self, now: datetime) -> None:
         """Be new no more."""
@@ -127,6 +128,25 @@ class MemoryStore:
         self._arrangements = Arrangements(groups, schedules).with_entries(*put)
         return self._changed("arrange", now, roster=True, gallery=False)
 
+    def credentials(self, now: datetime) -> tuple[HashedCredential, ...]:  # noqa: ARG002  # the Protocol's
+        """All of them."""
+        self._check()
+        return tuple(each for _, each in sorted(self._credentials.items()))
+
+    def set_credential(self, credential: HashedCredential, rights: Rights, now: datetime) -> Versions:
+        """Replace it."""
+        self._check()
+        self._people.setdefault(credential.person, Person(credential.person, rights))
+        self._credentials[credential.person, credential.credential] = credential
+        return self._changed(f"set_credential {credential.person}", now, roster=True, gallery=False)
+
+    def remove_credential(self, person: str, credential: str, now: datetime) -> Versions | None:
+        """Forget it."""
+        self._check()
+        if self._credentials.pop((person, credential), None) is None:
+            return None
+        return self._changed(f"remove_credential {person}", now, roster=True, gallery=False)
+
     def put(
         self, people: Sequence[Person], now: datetime, arranged: Sequence[GroupEntry | ScheduleEntry] = ()
     ) -> Versions:
@@ -134,8 +154,13 @@ class MemoryStore:
         self._check()
         self._arrangements = self._arrangements.with_entries(*arranged)
         self._people |= {
-            each.person: replace(each, samples=tuple(map(self._numbered, each.samples)), damaged=0) for each in people
+            each.person: replace(each, samples=tuple(map(self._numbered, each.samples)), damaged=0, credentials=())
+            for each in people
         }
+        replaced = {each.person for each in people}
+        kept = {key: one for key, one in self._credentials.items() if key[0] not in replaced}
+        theirs = {(one.person, one.credential): one for each in people for one in each.credentials}
+        self._credentials = {**kept, **theirs}
         return self._changed(f"put {' '.join(each.person for each in people)}", now, roster=True, gallery=True)
 
     def reseal(self, people: Sequence[Person], now: datetime) -> None:  # noqa: ARG002  # the Protocol's
@@ -168,6 +193,7 @@ class MemoryStore:
         self._check()
         if self._people.pop(person, None) is None:
             return None
+        self._credentials = {key: one for key, one in self._credentials.items() if key[0] != person}
         return self._changed(f"remove {person}", now, roster=True, gallery=True)
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ def kept(person: Person) -> KeptPerson:
             )
             for one in person.samples
         ),
+        credentials=person.credentials or None,
     )
 
 
@@ -44,4 +45,5 @@ def restored(kept: KeptPerson) -> Person:
             )
             for one in kept.samples
         ),
+        credentials=tuple(one for one in kept.credentials or () if one.person == kept.person),
     )

@@ -1,5 +1,6 @@
 """The roster and the gallery as the messages that publish them."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Manifest
+from doorbus.wire.messages import HashedCredential, HashedCredentials, Manifest
 from doorbus.wire.snapshot import MAX_SHARDS, Packed
 from doorbus.wire.topics import Resolved
 
@@ -42,6 +43,21 @@ class Place:
         yield Outbound(self.manifest, packed.manifest)
         for index in range(len(packed.shards), former_shards):
             yield Outbound(self.shard, b"", {"shard": str(index)})
+
+
+def hashes_of(credentials: tuple[HashedCredential, ...]) -> bytes:
+    """What is published of all PINs and tags; nothing where there are none."""
+    return (
+        HashedCredentials(credentials=credentials).model_dump_json(exclude_none=True).encode() if credentials else b""
+    )
+
+
+def naming(roster: Packed, credentials: tuple[HashedCredential, ...]) -> Packed:
+    """The roster whose manifest names what is published of these."""
+    digest = hashlib.sha256(hashes_of(credentials)).hexdigest() if credentials else None
+    if roster.manifest.credentials == digest:
+        return roster
+    return roster._replace(manifest=roster.manifest.model_copy(update={"credentials": digest}))
 
 
 ROSTER = Place(channels.ROSTER_MANIFEST, channels.ROSTER_SHARD)

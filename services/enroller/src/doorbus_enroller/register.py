@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from doorbus.wire import channels
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
     CheckedPerson,
@@ -25,10 +26,12 @@ from doorbus.wire.messages import (
     Rights,
     RosterEntry,
     ScheduleEntry,
+    SetCredential,
     SetGroup,
     SetSchedule,
     Update,
 )
+from doorbus.wire.plain import plain
 from doorbus.wire.purposes import of_face
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack, reseal, sealed_with
@@ -36,6 +39,7 @@ from doorbus.wire.templates import to_gallery, to_store
 from doorbus_enroller import maps
 from doorbus_enroller.arrangements import Arrangements, composed
 from doorbus_enroller.care import close_pairs, examine
+from doorbus_enroller.credentials import Credentials
 from doorbus_enroller.damage import Damage
 from doorbus_enroller.enrolment import Answer, Candidate, Known, Rules, decide, revise
 from doorbus_enroller.keeping import kept
@@ -88,6 +92,7 @@ class _State:
 
     versions: Versions
     arrangements: Arrangements
+    credentials: Credentials
     samples: Mapping[str, int]
     """How many there are of each person."""
     roster: Packed
@@ -96,6 +101,11 @@ class _State:
     model: str | None
     """Of the samples that were read; None where there are none."""
     damage: Damage
+
+    def entry(self, person: str, rights: Rights) -> RosterEntry:
+        """What the roster says of a person."""
+        entry = self.arrangements.entry(person, rights)
+        return entry.model_copy(update={"credentials": self.credentials.names.get(person)})
 
 
 class Register:
@@ -149,6 +159,7 @@ class Register:
     def whole(self) -> Iterator[Outbound]:
         """Both maps; nothing while nobody was read yet: an empty map would lock everybody out."""
         if self._published:
+            yield Outbound(channels.CREDENTIALS, maps.hashes_of(self._published.credentials.all))
             yield from maps.ROSTER.whole(self._published.roster)
             if self._published.gallery:
                 yield from maps.GALLERY.whole(self._published.gallery)
@@ -227,7 +238,7 @@ class Register:
             else:
                 enrolled = _and_also(enrolled, decision, shot)
                 samples.append(self._sample(person, decision, shot, now))
-        now_has = state.arrangements.entry(person, (known.rights if known else rights) or _NONE)
+        now_has = state.entry(person, (known.rights if known else rights) or _NONE)
         if enrolled is None or not samples or try_only:
             return replace(self._outcome(state, taken=len(samples)), rights=now_has, near=near)
         versions = self._store.add(person, samples, rights, now)
@@ -304,7 +315,45 @@ class Register:
             return self._outcome(state, fault)
         if known and rights != known.rights:
             state = self._with_rights(state, person, rights, self._store.set_rights(person, rights, now))
-        return replace(self._outcome(state), rights=state.arrangements.entry(person, rights))
+        return replace(self._outcome(state), rights=state.entry(person, rights))
+
+    def set_credential(
+        self, person: str, credential: str, asked: SetCredential, now: datetime, *, shortest: int, new_salt: str
+    ) -> Outcome:
+        """Give a person a PIN or a tag. A guest who has nothing else is made a person by it."""
+        state = self._current(now)
+        known = self._store.rights(person, now)
+        if known is None and asked.guest is None:
+            return self._outcome(state, _unknown(person))
+        rights = Rights(
+            name=None if asked.guest is None else plain(asked.guest),
+            valid_from=asked.valid_from,
+            valid_until=asked.valid_until,
+        )
+        rights = rights if known is None else known.rights or _NONE
+        made = state.credentials.made(person, credential, asked, shortest, new_salt)
+        if isinstance(made, Fault):
+            return self._outcome(state, made)
+        versions = self._store.set_credential(made, rights, now)
+        samples = {person: 0, **state.samples}
+        state = replace(state, credentials=state.credentials.with_one(made), samples=samples)
+        return replace(
+            self._outcome(self._with_rights(state, person, rights, versions)), rights=state.entry(person, rights)
+        )
+
+    def remove_credential(self, person: str, credential: str, now: datetime) -> Outcome:
+        """Take a PIN or a tag away from a person."""
+        state = self._current(now)
+        known = self._store.rights(person, now)
+        if known is None:
+            return self._outcome(state, _unknown(person))
+        versions = self._store.remove_credential(person, credential, now)
+        if versions is None:
+            there = ", ".join(state.credentials.names.get(person, ())) or "none"
+            message = f"{person} has no PIN or tag {credential}; there are: {there}"
+            return self._outcome(state, Fault(code=ErrorCode.UNKNOWN_CREDENTIAL, message=message))
+        state = replace(state, credentials=state.credentials.without(person, credential))
+        return self._outcome(self._with_rights(state, person, known.rights or _NONE, versions))
 
     def set_group(self, group: str, change: SetGroup, now: datetime) -> Outcome:
         """Make or change a group, and with it the rights of everybody in it."""
@@ -350,7 +399,7 @@ class Register:
         for person, rights in self._store.people(now).rights.items():
             if rights is None:
                 continue
-            entry = arrangements.entry(person, rights)
+            entry = replace(state, arrangements=arrangements).entry(person, rights)
             if (group is not None and entry.group == group) or (schedule is not None and entry.schedule == schedule):
                 concerned[person] = entry
         if arrangements != before:
@@ -385,7 +434,7 @@ class Register:
                 break
             if known:
                 left_out += known.damaged + (known.rights is None)
-                people.append(kept(known))
+                people.append(kept(replace(known, credentials=state.credentials.of(person))))
         more = people and people[-1].person != ids[-1]
         page = KeptPeople(
             people=tuple(people),
@@ -431,9 +480,12 @@ class Register:
                 fault = fault or Fault(code=ErrorCode.BAD_REQUEST, message=message)
         if fault:
             return self._outcome(state, fault)
+        added = [one for each in people for one in each.credentials]
+        if (fault := state.credentials.fault_in(added)) is not None:
+            return self._outcome(state, fault)
         anew = [_among(each, resealed(each, self._seal)) for each in people]
         versions = self._store.put(anew, now, arranged)
-        if arranged:  # it may move others, too
+        if arranged or added or state.credentials.all:  # it may move others, too
             return self._outcome(self._read(versions, now))
         return self._outcome(self._with_people(state, anew, whole, versions, now))
 
@@ -500,11 +552,15 @@ class Register:
     def _outcome(self, state: _State, fault: Fault | None = None, taken: int = 0) -> Outcome:
         """The end of a request."""
         former = self._published
+        state = replace(state, roster=maps.naming(state.roster, state.credentials.all))
         self._state = self._published = state
         self._in_doubt = False
         if former is None:
             return Outcome(fault, taken, news=tuple(self.whole()))
-        news = [*maps.ROSTER.news(state.roster, former.roster)]
+        news: list[Outbound] = []
+        if state.roster.manifest.credentials != former.roster.manifest.credentials:
+            news.append(Outbound(channels.CREDENTIALS, maps.hashes_of(state.credentials.all)))
+        news += maps.ROSTER.news(state.roster, former.roster)
         if state.gallery:
             gallery = maps.GALLERY
             news += gallery.news(state.gallery, former.gallery) if former.gallery else gallery.whole(state.gallery)
@@ -532,8 +588,9 @@ class Register:
         """Everybody, one after the other: all at once would be large."""
         everybody, arrangements = self._store.people(now), self._store.arrangements(now)
         self._go_on_turning(list(everybody.rights), now)
+        credentials = Credentials(self._store.credentials(now))
         rights = {
-            person: arrangements.entry(person, rights)
+            person: arrangements.entry(person, rights).model_copy(update={"credentials": credentials.names.get(person)})
             for person, rights in everybody.rights.items()
             if rights is not None
         }
@@ -566,6 +623,7 @@ class Register:
         return _State(
             versions=versions,
             arrangements=arrangements,
+            credentials=credentials,
             samples=samples,
             roster=pack(rights.values(), versions.roster),
             gallery=gallery if faces.people or not damaged else None,
@@ -591,7 +649,7 @@ class Register:
 
     def _with_rights(self, state: _State, person: str, rights: Rights, versions: Versions) -> _State:
         """The state with a person who has these rights."""
-        roster = repack(state.roster, {person: state.arrangements.entry(person, rights)}, versions.roster)
+        roster = repack(state.roster, {person: state.entry(person, rights)}, versions.roster)
         damage = state.damage.but(person, state.damage.samples.get(person, 0), rights=False)
         return replace(state, versions=versions, roster=roster, damage=damage)
 
@@ -627,7 +685,7 @@ class Register:
         damage = state.damage
         for person in faces:
             damage = damage.but(person, 0, rights=False)
-        rights = {each.person: state.arrangements.entry(each.person, each.rights or _NONE) for each in people}
+        rights = {each.person: state.entry(each.person, each.rights or _NONE) for each in people}
         entries = {person: _gallery_entry(person, each) if each else None for person, each in faces.items()}
         return replace(
             state,
@@ -645,6 +703,7 @@ class Register:
         return replace(
             state,
             versions=versions,
+            credentials=state.credentials.without(person),
             samples={each: count for each, count in state.samples.items() if each != person},
             roster=repack(state.roster, {person: None}, versions.roster),
             gallery=repack(gallery, {person: None}, versions.gallery, self._faces.model, self._seal),

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import math
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from doorbus.runtime.service import Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refusal, Refused, parse_json
+from doorbus.wire.credentials import SALT_BYTES
 from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription, later
 from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
@@ -49,6 +51,7 @@ from doorbus.wire.messages import (
     PeopleChecked,
     Presence,
     Remove,
+    RemoveCredential,
     RemoveGroup,
     RemoveSample,
     RemoveSchedule,
@@ -57,6 +60,7 @@ from doorbus.wire.messages import (
     ResultStatus,
     Rights,
     ScheduleEntry,
+    SetCredential,
     SetGroup,
     SetSchedule,
     Update,
@@ -137,6 +141,7 @@ class EnrollerService(Service):
         clock: Clock,
         *,
         new_id: Callable[[], bytes] = lambda: uuid4().bytes,
+        new_salt: Callable[[], str] = lambda: secrets.token_hex(SALT_BYTES),
     ) -> None:
         self.keys = keys
         self._reply_ids = {"token": settings.instance}
@@ -150,6 +155,7 @@ class EnrollerService(Service):
         self.site_keys = seal
         self._clock = clock
         self._new_id = new_id
+        self._new_salt = new_salt
         self._pending: dict[bytes, _Pending] = {}
         self._seats: dict[str, _Seat] = {}
         self._looked_at = -math.inf
@@ -184,6 +190,8 @@ class EnrollerService(Service):
             Subscription(channels.MANAGE, self._on_manage),
             Subscription(channels.ENROLMENT, self._on_enrolment),
             Subscription(channels.REMOVE_SAMPLE, self._on_remove_sample),
+            Subscription(channels.SET_CREDENTIAL, self._on_set_credential),
+            Subscription(channels.REMOVE_CREDENTIAL, self._on_remove_credential),
             Subscription(channels.SET_GROUP, self._on_set_group),
             Subscription(channels.REMOVE_GROUP, self._on_remove_group),
             Subscription(channels.SET_SCHEDULE, self._on_set_schedule),
@@ -607,6 +615,25 @@ class EnrollerService(Service):
         outcome = await self._change(partial(self._register.remove_sample, inbound.ids["person"], number))
         return [*outcome.news, *self._answer(inbound, outcome.fault)]
 
+    async def _on_set_credential(self, inbound: Inbound[SetCredential]) -> Iterable[Outbound]:
+        person, credential = inbound.ids["person"], inbound.ids["credential"]
+        outcome = await self._change(
+            partial(
+                self._register.set_credential,
+                person,
+                credential,
+                inbound.message,
+                shortest=self._settings.shortest_code,
+                new_salt=self._new_salt(),
+            )
+        )
+        return [*outcome.news, *await self._answer_outcome(inbound, outcome)]
+
+    async def _on_remove_credential(self, inbound: Inbound[RemoveCredential]) -> Iterable[Outbound]:
+        change = partial(self._register.remove_credential, inbound.ids["person"], inbound.ids["credential"])
+        outcome = await self._change(change)
+        return [*outcome.news, *self._answer(inbound, outcome.fault)]
+
     async def _on_set_group(self, inbound: Inbound[SetGroup]) -> Iterable[Outbound]:
         group, fault = inbound.ids["group"], await self._work(partial(fault_in, inbound.message))
         if fault is not None:
@@ -856,7 +883,11 @@ _OF_EVERYBODY: Mapping[Channel[Any], type[KeptPeople] | type[PeopleChecked]] = {
 }
 """What is answered to requests that are about no one person."""
 _ENROLMENTS = (channels.ENROL, channels.ENROL_FROM_CAMERA, channels.NEWCOMER)
-_REQUESTS = (*_ENROLMENTS, channels.UPDATE, channels.REMOVE, channels.REMOVE_SAMPLE, channels.MANAGE)
+_CREDENTIALS = (channels.SET_CREDENTIAL, channels.REMOVE_CREDENTIAL)
+_REQUESTS = (
+    *(*_ENROLMENTS, *_CREDENTIALS),
+    *(channels.UPDATE, channels.REMOVE, channels.REMOVE_SAMPLE, channels.MANAGE),
+)
 
 
 def _manifest(payload: bytes) -> Manifest | None:

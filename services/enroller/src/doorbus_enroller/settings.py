@@ -46,6 +46,12 @@ class Enroller(Section, Rules):
         le=8784,
         description="How long guests, who are enrolled without a name, may pass, in hours; 0 is for ever.",
     )
+    shortest_code: int = Field(
+        default=6,
+        ge=4,
+        le=32,
+        description="Least digits or letters of a PIN or tag.",
+    )
     totp_secret: SecretStr | None = Field(
         default=None,
         description="Base32 secret of the one-time passwords that enrolling from a camera then needs; the actuator's "

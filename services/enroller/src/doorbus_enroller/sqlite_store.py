@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from doorbus.wire.ids import is_slug
-from doorbus.wire.messages import MAX_NAME, GroupEntry, Rights, ScheduleEntry, utc
+from doorbus.wire.messages import MAX_NAME, GroupEntry, HashedCredential, Rights, ScheduleEntry, utc
 from doorbus_enroller.arrangements import Arrangements
 from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Versions, next_version
 
@@ -149,6 +149,34 @@ class SqliteStore:
 
         return self._changed(now, arrange)
 
+    def credentials(self, now: datetime) -> tuple[HashedCredential, ...]:
+        """Read all rows."""
+        with self._transaction(now) as db:
+            rows = db.execute("SELECT entry, person FROM credentials ORDER BY person, id").fetchall()
+        return tuple(each for row in rows if (each := _credential(*row)) is not None)
+
+    def set_credential(self, credential: HashedCredential, rights: Rights, now: datetime) -> Versions:
+        """Insert the row, and the person if missing."""
+
+        def set_credential(db: sqlite3.Connection) -> Versions:
+            db.execute(
+                "INSERT OR IGNORE INTO people (person, rights, created_at, updated_at) VALUES (?, ?, ?, ?)",
+                (credential.person, rights.model_dump_json(), utc(now), utc(now)),
+            )
+            _put_credential(db, credential)
+            return _raised(db, now, roster=True, gallery=False)
+
+        return self._changed(now, set_credential)
+
+    def remove_credential(self, person: str, credential: str, now: datetime) -> Versions | None:
+        """Delete the row, as with a person."""
+
+        def remove(db: sqlite3.Connection) -> Versions | None:
+            deleted = db.execute("DELETE FROM credentials WHERE person = ? AND id = ?", (person, credential))
+            return _raised(db, now, roster=True, gallery=False) if deleted.rowcount else None
+
+        return self._overwritten(self._changed(now, remove))
+
     def put(
         self, people: Sequence[Person], now: datetime, arranged: Sequence[GroupEntry | ScheduleEntry] = ()
     ) -> Versions:
@@ -164,6 +192,8 @@ class SqliteStore:
                     (each.person, rights, utc(now), utc(now)),
                 )
                 _insert(db, each.person, each.samples)
+                for credential in each.credentials:
+                    _put_credential(db, credential)
             return _raised(db, now, roster=True, gallery=True)
 
         return self._changed(now, put)
@@ -342,6 +372,14 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (kind, id)
         ) STRICT""",
     ),
+    (
+        """CREATE TABLE credentials (
+            person TEXT NOT NULL REFERENCES people ON DELETE CASCADE,
+            id TEXT NOT NULL,
+            entry TEXT NOT NULL,
+            PRIMARY KEY (person, id)
+        ) STRICT""",
+    ),
 )
 """The statements that lead from each version of the schema (SQLite's user_version) to the next; only ever added to."""
 
@@ -424,6 +462,20 @@ def _arrange(db: sqlite3.Connection, entries: Sequence[GroupEntry | ScheduleEntr
             "INSERT OR REPLACE INTO arrangements (kind, id, entry) VALUES (?, ?, ?)",
             (kind, id_, entry.model_dump_json()),
         )
+
+
+def _credential(entry: object, person: object) -> HashedCredential | None:
+    with suppress(ValueError):
+        credential = HashedCredential.model_validate_json(str(entry))
+        return credential if credential.person == person else None
+    return None
+
+
+def _put_credential(db: sqlite3.Connection, credential: HashedCredential) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO credentials (person, id, entry) VALUES (?, ?, ?)",
+        (credential.person, credential.credential, credential.model_dump_json()),
+    )
 
 
 def _insert(db: sqlite3.Connection, person: str, samples: Sequence[Sample]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, Self
 
-from doorbus.wire.messages import GroupEntry, Rights, ScheduleEntry
+from doorbus.wire.messages import GroupEntry, HashedCredential, Rights, ScheduleEntry
 from doorbus_enroller.arrangements import Arrangements
 
 
@@ -47,6 +47,8 @@ class Person:
     samples: tuple[Sample, ...] = ()
     damaged: int = 0
     """Samples that cannot be read, and are not among these."""
+    credentials: tuple[HashedCredential, ...] = ()
+    """PINs and tags of somebody who is put back."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,18 @@ class Store(Protocol):
         schedule: str | None = None,
     ) -> Versions:
         """Have these groups and schedules as they are given, and forget a group or a schedule."""
+        ...
+
+    def credentials(self, now: datetime) -> tuple[HashedCredential, ...]:
+        """All PINs and tags, by person; those that cannot be read are not there."""
+        ...
+
+    def set_credential(self, credential: HashedCredential, rights: Rights, now: datetime) -> Versions:
+        """Give a person a PIN or a tag, in place of one of the same name; who is not there is added with `rights`."""
+        ...
+
+    def remove_credential(self, person: str, credential: str, now: datetime) -> Versions | None:
+        """Take a PIN or a tag away; None when it was not there, and nothing has changed."""
         ...
 
     def put(

@@ -45,6 +45,8 @@ _DONE = {
     "manage": "changed",
     "remove": "removed",
     "remove_sample": "rid of a sample",
+    "set_credential": "given a code",
+    "remove_credential": "rid of a code",
 }
 _MAX_TEXT = 255
 
