@@ -69,15 +69,23 @@ DOORBUS_ACCELERATORS true|false true or false
 END
 }
 
-need_profiles() {  # the profiles that COMPOSE_PROFILES names
-  local wanted known one
+need_profiles() {  # the profiles that COMPOSE_PROFILES names, and the relay that goes with them
+  local wanted known one door='' relay
   known=$(docker compose config --profiles | grep -v '^command$' | sort | paste -sd ' ')
   IFS=, read -r -a wanted <<<"$(setting COMPOSE_PROFILES)"
   for one in "${wanted[@]}"; do
     case " $known " in *" ${one// /} "*) ;; *)
       fail "COMPOSE_PROFILES=$(setting COMPOSE_PROFILES): there is no $one; choose of $known, or nothing where all doors are on other machines" ;;
     esac
+    case ${one// /} in demo | pi | lock)
+      [ -z "$door" ] || fail "COMPOSE_PROFILES=$(setting COMPOSE_PROFILES): $door and ${one// /} are two ways to have the same door; choose one"
+      door=${one// /} ;;
+    esac
   done
+  relay=$(setting DOORBUS_ACTUATOR__RELAY)
+  case $door:$relay in : | :* | *: | demo:simulated | pi:rpi | lock:mqtt | lock:http) ;; *)
+    fail "DOORBUS_ACTUATOR__RELAY=$relay: the profile $door has another relay; demo has simulated, pi has rpi, lock has mqtt and http (docs/locks.md)" ;;
+  esac
 }
 
 open_files() {  # what the broker, a user of its own, reads of this checkout, under whatever umask that was made
@@ -138,15 +146,8 @@ check() {  # check SERVICE...: ends with the sentence of the first whose new con
     said=$(docker compose run --rm --no-deps -T "$service" --check 2>&1 </dev/null) || status=$?
     [ "$status" != 0 ] || continue
     if [ "$status" = 137 ]; then said=$(no_memory "$service"); fi
-    fail "$service: $(grep -v '^ *$\|^ *Container \|^ *Network \|^ *Volume ' <<<"$said" | tail -n 3 | here "$service")"$'\n'"What runs was left as it is."
+    fail "$service: $(grep -v '^ *$\|^ *Container \|^ *Network \|^ *Volume ' <<<"$said" | tail -n 3)"$'\n'"What runs was left as it is."
   done
-}
-
-here() {  # here SERVICE: what a service says from within its container, in the words of this machine
-  sed -E "s#/run/secrets/doorbus_broker__password#$secrets/users/${1%-pi}#g; s#/run/secrets/signing.key#$secrets/signing/$1.key#g
-    s#/run/secrets/#$secrets/#g; s#/run/settings/#$secrets/settings/${1%-pi}/#g; s#\bdoorbus secrets\b#scripts/secrets#g
-    s#does not take DOORBUS_BROKER__PASSWORD as the password of ([a-z0-9_-]+)#does not take $secrets/users/\1 (or DOORBUS_BROKER__PASSWORD, where an override sets it) as the password of \1#
-    s#make run makes the keys of a local run, ##"
 }
 
 no_memory() {  # no_memory SERVICE: the sentence about one that the kernel killed
@@ -158,8 +159,10 @@ no_memory() {  # no_memory SERVICE: the sentence about one that the kernel kille
 }
 
 stale() {  # those of the project's running containers that mount a file of ours that changed after they were started
-  local container since source
+  local container since source wanted
+  wanted=$(docker compose config --services)
   for container in $(containers); do
+    grep -qx "$(service "$container")" <<<"$wanted" || continue
     since=$(docker inspect --format '{{.State.StartedAt}}' "$container")
     while read -r source; do
       case $source/ in "$(realpath "$secrets")"/* | "$PWD/mosquitto"/*) ;; *) continue ;; esac
@@ -226,5 +229,5 @@ ended() {  # ended SERVICE CONTAINER SINCE: ends with what it said last, its log
     said=${said:-$(docker logs --tail 1 "$2" 2>&1)}
   fi
   docker stop "$2" >/dev/null  # it would try again for ever
-  fail "$1: $(here "$1" <<<"$said")"
+  fail "$1: $said"
 }

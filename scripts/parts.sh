@@ -35,8 +35,8 @@ add() {  # add SECTION <<<LINES: puts lines below a section of the override, whi
   fi
 }
 
-remove() {  # remove USER TOPIC...: what `add` made for it: containers, lines, user, and what the broker keeps of it; not its records
-  local user=$1 topic name
+remove() {  # remove USER WHAT...: what `add` made for it: containers, lines, user, and what the broker keeps of WHAT; not its records
+  local user=$1 what name
   need_docker
   need_files
   need_own_project
@@ -44,13 +44,7 @@ remove() {  # remove USER TOPIC...: what `add` made for it: containers, lines, u
   for name in "$user" "guardian-${user#actuator-}"; do
     [ ! -e "$OVERRIDE" ] || ! grep -q "^  $name:" "$OVERRIDE" || docker compose rm --stop --force "$name"
   done
-  for topic in "health/${user%%-*}/$user" "${@:2}"; do  # its own user may clear that; the password is no argument that others see
-    docker compose exec -T broker sh -c 'umask 077; IFS= read -r password
-      mkdir -p /mosquitto/secrets/remove && printf -- "-u %s\n-P %s\n" "$1" "$password" >/mosquitto/secrets/remove/mosquitto_pub
-      XDG_CONFIG_HOME=/mosquitto/secrets/remove mosquitto_pub -h localhost -p 8883 --cafile /mosquitto/secrets/ca.crt -r -n -q 1 -t "$2"
-      rm -r /mosquitto/secrets/remove' - "$user" "$(setting DOORBUS_ROOT doorbus/v1)/$topic" <"$secrets/users/$user" ||
-      fail "$user: the broker does not let it clear what is kept of it; with client certificates that is not done here"
-  done
+  for what in "${user%%-*}/$user" "${@:2}"; do scripts/forget "$what"; done
   if [ -e "$OVERRIDE" ]; then
     awk -v names=" $user guardian-${user#actuator-} $user.crt $user.key " '
       /^  [^ #]/ { name = $1; sub(":.*", "", name); skip = index(names, " " name " ") }

@@ -1,6 +1,7 @@
 """A site in containers as the administrator of an office meets it, with `make up` and scripts/secrets alone."""
 
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -265,7 +266,10 @@ async def test_a_door_and_a_camera_are_one_command_each_here_or_on_another_machi
     await office.well("scripts/secrets", "revoke", "capture-shed")
     await office.well("scripts/camera", "remove", "yard")
     await office.well("scripts/door", "remove", "back")
+    left = await office.well("docker", "compose", "run", "--rm", "doorbus", "doctor")
 
+    assert "back" not in left
+    assert "yard" not in left
     assert not (office.folder / "compose.override.yaml").exists()
     assert "capture-yard: there is such a service" in twice
     assert all(f"ok   {one}: online" in said.text for one in ("actuator/actuator-back", "capture/capture-yard"))
@@ -275,6 +279,102 @@ async def test_a_door_and_a_camera_are_one_command_each_here_or_on_another_machi
         assert {json.loads(line)["door"] for line in record.splitlines()} == {door}
     assert "p@ss" not in told
     assert "p%40ss" not in told
+
+
+async def test_a_lock_over_mqtt_is_moved_by_the_actuator_itself(office: Clone) -> None:
+    office.set(
+        COMPOSE_PROFILES="lock",
+        DOORBUS_ACTUATOR__RELAY="mqtt",
+        DOORBUS_ACTUATOR__LOCK_TOPIC="strike/front/set",
+        DOORBUS_ACTUATOR__LOCK_UNLOCK="open",
+        DOORBUS_ACTUATOR__LOCK_LOCK="shut",
+        DOORBUS_ACTUATOR__LOCK_USERNAME="strike",
+    )
+    await office.well("scripts/secrets", "add", "strike", "--topic", "strike/#")
+    password = (office.secrets / "users/strike").read_bytes()
+    await office.well("scripts/secrets", "set", "actuator", "DOORBUS_ACTUATOR__LOCK_SECRET", stdin=password)
+
+    said = await office.well("scripts/up")
+    own = ("--set", "LOCK_TOPIC=strike/back/set", "--set", "UNLOCK_SECONDS=0.1")
+    nowhere = await office.refused("scripts/door", "add", "back")
+    await office.well("scripts/door", "add", "back", *own, "--set", "LOCK_SECRET=-", stdin=password)
+    run = ("docker", "compose", "run", "--rm", "-T", "doorbus")
+    async with (
+        office.hearing("strike", "strike/front/set") as front,
+        office.hearing("strike", "strike/back/set") as back,
+    ):
+        await office.well(*run, "unlock", "front")
+        heard = [await front(), await front(), await front()]
+        await office.well(*run, "unlock", "back")
+        heard_back = [await back(), await back()]
+    there = set(await office.running())
+    await office.well("scripts/door", "remove", "back")
+    office.set(COMPOSE_PROFILES="demo")
+    forgotten = await office.refused("scripts/up")
+    changed = [
+        name for name in office.settings if name.startswith(("DOORBUS_ACTUATOR__LOCK_", "DOORBUS_ACTUATOR__RELAY"))
+    ]
+    office.set(**dict.fromkeys(changed))
+    await office.well("scripts/secrets", "set", "actuator", "DOORBUS_ACTUATOR__LOCK_SECRET", stdin=b"\n")
+    await office.well("scripts/secrets", "revoke", "strike")
+    await office.well("scripts/up")
+
+    assert "no longer wanted, and stopped: actuator guardian" in said
+    assert {"actuator-lock-1", "actuator-back-1"} < there
+    assert not [name for name in there if name.startswith("guardian")]
+    assert heard == ["shut", "open", "shut"], "the broker was started anew for the new door"
+    assert heard_back == ["open", "shut"]
+    assert "RELAY=mqtt: which lock is at this door?" in nowhere
+    assert "DOORBUS_ACTUATOR__RELAY=mqtt: the profile demo has another relay" in forgotten
+
+
+async def test_a_second_door_by_hand_on_the_first_ones_volumes_opens_nothing_and_is_told_why(office: Clone) -> None:
+    override = office.folder / "compose.override.yaml"
+    door = "{extends: {file: compose.yaml, service: %s}, environment: {DOORBUS_ACTUATOR__DOOR: back%s}}"
+    instance = ", DOORBUS_INSTANCE: back"
+    override.write_text(
+        f"services: {{guardian-back: {door % ('guardian', '')}, actuator-back: {door % ('actuator', instance)}}}\n"
+    )
+    before = await office.running()
+    both = await office.refused("scripts/up")
+    after = await office.running()
+    override.write_text(f"services: {{actuator-back: {door % ('actuator', instance)}}}\n")
+    alone = await office.refused("scripts/up")
+    override.unlink()
+    missed = await office.refused("scripts/up")
+    for what in ("actuator/back", "door/back"):
+        await office.well("scripts/forget", what)
+    await office.well("scripts/up")
+
+    assert (
+        "guardian-back: DOORBUS_ACTUATOR__GUARDIAN=/run/guardian/socket: the guardian of door front listens there"
+        in both
+    )
+    assert {name: after[name] for name in before} == before
+    assert "fail actuator/back: relay: " in alone
+    assert "/run/guardian/socket is of door front; back needs its own" in alone
+    assert "scripts/forget door/back" in missed
+
+
+async def test_what_containers_say_by_plain_docker_compose_fits_where_one_stands(office: Clone) -> None:
+    run = ("docker", "compose", "run", "--rm", "-T")
+    nobody = await office.refused(*run, "-e", "DOORBUS_BROKER__USERNAME=nobody", "doorbus", "doctor")
+    wrong = await office.refused(*run, "--no-deps", "-v", "/dev/null:/run/secrets/signers:ro", "actuator")
+    password = await office.refused(
+        *run, "--no-deps", "-v", "/etc/hostname:/run/secrets/doorbus_broker__password:ro", "capture"
+    )
+    away = await office.refused(*run, "doorbus", "unlock", "nowhere", "--timeout", "1")
+    await office.well("docker", "compose", "stop", "actuator", "enroller")
+    left = await office.refused(*run, "doorbus", "doctor", "--seconds", "2")
+    await office.well("scripts/up")
+
+    for said in (nobody, wrong, password, away, left):
+        assert not re.search(
+            r"/run/secrets|/var/lib/doorbus/credentials|VAR/|make run|(?<!--rm )doorbus (doctor|enrol|forget)", said
+        )
+    assert "var/secrets/users/nobody does not exist" in nobody
+    assert "DOORBUS_SIGNERS_FILE=var/secrets/signers" in wrong
+    assert "var/secrets/users/capture" in password
 
 
 async def test_a_container_ends_when_told_to_also_while_it_starts_and_a_recognizer_leaves_no_ghost(

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from doorbus.cli import env
+from doorbus.runtime import words
 from doorbus.wire.channels import OPTIONAL, SERVICES
 from doorbus.wire.keyfiles import SIGNERS
 
@@ -28,6 +29,7 @@ SETTINGS: dict[str, Any] = yaml.safe_load((REPOSITORY / "deploy/compose/settings
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 LASTING = {name: one for name, one in CONTAINERS.items() if one.get("restart") != "no"}
 GUARDIANS = {name: one for name, one in LASTING.items() if name.startswith("guardian")}
+DOORS = [name for name in LASTING if name.startswith("actuator")]
 BUS = {name: one for name, one in LASTING.items() if name not in {"broker", "metrics", *GUARDIANS}}
 
 
@@ -150,7 +152,7 @@ def test_a_container_comes_back_by_itself(name: str) -> None:
 @pytest.mark.parametrize("name", BUS)
 def test_a_service_waits_for_the_broker_and_speaks_tls_to_it_as_its_own_user(name: str) -> None:
     one = BUS[name]
-    role = name.removesuffix("-pi")
+    role = name.split("-", maxsplit=1)[0]
     settings = one["environment"]
 
     assert one["depends_on"]["broker"] == {"condition": "service_healthy"}
@@ -169,7 +171,7 @@ def test_only_recognizer_enroller_and_who_keeps_backups_get_the_key_of_the_templ
 
 @pytest.mark.parametrize("name", BUS)
 def test_a_container_gets_the_settings_of_its_own_service_and_no_password(name: str) -> None:
-    role = name.removesuffix("-pi")
+    role = name.split("-", maxsplit=1)[0]
     one = CONTAINERS[name]
     given = SETTINGS["services"][role]["environment"]
     others = tuple(f"DOORBUS_{service.upper()}__" for service in SERVICES if service != role)
@@ -186,7 +188,7 @@ def test_who_signs_gets_its_own_key_and_nobody_elses(name: str) -> None:
     given = [one["source"] for one in CONTAINERS[name].get("secrets", []) if isinstance(one, Mapping)]
 
     assert [one for one in given if one.endswith(".signing")] == ([f"{name}.signing"] if name in SIGNERS else [])
-    readers = {*SIGNERS, "actuator", "actuator-pi", "recorder"}
+    readers = {*SIGNERS, *DOORS, "recorder"}
     assert ("signers" in CONTAINERS[name].get("secrets", [])) is (name in readers)
 
 
@@ -202,12 +204,14 @@ def test_there_can_be_several_recognizers() -> None:
     assert "DOORBUS_INSTANCE" not in one["environment"]
 
 
-def test_a_door_is_a_demonstration_or_a_raspberry_pi_or_elsewhere() -> None:
+def test_a_door_is_a_demonstration_or_a_raspberry_pi_or_has_a_lock_elsewhere() -> None:
     profiles = {name: one["profiles"] for name, one in LASTING.items() if "profiles" in one}
 
     assert profiles == {
         "metrics": ["metrics"],
-        **{name: ["demo"] for name in ("capture", "guardian", "actuator")},
+        "capture": ["demo", "lock"],
+        **{name: ["demo"] for name in ("guardian", "actuator")},
+        "actuator-lock": ["lock"],
         **{name: ["pi"] for name in ("capture-pi", "guardian-pi", "actuator-pi")},
         "console": ["console"],
         "recorder": ["recorder"],
@@ -226,6 +230,14 @@ def test_actuator_and_guardian_of_a_door_meet_and_mean_the_same_relay(suffix: st
     assert actuator["depends_on"][f"guardian{suffix}"] == {"condition": "service_healthy"}
     folder = Path(guardian["environment"]["DOORBUS_ACTUATOR__GUARDIAN"]).parent
     assert f"guardian:{folder}" in guardian["volumes"]
+
+
+def test_a_lock_elsewhere_is_reached_by_the_actuator_and_a_guardian_that_is_its_child() -> None:
+    one = CONTAINERS["actuator-lock"]
+
+    assert one["environment"]["DOORBUS_ACTUATOR__GUARDIAN"] == ""
+    assert one["environment"]["DOORBUS_ACTUATOR__RELAY"] == "${DOORBUS_ACTUATOR__RELAY:-mqtt}"
+    assert "network_mode" not in one
 
 
 @pytest.mark.parametrize("name", GUARDIANS)
@@ -263,7 +275,9 @@ def test_every_variable_of_the_compose_files_is_in_the_example_and_the_other_way
 
 @pytest.mark.parametrize("name", [*BUS, *GUARDIANS])
 def test_every_setting_of_a_container_exists(name: str) -> None:
-    assert set(CONTAINERS[name]["environment"]) - env.names(env.installed()) == set()
+    known = env.names(env.installed()) | {words.CALLED, words.SECRETS}
+
+    assert set(CONTAINERS[name]["environment"]) - known == set()
 
 
 def test_a_default_is_the_same_wherever_it_is_written() -> None:

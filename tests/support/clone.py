@@ -4,14 +4,14 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
 from doorbus.local.stack import free_port
-from support.compose import REPOSITORY, Project, docker
+from support.compose import HOST, REPOSITORY, Project, docker
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,29 @@ class Clone(Project):
         said = await self.run(*command)
         assert said.status != 0, said.text
         return said.text
+
+    @asynccontextmanager
+    async def hearing(self, user: str, topic: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+        """What comes next on a topic that `user` may read, as long as the context lasts."""
+        where = ("-h", HOST, "-p", str(self.port), "--cafile", str(self.secrets / "ca.crt"))
+        who = ("-u", user, "-P", (self.secrets / "users" / user).read_text().strip())
+        command = ("stdbuf", "-oL", "mosquitto_sub", *where, *who, "-t", topic, "-d")
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+
+        async def line(holds: Callable[[str], bool]) -> str:
+            assert process.stdout is not None
+            async with asyncio.timeout(30):
+                while not holds(said := (await process.stdout.readline()).decode().strip()):
+                    assert process.returncode is None
+            return said
+
+        try:
+            await line(lambda said: "SUBACK" in said)
+            yield lambda: line(lambda said: said != "" and not said.startswith(("Client ", "Subscribed ")))
+        finally:
+            process.kill()
+            await process.wait()
 
     async def running(self) -> dict[str, str]:
         """The running containers of the services: name of the container to its id and the moment of its start."""

@@ -44,10 +44,10 @@ class Actuator:
 
 
 @asynccontextmanager
-async def guarded(folder: Path, at: Path | None = None) -> AsyncIterator[Actuator]:
-    """A simulated relay in `folder`, guarded by a child, or by who listens at `at`."""
+async def guarded(folder: Path, at: Path | None = None, door: str = "front") -> AsyncIterator[Actuator]:
+    """A simulated relay of `door` in `folder`, guarded by a child, or by who listens at `at`."""
     path = folder / "relay.jsonl"
-    given = {"relay": "simulated", "path": str(path), "door": "front", "max_hold": MAX_HOLD}
+    given = {"relay": "simulated", "path": str(path), "door": door, "max_hold": MAX_HOLD}
     async with _guarded(Guarded(given, at), path) as one:
         yield one
 

@@ -10,7 +10,7 @@ from doorbus.runtime.client import connect
 from doorbus.testing import MemoryBus
 from doorbus.wire import channels
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Ask, Challenge, Health, LockState, Presence
+from doorbus.wire.messages import Ask, Challenge, Health, Lockdown, LockState, Presence
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 
 
@@ -40,6 +40,7 @@ async def test_a_door_that_is_no_more_leaves_no_state() -> None:
     bus = bus_with("actuator", "back", Presence.OFFLINE, door="back")
     bus.publish(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": "back"}).packet(TOPICS))
     bus.publish(Outbound(channels.CHALLENGE, Challenge(ask=Ask.NONE), {"door": "back"}).packet(TOPICS))
+    bus.publish(Outbound(channels.LOCKDOWN_STATE, Lockdown.OFF, {"door": "back"}).packet(TOPICS))
 
     async with connect(bus) as client:
         assert await forget_it(client, "door", "back") == ExitStatus.OK

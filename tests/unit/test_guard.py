@@ -231,6 +231,47 @@ async def test_an_actuator_that_finds_no_guardian_locks_and_says_where_it_looked
         assert one.reports[-1].fault is not None
 
 
+# A socket, and the volume or directory that it is in, belongs to one door.
+
+
+def test_a_guardian_does_not_take_the_socket_of_another_doors(standing: Standing, tmp_path: Path) -> None:
+    with standing.actuator() as front:
+        back = start(tmp_path, DOORBUS_ACTUATOR__GUARDIAN=str(standing.path), DOORBUS_ACTUATOR__DOOR="back")
+        for number in range(1, 10_000):
+            if back.poll() is not None:
+                break
+            assert front.says(f"{number} beat") == f"{number} off"
+        said = back.communicate(timeout=20)[1].decode()
+
+    assert back.returncode == 2
+    assert "the guardian of door front listens there; back needs a socket of its own" in said
+
+
+def test_a_door_that_has_another_name_now_takes_the_place_of_what_it_was(standing: Standing, tmp_path: Path) -> None:
+    with standing.actuator():
+        standing.process.kill()
+    standing.process.communicate(timeout=20)
+    standing.process = start(tmp_path, DOORBUS_ACTUATOR__GUARDIAN=str(standing.path), DOORBUS_ACTUATOR__DOOR="back")
+
+    with standing.actuator() as one:
+        assert one.says("1 hold 9") == "1 on"
+    assert json.loads((tmp_path / "relay.jsonl").read_text().splitlines()[-1])["door"] == "back"
+
+
+async def test_an_actuator_gives_no_order_to_another_doors_guardian_and_says_whose_it_is(
+    standing: Standing, tmp_path: Path
+) -> None:
+    with standing.actuator():
+        pass
+    async with guarded(tmp_path, standing.path, door="back") as back:
+        with pytest.raises(RelayError):
+            await back.guarded.hold(9)
+        assert back.reports[-1].fault is not None
+        assert f"{standing.path} is of door front; back needs its own" in back.reports[-1].fault
+
+    assert True not in standing.levels
+
+
 # What is left when nobody could lock.
 
 

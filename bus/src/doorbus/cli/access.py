@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from doorbus.cli.common import ExitStatus, err, here, stand
+from doorbus.cli.common import ExitStatus, err, here
 from doorbus.cli.lines import line
 from doorbus.runtime.advice import way_out
 from doorbus.runtime.broker import transport
@@ -29,7 +29,6 @@ class Access:
     def of(cls, role: Role | None, otherwise: Role = Role.OPERATOR) -> "Access":
         """Access as `role`, as the settings say, or as `otherwise`; raises `SetupError` for a wrong setting."""
         settings = load(CommonSettings, [])
-        stand(settings.called)
         name = role or settings.broker.username or otherwise
         broker = settings.broker.model_copy(update={"username": str(name)})
         return cls(settings.model_copy(update={"broker": broker}), str(name))

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
-from doorbus.cli.common import ExitStatus
+from doorbus.cli.common import ExitStatus, here
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import RESULT_REPLY, Channel
 from doorbus.wire.exchange import Outbound
@@ -108,7 +108,7 @@ async def answered(asker: Asker[A], channel: Channel[Any], asked: Message, timeo
     """The answer that is no no. Raises `Unanswered`, for want of one with `silence`, which has a place for seconds."""
     answer = await asker.ask(channel, asked, {}, timeout)
     if answer is None:
-        raise Unanswered(silence.format(timeout), ExitStatus.NO_ANSWER)
+        raise Unanswered(here(silence.format(timeout)), ExitStatus.NO_ANSWER)
     if answer.error:
         raise Unanswered(f"{answer.error.code}: {answer.error.message}", ExitStatus.REFUSED)
     return answer

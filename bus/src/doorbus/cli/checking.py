@@ -8,7 +8,7 @@ from rich.table import Table
 
 from doorbus.cli.asking import asking, pages
 from doorbus.cli.backup import kept
-from doorbus.cli.common import ExitStatus, out
+from doorbus.cli.common import ExitStatus, here, out
 from doorbus.cli.lines import line
 from doorbus.cli.people import SILENCE
 from doorbus.cli.sheets import draw
@@ -59,7 +59,7 @@ async def check_people(  # what it depends on
             table.add_row(line(pair.person), line(pair.other), f"{pair.similarity:.2f}")
         out.print(table)
     if first.similarity is None:
-        out.print("Nobody knows yet what the recognizers take for one person; is one running? doorbus doctor")
+        out.print(here("Nobody knows yet what the recognizers take for one person; is one running? doorbus doctor"))
     found = sum(bool(each.weaknesses) for each in weak)
     out.print(line(f"{found} of {first.count} people are hard to recognise, {first.close} pairs to tell apart"))
     if sheet is not None and seal is not None:

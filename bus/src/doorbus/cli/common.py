@@ -1,13 +1,13 @@
 """What all commands share: their exit statuses, the options that many have, and where they print."""
 
-import re
-from contextvars import ContextVar
+import os
 from enum import IntEnum
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from doorbus.runtime import words
 from doorbus.wire.channels import Role
 from doorbus.wire.ids import is_slug
 
@@ -15,23 +15,9 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-_called = ContextVar("called", default="doorbus")
-_COMMANDS = re.compile(r"\bdoorbus (?=(doctor|enrol|group|people|remove|schedule|unlock|update|watch)\b)")
-_SECRETS = re.compile(r"\S*/credentials/(?=[a-z])|\bdoorbus (?=secrets\b)")
-
-
-def stand(called: str) -> None:
-    """Speak from now on to people who type `called` for this command."""
-    _called.set(called)
-
-
 def here(text: str) -> str:
     """A sentence with commands and files as they are called where its reader stands."""
-    called = _called.get()
-    if called == "doorbus":
-        return text
-    text = _SECRETS.sub(lambda found: "scripts/" if found[0] == "doorbus " else "var/secrets/users/", text)
-    return _COMMANDS.sub(f"{called} ", text)
+    return words.here(text, os.environ)
 
 
 class ExitStatus(IntEnum):

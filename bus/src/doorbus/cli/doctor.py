@@ -80,8 +80,8 @@ def _fails(seen: Observed) -> bool:
 
 def tell(finding: Finding) -> None:
     """Print one finding."""
-    way_out = f"- {here(finding.way_out)}" if finding.way_out else ""
-    out.print(line((f"{finding.level.value:4}", _STYLES[finding.level]), f"{finding.what}: {finding.state}", way_out))
+    state, way_out = here(finding.state), f"- {here(finding.way_out)}" if finding.way_out else ""
+    out.print(line((f"{finding.level.value:4}", _STYLES[finding.level]), f"{finding.what}: {state}", way_out))
 
 
 async def observe(

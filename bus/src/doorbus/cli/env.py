@@ -39,13 +39,13 @@ class Choice:
 
 
 OF_THE_IMAGE = re.compile(
-    r"DOORBUS_(VAR|CALLED|STATUS_FILE|\w+_KEY_FILE|SIGNERS_FILE|BROKER__(?!KEEPALIVE_|PATIENCE_)\w+|ENROLLER__DATABASE"
+    r"DOORBUS_(VAR|STATUS_FILE|\w+_KEY_FILE|SIGNERS_FILE|BROKER__(?!KEEPALIVE_|PATIENCE_)\w+|ENROLLER__DATABASE"
     r"|RECOGNIZER__WEIGHTS|ACTUATOR__RELAY)"
 )
 """What compose.yaml says of a container, whatever .env says of runs without one."""
 
 CONTAINERS = (
-    Choice("COMPOSE_PROFILES", "demo", "The door of this machine: demo, pi, or empty for none; `make up` sets demo."),
+    Choice("COMPOSE_PROFILES", "demo", "The door of this machine: demo, pi, lock, or none; `make up` sets demo."),
     Choice(
         "COMPOSE_PROJECT_NAME",
         "doorbus",

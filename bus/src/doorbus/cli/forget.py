@@ -11,12 +11,14 @@ from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.common import As, ExitStatus, err, out
 from doorbus.cli.lines import line
 from doorbus.runtime.client import Client
-from doorbus.wire.channels import CHALLENGE, HEALTH, LOCK_STATE, OPTIONAL, SERVICES, Role
+from doorbus.wire.channels import CHANNELS, HEALTH, OPTIONAL, SERVICES, Retain, Role
 from doorbus.wire.ids import is_slug
 from doorbus.wire.messages import Health, Presence
 from doorbus.wire.packet import Packet
 
 _LISTEN_SECONDS = 1.0
+_OF_A_DOOR = tuple(one for one in CHANNELS if one.retain is Retain.YES and one.parameters == ("door",))
+"""Channels on which the broker keeps what an actuator has said of its door."""
 _SILENT = timedelta(minutes=1)
 """Whose last word is older is no longer there, whatever it said."""
 
@@ -25,12 +27,12 @@ def forget(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="capture/porch, or any SERVICE/INSTANCE; or door/back.")],
     role: As = None,
 ) -> None:
-    """Forget a camera, a service or a door that is no more, so that nobody misses it. Speaks as that service."""
+    """Forget a camera, a service or a door that is no more, so that nobody misses it. Speaks as its user."""
     kind, _, name = what.partition("/")
     known = {one.value: one for one in (*SERVICES, *OPTIONAL)} | {"door": Role.ACTUATOR}
     if kind not in known or not is_slug(name):
         raise typer.BadParameter(f"{what!r}: give {', '.join(f'{one}/NAME' for one in known)}")
-    on_the_bus(Access.of(role or known[kind]), lambda client: forget_it(client, kind, name))
+    on_the_bus(Access.of(role, known[kind]), lambda client: forget_it(client, kind, name))
 
 
 async def forget_it(client: Client, kind: str, name: str) -> int:
@@ -39,7 +41,7 @@ async def forget_it(client: Client, kind: str, name: str) -> int:
         err.print(line((f"{kind}/{name} is at work; stop it first", "red")))
         return ExitStatus.REFUSED
     if kind == "door":
-        topics = [client.topics.topic(channel, door=name) for channel in (LOCK_STATE, CHALLENGE)]
+        topics = [client.topics.topic(channel, door=name) for channel in _OF_A_DOOR]
     else:
         topics = [client.topics.topic(HEALTH, service=kind, instance=name)]
     for topic in topics:

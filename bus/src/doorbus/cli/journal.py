@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking
-from doorbus.cli.common import As, ExitStatus, Timeout, err, out, slug
+from doorbus.cli.common import As, ExitStatus, Timeout, err, here, out, slug
 from doorbus.cli.entries import COLUMNS, Format, Wanted, csv_line, moment, sentence, told_as
 from doorbus.cli.following import until_told
 from doorbus.cli.journal_file import rows
@@ -127,7 +127,8 @@ async def ask(client: Client, teller: Teller, door: str, first: int, timeout: fl
 
 
 def _no_answer(door: str, timeout: float) -> int:
-    err.print(line(f"{door}:", ("no answer", "red"), f"within {timeout:g} s; is its actuator running? doorbus doctor"))
+    why = here(f"within {timeout:g} s; is its actuator running? doorbus doctor")
+    err.print(line(f"{door}:", ("no answer", "red"), why))
     return ExitStatus.NO_ANSWER
 
 

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from doorbus.cli.access import Access, on_the_bus
-from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, out, slug
+from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, here, out, slug
 from doorbus.cli.lines import line
 from doorbus.cli.standing import names
 from doorbus.runtime.client import Client
@@ -148,9 +148,8 @@ async def command(client: Client, door: str, command: LockCommand, timeout: floa
         async with asyncio.timeout(timeout):
             answer = await _answer(client, door, command)
     except TimeoutError:
-        out.print(
-            line(f"{door}:", ("no answer", "red"), f"within {timeout:g} s; is its actuator running? doorbus doctor")
-        )
+        why = here(f"within {timeout:g} s; is its actuator running? doorbus doctor")
+        out.print(line(f"{door}:", ("no answer", "red"), why))
         return ExitStatus.NO_ANSWER
     if isinstance(answer, LockState):
         locked = answer is LockState.LOCKED
@@ -186,7 +185,7 @@ def _report(door: str, command: LockCommand, decision: Decision) -> int:
     granted = decision.outcome is Outcome.GRANTED
     took = f"in {decision.latency_ms:.0f} ms" if decision.latency_ms is not None else ""
     verdict = (decision.outcome.value, "green" if granted else "red")
-    advice = _ADVICE.get(decision.reason, "")
+    advice = here(_ADVICE.get(decision.reason, ""))
     if decision.seconds is not None and command.seconds is not None and decision.seconds < command.seconds:
         advice = (
             f"for {decision.seconds:g} s, the longest that its actuator holds it, not for {command.seconds:g}: "

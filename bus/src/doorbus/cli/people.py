@@ -302,7 +302,7 @@ async def list_people(client: Client, timeout: float) -> int:  # noqa: ASYNC109 
         err.print(line((f"the roster cannot be read: {refused}", "red")))
         return ExitStatus.NO_ANSWER
     if snapshot.manifest.version < doors.roster_version:
-        err.print(line(("the broker retains an older roster than others go by; doorbus doctor", "red")))
+        err.print(line((here("the broker retains an older roster than others go by; doorbus doctor"), "red")))
     if not entries:
         out.print(here("Nobody is enrolled: doorbus enrol PERSON PICTURE..."))
         return ExitStatus.OK

@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from doorbus.runtime.words import here
+
 
 class SetupError(Exception):
     """A process cannot work as it was set up; the text names the setting, its value and the way out."""
@@ -18,5 +20,5 @@ def ended(work: Callable[[], int]) -> int:
     try:
         return work()
     except SetupError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # logging may not be set up yet
+        print(here(str(error), os.environ), file=sys.stderr)  # noqa: T201  # logging may not be set up yet
         return 2

@@ -10,10 +10,7 @@ from doorbus.wire.ed25519 import PublicKey, SecretKey
 from doorbus.wire.keyfiles import read_key, read_public_keys
 from doorbus.wire.signatures import Keyring
 
-_WAY_OUT = (
-    "make run makes the keys of a local run, doorbus secrets (make up, scripts/secrets) those of a site, for whom they "
-    "are says mosquitto/README.md"
-)
+_WAY_OUT = "doorbus secrets makes the keys of a site, make run those of a local run; mosquitto/README.md says for whom"
 
 
 def open_keys(settings: CommonSettings, own: Role | None = None, *, unasked: Iterable[Channel[object]] = ()) -> Keyring:

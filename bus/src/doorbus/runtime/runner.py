@@ -1,6 +1,7 @@
 """Runs a service: one message in, messages out. All I/O and the one broad `except` of the loop are here."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from doorbus.runtime.refusals import Refusals
 from doorbus.runtime.service import Producer, Service
 from doorbus.runtime.session import NeverConnected, Session
 from doorbus.runtime.settings import ServiceSettings
+from doorbus.runtime.words import here
 from doorbus.wire import channels
 from doorbus.wire.channels import Retain
 from doorbus.wire.codec import Arrival, Refusal, Refused
@@ -275,7 +277,8 @@ class Runner:
                 self._heartbeat.beat(Beat(now, self._session.online, news[0]))
             if not doubted and self._unheard(now):
                 doubted = True
-                _log.warning("own_health_unheard", instance=self._settings.instance, way_out=_MAY_NOT_SPEAK)
+                way_out = here(_MAY_NOT_SPEAK, os.environ)
+                _log.warning("own_health_unheard", instance=self._settings.instance, way_out=way_out)
             if self._speak or news != told or now - told_at >= self._settings.health_seconds:
                 if told is None or news[0] != told[0]:
                     _log.info("problem" if news[0] else "no_problem", problem=news[0])

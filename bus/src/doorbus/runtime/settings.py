@@ -163,10 +163,6 @@ class CommonSettings(BaseSettings):
         pattern=_LEVELS,
         description="What all topics begin with; the broker's ACL must name the same.",
     )
-    called: str = Field(
-        default="doorbus",
-        description="What people type for the doorbus command, in sentences that name it; compose.yaml knows.",
-    )
     var: Path = Field(default=Path("var"), description="Directory of all that a run generates.")
     broker: BrokerSettings = BrokerSettings()
     log: LogSettings = LogSettings()

@@ -24,7 +24,7 @@ def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
     """
     own = settings.actuator
     mark = str(early.mark_of(settings.var.absolute(), own.door))
-    held = {"relay": own.relay.value, "max_hold": own.max_hold_seconds, "mark": mark}
+    held = {"relay": own.relay.value, "door": own.door, "max_hold": own.max_hold_seconds, "mark": mark}
     try:
         match own.relay:
             case RelayKind.RPI:
@@ -40,7 +40,7 @@ def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
                 return {**held, **_mqtt(settings)}
     except RelayError as error:
         raise SetupError(str(error)) from None
-    return {**held, "path": str(settings.var.absolute() / "relay.jsonl"), "door": own.door}
+    return {**held, "path": str(settings.var.absolute() / "relay.jsonl")}
 
 
 def lock_secret(settings: ActuatorSettings) -> str | None:
@@ -91,7 +91,7 @@ def _mqtt(settings: ActuatorSettings) -> dict[str, Any]:
             **{name: None if path is None else str(path.absolute()) for name, path in files.items()},
         },
         "timeout": own.lock_timeout_seconds,
-        "slow": 3 * own.lock_timeout_seconds,  # to connect, to be taken, and to be confirmed
+        "slow": 5 * own.lock_timeout_seconds,  # to connect, and twice to be taken and to be confirmed
     }
 
 

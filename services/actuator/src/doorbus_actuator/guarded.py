@@ -17,6 +17,7 @@ import structlog
 from doorbus_actuator.bolt import Report
 from doorbus_actuator.guardian import SECRET, UNASKED
 from doorbus_actuator.relay import RelayError
+from doorbus_actuator.seat import door_at
 
 _log = structlog.get_logger("doorbus.actuator")
 
@@ -44,6 +45,7 @@ class Guarded:
 
     def __init__(self, given: Mapping[str, Any], path: Path | None = None, secret: str | None = None) -> None:
         self._path = path
+        self._door: str | None = given.get("door")
         self._patience = ANSWER_SECONDS + given.get("slow", 0.0)
         self._environment = {} if secret is None else {SECRET: secret}
         self._let_go = False
@@ -148,6 +150,10 @@ class Guarded:
 
     async def _find_one(self, path: Path) -> "_Line":
         line = _Line(self._hear, self._lose)
+        if (other := door_at(path)) not in {None, self._door}:
+            why = f"the guardian at DOORBUS_ACTUATOR__GUARDIAN={path} is of door {other}; {self._door} needs its own"
+            self._lose(line, why)
+            raise RelayError(why)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await asyncio.get_running_loop().create_unix_connection(lambda: line, str(path))

@@ -71,8 +71,10 @@ class MqttRelay:
         self._say(self._words.lock, self._words.locked, lasting=True)
 
     def energise(self) -> None:
-        """Unlock."""
+        """Unlock; over a new connection, and locked first, where the broker went away meanwhile."""
         self._require()
+        if self._link is not None and self._link.lost:
+            self.setup()
         self._say(self._words.unlock, self._words.unlocked, lasting=False)
 
     def de_energise(self) -> None:
@@ -143,6 +145,11 @@ class _Link:
             self.end()
             raise
 
+    @property
+    def lost(self) -> bool:
+        """Whether the broker has gone away."""
+        return self._lost or not self._client.is_connected()
+
     def _join(self) -> None:
         self._wait(lambda: self._joined is not None, f"the lock's broker {self._where} does not answer")
         if self._joined is not None and self._joined.is_failure:
@@ -155,7 +162,7 @@ class _Link:
 
         A lock that has never said anything need not confirm that it is locked: some tell of changes only.
         """
-        if self._lost or not self._client.is_connected():
+        if self.lost:
             raise RelayError(f"the lock's broker {self._where} is away")
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if not lasting:

@@ -12,6 +12,7 @@ from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.settings import load
 from doorbus_actuator.factory import chosen_relay, lock_secret
 from doorbus_actuator.guardian import SECRET, rouse_by
+from doorbus_actuator.seat import other_door_at, sit
 from doorbus_actuator.settings import ActuatorSettings
 
 _CHECK = "--check"
@@ -30,20 +31,25 @@ def guard() -> int:
     if (secret := lock_secret(settings)) is not None:
         os.environ[SECRET] = secret
     if _CHECK not in arguments:
-        _become(path, relay)
+        _become(path, relay, settings.actuator.door)
     return 0
 
 
-def _become(path: Path, relay: str) -> NoReturn:
-    listener = _listening(path)
+def _become(path: Path, relay: str, door: str) -> NoReturn:
+    listener = _listening(path, door)
     rouse_by(listener)  # from here on whoever looks for a guardian wakes it if it was stopped
     os.dup2(listener.fileno(), sys.stdin.fileno())
     # What has read the settings is 40 MB; the guardian needs none of it.
     os.execv(sys.executable, [sys.executable, "-m", "doorbus_actuator.guardian", relay])  # noqa: S606  # our own words
 
 
-def _listening(path: Path) -> socket.socket:
+def _listening(path: Path, door: str) -> socket.socket:
     """A socket at `path`, in the place of what a guardian that was killed left there."""
+    if (other := other_door_at(path, door)) is not None:
+        raise SetupError(
+            f"DOORBUS_ACTUATOR__GUARDIAN={path}: the guardian of door {other} listens there; {door} needs a socket of "
+            "its own, in containers a volume of its own, as scripts/door add gives it"
+        )
     listener = socket.socket(socket.AF_UNIX)
     try:
         with suppress(FileNotFoundError):
@@ -51,6 +57,7 @@ def _listening(path: Path) -> socket.socket:
         listener.bind(str(path))
         path.chmod(0o600)
         listener.listen()
+        sit(path, door)
     except OSError as error:
         raise SetupError(
             f"DOORBUS_ACTUATOR__GUARDIAN={path}: no socket can be made there: {error.strerror or error}"
