@@ -3,11 +3,15 @@
 import asyncio
 import json
 import signal
+from pathlib import Path
+
+import pytest
 
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import LockState, Outcome, Presence, Reason, Trigger
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import LockState, Outcome, Presence, Reason, Remove, Trigger
 from doorbus.wire.packet import Packet
 from support.door import CAMERA, LISTEN, ROOT, Door, at_the_door
 
@@ -126,6 +130,21 @@ async def test_nobody_is_recognised_with_a_gallery_of_another_model(own_door: Do
     result = await own_door.enrol("obama", jpeg["obama3"])
     assert result.error is not None
     assert result.error.code == "other_model"
+
+
+async def test_with_dlibs_models_a_door_opens_for_somebody_who_is_enrolled_anew(
+    own_door: Door, jpeg: dict[str, bytes], weights: Path
+) -> None:
+    if not (weights / ".deepface").is_dir():
+        pytest.skip("weights of the group dlib are not fetched")
+    stack = own_door.stack
+    await own_door.operator.send(Outbound(channels.REMOVE, Remove(), {"person": "obama"}))
+    async with asyncio.timeout(30):
+        await own_door.operator.expect(channels.RESULT, person="obama")
+    await stack.stop_service(Role.RECOGNIZER)
+    await stack.start(Role.RECOGNIZER, {"DOORBUS_RECOGNIZER__MODEL": "Dlib"})
+    assert (await own_door.enrol("obama", jpeg["obama"])).error is None
+    assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"
 
 
 async def test_two_replicas_share_the_frames_of_a_camera(own_door: Door, jpeg: dict[str, bytes]) -> None:

@@ -4,12 +4,16 @@ The registry holds deepface's own models and whatever somebody adds to `modeling
 module loads no TensorFlow, PyTorch or pandas; building a model loads what that needs.
 
 deepface keeps one instance of each model and one engine for a process, and finds both through the environment:
-DEEPFACE_HOME is the directory of the weights, OMP_NUM_THREADS the threads of one model.
+DEEPFACE_HOME is the directory of the weights, OMP_NUM_THREADS the threads of one model. Its models of TensorFlow are
+for Keras 2, and TF_USE_LEGACY_KERAS has to ask for that before the first is loaded: the detector `retinaface` cannot be
+built on Keras 3, and asks too late where another model came first.
 """
 
 import contextlib
 import os
+import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +122,7 @@ class Registry:
             self._home.mkdir(parents=True, exist_ok=True)
         os.environ["DEEPFACE_HOME"] = str(weights_dir.resolve())
         os.environ["OMP_NUM_THREADS"] = str(threads)
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
         os.environ[backend_utils.BACKEND_ENGINE_ENV_VAR] = engine.value
         try:
             running = backend_utils.get_backend_engine()
@@ -128,7 +133,9 @@ class Registry:
 
     def detector(self, name: str) -> RegisteredDetector:
         """A detector; raises `ModelUnavailable` when there is none of that name, or it cannot be built."""
-        return RegisteredDetector(self._build("face_detector", name, choice.BLAZEFACE))
+        return RegisteredDetector(
+            self._build("face_detector", name, choice.BLAZEFACE, lambda client: client.detect_faces(_empty(480, 640)))
+        )
 
     def embedder(self, name: str, digest: str | None) -> RegisteredEmbedder:
         """An embedder; raises `ModelUnavailable` when there is none of that name, or it cannot be built.
@@ -137,7 +144,12 @@ class Registry:
             name: in the registry.
             digest: of the weights where they are pinned; part of the model's id, as else deepface's version and engine.
         """
-        client = self._build("facial_recognition", name, choice.MOBILEFACENET)
+        client = self._build(
+            "facial_recognition",
+            name,
+            choice.MOBILEFACENET,
+            lambda client: client.forward(_empty(*client.input_shape) / 255),
+        )
         weights = digest[:8] if digest is not None else f"deepface-{deepface_version}-{self._engine.value}"
         return RegisteredEmbedder(client, f"{name}@{weights}/{_ALIGNMENT}")
 
@@ -145,20 +157,42 @@ class Registry:
         """Scale by the distance that deepface publishes for an embedder; the default model's where there is none."""
         return scale_from_distance(thresholds[embedder]["cosine"]) if embedder in thresholds else MOBILEFACENET
 
-    def _build(self, task: str, name: str, our_own: str) -> Any:
+    def _build(self, task: str, name: str, our_own: str, use: Callable[[Any], object]) -> Any:
+        """The model, built and used once: some load their weights only then, or do not look at what they load."""
         if name not in modeling.AVAILABLE_MODELS[task]:
             known = sorted({our_own, *modeling.AVAILABLE_MODELS[task]})
             raise ModelUnavailable(f"{task} {name!r}: no such model; there are {', '.join(known)}")
         try:
-            return modeling.build_model(task=task, model_name=name)
+            client = modeling.build_model(task=task, model_name=name)
+            use(client)
         except UnimplementedError as error:
             raise ModelUnavailable(f"{task} {name}: {error}") from error
-        except ImportError as error:
-            raise ModelUnavailable(f"{task} {name} needs a library that is not installed: {error}") from error
-        except (ValueError, OSError) as error:
-            raise ModelUnavailable(
-                f"{task} {name} cannot be built: {error} Its weights belong into {self._home.resolve()}"
-            ) from error
+        except Exception as error:  # what a model that is not ours raises is not ours to know
+            if _wants_library(error):
+                raise ModelUnavailable(f"{task} {name} needs a library that is not installed: {error}") from error
+            raise ModelUnavailable(f"{task} {name} cannot be built: {self._way_out(error)}") from error
+        return client
+
+    def _way_out(self, error: Exception) -> str:
+        """Which file has to be put where, after what the exception and the one behind it say."""
+        home = self._home.resolve()
+        said = f"{error} {error.__cause__ or ''}".strip()
+        named = re.search(rf"{re.escape(str(home))}/([\w-]+(?:\.[a-z0-9]+)+)", said)
+        if named is None:
+            return f"{said} Its weights belong into {home}, where a damaged file has to be replaced or removed"
+        file = home / named.group(1)
+        if file.exists():
+            return f"{file} is damaged, or another model's: replace it, or remove it to have it fetched. {said}"
+        return f"its weights {file.name} could not be fetched: put them into {home}. {error}"
+
+
+def _wants_library(error: BaseException) -> bool:
+    """Whether an import failed, which some models report as something else."""
+    return isinstance(error, ImportError) or isinstance(error.__cause__, ImportError)
+
+
+def _empty(rows: int, columns: int) -> Image:
+    return np.full((rows, columns, 3), 127, dtype=np.uint8)
 
 
 def _box(face: Located) -> tuple[int, int, int]:
