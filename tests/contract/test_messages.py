@@ -307,8 +307,10 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             last_name="Älice",
             last_confidence=1.0,
             last_latency_ms=31.5,
+            last_reason=Reason.MATCHED,
             again=True,
         ),
+        Activity(text="Door held open", alarm=AlarmKind.HELD_OPEN, at=AT, since=AT),
     ),
     Challenge: (Challenge(ask=Ask.NONE), Challenge(ask=Ask.TURN_LEFT, camera="porch", expires_at=AT)),
     EnrolFromCamera: (

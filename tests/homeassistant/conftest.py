@@ -24,8 +24,11 @@ script:
     sequence:
       - service: input_text.set_value
         target: {entity_id: input_text.said}
-        data: {value: "{{ title }} {{ data.image }} {{ data.actions | map(attribute='action') | join(' ') }}"}
+        data:
+          value: "{{ title }} {{ data.image }} {{ data.actions | default([]) | map(attribute='action') | join(' ') }}"
   manage: {use_blueprint: {path: doorbus/manage_person.yaml, input: {}}}
+logbook:
+lovelace: {dashboards: {doorbus-front: {mode: yaml, title: Front door, filename: dashboard.yaml}}}
 """
 
 
@@ -65,6 +68,7 @@ async def hass(
     one = Hass(program, folder, broker, CONFIGURATION)
     (folder / "automations.yaml").write_text("[]")
     shutil.copytree(examples / "blueprints", folder / "blueprints")
+    shutil.copy(examples / "dashboard.yaml", folder)
     await one.start()
     yield one
     await one.stop()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Activity, LockState, Outcome, Reason, Trigger
+from doorbus.wire.packet import Packet
 from support.door import Door
 from support.homeassistant import CAPTURE, Hass, State
 
@@ -95,7 +97,7 @@ async def test_only_the_people_asked_for_are_announced(
 ) -> None:
     await automated("announce_person", "{{ person }}", decision=DECISION, people="alice")
     await door.opens_for((samples / "obama2.jpg").read_bytes(), within=60)
-    await hass.until("sensor.front_door_last_person", "obama")
+    await hass.until("sensor.front_door_last_person", "Obama")
 
     assert (await hass.states())["counter.alerts"]["state"] == "0"
 
@@ -192,6 +194,40 @@ async def test_an_alarm_is_told_and_a_refusal_that_is_none_is_not(
     assert (await hass.states())["counter.alerts"]["state"] == "1"
 
 
+async def test_a_door_that_is_forced_is_an_alarm_and_is_told_of_when_it_stays_open(
+    hass: Hass, door: Door, automated: Callable[..., Any]
+) -> None:
+    topic = "doorbus/v1/door/front/input/contact/set"
+    await door.until_locked()
+    await hass.until("sensor.front_door_alarm", "none")
+    await automated("alarm", "{{ message }} {{ reason }}", decision=DECISION, alarm="event.front_door_alarm")
+    await hass.call("mqtt.publish", topic=topic, payload="ON", qos=1)
+    await hass.until("input_text.said", "Door forced open forced")
+    await hass.call("mqtt.publish", topic=topic, payload="OFF", qos=1)
+    await hass.until("sensor.front_door_alarm", "none")
+
+    contact = "binary_sensor.front_door_contact"
+    await automated("left_open", "{{ message }}", contact=contact, longer_than=1)
+    await hass.call("mqtt.publish", topic=topic, payload="ON", qos=1)
+    await hass.until("input_text.said", "Front door Contact has been open for 1 seconds.")
+    await hass.call("mqtt.publish", topic=topic, payload="OFF", qos=1)
+    await hass.until(contact, "off")
+
+
+async def test_a_picture_of_who_rings_is_sent(hass: Hass, door: Door, automated: Callable[..., Any]) -> None:
+    bell, camera = "event.front_door_doorbell", "camera.front_door_porch"
+    await automated("doorbell", "{{ 'besides' }}", doorbell=bell, camera=camera, notify="script.tell")
+    asked = asyncio.create_task(hass.until("counter.alerts", "1"))
+    await door.operator.send_packet(Packet("doorbus/v1/door/front/input/doorbell/set", b"ON", qos=1))
+    await asked
+    assert (await hass.states())["input_text.said"]["state"] == "besides"
+
+    await automated("doorbell", "{{ states('input_text.said') }}!", doorbell=bell, camera=camera, notify="script.tell")
+    await door.operator.send_packet(Packet("doorbus/v1/door/front/input/doorbell/set", b"ON", qos=1))
+    said = await hass.until("input_text.said", lambda one: one["state"].endswith("!"))
+    assert said["state"].split("!")[0].strip() == f"Somebody rings /api/camera_proxy/{camera}"
+
+
 async def test_a_door_that_is_left_open_is_told_of(hass: Hass, door: Door, automated: Callable[..., Any]) -> None:
     await automated("left_open", "{{ message }}", contact="lock.front_door", longer_than=0)
     opening = asyncio.create_task(hass.until("input_text.said", _anything))
@@ -266,7 +302,7 @@ async def test_people_are_listed_disabled_and_removed_by_names_in_any_letters(
 
 async def test_the_dashboard_names_entities_that_there_are(hass: Hass, repository: Path) -> None:
     text = (repository / "examples" / "home-assistant" / "dashboard.yaml").read_text()
-    named = {word for word in text.replace(":", " ").split() if "front_door" in word or word.startswith("sensor.")}
+    named = set(re.findall(r"\b(?:\w+\.front_door\w*|sensor\.\w+)", text))
 
     assert LockState.LOCKED.value.lower() == (await hass.until("lock.front_door", "locked"))["state"]
     assert named

@@ -30,6 +30,8 @@ LOCK, CAMERA, DECISION = "lock.front_door", "camera.front_door_porch", "event.fr
 ACTIVITY = "sensor.front_door_activity"
 PERSON, REASON = "sensor.front_door_last_person", "sensor.front_door_last_reason"
 LATENCY, CONFIDENCE = "sensor.front_door_frame_to_relay", "sensor.front_door_confidence"
+CONTACT, TAMPER = "binary_sensor.front_door_contact", "binary_sensor.front_door_tamper"
+ALARM, ALARM_BEGINS, DOORBELL = "sensor.front_door_alarm", "event.front_door_alarm", "event.front_door_doorbell"
 PEOPLE, ENROLMENT = "sensor.doorbus_people", "sensor.doorbus_last_enrolment"
 LOCK_NOW = "button.front_door_lock_now"
 FACE = "image.front_door_last_face_at_porch"
@@ -46,6 +48,11 @@ ENTITIES = {
     REASON: None,
     CONFIDENCE: None,
     LATENCY: None,
+    CONTACT: "off",
+    TAMPER: "off",
+    ALARM: "none",
+    ALARM_BEGINS: None,
+    DOORBELL: None,
     PEOPLE: "1",
     ENROLMENT: None,
     ENROL_FIELD: PROMPT,
@@ -94,6 +101,11 @@ async def _name(house: Stack, person: str) -> str | None:
         people = json.loads((await viewer.expect(channels.ROSTER_SHARD, shard="0")).message)
     names: dict[str, str | None] = {one["person"]: one.get("name") for one in people}
     return names[person]
+
+
+async def _feels(hass: Hass, what: str, state: str) -> None:
+    """Let the door feel something."""
+    await hass.call("mqtt.publish", topic=f"doorbus/v1/door/front/input/{what}/set", payload=state, qos=1)
 
 
 async def _healed(hass: Hass, within: float = HEALING_SECONDS) -> None:
@@ -236,7 +248,7 @@ async def test_a_face_shows_as_the_last_person_with_confidence_and_milliseconds(
     assert not {"frame_ids", "at", "latency_ms", "confidence", "command_id"} & event.keys()
     assert (await hass.until(ACTIVITY, "Obama let in"))["attributes"]["person"] == "obama"
     states = await hass.states()
-    assert states[PERSON]["state"] == "obama"
+    assert states[PERSON]["state"] == "Obama"
     assert float(states[LATENCY]["state"]) == pytest.approx(granted.latency_ms)
     assert granted.confidence is not None
     assert float(states[CONFIDENCE]["state"]) == pytest.approx(100 * granted.confidence, abs=0.1)
@@ -256,6 +268,73 @@ async def test_a_stranger_is_told_of_in_words_and_leaves_person_and_confidence_a
     assert {one: after[one]["state"] for one in (PERSON, CONFIDENCE, LATENCY)} == {
         one: before[one]["state"] for one in (PERSON, CONFIDENCE, LATENCY)
     }
+
+
+async def test_a_door_that_is_forced_shows_as_such_and_leaves_what_was_told_of_people(
+    hass: Hass, door: Door, samples: Path
+) -> None:
+    await door.opens_for((samples / "obama2.jpg").read_bytes(), within=60)
+    await hass.until(ACTIVITY, "Obama let in")
+    await hass.until(CONTACT, "off")
+    before = await hass.states()
+    await _feels(hass, "tamper", "ON")
+    await hass.until(TAMPER, "on")
+    await _feels(hass, "tamper", "OFF")
+    await hass.until(ALARM, "none")
+    await asyncio.sleep(2.5)  # until then it belongs to the unlocking
+    await _feels(hass, "contact", "ON")
+
+    await hass.until(CONTACT, "on")
+    await hass.until(ALARM, "forced")
+    await hass.until(ACTIVITY, "Door forced open")
+    await hass.until(ALARM_BEGINS, lambda one: one["attributes"].get("event_type") == "forced")
+    after = await hass.states()
+    kept = (PERSON, REASON, CONFIDENCE, LATENCY, DECISION)
+    assert {one: after[one]["state"] for one in kept} == {one: before[one]["state"] for one in kept}
+    await _feels(hass, "contact", "OFF")
+    await hass.until(CONTACT, "off")
+    await hass.until(ALARM, "none")
+
+
+async def test_a_door_that_is_held_open_is_told_of_in_words(hass: Hass, house: Stack) -> None:
+    contact = "DOORBUS_ACTUATOR__INPUTS__CONTACT__"
+    at_once = {f"{contact}HELD_OPEN_SOON_SECONDS": "0", f"{contact}HELD_OPEN_SECONDS": "1"}
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR | at_once)
+    await _healed(hass)
+    async with at_the_door(house) as door:
+        await _opens(hass, door)
+    await _feels(hass, "contact", "ON")
+    await hass.until(ALARM, "held_open")
+    await hass.until(ACTIVITY, "Door held open")
+    await _feels(hass, "contact", "OFF")
+    await hass.until(ALARM, "none")
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR)
+    await _healed(hass)
+
+
+async def test_somebody_who_rings_is_an_event(hass: Hass, door: Door) -> None:
+    await hass.until(LOCK, "locked")
+    before = (await hass.states())[DOORBELL]["state"]
+    async with asyncio.timeout(30):
+        while (await hass.states())[DOORBELL]["state"] in (before, "unavailable"):
+            await door.operator.send_packet(Packet("doorbus/v1/door/front/input/doorbell/set", b"ON", qos=1))
+            await asyncio.sleep(0.5)
+
+    rung = (await hass.states())[DOORBELL]["attributes"]
+    assert (rung["event_type"], rung["device_class"]) == ("ring", "doorbell")
+
+
+async def test_a_door_without_inputs_shows_none(hass: Hass, house: Stack) -> None:
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR | {"DOORBUS_ACTUATOR__INPUTS__SIMULATED": "false"})
+    await hass.until_gone(CONTACT, TAMPER, ALARM, ALARM_BEGINS, DOORBELL)
+
+    assert (await hass.until(LOCK, "locked"))["state"] == "locked"
+    await house.stop_service(Role.ACTUATOR)
+    await house.start(Role.ACTUATOR, ACTUATOR)
+    await _healed(hass, HEALING_SECONDS + LETTING_GO_SECONDS)
 
 
 async def test_what_was_told_last_survives_a_restart_of_home_assistant_and_is_no_new_event(
@@ -322,7 +401,7 @@ async def test_the_door_opens_for_who_was_enrolled_at_it(  # noqa: PLR0917  # ca
     granted = await door.opens_for(newcomer[0], within=60)
 
     assert (granted.person, granted.trigger) == (person, Trigger.FACE)
-    await hass.until(PERSON, name or person)
+    await hass.until(PERSON, name or "Guest 1")
     assert (await hass.states())[ENROL_FIELD]["state"] == PROMPT
     assert await _name(house, person) == name
     await hass.call("mqtt.publish", topic=f"doorbus/v1/person/{person}/remove", payload="", qos=1)

@@ -1,6 +1,8 @@
 """Home Assistant's own page in a real chromium: what is typed there, and what leaving a field does."""
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
 LOADING_MS = 60_000
 """How long a page of so many parts may take on a busy machine."""
 ENROL_FIELD = "text.front_door_enrol_at_porch"
+ACTIVITY = "sensor.front_door_activity"
 PEOPLE, ENROLMENT = "sensor.doorbus_people", "sensor.doorbus_last_enrolment"
 PROMPT = "…"
 
@@ -42,6 +45,27 @@ async def _field_to_enrol(hass: Hass, page: Page) -> Locator:
     field = page.locator("hui-text-entity-row input")
     await expect(field).to_have_value(PROMPT, timeout=LOADING_MS)
     return field
+
+
+async def test_the_dashboard_shows_who_is_enrolled_and_in_words_what_happened(  # noqa: PLR0917  # fixtures
+    hass: Hass, door: Door, page: Page, samples: Path, newcomer: tuple[bytes, ...], expected: list[str]
+) -> None:
+    expected.append("libturbojpeg")  # pictures are scaled without it
+    assert (await door.enrol("zoe", newcomer[0])).error is None
+    name = 'Ζωή "小明" Ёж'
+    payload = json.dumps({"name": name, "enabled": False})
+    await hass.call("mqtt.publish", topic="doorbus/v1/person/zoe/update", payload=payload, qos=1)
+    await hass.until(PEOPLE, lambda one: one["attributes"]["disabled"] == [name])
+    await door.opens_for((samples / "obama2.jpg").read_bytes(), within=60)
+    await hass.until(ACTIVITY, "Obama let in")
+    await page.goto("/doorbus-front/front-door")
+
+    people = page.locator("hui-markdown-card li")
+    await expect(people).to_have_text(["Obama", f"{name} (disabled)"], timeout=LOADING_MS)
+    for card in ("hui-entities-card", "hui-logbook-card"):
+        await expect(page.locator(card).get_by_text("Obama let in").first).to_be_visible(timeout=LOADING_MS)
+    await hass.call("script.manage", who=name, action="remove")
+    await hass.until(PEOPLE, "1")
 
 
 async def test_only_a_name_that_was_typed_enrols_somebody_and_in_any_letters(  # noqa: PLR0917  # fixtures

@@ -132,6 +132,30 @@ async def test_a_door_that_stands_open_is_told_of_before_the_alarm_and_says_who_
         assert state(door) is AlarmState.NONE
 
 
+async def test_residents_read_alarms_in_words_that_leave_what_was_told_of_people_as_it_was() -> None:
+    async with house().runs(ALICE) as door:
+        await door.feels(CONTACT, on=False)
+        await door.feels(CONTACT)
+        (forced,) = door.said(channels.ACTIVITY)
+        assert (forced.text, forced.alarm, forced.outcome) == ("Door forced open", AlarmKind.FORCED, None)
+        await door.feels(CONTACT, on=False)
+        await door.sees(match())
+        await door.sees(match())
+        await door.feels(CONTACT)
+        for seconds in (3, 30, 30):
+            await door.passes(seconds)
+        await door.feels(Input.TAMPER)
+        told = door.said(channels.ACTIVITY)
+        assert [one.text for one in told[1:]] == [
+            "Alice let in",
+            "Door still open",
+            "Door held open",
+            "Somebody tampers with the door's case",
+        ]
+        assert [one.person for one in told[2:]] == ["alice", "alice", None]
+        assert {(one.last_person, one.last_reason) for one in told[1:]} == {("alice", Reason.MATCHED)}
+
+
 async def test_a_door_that_is_kept_unlocked_on_purpose_is_not_held_open() -> None:
     async with house(max_hold_seconds=600).runs() as door:
         await door.feels(CONTACT, on=False)

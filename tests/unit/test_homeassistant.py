@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import pytest
 
@@ -15,7 +16,7 @@ from doorbus.testing import matches
 from doorbus.wire import channels
 from doorbus.wire.channels import LOCK_COMMAND, Role
 from doorbus.wire.codec import Arrival
-from doorbus.wire.messages import Action, Reason
+from doorbus.wire.messages import Action, AlarmState, Input, Reason
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus.wire.topics import Topics
@@ -25,7 +26,7 @@ LONG = "a" * 64
 
 def _devices(topics: Topics = TOPICS, door: str = "front", camera: str = "porch") -> list[Device]:
     return [
-        homeassistant.door(Origin(topics, Role.ACTUATOR, "pi"), door, codes=True),
+        homeassistant.door(Origin(topics, Role.ACTUATOR, "pi"), door, codes=True, inputs=list(Input)),
         homeassistant.camera(Origin(topics, Role.CAPTURE, "pi", portraits=True), door, camera),
         homeassistant.people(Origin(topics, Role.ENROLLER, "pi")),
     ]
@@ -186,10 +187,26 @@ def test_what_is_typed_or_pressed_at_a_camera_is_a_request_to_enrol_who_stands_t
     ]
 
 
-def test_every_reason_is_a_word_that_the_sensor_may_show() -> None:
-    (sensor,) = (one for one in _entities(_devices()[0], Style.DEVICE) if one.get("device_class") == "enum")
+@pytest.mark.parametrize(("key", "words"), [("last_reason", Reason), ("alarm_state", AlarmState)])
+def test_a_sensor_of_words_may_show_each(key: str, words: type[StrEnum]) -> None:
+    (sensor,) = (one for one in _entities(_devices()[0], Style.DEVICE) if one["unique_id"] == f"doorbus_front_{key}")
 
-    assert sensor["options"] == [reason.value for reason in Reason]
+    assert {*words} <= {*sensor["options"]}
+
+
+def test_a_door_shows_only_the_inputs_that_it_has() -> None:
+    site = Origin(TOPICS, Role.ACTUATOR, "pi")
+    inputs = {"contact", "tamper", "doorbell", "alarm", "alarm_state"}
+    for has, shown in (
+        ([], set()),
+        ([Input.EXIT], set()),
+        ([Input.DOORBELL], {"doorbell"}),
+        ([Input.CONTACT], {"contact", "alarm", "alarm_state"}),
+        ([Input.TAMPER], {"tamper", "alarm", "alarm_state"}),
+    ):
+        (whole,) = documents(homeassistant.door(site, "front", codes=False, inputs=has), Style.DEVICE).values()
+        assert {key for key in inputs & whole["cmps"].keys() if "state_topic" in whole["cmps"][key]} == shown
+        assert inputs <= whole["cmps"].keys()  # what it has no more is taken back
 
 
 def test_a_device_says_of_an_image_that_was_switched_off_that_it_is_gone() -> None:

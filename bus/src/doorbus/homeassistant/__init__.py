@@ -8,12 +8,13 @@ module        what it holds
 ============  ==================================================================
 `documents`   devices, entities, and the documents that are made of them
 `parts`       what the entities of several devices have in common
+`felt`        what a door feels
 `door`        the lock, and what was decided about it
 `camera`      a camera of a door, and how to enrol who stands before it
 `people`      how many people there are, and what became of requests about them
 ============  ==================================================================
 
-The last three are tables; each module imports only those above it.
+The last four are tables; each module imports only those above it.
 """
 
 from doorbus.homeassistant.camera import camera

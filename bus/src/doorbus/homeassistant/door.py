@@ -1,15 +1,16 @@
 """A door as Home Assistant shows it: the lock, and what was decided about it. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from doorbus.homeassistant.documents import Device, Document, Origin, Place, short, spoken, word
+from doorbus.homeassistant.felt import felt, not_felt
 from doorbus.homeassistant.parts import own, recognizers, seen
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import Action, Lockdown, LockState, Outcome, Reason
+from doorbus.wire.messages import Action, Input, Lockdown, LockState, Outcome, Reason
 
 ALARM = "alarm"
 LOCK_NOW = "lock_now"
@@ -19,16 +20,20 @@ ALARMS = (Reason.REPLAYED, Reason.CODE_WRONG, Reason.RELAY_FAILED)
 _EVENT = (
     "{% set alarms = " + str([one.value for one in ALARMS]) + " %}"
     "{% set stable = ['reason', 'trigger', 'person', 'name', 'camera', 'by', 'text'] %}"
-    "{% if not value_json.again | default(false) %}"
+    "{% if not value_json.again | default(false) and value_json.outcome is defined %}"
     "{{ dict(value_json.items() | selectattr(0, 'in', stable), event_type='"
     + ALARM
     + "' if value_json.reason in alarms else value_json.outcome) | to_json }}{% endif %}"
 )
-"""What an event tells: nothing that differs each time, as Home Assistant keeps all of it, and nothing a second time."""
+"""What an event tells: nothing that differs each time, as Home Assistant keeps all of it, and nothing a second time.
+An alarm at the door is no decision."""
+_NO_REASON = "none"
+"""Before the first decision, when an alarm came first."""
 _WHO = "{{ dict(person=value_json.last_person | default(none)) | to_json }}"
 _WHAT = (
     "{{ dict(person=value_json.person | default(none), camera=value_json.camera | default(none), "
-    "trigger=value_json.trigger, by=value_json.by | default(none)) | to_json }}"
+    "trigger=value_json.trigger | default(none), by=value_json.by | default(none), "
+    "alarm=value_json.alarm | default(none)) | to_json }}"
 )
 _FRAME = (
     "{{ value_json.frame_ids[-1] if value_json.frame_ids else "
@@ -73,8 +78,9 @@ _EVENTS = (
         {
             "name": "Last person",
             "icon": "mdi:account-check",
-            "value_template": "{{ value_json.last_name | default(value_json.last_person) | "
-            "default('unknown' if this.state == 'unavailable' else this.state) }}",
+            "value_template": "{{ value_json.last_name if value_json.last_name is defined else "
+            "value_json.last_person | replace('-', ' ') | replace('_', ' ') | trim | capitalize "
+            "if value_json.last_person is defined else 'unknown' if this.state == 'unavailable' else this.state }}",
         },
         _WHO,
     ),
@@ -86,8 +92,10 @@ _EVENTS = (
             "name": "Last reason",
             "icon": "mdi:comment-question-outline",
             "device_class": "enum",
-            "options": [one.value for one in Reason],
-            "value_template": "{{ value_json.reason }}",
+            "options": [_NO_REASON, *(one.value for one in Reason)],
+            "value_template": "{{ value_json.reason | default(value_json.last_reason) | default('"
+            + _NO_REASON
+            + "') }}",
         },
     ),
     _Row(
@@ -129,8 +137,11 @@ _FRAMES: Document = {
 }
 
 
-def door(site: Origin, name: str, *, codes: bool) -> Device:
-    """The lock and what is decided about it. With `codes` people are asked for a one-time password."""
+def door(site: Origin, name: str, *, codes: bool, inputs: Collection[Input] = ()) -> Device:
+    """The lock, what is decided about it, and what the door feels.
+
+    With `codes` people are asked for a one-time password; `inputs` are those that the door has.
+    """
     decisions, activity = site.topic(channels.DECISION, door=name), site.topic(channels.ACTIVITY, door=name)
     frames = {**_FRAMES, "state_topic": decisions, "json_attributes_topic": decisions, "qos": 1}
     entities = (
@@ -138,13 +149,14 @@ def door(site: Origin, name: str, *, codes: bool) -> Device:
         seen(site, "switch", "lockdown", "lockdown", _lockdown(site, name)),
         *((seen(site, "button", LOCK_NOW, "lock_now", _lock_now(site, name)),) if codes else ()),
         *(seen(site, one.component, one.key, one.object_id, _shown(one, activity)) for one in _EVENTS),
+        *felt(site, name, inputs),
         seen(site, "sensor", "frames", "last_frame", frames),
         *own(site, "actuator", "Actuator"),
         recognizers(site),
     )
     device, title = door_id(site, name), door_title(name)
     info = site.info(device, title, "Door", suggested_area=site.area)
-    without = () if codes else (("button", LOCK_NOW),)
+    without = (() if codes else (("button", LOCK_NOW),)) + not_felt(inputs)
     return Device(site, device, device, word(title), info, entities, without)
 
 

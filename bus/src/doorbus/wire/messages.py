@@ -502,10 +502,13 @@ class Activity(Message):
     """
 
     text: Annotated[str, Field(min_length=1, max_length=255)]
-    """Such as `Barack Obama let in`."""
-    outcome: Outcome
-    reason: Reason
-    trigger: Trigger
+    """Such as `Barack Obama let in`, or `Door held open`."""
+    outcome: Outcome | None = None
+    """Of a decision, as `reason` and `trigger` are."""
+    reason: Reason | None = None
+    trigger: Trigger | None = None
+    alarm: AlarmKind | None = None
+    """Of an alarm at the door, which is no decision."""
     at: Instant
     since: Instant
     """When it was decided for the first time; `at` is the last time."""
@@ -524,6 +527,8 @@ class Activity(Message):
     """How sure it was that it was this person."""
     last_latency_ms: Milliseconds | None = None
     """From the capture of the deciding frame to the relay, of whoever was let in last."""
+    last_reason: Reason | None = None
+    """Of the last decision."""
     again: bool = False
     """It is told once more because the connection is new, and nothing has happened."""
 

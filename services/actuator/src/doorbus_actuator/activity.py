@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from doorbus.wire.messages import MAX_NAME, Activity, Decision, Outcome, Reason, Trigger
+from doorbus.wire.messages import MAX_NAME, Activity, Alarm, AlarmKind, Decision, Outcome, Reason, Trigger
 from doorbus_actuator.policy import Now
 
 GAP_SECONDS = 10.0
@@ -75,6 +75,13 @@ _WHY: Mapping[Reason, str] = {
     Reason.RELAY_FAILED: "the relay cannot be driven",
     Reason.JOURNAL_FAILED: "it cannot be written down",
 }
+_ALARMS: Mapping[AlarmKind, str] = {
+    AlarmKind.HELD_OPEN_SOON: "Door still open",
+    AlarmKind.HELD_OPEN: "Door held open",
+    AlarmKind.FORCED: "Door forced open",
+    AlarmKind.TAMPER: "Somebody tampers with the door's case",
+}
+_OF_DECISIONS = ("last_person", "last_name", "last_confidence", "last_latency_ms", "last_reason")
 _Key = str | None
 """The person; None for all faces that nobody knows."""
 
@@ -147,6 +154,22 @@ def wake_at(book: Book) -> float:
     return min((one.due for one in book.events.values() if one.told_count != one.count), default=math.inf)
 
 
+def alarmed(book: Book, alarm: Alarm, name: str | None) -> Book:
+    """Take note of an alarm at the door, which is news; what was told last of decisions stays true."""
+    before = book.told
+    kept = {} if before is None else {one: getattr(before, one) for one in _OF_DECISIONS}
+    told = Activity(
+        text=_ALARMS[alarm.kind],
+        alarm=alarm.kind,
+        at=alarm.at,
+        since=alarm.since,
+        person=alarm.person,
+        name=name,
+        **kept,
+    )
+    return replace(book, told=told)
+
+
 def words(decision: Decision, name: str | None) -> str:
     """A decision as people say it."""
     why = _WHY.get(decision.reason, decision.reason.value.replace("_", " "))
@@ -205,6 +228,7 @@ def _activity(book: Book, decision: Decision, name: str | None, since: datetime,
         last_person=decision.person if named else None if before is None else before.last_person,
         last_name=name if named else None if before is None else before.last_name,
         last_confidence=decision.confidence if named else None if before is None else before.last_confidence,
+        last_reason=decision.reason,
         last_latency_ms=decision.latency_ms if let_in else None if before is None else before.last_latency_ms,
     )
 

@@ -22,6 +22,7 @@ from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Inbound, Outbound, Rank, Subscription
 from doorbus.wire.messages import (
     Activity,
+    Alarm,
     Ask,
     Challenge,
     Decision,
@@ -148,7 +149,8 @@ class ActuatorService(Service):
 
     def device(self, site: homeassistant.Origin) -> homeassistant.Device:
         """The door, as Home Assistant shows it."""
-        return homeassistant.door(site, self._settings.door, codes=self._rules.codes is not None)
+        own = self._settings
+        return homeassistant.door(site, own.door, codes=self._rules.codes is not None, inputs=own.felt_inputs)
 
     async def start(self) -> None:
         """De-energise the relay, and recall what was seen before."""
@@ -342,7 +344,12 @@ class ActuatorService(Service):
         for note in notes:
             _log.warning("alarm", alarm=note.fields["alarm"], on=note.fields["on"], person=note.fields["person"])
         self._write(notes)
-        return outbounds
+        return [*outbounds, *(self._tell_of(one.message) for one in outbounds if isinstance(one.message, Alarm))]
+
+    def _tell_of(self, alarm: Alarm) -> Outbound:
+        """An alarm in words."""
+        self._book = activity.alarmed(self._book, alarm, self._name_of(alarm.person))
+        return Outbound(channels.ACTIVITY, self._book.told, self._door)
 
     async def _handle(self, event: Event, arrived: float) -> Iterable[Outbound]:
         self._state, effects = policy.decide(self._rules, self._state, event, self._now())

@@ -217,6 +217,11 @@ class Actuator(Section, Measures):
         return frozenset(one for one, felt in self.inputs.each.items() if not felt.placed)
 
     @property
+    def felt_inputs(self) -> frozenset[Input]:
+        """The inputs that the door has."""
+        return self.simulated_inputs | {one for one, felt in self.inputs.each.items() if felt.placed}
+
+    @property
     def camera_ids(self) -> frozenset[str]:
         """The cameras that count; empty when all do."""
         return frozenset(filter(None, map(str.strip, self.cameras.split(","))))
