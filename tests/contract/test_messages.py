@@ -16,6 +16,7 @@ from doorbus.wire import messages
 from doorbus.wire.channels import CHANNELS, Channel, Role
 from doorbus.wire.codec import Arrival, Codec, Jpeg, Json, Patch, Word
 from doorbus.wire.messages import (
+    AcceptReview,
     Action,
     Activity,
     Alarm,
@@ -32,6 +33,7 @@ from doorbus.wire.messages import (
     Credential,
     Decision,
     Deed,
+    DiscardReview,
     Doorbell,
     Embedded,
     EmbeddedFace,
@@ -45,10 +47,13 @@ from doorbus.wire.messages import (
     Exit,
     ExportPeople,
     Face,
+    FaceForReview,
+    FacesForReview,
     Fault,
     Frame,
     GalleryEntry,
     GetRecording,
+    GetReview,
     GroupEntry,
     HashedCredential,
     HashedCredentials,
@@ -70,6 +75,7 @@ from doorbus.wire.messages import (
     ListedSchedule,
     ListedSchedules,
     ListRecordings,
+    ListReviews,
     LockCommand,
     Lockdown,
     LockdownOrder,
@@ -96,6 +102,9 @@ from doorbus.wire.messages import (
     RestorePeople,
     Result,
     ResultStatus,
+    Review,
+    ReviewPicture,
+    Reviews,
     Rights,
     RosterEntry,
     ScheduleEntry,
@@ -198,6 +207,28 @@ RECORDING = Recording(
     width=640,
     height=480,
     bytes=61_234,
+)
+REVIEW = Review(
+    entry="20260601t120000123456-0f1e2d3c4b5a",
+    door="front",
+    camera="porch",
+    first_at=AT,
+    at=AT + timedelta(seconds=9),
+    count=3,
+    person="alice",
+    confidence=0.6,
+    quality=0.5,
+    live=0.99,
+    bytes=12_345,
+)
+FACE_FOR_REVIEW = FaceForReview(
+    box=(1.0, 2.0, 30.5, 40.0),
+    verdict=Verdict.MATCH,
+    person="alice",
+    confidence=0.6,
+    quality=0.5,
+    live=0.99,
+    template="c2VhbGVk",
 )
 CLOSE = ClosePair(person="alice", other="bob", similarity=0.7)
 
@@ -444,6 +475,20 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
         KeptPicture(jpeg=b"", recording="Not A Slug", error=ErrorCode.UNKNOWN_RECORDING, why="it may have been erased"),
     ),
     EraseRecording: (EraseRecording(),),
+    FaceForReview: (FACE_FOR_REVIEW,),
+    FacesForReview: (
+        FacesForReview(frame_id="f-1", model="MobileFaceNet", same_person_similarity=0.4, faces=(FACE_FOR_REVIEW,)),
+    ),
+    Review: (REVIEW, Review(entry="0f", door="front", camera="porch", first_at=AT, at=AT, bytes=1)),
+    ListReviews: (ListReviews(), ListReviews(after="0f", limit=7)),
+    Reviews: (Reviews(), Reviews(entries=(REVIEW,), next="0f", count=3, person="alice", samples=2, error=FAULT)),
+    GetReview: (GetReview(),),
+    ReviewPicture: (
+        ReviewPicture(jpeg=JPEG, entry="20260601-0f"),
+        ReviewPicture(jpeg=b"", entry="Not A Slug", error=ErrorCode.UNKNOWN_ENTRY, why="somebody has dealt with it"),
+    ),
+    AcceptReview: (AcceptReview(person="alice"), AcceptReview(person="zoe", new=True, by="reception")),
+    DiscardReview: (DiscardReview(),),
     Health: (
         Health(state=Presence.OFFLINE, service="capture", instance="porch", version="0.1.0", at=AT, started_at=AT),
         Health(
@@ -560,6 +605,7 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
             "recording": "20260601-0f",
             "reader": "keypad",
             "credential": "pin",
+            "entry": "20260601-0f",
             "service": "x",
             "instance": "y",
             "input": "contact",

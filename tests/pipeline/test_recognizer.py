@@ -17,12 +17,14 @@ from doorbus.runtime.client import Client, connect
 from doorbus.runtime.settings import ServiceSettings
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
+from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
     Box,
     Embedded,
     EmbedRequest,
     ErrorCode,
+    FacesForReview,
     Frame,
     GalleryEntry,
     Health,
@@ -34,7 +36,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, repack
-from doorbus.wire.templates import Template
+from doorbus.wire.templates import Template, from_review
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import Detection, Image
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, FakeRuntime, portrait
@@ -170,12 +172,13 @@ async def recognizing(
     detector: FakeDetector | None = None,
     runtime: FakeRuntime | None = None,
     cameras: str = "",
+    review: Seal | None = None,
 ) -> AsyncIterator[Bench]:
     bus, clock = MemoryBus(), FakeClock()
     eyes = vision(SlowLiveness(live, seconds, clock), detector, runtime)
     own, floor = Recognizer(cameras=cameras), nowhere("gallery")
     service = RecognizerService(
-        eyes, Seal(KEY), RECOGNIZERS, own, floor, instance="r1", clock=clock, portraits=portraits
+        eyes, Seal(KEY), RECOGNIZERS, own, floor, instance="r1", clock=clock, portraits=portraits, review=review
     )
     settings = ServiceSettings(_env_file=None, instance="r1")
     async with (
@@ -284,6 +287,27 @@ async def test_there_are_no_portraits_unless_they_are_switched_on() -> None:
             await bench.show(picture("alice"), frame_id=f"f{number}")
             await bench.recognition()
     assert not [packet.topic for packet in bench.bus.log if "/portrait/" in packet.topic]
+
+
+async def test_faces_go_to_the_recorder_once_a_second_sealed_with_its_key_and_only_where_switched_on() -> None:
+    its = Seal(bytes([7]) * 32)
+    async with recognizing(review=its) as bench, recognizing() as silent:
+        for one in (bench, silent):
+            await one.send_gallery(*gallery({"alice": template("alice")}))
+            for number, later in enumerate((0.0, 0.1, 1.0)):
+                one.clock.advance(later)
+                await one.show(picture("mallory", "alice"), frame_id=f"f{number}")
+                await one.recognition()
+        sent = [packet for packet in bench.bus.log if "/face/" in packet.topic]
+        none = [packet for packet in silent.bus.log if "/face/" in packet.topic]
+    said = [FacesForReview.model_validate_json(packet.payload) for packet in sent]
+    names = {face.person: from_review(face.template, its) for face in said[0].faces}
+    assert none == []
+    assert [each.frame_id for each in said] == ["f0", "f2"]
+    assert float(names["alice"] @ template("alice")) > 0.9
+    assert float(names[None] @ template("mallory")) > 0.9
+    with pytest.raises(Refused):
+        from_review(said[0].faces[0].template, Seal(KEY))
 
 
 async def test_a_stranger_is_unknown_and_is_not_named() -> None:

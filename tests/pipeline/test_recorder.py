@@ -12,17 +12,14 @@ from doorbus.wire import channels
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import ErrorCode, GetRecording, Outcome, Reason, Recording
 from doorbus.wire.packet import Packet
-from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_recorder.fakes import MemoryStore
 from doorbus_recorder.files import FileStore
 from doorbus_recorder.service import LOOK_SECONDS
 from support.jpegs import shot
-from support.recorder import FRONT, ME, PORCH, recorder
+from support.recorder import FRONT, ME, PORCH, SEAL, recorder
 from support.signing import STRANGER, packet
-
-SEAL = Seal(bytes(32))
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ def alice(jpeg: dict[str, bytes]) -> bytes:
 async def test_the_frame_that_led_to_a_grant_is_kept_byte_for_byte_and_told_without_its_picture(
     alice: bytes, jpeg: dict[str, bytes], tmp_path: Path
 ) -> None:
-    async with recorder(FileStore(tmp_path, SEAL)) as one:
+    async with recorder(FileStore(tmp_path, SEAL, Recording)) as one:
         one.show(shot(jpeg["biden"]), "before")
         one.let_in(alice, "f-1")
         one.show(shot(jpeg["biden"]), "after")
@@ -164,12 +161,12 @@ async def test_a_decision_that_comes_after_its_person_is_gone_leaves_no_picture(
 async def test_pictures_of_somebody_who_went_while_the_recorder_was_away_are_erased_when_it_is_back(
     alice: bytes, tmp_path: Path
 ) -> None:
-    async with recorder(FileStore(tmp_path, SEAL)) as one:
+    async with recorder(FileStore(tmp_path, SEAL, Recording)) as one:
         await one.enrolled("alice", "bob")
         one.let_in(alice, "f-1")
         await one.list()
     bus = MemoryBus()
-    async with recorder(FileStore(tmp_path, SEAL), bus) as one:
+    async with recorder(FileStore(tmp_path, SEAL, Recording), bus) as one:
         found = await one.list()
         await one.enrolled("bob", version=2)
         after = await one.list()
@@ -190,7 +187,7 @@ async def test_a_roster_that_nobody_of_the_site_has_signed_erases_nothing(alice:
 
 
 async def test_erased_is_erased_and_asked_again_unknown(alice: bytes, tmp_path: Path) -> None:
-    async with recorder(FileStore(tmp_path, SEAL)) as one:
+    async with recorder(FileStore(tmp_path, SEAL, Recording)) as one:
         one.let_in(alice, "f-1")
         (kept,) = (await one.list()).recordings
         first, again = await one.erase(kept.recording), await one.erase(kept.recording)
@@ -255,7 +252,7 @@ async def test_a_clock_that_jumps_erases_nothing_until_it_was_steady_for_an_hour
 
 
 async def test_a_full_disk_is_told_and_the_next_picture_is_kept_when_there_is_room(alice: bytes) -> None:
-    store = MemoryStore()
+    store = MemoryStore[Recording]()
     async with recorder(store) as one:
         store.full = True
         one.let_in(alice, "f-1")
@@ -270,7 +267,7 @@ async def test_a_full_disk_is_told_and_the_next_picture_is_kept_when_there_is_ro
 
 
 async def test_what_the_disk_does_not_let_go_of_is_seen_by_nobody_and_erased_later(alice: bytes) -> None:
-    store = MemoryStore()
+    store = MemoryStore[Recording]()
     async with recorder(store) as one:
         await one.enrolled("alice")
         one.let_in(alice, "f-1")
@@ -288,7 +285,7 @@ async def test_what_the_disk_does_not_let_go_of_is_seen_by_nobody_and_erased_lat
 
 
 async def test_a_disk_that_cannot_be_read_at_the_start_is_tried_again(alice: bytes) -> None:
-    store = MemoryStore()
+    store = MemoryStore[Recording]()
     async with recorder(store) as one:
         one.let_in(alice, "f-1")
         await one.list()
@@ -365,7 +362,7 @@ async def test_frames_beyond_the_ring_are_forgotten_and_a_late_decision_is_count
 async def test_a_picture_that_is_damaged_is_refused_in_words_and_the_others_are_there(
     alice: bytes, tmp_path: Path
 ) -> None:
-    async with recorder(FileStore(tmp_path, SEAL)) as one:
+    async with recorder(FileStore(tmp_path, SEAL, Recording)) as one:
         for number in range(2):
             one.let_in(shot(alice), f"f-{number}")
             await one.pass_time(1)

@@ -24,14 +24,18 @@ from doorbus.wire.messages import (
     Outcome,
     Reason,
     Recognition,
+    Recording,
     Recordings,
     RosterEntry,
     Trigger,
     Verdict,
 )
 from doorbus.wire.packet import Packet
+from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus_recorder.fakes import MemoryStore
+from doorbus_recorder.review import Case
 from doorbus_recorder.service import RecorderService
 from doorbus_recorder.settings import Recorder
 from doorbus_recorder.store import Store
@@ -41,6 +45,7 @@ from support.snapshots import nowhere
 FRONT = {"door": "front"}
 PORCH = {"door": "front", "camera": "porch"}
 ME = {"token": "me"}
+SEAL = Seal(bytes(32))
 
 
 @dataclass
@@ -159,10 +164,24 @@ class Watch:
 
 @asynccontextmanager
 async def recorder(
-    store: Store, bus: MemoryBus | None = None, clock: FakeClock | None = None, **settings: Any
+    store: Store[Recording],
+    bus: MemoryBus | None = None,
+    clock: FakeClock | None = None,
+    faces: Store[Case] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Watch]:
     """A recorder that is connected."""
     bus, clock = bus or MemoryBus(), clock or FakeClock()
-    service = RecorderService(Recorder(**settings), store, KEYS, nowhere("roster"), clock)
+    faces = MemoryStore() if faces is None else faces
+    service = RecorderService(
+        Recorder(**settings),
+        clock,
+        store=store,
+        faces=faces,
+        seal=SEAL,
+        keys=KEYS,
+        floor=nowhere("roster"),
+        instance="recorder",
+    )
     async with running(service, bus, clock):
         yield Watch(bus, clock, service)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from doorbus.wire.messages import Frame, Reason
-from doorbus_recorder.keeping import Kept, Limits, kept_reasons, surplus
+from doorbus_recorder.keeping import Limits, kept_reasons, surplus
 from doorbus_recorder.ring import Ring
 from doorbus_recorder.settings import Recorder
+from doorbus_recorder.store import Kept
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

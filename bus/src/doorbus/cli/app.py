@@ -20,6 +20,7 @@ from doorbus.cli import (
     metrics,
     people,
     recordings,
+    review,
     schedules,
     secrets,
 )
@@ -61,6 +62,7 @@ def doorbus(
 
 
 app.add_typer(recordings.app, name="recordings", rich_help_panel="Doors")
+app.add_typer(review.app, name="review", rich_help_panel="People")
 app.add_typer(gallery.app, name="people", rich_help_panel="People")
 app.add_typer(credentials.app, name="credential", rich_help_panel="People")
 app.add_typer(groups.app, name="group", rich_help_panel="People")

@@ -1,9 +1,10 @@
-"""Pictures from files as JPEGs that can be sent. The one importer of Pillow."""
+"""Pictures from files as JPEGs that can be sent, and JPEGs for a terminal. The one importer of Pillow."""
 
 import io
 from pathlib import Path
 
 from PIL import Image, ImageOps
+from rich.text import Text
 
 from doorbus.wire.codec import JPEG_START
 
@@ -45,6 +46,30 @@ def as_jpeg(path: Path, max_bytes: int) -> bytes:
         raise NoPicture(error.strerror or "no picture that can be read") from None
     except (ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NoPicture(f"no picture that can be read ({error})") from None
+
+
+def in_blocks(jpeg: bytes, columns: int = 40) -> Text:
+    """The picture for a terminal that has colours: each character is two pixels, one above the other.
+
+    Raises:
+        NoPicture: it cannot be decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as opened:
+            picture = opened.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise NoPicture(f"no picture that can be read ({error})") from None
+    rows = max(1, round(columns * picture.height / picture.width / 2))
+    data = picture.resize((columns, 2 * rows)).tobytes()
+    pixels = [f"rgb({data[at]},{data[at + 1]},{data[at + 2]})" for at in range(0, len(data), 3)]
+    drawn = Text()
+    for row in range(rows):
+        upper = pixels[2 * row * columns : (2 * row + 1) * columns]
+        lower = pixels[(2 * row + 1) * columns : (2 * row + 2) * columns]
+        for above, below in zip(upper, lower, strict=True):
+            drawn.append("\N{UPPER HALF BLOCK}", f"{above} on {below}")
+        drawn.append("\n")
+    return drawn
 
 
 def _with_border(picture: Image.Image) -> Image.Image:

@@ -175,7 +175,7 @@ class CommonSettings(BaseSettings):
     recorder_key_file: Path | None = Field(
         default=None,
         description="File with the key that seals recordings (64 hexadecimal digits); VAR/credentials/recorder.key "
-        "when not given. Only the recorder reads it.",
+        "when not given. Only the recorder reads it, and recognizers that send it faces for review.",
     )
     signing_key_file: Path | None = Field(
         default=None,

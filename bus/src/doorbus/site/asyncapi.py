@@ -51,6 +51,7 @@ _PARAMETERS = {
     "instance": "Name of one process of that service.",
     "component": "Kind of entity that Home Assistant makes of it, or `device`.",
     "object": "Id of the entity or device, unique among those of the service.",
+    "entry": "Id of an entry of the review inbox.",
     "recording": "Id of a picture that was kept.",
 }
 _BINDING = "0.2.0"

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.20"
+CONTRACT = "1.21"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -369,7 +369,7 @@ RESULT_REPLY = Channel(
     summary="The same result, to the MQTT 5 response topic that the request named.",
     qos=1,
     senders=frozenset({Role.ENROLLER}),
-    receivers=_READERS,
+    receivers=_READERS | {Role.RECORDER},
 )
 ENROL = Channel(
     name="enrol",
@@ -379,7 +379,7 @@ ENROL = Channel(
     qos=1,
     retain=Retain.REFUSED,
     max_bytes=8 * MIB,
-    senders=_PEOPLE,
+    senders=_PEOPLE | {Role.RECORDER},  # by the word of whoever has looked through its inbox
     receivers=_READERS | {Role.ENROLLER},
     reply=RESULT_REPLY,
 )
@@ -813,6 +813,91 @@ RECORDING_ERASE = Channel(
     receivers=frozenset({Role.RECORDER}),
     reply=RECORDINGS_REPLY,
 )
+FACES = Channel(
+    name="faces",
+    template="door/{door}/face/{camera}",
+    codec=codec.Json(messages.FacesForReview),
+    summary="Faces that a person may want to name, their templates sealed for the recorder, where switched on.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    senders=frozenset({Role.RECOGNIZER}),
+    receivers=frozenset({Role.RECORDER}),
+)
+REVIEWS_REPLY = Channel(
+    name="reviews_reply",
+    template="reviews/reply/{token}",
+    codec=codec.Json(messages.Reviews),
+    summary="What waits for a person's word, without pictures; or what became of such a word.",
+    qos=1,
+    expiry=30,
+    max_bytes=MIB,
+    senders=frozenset({Role.RECORDER}),
+    receivers=_LOOKERS,
+)
+REVIEW_LIST = Channel(
+    name="review_list",
+    template="review/list",
+    codec=codec.Json(messages.ListReviews),
+    summary="Ask whose faces wait for a person's word.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    max_bytes=4 * KIB,
+    senders=_LOOKERS,
+    receivers=frozenset({Role.RECORDER}),
+    reply=REVIEWS_REPLY,
+)
+REVIEW_REPLY = Channel(
+    name="review_reply",
+    template="reviews/picture/{token}",
+    codec=codec.JpegOrError(messages.ReviewPicture),
+    summary="The face of an entry of the inbox, or why there is none.",
+    qos=1,
+    expiry=30,
+    max_bytes=MIB,
+    senders=frozenset({Role.RECORDER}),
+    receivers=_LOOKERS,
+)
+REVIEW_GET = Channel(
+    name="review_get",
+    template="review/{entry}/get",
+    codec=codec.Empty(messages.GetReview),
+    summary="Ask for the face of an entry of the inbox.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    max_bytes=KIB,
+    senders=_LOOKERS,
+    receivers=frozenset({Role.RECORDER}),
+    reply=REVIEW_REPLY,
+)
+REVIEW_ACCEPT = Channel(
+    name="review_accept",
+    template="review/{entry}/accept",
+    codec=codec.Json(messages.AcceptReview),
+    summary="Say who it is, and enrol the face as a picture of them.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    max_bytes=4 * KIB,
+    senders=_LOOKERS,
+    receivers=frozenset({Role.RECORDER}),
+    reply=REVIEWS_REPLY,
+)
+REVIEW_DISCARD = Channel(
+    name="review_discard",
+    template="review/{entry}/discard",
+    codec=codec.Empty(messages.DiscardReview),
+    summary="Forget an entry of the inbox.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=10,
+    max_bytes=KIB,
+    senders=_LOOKERS,
+    receivers=frozenset({Role.RECORDER}),
+    reply=REVIEWS_REPLY,
+)
 HEALTH = Channel(
     name="health",
     template="health/{service}/{instance}",
@@ -924,6 +1009,13 @@ CHANNELS: tuple[Channel[Any], ...] = (
     RECORDING_ERASE,
     RECORDINGS_REPLY,
     RECORDING_REPLY,
+    FACES,
+    REVIEW_LIST,
+    REVIEW_GET,
+    REVIEW_ACCEPT,
+    REVIEW_DISCARD,
+    REVIEWS_REPLY,
+    REVIEW_REPLY,
     HEALTH,
     HOMEASSISTANT_STATUS,
     HOMEASSISTANT_CONFIG,

@@ -44,12 +44,12 @@ def labelled(jpeg: bytes, labels: Iterable[Label]) -> bytes:
     return _jpeg(image)
 
 
-def cut_out(jpeg: bytes, box: Box) -> bytes:
-    """The face in `box` with some room around it, as JPEG. Takes milliseconds; raises `Refused`."""
+def cut_out(jpeg: bytes, box: Box, room: float = _MARGIN) -> bytes:
+    """The face in `box` with `room` times its size around it, as JPEG. Takes milliseconds; raises `Refused`."""
     image = _opened(jpeg)
     left, top, width, height = box
-    room = _MARGIN * max(width, height)
-    corners = (left - room, top - room, left + width + room, top + height + room)
+    around = room * max(width, height)
+    corners = (left - around, top - around, left + width + around, top + height + around)
     limits = (image.width, image.height, image.width, image.height)
     within = tuple(int(min(max(0, value), limit)) for value, limit in zip(corners, limits, strict=True))
     if within[2] <= within[0] or within[3] <= within[1]:

@@ -4,8 +4,8 @@ A template is made by a recognizer, travels sealed to the enroller in its reply,
 comes back to all recognizers in the gallery, whose shards are sealed as a whole. Whoever reads one gets it at unit
 length.
 
-This is the only module of the bus that needs numpy, which the extra `templates` installs. Only recognizer and enroller
-import it.
+This is the only module of the bus that needs numpy, which the extra `templates` installs. Only recognizer, enroller and
+recorder import it.
 """
 
 import base64
@@ -26,6 +26,7 @@ _FLOATS = np.dtype("<f4")
 _SHORTEST = float(np.finfo(np.float32).eps)
 """A vector shorter than this is rounding errors and has no direction."""
 _REPLY = "embedding"
+_REVIEW = "face for review"
 
 
 def unit(values: ArrayLike) -> Template:
@@ -65,6 +66,16 @@ def to_reply(template: Template, seal: Sealing) -> str:
 def from_reply(text: str, seal: Sealing) -> Template:
     """The template that stands in a recognizer's reply; raises `Refused`."""
     return _template(seal.unseal(from_base64(text), _REPLY))
+
+
+def to_review(template: Template, seal: Sealing) -> str:
+    """A template as it goes to the recorder, whose seal this is."""
+    return _text(seal.seal(_bytes(template), _REVIEW))
+
+
+def from_review(text: str, seal: Sealing) -> Template:
+    """The template that came to the recorder; raises `Refused`."""
+    return _template(seal.unseal(from_base64(text), _REVIEW))
 
 
 def to_store(template: Template, person: str, seal: Sealing) -> bytes:

@@ -9,7 +9,7 @@ from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.keys import open_keys
-from doorbus.runtime.site_key import open_seal
+from doorbus.runtime.site_key import open_recorder_seal, open_seal
 from doorbus.wire.channels import Role
 from doorbus_recognizer import calibration
 from doorbus_recognizer.calibration import Scale
@@ -51,6 +51,7 @@ def build_service(settings: RecognizerSettings) -> RecognizerService:
     """The service with its models built; raises `SetupError` when one, or a key, cannot be had."""
     own, name, portraits = settings.recognizer, settings.instance, settings.homeassistant.portraits
     seal, keys = open_seal(settings), open_keys(settings, Role.RECOGNIZER)
+    review = open_recorder_seal(settings) if own.review else None
     try:
         parts = own.model_dump(include=_PARTS)
         eyes = build_vision(weights_dir=settings.weights, **parts)
@@ -60,7 +61,9 @@ def build_service(settings: RecognizerSettings) -> RecognizerService:
         ) from None
     clock = SystemClock()
     floor = Floor(settings.floors, "gallery", settings.root, clock)
-    return RecognizerService(eyes, seal, keys, own, floor, instance=name, clock=clock, portraits=portraits)
+    return RecognizerService(
+        eyes, seal, keys, own, floor, instance=name, clock=clock, portraits=portraits, review=review
+    )
 
 
 def build_vision(

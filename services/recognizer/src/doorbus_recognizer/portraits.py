@@ -39,7 +39,7 @@ def around(box: Box, width: int, height: int) -> Crop | None:
 
 @dataclass
 class Pace:
-    """Who had a portrait lately: each camera gets one in so many seconds of this replica."""
+    """Of which camera something was sent lately: each gets one in so many seconds of this replica."""
 
     _sent: dict[tuple[str, str], float] = field(default_factory=dict)
 

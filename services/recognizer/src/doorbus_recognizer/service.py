@@ -27,6 +27,8 @@ from doorbus.wire.messages import (
     EmbedRequest,
     ErrorCode,
     Face,
+    FaceForReview,
+    FacesForReview,
     Frame,
     GalleryEntry,
     Manifest,
@@ -40,7 +42,7 @@ from doorbus.wire.purposes import OF_A_FACE
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, key_of, refuse_older, shard_number
-from doorbus.wire.templates import Template, to_reply
+from doorbus.wire.templates import Template, to_reply, to_review
 from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, decode
@@ -96,7 +98,7 @@ class RecognizerService(Service):
     """One replica.
 
     `floor` says which gallery came last of all that ever came; with `portraits` it also sends pictures of those whom it
-    recognises.
+    recognises; with `review`, the recorder's seal, templates of those whom it sees.
     """
 
     role = Role.RECOGNIZER
@@ -113,8 +115,11 @@ class RecognizerService(Service):
         instance: str,
         clock: Clock,
         portraits: bool = False,
+        review: Seal | None = None,
     ) -> None:
         self.keys = keys
+        self._review = review
+        self._reviews = Pace()
         self._portraits = Pace() if portraits else None
         self._eyes = eyes
         self._seal = seal
@@ -228,7 +233,33 @@ class RecognizerService(Service):
         return (
             Outbound(channels.RECOGNITION, recognition, inbound.ids),
             *await self._portrait(inbound, faces, seen.decoded),
+            *self._for_review(inbound, seen),
         )
+
+    def _for_review(self, inbound: Inbound[Frame], seen: "_Seen") -> tuple[Outbound, ...]:
+        """The faces with their templates for the recorder, where it asks for them and got none just now."""
+        camera = (inbound.ids["door"], inbound.ids["camera"])
+        if self._review is None or not self._reviews.due(camera, self._clock.monotonic()):
+            return ()
+        faces = tuple(
+            FaceForReview(
+                box=face.box,
+                verdict=face.verdict,
+                person=face.person,
+                confidence=face.confidence,
+                quality=face.quality,
+                live=face.live,
+                template=to_review(template, self._review),
+            )
+            for face, template in zip(seen.faces, seen.templates, strict=True)
+        )
+        message = FacesForReview(
+            frame_id=inbound.message.frame_id,
+            model=self._eyes.model_id,
+            same_person_similarity=self._eyes.scale.similarity(MATCH_CONFIDENCE),
+            faces=faces,
+        )
+        return (Outbound(channels.FACES, message, inbound.ids),)
 
     async def _portrait(
         self, inbound: Inbound[Frame], faces: tuple[Face, ...], decoded: Decoded
@@ -271,7 +302,8 @@ class RecognizerService(Service):
         matching = (self._clock.monotonic() - began) * 1000
         digest = hashlib.sha256(jpeg).hexdigest()[:_DIGEST_LENGTH]
         stages = {"decode": decoding, **timings, "match": matching}
-        return _Seen(faces, stages, decoded, digest, None if newest is None else newest.version)
+        version = None if newest is None else newest.version
+        return _Seen(faces, tuple(face.template for face in seen), stages, decoded, digest, version)
 
     def _settled(self, alone: Template) -> bool:
         return (self._gallery or Gallery.empty()).settled(alone, self._eyes.scale, self._settings.margin)
@@ -411,6 +443,8 @@ class _Seen:
     """What came of one frame."""
 
     faces: tuple[Face, ...]
+    templates: tuple[Template, ...]
+    """Of the same faces."""
     timings_ms: Mapping[str, float]
     decoded: Decoded
     digest: str

@@ -56,6 +56,11 @@ class Recognizer(Section):
     )
     max_picture_bytes: int = Field(default=8_388_608, ge=1024, description="Larger pictures are refused, in bytes.")
     max_picture_pixels: int = Field(default=50_000_000, ge=1024, description="Larger pictures are refused, in pixels.")
+    review: bool = Field(
+        default=False,
+        description="Send the recorder templates of the faces that are seen, sealed with its key, for its inbox; needs "
+        "DOORBUS_RECORDER_KEY_FILE.",
+    )
     cameras: str = Field(
         default="",
         description="Cameras whose frames are looked at, as door/camera with commas between; all when empty.",

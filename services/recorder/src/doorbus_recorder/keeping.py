@@ -1,13 +1,13 @@
 """What is kept, for how long, and who is on it. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from doorbus.wire.messages import Decision, ListRecordings, Reason, Recording
 from doorbus_recorder.ring import Seen
+from doorbus_recorder.store import Kept
 
 GRANTED = "granted"
 """The word for everybody who was let in; the others are reasons of denials."""
@@ -29,15 +29,6 @@ class Limits(BaseModel):
     max_megabytes: float = Field(
         default=500.0, gt=0, le=1_000_000, description="Most that all pictures together may be, in megabytes."
     )
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A picture on disk, as far as its bounds are concerned."""
-
-    id: str
-    at: datetime
-    bytes: int
 
 
 def kept_reasons(text: str) -> frozenset[Reason]:

@@ -1,9 +1,9 @@
 """Frames and decisions in, pictures of decisions kept; and who may look asks for them."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import structlog
@@ -29,87 +29,84 @@ from doorbus.wire.messages import (
     Recognition,
     Recording,
     Recordings,
+    ReviewPicture,
+    Reviews,
     RosterEntry,
 )
+from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are, refuse_older, shard_number
-from doorbus_recorder.keeping import Calendar, Kept, page_of, people_on, recording_of, surplus
+from doorbus_recorder.keeping import Calendar, page_of, people_on, recording_of, surplus
+from doorbus_recorder.review import Case
+from doorbus_recorder.reviewing import Inbox
 from doorbus_recorder.ring import Ring, Seen
 from doorbus_recorder.settings import Recorder
-from doorbus_recorder.store import Foreign, StorageFailed, Store
+from doorbus_recorder.shelf import Shelf
+from doorbus_recorder.store import Kept, StorageFailed, Store
 
 _log = structlog.get_logger("doorbus.recorder")
 
-T = TypeVar("T")
-
 LOOK_SECONDS = 10.0
 """How often what is due is done: erasing what is too old, and again what the disk had refused."""
-PATIENCE_SECONDS = 5.0
-"""From then on a disk that has not answered is told in health."""
 
 
 class RecorderService(Service):
-    """Keeps the picture that led to a decision. `floor` says which roster came last of all that ever came."""
+    """Keeps the picture that led to a decision, and faces that wait for a person's word.
+
+    `seal` opens what recognizers send, `floor` says which roster came last of all that ever came, and `instance` is
+    the name under which the enroller answers.
+    """
 
     role: ClassVar[Role] = Role.RECORDER
 
     def __init__(
         self,
         settings: Recorder,
-        store: Store,
-        keys: Keyring,
-        floor: Floor,
         clock: Clock,
         *,
+        store: Store[Recording],
+        faces: Store[Case],
+        seal: Seal,
+        keys: Keyring,
+        floor: Floor,
+        instance: str,
         new_id: Callable[[], str] = lambda: uuid4().hex[:12],
     ) -> None:
         self.keys = keys
         self._settings = settings
-        self._store = store
         self._floor = floor
         self._clock = clock
         self._new_id = new_id
         self._ring = Ring(settings.ring_seconds, int(settings.ring_megabytes * 1_000_000))
-        self._kept: dict[str, Recording] = {}
-        """In order of the ids, which is that of time."""
-        self._foreign: dict[str, Foreign] = {}
-        self._owed: set[str] = set()
-        """What has to go, and the disk has not let go of yet; nobody sees it any more."""
+        self._shelf = Shelf(store, _about, clock)
+        self._inbox = Inbox(settings, faces, seal, self._ring, clock, reply_token=instance, new_id=self._id_at)
         self._roster = SnapshotReader(RosterEntry, as_they_are)
         self._roster_version = -1
         self._people: Mapping[str, str] | None = None
         """Id and name of whoever is on the roster; None before there was a whole one."""
         self._calendar = Calendar()
-        self._opened = False
         self._look_at = clock.monotonic() + LOOK_SECONDS
-        self._trouble: str | None = None
-        self._at_disk_since: float | None = None
-        self._counts = dict.fromkeys(("recorded", "without_frame", "not_enrolled", "failed", "damaged", "erased"), 0)
+        self._counts = dict.fromkeys(("recorded", "without_frame", "not_enrolled"), 0)
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """What people ask; frames and decisions where pictures are kept; and who is on the roster."""
         places = [{"door": door} for door in self._settings.door_ids] or [{}]
-        recording = [
-            each
-            for place in places
-            for each in (
-                Subscription(channels.FRAME, self._on_frame, place),
-                Subscription(channels.RECOGNITION, self._on_recognition, place),
-                Subscription(channels.DECISION, self._on_decision, place),
-            )
-        ]
+        looking = self._settings.reasons or self._settings.wanted
         return (
-            *(recording if self._settings.reasons else ()),
+            *(Subscription(channels.FRAME, self._on_frame, place) for place in places if looking),
+            *(Subscription(channels.RECOGNITION, self._on_recognition, place) for place in places if looking),
+            *(Subscription(channels.DECISION, self._on_decision, each) for each in places if self._settings.reasons),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._roster.wanted),
             Subscription(channels.RECORDING_LIST, self._on_list),
             Subscription(channels.RECORDING_GET, self._on_get),
             Subscription(channels.RECORDING_ERASE, self._on_erase),
+            *self._inbox.subscriptions(places),
         )
 
     async def start(self) -> None:
         """See what is there; a disk that cannot be read is told and tried again."""
-        await self._open()
+        await self._look()
 
     def wake_at(self) -> float | None:
         """When to look again."""
@@ -119,11 +116,7 @@ class RecorderService(Service):
         """Erase what is too old, and what could not be erased before."""
         self._look_at = self._clock.monotonic() + LOOK_SECONDS
         self._ring.forget(self._clock.monotonic())
-        if not self._opened:
-            await self._open()
-        await self._erase(self._owed)
-        await self._make_room()
-        return ()
+        return await self._look()
 
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         """Tell the sender of a request that was refused what was wrong with it."""
@@ -131,35 +124,29 @@ class RecorderService(Service):
         why = f"the message cannot be taken ({refused})"
         if arrived.channel is channels.RECORDING_GET:
             return arrived.reply(KeptPicture(jpeg=b"", recording=arrived.ids["recording"], error=code, why=why[:128]))
-        if arrived.channel in _REQUESTS:
-            return arrived.reply(Recordings(error=Fault(code=code, message=why)))
+        if arrived.channel is channels.REVIEW_GET:
+            return arrived.reply(ReviewPicture(jpeg=b"", entry=arrived.ids["entry"], error=code, why=why[:128]))
+        if arrived.channel in _ANSWERS:
+            return arrived.reply(_ANSWERS[arrived.channel](error=Fault(code=code, message=why)))
         return ()
 
     def figures(self) -> Mapping[str, float]:
         """How many are kept, and what became of the others."""
         return {
-            "recordings": len(self._kept),
-            "bytes": sum(each.bytes for each in self._kept.values()),
+            "recordings": len(self._shelf.items),
+            "bytes": sum(each.bytes for each in self._shelf.items.values()),
             "ring_frames": len(self._ring),
             "ring_bytes": self._ring.bytes,
             "roster_version": self._roster_version,
-            "foreign": len(self._foreign),
-            "owed": len(self._owed),
             **self._counts,
+            **self._shelf.figures(),
+            **self._inbox.figures(),
             **self._floor.figures("roster"),
         }
 
     def problem(self) -> str | None:
         """What is wrong with the disk."""
-        since = self._at_disk_since
-        if since is not None and self._clock.monotonic() - since > PATIENCE_SECONDS:
-            return "writing or reading a picture takes longer than a few seconds; does the disk hang?"
-        if self._trouble is None and self._foreign:
-            return (
-                f"{len(self._foreign)} pictures were sealed with another key; bring back the file that "
-                "DOORBUS_RECORDER_KEY_FILE names, or delete VAR/recorder"
-            )
-        return self._trouble or self._floor.problem
+        return self._shelf.problem() or self._inbox.shelf.problem() or self._floor.problem
 
     # What is seen.
 
@@ -180,20 +167,15 @@ class RecorderService(Service):
             self._counts["without_frame"] += 1
             _log.warning("frame_gone", door=door, frame_id=decision.frame_ids[-1])
             return ()
-        recording = recording_of(decision, seen, f"{self._clock.now():%Y%m%dt%H%M%S%f}-{self._new_id()}")
+        recording = recording_of(decision, seen, self._id_at(self._clock.now()))
         if not self._may_stay(recording):
             self._counts["not_enrolled"] += 1
             return ()
         return await self._keep(recording, seen)
 
     async def _keep(self, recording: Recording, seen: Seen) -> Iterable[Outbound]:
-        try:
-            await self._at_disk(lambda: self._store.keep(recording, seen.frame.jpeg))
-        except StorageFailed as failed:
-            self._fail(failed, frame_id=recording.frame_id)
+        if not await self._shelf.keep(recording.recording, recording, seen.frame.jpeg):
             return ()
-        self._trouble = None
-        self._kept[recording.recording] = recording
         self._counts["recorded"] += 1
         _log.info(
             "recorded",
@@ -221,12 +203,13 @@ class RecorderService(Service):
         if snapshot is not None:
             parts = await asyncio.to_thread(snapshot.parts)
             self._people = {entry.person: entry.name or entry.person for part in parts for entry in part}
+            await self._shelf.erase(self._strays())
+            await self._inbox.go_by(self._people)
             self._roster_version = snapshot.manifest.version
-            await self._erase(self._strays())
         return ()
 
     def _strays(self) -> list[str]:
-        return [each.recording for each in self._kept.values() if not self._may_stay(each)]
+        return [each.recording for each in self._shelf.items.values() if not self._may_stay(each)]
 
     def _may_stay(self, recording: Recording) -> bool:
         return self._people is None or people_on(recording) <= self._people.keys()
@@ -234,45 +217,37 @@ class RecorderService(Service):
     # What people ask.
 
     async def _on_list(self, inbound: Inbound[ListRecordings]) -> Iterable[Outbound]:
-        page, behind = page_of(reversed(self._kept.values()), inbound.message)
-        return inbound.reply(Recordings(recordings=page, next=behind, count=len(self._kept)))
+        kept = self._shelf.items
+        page, behind = page_of(reversed(kept.values()), inbound.message)
+        return inbound.reply(Recordings(recordings=page, next=behind, count=len(kept)))
 
     async def _on_get(self, inbound: Inbound[GetRecording]) -> Iterable[Outbound]:
-        recording_id = inbound.ids["recording"]
-        recording = self._kept.get(recording_id)
+        wanted = inbound.ids["recording"]
+        recording = self._shelf.items.get(wanted)
         if recording is None:
-            fault = _unknown(recording_id)
-            return inbound.reply(KeptPicture(jpeg=b"", recording=recording_id, error=fault.code, why=fault.message))
+            fault = _unknown(wanted)
+            return inbound.reply(KeptPicture(jpeg=b"", recording=wanted, error=fault.code, why=fault.message))
         try:
-            jpeg = await self._at_disk(lambda: self._store.picture(recording_id))
+            jpeg = await self._shelf.picture(wanted)
             if inbound.message.boxes:
                 jpeg = await asyncio.to_thread(labelled, jpeg, self._labels(recording))
         except StorageFailed as failed:
-            self._counts["damaged"] += 1
-            _log.error("recording_unreadable", recording=recording_id, why=str(failed))
-            return inbound.reply(
-                KeptPicture(jpeg=b"", recording=recording_id, error=ErrorCode.STORAGE_FAILED, why=str(failed)[:128])
-            )
+            why = str(failed)[:128]
+            return inbound.reply(KeptPicture(jpeg=b"", recording=wanted, error=ErrorCode.STORAGE_FAILED, why=why))
         except Refused as refused:
-            return inbound.reply(
-                KeptPicture(
-                    jpeg=b"",
-                    recording=recording_id,
-                    error=ErrorCode.NOT_A_PICTURE,
-                    why=f"it cannot be drawn: {refused}"[:128],
-                )
-            )
-        return inbound.reply(KeptPicture(jpeg=jpeg, recording=recording_id))
+            why = f"it cannot be drawn on: {refused}"[:128]
+            return inbound.reply(KeptPicture(jpeg=b"", recording=wanted, error=ErrorCode.NOT_A_PICTURE, why=why))
+        return inbound.reply(KeptPicture(jpeg=jpeg, recording=wanted))
 
     async def _on_erase(self, inbound: Inbound[EraseRecording]) -> Iterable[Outbound]:
-        recording_id = inbound.ids["recording"]
-        if recording_id not in self._kept:
-            return inbound.reply(Recordings(count=len(self._kept), error=_unknown(recording_id)))
-        await self._erase([recording_id])
-        if recording_id in self._owed:
-            fault = Fault(code=ErrorCode.STORAGE_FAILED, message=f"{self._trouble}; it is tried again")
-            return inbound.reply(Recordings(count=len(self._kept), error=fault))
-        return inbound.reply(Recordings(count=len(self._kept)))
+        wanted = inbound.ids["recording"]
+        if wanted not in self._shelf.items:
+            return inbound.reply(Recordings(count=len(self._shelf.items), error=_unknown(wanted)))
+        await self._shelf.erase([wanted])
+        if self._shelf.owes(wanted):
+            fault = Fault(code=ErrorCode.STORAGE_FAILED, message=f"{self._shelf.problem()}; it is tried again")
+            return inbound.reply(Recordings(count=len(self._shelf.items), error=fault))
+        return inbound.reply(Recordings(count=len(self._shelf.items)))
 
     def _labels(self, recording: Recording) -> list[Label]:
         names = self._people or {}
@@ -283,65 +258,28 @@ class RecorderService(Service):
 
     # The disk.
 
-    async def _open(self) -> None:
-        try:
-            found = await self._at_disk(self._store.open)
-        except StorageFailed as failed:
-            self._fail(failed)
-            return
-        self._opened = True
-        self._trouble = None
-        self._kept = {each.recording: each for each in found.recordings} | self._kept
-        self._foreign = {each.id: each for each in found.foreign}
-        self._counts["damaged"] += found.damaged
-        _log.info("opened", recordings=len(self._kept), foreign=len(self._foreign), damaged=found.damaged)
-        await self._erase(self._strays())
-        await self._make_room()
+    async def _look(self) -> Iterable[Outbound]:
+        by_age = self._calendar.believes(self._clock.now(), self._clock.monotonic())
+        await self._shelf.open()
+        await self._shelf.erase(self._strays())
+        await self._make_room(by_age=by_age)
+        return await self._inbox.look(by_age=by_age)
 
-    async def _make_room(self) -> None:
+    async def _make_room(self, *, by_age: bool = False) -> None:
         """Erase the oldest beyond the bounds."""
-        kept = [Kept(each.recording, each.at, each.bytes) for each in self._kept.values()]
-        kept += [Kept(each.id, each.at, each.bytes) for each in self._foreign.values()]
-        now = self._clock.now()
-        by_age = self._calendar.believes(now, self._clock.monotonic())
-        await self._erase(surplus(sorted(kept, key=_id), self._settings, now, by_age=by_age))
+        await self._shelf.erase(surplus(self._shelf.kept(), self._settings, self._clock.now(), by_age=by_age))
 
-    async def _erase(self, recordings: Iterable[str]) -> None:
-        """Let nobody see them from now on, and remove them from the disk, now or later."""
-        gone = set(recordings) | self._owed
-        for each in gone:
-            self._kept.pop(each, None)
-            self._foreign.pop(each, None)
-        self._owed = gone
-        for each in sorted(gone):
-            try:
-                await self._at_disk(lambda each=each: self._store.erase(each))  # type: ignore[misc]  # mypy and lambdas
-            except StorageFailed as failed:
-                self._fail(failed, recording=each)
-                return
-            self._owed.discard(each)
-            self._counts["erased"] += 1
-            _log.info("erased", recording=each)
-
-    async def _at_disk(self, work: Callable[[], T]) -> T:
-        with self._waiting():
-            return await asyncio.to_thread(work)
-
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        self._at_disk_since = self._clock.monotonic()
-        try:
-            yield
-        finally:
-            self._at_disk_since = None
-
-    def _fail(self, failed: StorageFailed, **what: str) -> None:
-        self._counts["failed"] += 1
-        self._trouble = str(failed)
-        _log.error("storage_failed", problem=str(failed), **what)
+    def _id_at(self, at: datetime) -> str:
+        return f"{at:%Y%m%dt%H%M%S%f}-{self._new_id()}"
 
 
-_REQUESTS: frozenset[Channel[Any]] = frozenset({channels.RECORDING_LIST, channels.RECORDING_ERASE})
+_ANSWERS: Mapping[Channel[Any], type[Recordings] | type[Reviews]] = {
+    channels.RECORDING_LIST: Recordings,
+    channels.RECORDING_ERASE: Recordings,
+    channels.REVIEW_LIST: Reviews,
+    channels.REVIEW_ACCEPT: Reviews,
+    channels.REVIEW_DISCARD: Reviews,
+}
 _CODES = {
     Refusal.RETAINED: ErrorCode.RETAINED,
     Refusal.OVERLOADED: ErrorCode.BUSY,
@@ -349,8 +287,8 @@ _CODES = {
 }
 
 
-def _id(kept: Kept) -> str:
-    return kept.id
+def _about(recording: Recording) -> Kept:
+    return Kept(recording.recording, recording.at, recording.bytes)
 
 
 def _unknown(recording: str) -> Fault:

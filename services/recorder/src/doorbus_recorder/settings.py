@@ -9,9 +9,10 @@ from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus.wire.ids import is_slug
 from doorbus.wire.messages import Reason
 from doorbus_recorder.keeping import GRANTED, Limits, kept_reasons
+from doorbus_recorder.review import ReviewLimits, Wanted, wanted_words
 
 
-class Recorder(Section, Limits):
+class Recorder(Section, Limits, ReviewLimits):
     """Settings of the recorder."""
 
     keep: str = Field(
@@ -30,10 +31,23 @@ class Recorder(Section, Limits):
         default=32.0, gt=0, le=4096, description="Most that these frames may be together, in megabytes."
     )
 
+    review: str = Field(
+        default="",
+        description="Whose faces wait for a person's word: unknown (strangers, who were not asked), unsure (residents "
+        "of whom recognizers are not sure), or both with a comma; none when empty. Needs "
+        "DOORBUS_RECOGNIZER__REVIEW=true.",
+    )
+
     @field_validator("keep")
     @classmethod
     def _reasons_are_known(cls, text: str) -> str:
         kept_reasons(text)
+        return text
+
+    @field_validator("review")
+    @classmethod
+    def _words_are_known(cls, text: str) -> str:
+        wanted_words(text)
         return text
 
     @field_validator("doors")
@@ -48,6 +62,11 @@ class Recorder(Section, Limits):
     def reasons(self) -> frozenset[Reason]:
         """The reasons of decisions whose pictures are kept."""
         return kept_reasons(self.keep)
+
+    @property
+    def wanted(self) -> frozenset[Wanted]:
+        """Whose faces wait for a person's word."""
+        return wanted_words(self.review)
 
     @property
     def door_ids(self) -> tuple[str, ...]:
@@ -67,4 +86,4 @@ class RecorderSettings(ServiceSettings):
     @property
     def folder(self) -> Path:
         """Where the pictures are kept."""
-        return self.var / "recorder" / "recordings"
+        return self.var / "recorder"

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from doorbus.wire.messages import Recording
+from doorbus.wire.messages import Message
+
+M = TypeVar("M", bound=Message)
 
 
 class StorageFailed(Exception):  # noqa: N818  # an outcome that is told
@@ -13,8 +15,8 @@ class StorageFailed(Exception):  # noqa: N818  # an outcome that is told
 
 
 @dataclass(frozen=True)
-class Foreign:
-    """A file that was sealed with another key, so that nobody can say whose it is."""
+class Kept:
+    """A picture on disk, as far as its bounds are concerned."""
 
     id: str
     at: datetime
@@ -22,31 +24,32 @@ class Foreign:
 
 
 @dataclass(frozen=True)
-class Opened:
+class Opened(Generic[M]):
     """What was found."""
 
-    recordings: Sequence[Recording] = ()
-    """In order of their ids, which is that of time."""
-    foreign: Sequence[Foreign] = ()
+    items: Sequence[tuple[str, M]] = ()
+    """Ids and what is known of the pictures, in order of the ids, which is that of time."""
+    foreign: Sequence[Kept] = ()
+    """Files that were sealed with another key, so that nobody can say whose they are."""
     damaged: int = 0
-    """Files that were damaged or half written, and are gone."""
+    """Files that were damaged, and are gone."""
 
 
-class Store(Protocol):
+class Store(Protocol[M]):
     """Keeps pictures whole or not at all. All methods take the time of a disk, and raise `StorageFailed`."""
 
-    def open(self) -> Opened:
+    def open(self) -> Opened[M]:
         """What is there."""
         ...
 
-    def keep(self, recording: Recording, jpeg: bytes) -> None:
-        """Write a picture, and what is known of it."""
+    def keep(self, item_id: str, item: M, jpeg: bytes) -> None:
+        """Write a picture, and what is known of it; in the place of one of the same id."""
         ...
 
-    def picture(self, recording: str) -> bytes:
+    def picture(self, item_id: str) -> bytes:
         """The picture, byte for byte."""
         ...
 
-    def erase(self, recording: str) -> None:
+    def erase(self, item_id: str) -> None:
         """Erase it, if it is there."""
         ...
