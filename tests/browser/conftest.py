@@ -36,6 +36,16 @@ async def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> As
         yield Site(one, f"http://127.0.0.1:{port}", axe)
 
 
+@pytest.fixture
+async def by_name(site: Site, signed_in: str) -> AsyncIterator[Site]:
+    """A second console of the same site and accounts, by a name, as passkeys need it; unlocks are confirmed."""
+    port = free_port()
+    settings = {"DOORBUS_CONSOLE__PORT": str(port), "DOORBUS_CONSOLE__CONFIRM": "own"}
+    await site.stack.start(Role.CONSOLE, settings, instance="console-by-name")
+    yield Site(site.stack, f"http://localhost:{port}", site.axe)
+    await site.stack.stop_service("console-by-name")
+
+
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """One browser for all tests; each has a context of its own."""

@@ -8,7 +8,18 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from doorbus.wire.channels import Role
-from support.browser import ADMIN, PAGES, PASSWORD, Site, hold, picture, until_locked, violations
+from support.browser import (
+    ADMIN,
+    PAGES,
+    PASSWORD,
+    Site,
+    hold,
+    picture,
+    sign_in,
+    until_locked,
+    violations,
+    virtual_authenticator,
+)
 
 expect.set_options(timeout=20_000)
 pytestmark = pytest.mark.timeout(180)
@@ -182,6 +193,55 @@ async def test_accounts_and_tokens_are_made_and_taken_away(page: Page, site: Sit
     await expect(page.locator("li", has_text="rita")).to_have_count(0)
     await page.get_by_role("button", name="Remove siri").click()
     await expect(page.locator("li", has_text="siri")).to_have_count(0)
+
+
+async def test_somebody_signs_in_and_unlocks_with_a_passkey(chromium: Browser, site: Site, by_name: Site) -> None:
+    context = await chromium.new_context(base_url=by_name.address)
+    page = await context.new_page()
+    await virtual_authenticator(page)
+    await sign_in(page, "/account")
+    await page.get_by_label("What it is on").fill("phone")
+    await page.get_by_label("Your password, once more").fill("wrong")
+    await page.get_by_role("button", name="Make a passkey").click()
+    await expect(page.locator("[data-failed]")).to_contain_text("the password is wrong")
+    await page.get_by_label("Your password, once more").fill(PASSWORD)
+    await page.get_by_role("button", name="Make a passkey").click()
+    await expect(page.locator("#passkeys li", has_text="phone")).to_be_visible()
+
+    await context.clear_cookies()
+    await page.goto("/people")
+    await page.get_by_role("button", name="Sign in with a passkey").click()
+    await page.wait_for_url("**/people")
+
+    await page.goto("/doors")
+    await until_locked(page)
+    before = site.openings
+    await hold(page, page.get_by_role("button", name=UNLOCK), 1000)
+    await expect(page.locator(".answer")).to_contain_text("The door is open.")
+    assert site.openings == before + 1
+    await context.close()
+
+
+async def test_without_its_device_a_passkey_opens_no_door(chromium: Browser, site: Site, by_name: Site) -> None:
+    context = await chromium.new_context(base_url=by_name.address)
+    page = await context.new_page()
+    remove = await virtual_authenticator(page)
+    await sign_in(page, "/account")
+    await page.get_by_label("What it is on").fill("lost")
+    await page.get_by_label("Your password, once more").fill(PASSWORD)
+    await page.get_by_role("button", name="Make a passkey").click()
+    await expect(page.locator("#passkeys li", has_text="lost")).to_be_visible()
+    await remove()
+    await page.goto("/doors")
+    await until_locked(page)
+    before = site.openings
+
+    await hold(page, page.get_by_role("button", name=UNLOCK), 1000)
+    await expect(page.get_by_role("button", name="Confirm with your passkey")).to_be_visible()
+
+    assert site.openings == before
+    assert await violations(page, by_name) == []
+    await context.close()
 
 
 async def test_a_dropped_broker_is_told_and_heals_by_itself(page: Page, site: Site) -> None:

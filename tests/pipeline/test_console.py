@@ -47,7 +47,7 @@ from support.console import ORIGIN, Desktop, console
 
 FRONT = {"door": "front"}
 PORCH = {"door": "front", "camera": "porch"}
-PUBLIC = {"/login", "/first", "/assets/{name}", "/healthz"}
+PUBLIC = {"/login", "/login/passkey", "/login/passkey/options", "/first", "/assets/{name}", "/healthz"}
 
 
 @pytest.fixture
@@ -512,7 +512,7 @@ def routes(desktop: Desktop) -> Iterator[tuple[str, str, Right]]:
             continue
         assert len(needs) == 1, f"{route.path} lets everybody in"
         path = route.path.replace("{door}", "front").replace("{camera}", "porch")
-        for name in ("person", "command", "errand", "name"):
+        for name in ("person", "command", "errand", "name", "passkey"):
             path = path.replace(f"{{{name}}}", "some")
         for method in route.methods or ():
             yield method, path, needs[0].right
@@ -562,7 +562,7 @@ async def test_no_route_that_changes_something_takes_another_sites_form(desktop:
             (without, {"Origin": ORIGIN}),
         )
         changing = [(method, path) for method, path, _ in routes(desktop) if method != "GET"]
-        for method, path in [*changing, ("POST", "/login"), ("POST", "/first")]:
+        for method, path in [*changing, *(("POST", path) for path in PUBLIC if path.startswith(("/login", "/first")))]:
             for client, headers in ways[: 3 if path in PUBLIC else 4]:
                 answer = await client.request(method, path, headers=headers)
                 if answer.status_code != 403:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from doorbus.local.stack import Stack
 
 ADMIN, PASSWORD = "ada", "correct horse battery"
-PAGES = ("/doors", "/people", "/events", "/system", "/accounts")
+PAGES = ("/doors", "/people", "/events", "/system", "/accounts", "/account")
 
 
 @dataclass
@@ -70,6 +70,35 @@ async def hold(page: Page, button: Locator, milliseconds: int) -> None:
     await page.mouse.down()
     await page.wait_for_timeout(milliseconds)
     await page.mouse.up()
+
+
+async def sign_in(page: Page, path: str) -> None:
+    """Open a page by name and password."""
+    await page.goto(path)
+    await page.get_by_label("Name").fill(ADMIN)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await page.wait_for_url(f"**{path}")
+
+
+async def virtual_authenticator(page: Page) -> Callable[[], Awaitable[None]]:
+    """A phone that makes and shows passkeys for a page, as chromium plays one; what takes it away."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    added = await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    async def remove() -> None:
+        await devtools.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": added["authenticatorId"]})
+
+    return remove
 
 
 async def until_locked(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,7 @@ from doorbus_console.first import FirstAccount
 from doorbus_console.rights import LEAST, SCOPES, Level, Right, Scope, Visitor
 from doorbus_console.sessions import GRACE, IDLE, LONGEST, ROTATED_AFTER, Sessions
 from doorbus_console.sqlite_store import SqliteStore
-from doorbus_console.store import Account, Deed, Session, Store, StoreFailed, Token
+from doorbus_console.store import Account, Deed, Passkey, Session, Store, StoreFailed, Token
 from doorbus_console.throttle import FREE, LONGEST_SECONDS, MOST, Throttle
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -61,6 +62,20 @@ def test_an_account_that_is_removed_takes_its_sessions_along(store: Store) -> No
     assert store.account("bob") is None
     assert store.session("of bob") is None
     assert store.session("of ada") is not None
+
+
+def test_passkeys_belong_to_accounts_and_go_with_them(store: Store) -> None:
+    phone, key = (Passkey(name, "ada", name, b"public", 3, NOW + n * SECOND) for n, name in enumerate(("z", "a")))
+    bobs = Passkey("bobs", "bob", "phone", b"public", 0, NOW)
+    store.put_account(Account("ada", Level.ADMIN, "hash"))
+    for passkey in (key, phone, bobs, replace(key, used=4)):
+        store.put_passkey(passkey)
+
+    found = store.passkeys("ada")
+    assert (found, store.passkey("a")) == ((phone, replace(key, used=4)), replace(key, used=4))
+    assert [store.remove_passkey(name, "z") for name in ("bob", "ada", "ada")] == [False, True, False]
+    store.remove_account("ada")
+    assert (store.passkeys("ada"), store.passkeys("bob")) == ((), (bobs,))
 
 
 def test_the_audit_tells_the_newest_first(store: Store) -> None:

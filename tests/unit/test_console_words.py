@@ -9,7 +9,7 @@ import pytest
 from doorbus_console import words
 from doorbus_console.web.rendering import PACKAGE
 
-SAME = {"Code", "Name", "Person", "System"}
+SAME = {"Code", "Name", "Passkeys", "Person", "System"}
 """What is the same word in both."""
 GERMAN = gettext.translation("console", PACKAGE / "locale", ["de"])
 TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from doorbus_console.store import Account, Deed, Session, Token
+from doorbus_console.store import Account, Deed, Passkey, Session, Token
 
 
 @dataclass
@@ -11,6 +11,7 @@ class MemoryStore:
     """See `doorbus_console.store.Store`."""
 
     _accounts: dict[str, Account] = field(default_factory=dict)
+    _passkeys: dict[str, Passkey] = field(default_factory=dict)
     _tokens: dict[str, Token] = field(default_factory=dict)
     _sessions: dict[str, Session] = field(default_factory=dict)
     _deeds: list[Deed] = field(default_factory=list)
@@ -30,7 +31,28 @@ class MemoryStore:
     def remove_account(self, name: str) -> None:
         """See `Store`."""
         self._accounts.pop(name, None)
+        for passkey in self._of(name):
+            del self._passkeys[passkey.id]
         self.remove_sessions(name)
+
+    def passkeys(self, account: str) -> tuple[Passkey, ...]:
+        """See `Store`."""
+        return tuple(sorted(self._of(account), key=lambda one: (one.made_at, one.id)))
+
+    def passkey(self, passkey_id: str) -> Passkey | None:
+        """See `Store`."""
+        return self._passkeys.get(passkey_id)
+
+    def put_passkey(self, passkey: Passkey) -> None:
+        """See `Store`."""
+        self._passkeys[passkey.id] = passkey
+
+    def remove_passkey(self, account: str, passkey_id: str) -> bool:
+        """See `Store`."""
+        return passkey_id in [one.id for one in self._of(account)] and bool(self._passkeys.pop(passkey_id))
+
+    def _of(self, account: str) -> list[Passkey]:
+        return [one for one in self._passkeys.values() if one.account == account]
 
     def tokens(self) -> tuple[Token, ...]:
         """See `Store`."""

@@ -1,5 +1,6 @@
 """What the console can be told."""
 
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
@@ -11,6 +12,14 @@ COMPATIBLE = ("arsfutura", "moreillon", "facerec", "compreface")
 """Programs whose calls can be taken."""
 
 Network = IPv4Network | IPv6Network
+
+
+class Confirm(StrEnum):
+    """Who confirms an unlock with a passkey."""
+
+    NEVER = "never"
+    OWN = "own"
+    ALWAYS = "always"
 
 
 class Console(Section):
@@ -39,6 +48,11 @@ class Console(Section):
     )
     tls_cert: Path | None = Field(default=None, description="Certificate (PEM) to speak TLS with.")
     tls_key: Path | None = Field(default=None, description="Key (PEM) of that certificate.")
+    confirm: Confirm = Field(
+        default=Confirm.NEVER,
+        description="Whether an unlock from the page is confirmed with a passkey: never, own (by accounts that have "
+        "one) or always (who has none cannot unlock). Programs have their tokens.",
+    )
     assets: Path | None = Field(
         default=None, description="Directory of the scripts that pages load; VAR/assets when not given."
     )

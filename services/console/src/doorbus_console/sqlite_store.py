@@ -10,11 +10,13 @@ from typing import Any
 
 from doorbus.files import private_folder
 from doorbus_console.rights import Level, Scope
-from doorbus_console.store import Account, Deed, Session, StoreFailed, Token
+from doorbus_console.store import Account, Deed, Passkey, Session, StoreFailed, Token
 
 _KEPT = 10_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, level TEXT, password TEXT, doors TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS passkeys
+    (id TEXT PRIMARY KEY, account TEXT, name TEXT, key BLOB, used INTEGER, made_at TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, digest TEXT UNIQUE, scopes TEXT, expires_at TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS sessions
     (id TEXT PRIMARY KEY, account TEXT, begun_at TEXT, renewed_at TEXT, generation INTEGER) STRICT;
@@ -51,7 +53,28 @@ class SqliteStore:
     def remove_account(self, name: str) -> None:
         """See `Store`."""
         self._write("DELETE FROM accounts WHERE name = ?", name)
+        self._write("DELETE FROM passkeys WHERE account = ?", name)
         self.remove_sessions(name)
+
+    def passkeys(self, account: str) -> tuple[Passkey, ...]:
+        """See `Store`."""
+        rows = self._read("SELECT * FROM passkeys WHERE account = ? ORDER BY made_at, id", account)
+        return tuple(map(_passkey, rows))
+
+    def passkey(self, passkey_id: str) -> Passkey | None:
+        """See `Store`."""
+        return next((_passkey(row) for row in self._read("SELECT * FROM passkeys WHERE id = ?", passkey_id)), None)
+
+    def put_passkey(self, passkey: Passkey) -> None:
+        """See `Store`."""
+        self._write(
+            "REPLACE INTO passkeys VALUES (?, ?, ?, ?, ?, ?)",
+            *(passkey.id, passkey.account, passkey.name, passkey.key, passkey.used, passkey.made_at.isoformat()),
+        )
+
+    def remove_passkey(self, account: str, passkey_id: str) -> bool:
+        """See `Store`."""
+        return self._write("DELETE FROM passkeys WHERE account = ? AND id = ?", account, passkey_id) > 0
 
     def tokens(self) -> tuple[Token, ...]:
         """See `Store`."""
@@ -127,6 +150,11 @@ class SqliteStore:
 def _account(row: tuple[Any, ...]) -> Account:
     name, level, password, doors = row
     return Account(name, Level(level), password, None if doors is None else tuple(json.loads(doors)))
+
+
+def _passkey(row: tuple[Any, ...]) -> Passkey:
+    passkey_id, account, name, key, used, made_at = row
+    return Passkey(passkey_id, account, name, key, used, datetime.fromisoformat(made_at))
 
 
 def _token(row: tuple[Any, ...]) -> Token:

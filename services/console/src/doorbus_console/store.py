@@ -29,6 +29,20 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Passkey:
+    """What an account signs in with instead of its password, or confirms with."""
+
+    id: str
+    account: str
+    name: str
+    key: bytes = field(repr=False)
+    """Its public half."""
+    used: int
+    """How often, as the authenticator counts; a copy of it would count anew. 0 where it does not count."""
+    made_at: datetime
+
+
+@dataclass(frozen=True)
 class Session:
     """A browser that is signed in. Its cookie is exchanged now and then: `generation` counts how often."""
 
@@ -70,7 +84,23 @@ class Store(Protocol):
         ...
 
     def remove_account(self, name: str) -> None:
-        """Remove it, and its sessions."""
+        """Remove it, its passkeys and its sessions."""
+        ...
+
+    def passkeys(self, account: str) -> tuple[Passkey, ...]:
+        """Those of an account, the oldest first."""
+        ...
+
+    def passkey(self, passkey_id: str) -> Passkey | None:
+        """The passkey of that id."""
+        ...
+
+    def put_passkey(self, passkey: Passkey) -> None:
+        """Add it, or replace the one of its id."""
+        ...
+
+    def remove_passkey(self, account: str, passkey_id: str) -> bool:
+        """Remove one of an account; whether it was there."""
         ...
 
     def tokens(self) -> tuple[Token, ...]:

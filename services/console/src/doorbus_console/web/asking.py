@@ -21,6 +21,7 @@ from doorbus.wire.messages import (
 )
 from doorbus_console.desk import BrokerAway, Command, Errand
 from doorbus_console.rights import Visitor
+from doorbus_console.settings import Confirm
 from doorbus_console.web.forms import Upload
 from doorbus_console.web.problems import Problem, broker_away
 from doorbus_console.web.site import Site
@@ -66,17 +67,30 @@ def command(
     seconds: float | None = None,
     code: str | None = None,
     command_id: str | None = None,
+    confirmed: bool = False,
 ) -> Command:
-    """Send a command to a door; raises `Problem`."""
+    """Send a command to a door; raises `Problem`, also where it must be `confirmed` with a passkey and is not."""
     site.door(visitor, door)
+    if action is not Action.LOCK and not confirmed and must_confirm(site, visitor):
+        detail = "an unlock must be confirmed with a passkey here; use the page"
+        raise Problem(HTTPStatus.FORBIDDEN, "passkey_needed", detail)
     known = command_id is not None and site.desk.find_command(command_id) is not None
     try:
         sent = site.desk.command(door, action, visitor.name, seconds=seconds, code=code, command_id=command_id)
     except BrokerAway:
         raise broker_away() from None
     if not known:
-        site.note(visitor.name, action.value.lower(), f"door {door}", f"sent as {sent.id}")
+        how = ", confirmed with a passkey" if confirmed else ""
+        site.note(visitor.name, action.value.lower(), f"door {door}", f"sent as {sent.id}{how}")
     return sent
+
+
+def must_confirm(site: Site, visitor: Visitor) -> bool:
+    """Whether a passkey is asked for before a door is unlocked."""
+    asked = site.settings.confirm
+    if visitor.level is None or asked is Confirm.NEVER:
+        return False
+    return asked is Confirm.ALWAYS or bool(site.store.passkeys(visitor.name))
 
 
 def enrol(site: Site, visitor: Visitor, person: str, jpeg: bytes, errand_id: str | None = None) -> Errand:

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 
 from doorbus_console import tokens
+from doorbus_console.passkeys import Party
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.store import Session
 from doorbus_console.web.problems import Problem
@@ -91,6 +92,12 @@ def same_origin(request: Request) -> bool:
         return True
     ours = {request.headers.get("host", ""), urlsplit(site_of(request).settings.address).netloc}
     return urlsplit(origin).netloc in ours
+
+
+def party(request: Request) -> Party:
+    """The console as authenticators know it, by the address that this browser has."""
+    address = site_of(request).settings.url or f"{request.url.scheme}://{request.headers.get('host', '')}"
+    return Party(urlsplit(address).hostname or "", address)
 
 
 def cross_site() -> Problem:

@@ -14,16 +14,18 @@ from doorbus.wire.channels import OPTIONAL
 from doorbus.wire.codec import Refused
 from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
-from doorbus.wire.messages import Action, EnrolFromCamera, Reason, Update
+from doorbus.wire.messages import Action, EnrolFromCamera, Reason, RosterEntry, Update
 from doorbus.wire.mistakes import first_mistake
 from doorbus_console import words
 from doorbus_console.live import News, Place
 from doorbus_console.names import id_of
+from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
 from doorbus_console.web import asking, streams
+from doorbus_console.web.confirming import purpose_of_unlock, show
 from doorbus_console.web.forms import Form, as_jpegs, read_form
-from doorbus_console.web.guard import Needs, session_of
+from doorbus_console.web.guard import Needs, party, session_of
 from doorbus_console.web.problems import Problem, not_found
 from doorbus_console.web.rendering import language_of
 from doorbus_console.web.site import Site, site_of
@@ -87,7 +89,12 @@ async def unlock(request: Request, site: TheSite, visitor: Opening, door: str) -
     """Unlock a door, and say what it has made of it."""
     form = await read_form(request)
     seconds, code = _seconds(form.get("seconds")), form.get("code")[:16] or None
-    sent = asking.command(site, visitor, door, Action.UNLOCK, seconds=seconds, code=code)
+    confirmed = False
+    if asking.must_confirm(site, visitor):
+        if not form.get("passkey"):
+            return _ask_for_passkey(request, site, visitor, door, form)
+        confirmed = _confirmed(request, site, visitor, door, form.get("passkey"))
+    sent = asking.command(site, visitor, door, Action.UNLOCK, seconds=seconds, code=code, confirmed=confirmed)
     command = await site.desk.outcome(sent, site.settings.answer_seconds)
     asks = command.decision is not None and command.decision.reason in {Reason.CODE_MISSING, Reason.CODE_WRONG}
     return page(request, "part/answer.html", visitor, command=command, door=door, asks_code=asks)
@@ -138,9 +145,10 @@ async def one_person(request: Request, site: TheSite, visitor: Watching, person:
 @router.post("/people/{person}")
 async def change_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> HTMLResponse:
     """Change a person's name and rights."""
-    _known(site, person)
-    update = _update(await read_form(request), site.doors_of(visitor))
-    await asking.done(site, asking.change(site, visitor, person, update))
+    entry = _known(site, person)
+    update = _changed(entry, _update(await read_form(request), site.doors_of(visitor)))
+    if update.model_fields_set:
+        await asking.done(site, asking.change(site, visitor, person, update))
     return page(request, "part/done.html", visitor, what="changed")
 
 
@@ -210,6 +218,28 @@ async def live(request: Request, site: TheSite, visitor: Seeing) -> StreamingRes
     return streams.events(site.live, [("broker",), *known], tell)
 
 
+def _ask_for_passkey(request: Request, site: Site, visitor: Visitor, door: str, form: Form) -> HTMLResponse:
+    known = site.store.passkeys(visitor.name)
+    if not known:
+        detail = "to unlock you need a passkey: make one on the page of your account"
+        raise Problem(HTTPStatus.FORBIDDEN, "no_passkey", detail)
+    purpose = purpose_of_unlock(visitor.name, site.door(visitor, door))
+    options = site.passkeys.to_show(party(request), purpose, known, site.clock.monotonic())
+    given = {name: form.get(name) for name in ("seconds", "code")}
+    return page(request, "part/confirm.html", visitor, door=door, options=options, given=given)
+
+
+def _confirmed(request: Request, site: Site, visitor: Visitor, door: str, answer: str) -> bool:
+    try:
+        shown = show(request, site, purpose_of_unlock(visitor.name, door), answer)
+    except NotConfirmed as error:
+        site.note(visitor.name, "unlock", f"door {door}", f"refused: {error}")
+        raise Problem(HTTPStatus.FORBIDDEN, "not_confirmed", "your passkey has not confirmed this; try again") from None
+    if shown != visitor.name:
+        raise Problem(HTTPStatus.FORBIDDEN, "not_confirmed", "this is somebody else's passkey")
+    return True
+
+
 async def _enrol(
     request: Request, site: Site, visitor: Visitor, form: Form, *, person: str, name: str = ""
 ) -> HTMLResponse:
@@ -231,9 +261,20 @@ async def _enrol(
     return page(request, "part/enrolled.html", visitor, person=person, errands=errands, names=names)
 
 
-def _known(site: Site, person: str) -> None:
-    if person not in site.live.scene.people:
+def _known(site: Site, person: str) -> RosterEntry:
+    entry = site.live.scene.people.get(person)
+    if entry is None:
         raise not_found(f"person {person}")
+    return entry
+
+
+def _changed(entry: RosterEntry, wish: Update) -> Update:
+    """Only what differs: what is the group's or a schedule's stays theirs. A form knows no seconds."""
+    before, after = ({**one.model_dump(), "doors": one.doors and set(one.doors)} for one in (entry, wish))
+    for fields in (before, after):
+        for name in ("valid_from", "valid_until"):
+            fields[name] = fields[name] and fields[name].replace(second=0, microsecond=0)
+    return Update.model_validate({name: getattr(wish, name) for name in wish.changes() if before[name] != after[name]})
 
 
 def _seconds(given: str) -> float | None:

@@ -11,6 +11,7 @@ from doorbus.runtime.clock import Clock
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live
+from doorbus_console.passkeys import Passkeys
 from doorbus_console.rights import Visitor
 from doorbus_console.sessions import Sessions
 from doorbus_console.settings import Console
@@ -37,6 +38,7 @@ class Site:
     clock: Clock
     assets: Path
     throttle: Throttle = field(default_factory=Throttle)
+    passkeys: Passkeys = field(default_factory=Passkeys)
 
     def note(self, by: str, action: str, what: str, outcome: str) -> None:
         """Write down who did what, and what became of it."""

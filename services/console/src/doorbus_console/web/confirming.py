@@ -1,0 +1,29 @@
+"""Passkeys that are shown: to sign in, and before a door is unlocked."""
+
+import json
+from dataclasses import replace
+
+from starlette.requests import Request
+
+from doorbus_console.passkeys import NotConfirmed
+from doorbus_console.web.guard import party
+from doorbus_console.web.site import Site
+
+
+def show(request: Request, site: Site, purpose: str, answer: str) -> str:
+    """The account whose passkey a browser has shown for this purpose; raises `NotConfirmed`."""
+    try:
+        told = json.loads(answer)
+        passkey = site.store.passkey(told["id"])
+    except (ValueError, KeyError, TypeError):
+        raise NotConfirmed("no passkey was sent") from None
+    if passkey is None or site.store.account(passkey.account) is None:
+        raise NotConfirmed("nobody here has this passkey")
+    used = site.passkeys.shown(party(request), purpose, passkey, told, site.clock.monotonic())
+    site.store.put_passkey(replace(passkey, used=used))
+    return passkey.account
+
+
+def purpose_of_unlock(account: str, door: str) -> str:
+    """What a challenge before an unlock is for."""
+    return f"{account} unlocks {door}"
