@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -468,6 +469,7 @@ def test_emqx_refuses_what_no_rule_allows_and_speaks_tls_only(repository: Path) 
 Rule = tuple[str, str, bool | None, tuple[str, ...]]
 
 
+@cache
 def _rules() -> list[Rule]:
     """User, action, asked retain flag (None: either) and topics of each rule."""
     pattern = re.compile(
