@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from doorbus.local.stack import Stack, stack
 from doorbus.wire.channels import Role
+from doorbus.wire.packet import Packet
 from doorbus_capture.imaging import decode, encode_jpeg
 from support.door import Door, at_the_door
 from support.homeassistant import ACTUATOR, CAPTURE, Hass
@@ -87,6 +88,19 @@ async def door(house: Stack) -> AsyncIterator[Door]:
     async with at_the_door(house) as one:
         await one.until_locked()
         yield one
+
+
+@pytest.fixture
+async def feels(door: Door) -> AsyncIterator[Callable[[str, str], Awaitable[None]]]:
+    """Lets the door feel something, and nothing any more in the end."""
+
+    async def feel(what: str, state: str) -> None:
+        topic = f"doorbus/v1/door/front/input/{what}/set"
+        await door.operator.send_packet(Packet(topic, state.encode(), qos=1))
+
+    yield feel
+    await feel("contact", "OFF")
+    await feel("tamper", "OFF")
 
 
 @pytest.fixture(autouse=True)

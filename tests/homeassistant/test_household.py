@@ -5,7 +5,7 @@ import contextlib
 import json
 import time
 import urllib.error
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pyotp
@@ -14,7 +14,7 @@ import pytest
 from doorbus import __version__
 from doorbus.homeassistant import Style
 from doorbus.local.stack import Stack
-from doorbus.runtime.announcer import LETTING_GO_SECONDS, LOOKING_UP_SECONDS
+from doorbus.runtime.announcer import LOOKING_UP_SECONDS
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
@@ -23,7 +23,7 @@ from doorbus.wire.packet import Packet
 from support.door import Door, at_the_door
 from support.homeassistant import ACTUATOR, BROKER_GONE, CAPTURE, Hass, State
 
-pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(600)]
 
 CONFIG = channels.HOMEASSISTANT_CONFIG
 LOCK, CAMERA, DECISION = "lock.front_door", "camera.front_door_porch", "event.front_door_decision"
@@ -37,6 +37,7 @@ LOCK_NOW = "button.front_door_lock_now"
 FACE = "image.front_door_last_face_at_porch"
 ENROL_FIELD, ENROL_BUTTON = "text.front_door_enrol_at_porch", "button.front_door_enrol_guest_at_porch"
 PROMPT = "…"
+Feels = Callable[[str, str], Awaitable[None]]
 # And the state of each; None where it depends on what was decided last.
 ENTITIES = {
     LOCK: "locked",
@@ -69,9 +70,8 @@ SWITCHED_OFF = {"sensor.front_door_last_frame"}
 """What Home Assistant knows and shows only to whoever asks for it."""
 # 2026.2 empties the document of a device once more for each of its entities that was switched off, and wonders.
 EMPTIED_TWICE = "No device components to cleanup"
-HEALING_SECONDS = 10
-# Home Assistant tries a broker that has gone after 1, 2, 4 and more seconds (2024.3), or every 10 s (2026.2).
-RECONNECTING_SECONDS = 12
+HEALING_SECONDS = 90
+"""Seconds: a few do, where the machine has nothing else to do; `docs/home-assistant.md` tells how many."""
 
 
 async def _unlocks_until(hass: Hass, **attributes: str) -> State:
@@ -87,7 +87,7 @@ async def _opens(hass: Hass, door: Door) -> None:
     """Home Assistant unlocks the door, which is locked again after a while."""
     await hass.until(LOCK, "locked")
     before = door.openings
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while door.openings == before:  # the cooldown of the test before may not be over
             await hass.call("lock.unlock", entity_id=LOCK)
             await asyncio.sleep(0.5)
@@ -103,14 +103,9 @@ async def _name(house: Stack, person: str) -> str | None:
     return names[person]
 
 
-async def _feels(hass: Hass, what: str, state: str) -> None:
-    """Let the door feel something."""
-    await hass.call("mqtt.publish", topic=f"doorbus/v1/door/front/input/{what}/set", payload=state, qos=1)
-
-
-async def _healed(hass: Hass, within: float = HEALING_SECONDS) -> None:
-    """Wait until every entity is there again with the right state, for so many seconds altogether."""
-    until = time.monotonic() + within
+async def _healed(hass: Hass) -> None:
+    """Wait until every entity is there again with the right state."""
+    until = time.monotonic() + HEALING_SECONDS
     for entity, state in ENTITIES.items():
         left = max(0.1, until - time.monotonic())
         await hass.until(entity, state or (lambda one: one["state"] != "unavailable"), patience=left)
@@ -132,7 +127,7 @@ async def test_a_camera_is_a_device_of_its_own_that_hangs_on_the_door(hass: Hass
     assert await hass.template(f"{{{{ device_attr('{LOCK}', 'name') }}}}") == "Front door"
     assert await hass.template(f"{{{{ device_attr('{CAMERA}', 'name') }}}}") == "Front door porch"
     hangs = f"{{{{ device_attr('{CAMERA}', 'via_device_id') == device_id('{LOCK}') }}}}"
-    async with asyncio.timeout(LOOKING_UP_SECONDS[-1] + 10):
+    async with asyncio.timeout(LOOKING_UP_SECONDS[-1] + 60):
         while await hass.template(hangs) != "True":  # noqa: ASYNC110  # whichever of the two it has found first
             await asyncio.sleep(0.25)
     assert await hass.template(f"{{{{ area_name('{LOCK}') }}}}") == "Entrance"
@@ -183,7 +178,7 @@ async def test_a_renamed_camera_and_one_that_was_switched_off_leave_no_ghosts(
 
     await house.stop_service(Role.CAPTURE)
     await house.start(Role.CAPTURE, CAPTURE)
-    await _healed(hass, HEALING_SECONDS + LETTING_GO_SECONDS)
+    await _healed(hass)
 
 
 async def test_a_camera_that_has_a_problem_looks_dead_and_says_since_when(hass: Hass, house: Stack) -> None:
@@ -220,7 +215,7 @@ async def test_unlocking_in_home_assistant_opens_the_relay(hass: Hass, door: Doo
 async def test_opening_in_home_assistant_opens_the_relay_and_locking_ends_it(hass: Hass, door: Door) -> None:
     await hass.until(LOCK, "locked")
     before = door.openings
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while door.openings == before:
             await hass.call("lock.open", entity_id=LOCK)
             await asyncio.sleep(0.5)
@@ -271,18 +266,17 @@ async def test_a_stranger_is_told_of_in_words_and_leaves_person_and_confidence_a
 
 
 async def test_a_door_that_is_forced_shows_as_such_and_leaves_what_was_told_of_people(
-    hass: Hass, door: Door, samples: Path
+    hass: Hass, door: Door, samples: Path, feels: Feels
 ) -> None:
     await door.opens_for((samples / "obama2.jpg").read_bytes(), within=60)
     await hass.until(ACTIVITY, "Obama let in")
     await hass.until(CONTACT, "off")
     before = await hass.states()
-    await _feels(hass, "tamper", "ON")
+    await feels("tamper", "ON")
     await hass.until(TAMPER, "on")
-    await _feels(hass, "tamper", "OFF")
+    await feels("tamper", "OFF")
     await hass.until(ALARM, "none")
-    await asyncio.sleep(2.5)  # until then it belongs to the unlocking
-    await _feels(hass, "contact", "ON")
+    await feels("contact", "ON")
 
     await hass.until(CONTACT, "on")
     await hass.until(ALARM, "forced")
@@ -291,38 +285,38 @@ async def test_a_door_that_is_forced_shows_as_such_and_leaves_what_was_told_of_p
     after = await hass.states()
     kept = (PERSON, REASON, CONFIDENCE, LATENCY, DECISION)
     assert {one: after[one]["state"] for one in kept} == {one: before[one]["state"] for one in kept}
-    await _feels(hass, "contact", "OFF")
+    await feels("contact", "OFF")
     await hass.until(CONTACT, "off")
     await hass.until(ALARM, "none")
 
 
-async def test_a_door_that_is_held_open_is_told_of_in_words(hass: Hass, house: Stack) -> None:
+async def test_a_door_that_is_held_open_is_told_of_in_words(hass: Hass, house: Stack, feels: Feels) -> None:
     contact = "DOORBUS_ACTUATOR__INPUTS__CONTACT__"
-    at_once = {f"{contact}HELD_OPEN_SOON_SECONDS": "0", f"{contact}HELD_OPEN_SECONDS": "1"}
+    soon = {f"{contact}HELD_OPEN_SOON_SECONDS": "0", f"{contact}HELD_OPEN_SECONDS": "1"}
     await house.stop_service(Role.ACTUATOR)
-    await house.start(Role.ACTUATOR, ACTUATOR | at_once)
+    await house.start(Role.ACTUATOR, ACTUATOR | soon | {"DOORBUS_ACTUATOR__UNLOCK_SECONDS": "10"})
     await _healed(hass)
-    async with at_the_door(house) as door:
-        await _opens(hass, door)
-    await _feels(hass, "contact", "ON")
+    await hass.call("lock.unlock", entity_id=LOCK)
+    await hass.until(LOCK, "unlocked")
+    await feels("contact", "ON")
     await hass.until(ALARM, "held_open")
     await hass.until(ACTIVITY, "Door held open")
-    await _feels(hass, "contact", "OFF")
+    await feels("contact", "OFF")
     await hass.until(ALARM, "none")
     await house.stop_service(Role.ACTUATOR)
     await house.start(Role.ACTUATOR, ACTUATOR)
     await _healed(hass)
 
 
-async def test_somebody_who_rings_is_an_event(hass: Hass, door: Door) -> None:
+async def test_somebody_who_rings_is_an_event(hass: Hass, feels: Feels) -> None:
     await hass.until(LOCK, "locked")
     before = (await hass.states())[DOORBELL]["state"]
-    async with asyncio.timeout(30):
-        while (await hass.states())[DOORBELL]["state"] in (before, "unavailable"):
-            await door.operator.send_packet(Packet("doorbus/v1/door/front/input/doorbell/set", b"ON", qos=1))
-            await asyncio.sleep(0.5)
+    ringing = asyncio.create_task(hass.until(DOORBELL, lambda one: one["state"] not in (before, "unavailable")))
+    while not ringing.done():  # it may not have subscribed yet
+        await feels("doorbell", "ON")
+        await asyncio.wait([ringing], timeout=0.5)
 
-    rung = (await hass.states())[DOORBELL]["attributes"]
+    rung = (await ringing)["attributes"]
     assert (rung["event_type"], rung["device_class"]) == ("ring", "doorbell")
 
 
@@ -334,7 +328,7 @@ async def test_a_door_without_inputs_shows_none(hass: Hass, house: Stack) -> Non
     assert (await hass.until(LOCK, "locked"))["state"] == "locked"
     await house.stop_service(Role.ACTUATOR)
     await house.start(Role.ACTUATOR, ACTUATOR)
-    await _healed(hass, HEALING_SECONDS + LETTING_GO_SECONDS)
+    await _healed(hass)
 
 
 async def test_what_was_told_last_survives_a_restart_of_home_assistant_and_is_no_new_event(
@@ -455,7 +449,7 @@ async def test_what_home_assistant_sent_is_no_use_to_whoever_recorded_it(hass: H
         while (heard := await eavesdropper.expect(channels.LOCK_COMMAND)).message.id != opening.command_id:
             pass
     before = door.openings
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         await door.command(heard.packet.payload)
         while (decision := await door.decision()).reason is not Reason.REPLAYED:
             pass
@@ -480,7 +474,7 @@ async def test_an_unlock_that_was_retained_opens_at_no_restart(
     await hass.start()
     await _healed(hass)
     await house.broker.restart()
-    await _healed(hass, RECONNECTING_SECONDS)
+    await _healed(hass)
     async with at_the_door(house) as after:
         await after.command(b"", retain=True)  # the broker forgets it
 
@@ -519,7 +513,7 @@ async def test_a_restart_of_the_broker_heals(hass: Hass, house: Stack, expected:
     expected.extend(BROKER_GONE)
     await house.broker.restart()
 
-    await _healed(hass, RECONNECTING_SECONDS)
+    await _healed(hass)
     async with at_the_door(house) as door:
         await _opens(hass, door)
 
@@ -533,7 +527,7 @@ async def test_a_broker_that_has_forgotten_everything_is_told_again(
         kept.unlink()
     await house.broker.start()
 
-    await _healed(hass, RECONNECTING_SECONDS)
+    await _healed(hass)
 
 
 async def test_a_code_is_asked_for_and_passed_on(hass: Hass, door: Door, house: Stack) -> None:
@@ -642,14 +636,14 @@ def _naming(word: str, style: Style) -> Callable[[set[str]], bool]:
 
 async def _until_announced(house: Stack, holds: Callable[[set[str]], bool]) -> None:
     """Wait until what the broker retains is as it should be."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not holds(await _announced(house)):
             pass
 
 
 async def _until_known(hass: Hass, holds: Callable[[set[str]], bool]) -> None:
     """Wait until Home Assistant knows what it should; what it remembers and nobody announces has a state, too."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not holds(set(await hass.states())):  # noqa: ASYNC110  # it has no event for it
             await asyncio.sleep(0.25)
 

@@ -17,9 +17,9 @@ from support.browser import a_browser
 from support.door import Door
 from support.homeassistant import Hass
 
-pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(600)]
 
-LOADING_MS = 60_000
+LOADING_MS = 120_000
 """How long a page of so many parts may take on a busy machine."""
 ENROL_FIELD = "text.front_door_enrol_at_porch"
 ACTIVITY = "sensor.front_door_activity"

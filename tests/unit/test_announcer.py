@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorbus import homeassistant
-from doorbus.homeassistant import Device, Document, Origin, Style, documents, unique_ids
+from doorbus.homeassistant import Device, Document, Origin, Place, Style, documents, unique_ids
 from doorbus.runtime.announcer import Announcer
 from doorbus.runtime.service import Service
 from doorbus.runtime.settings import HomeAssistantSettings, ServiceSettings
@@ -51,6 +51,9 @@ class Hass:
     devices: dict[str, str | None] = field(default_factory=dict)
     """On which other each device hangs. The registry of devices stays, too."""
 
+    made_up: list[str] = field(default_factory=list)
+    """Devices that others hang on and that nobody had told of: newer versions make them up, without area."""
+
     def hears(self, topic: str, document: Document) -> None:
         if not self.running:
             return
@@ -66,6 +69,8 @@ class Hass:
         self.told[topic] = document
         (device,) = document.get("dev", {}).get("identifiers", ("none",))
         via = document.get("dev", {}).get("via_device")
+        if via is not None and via not in self.devices:
+            self.made_up.append(via)
         self.devices[device] = via if via in self.devices else self.devices.get(device)
         if topic not in self.set_up:
             taken = frozenset().union(*self.set_up.values())
@@ -168,6 +173,15 @@ class House:
         self._sends(done.value.value)
 
 
+def _kept(device: Device, style: Style) -> dict[Place, Document]:
+    """What the broker keeps in the end: nothing says on what the device hangs."""
+    told = documents(device, style)
+    return {
+        place: {**one, "dev": {key: value for key, value in one["dev"].items() if key != "via_device"}}
+        for place, one in told.items()
+    }
+
+
 def test_a_camera_is_found() -> None:
     house = House()
     house.starts()
@@ -241,7 +255,7 @@ def test_a_change_of_style_leaves_nothing_of_the_old_one(styles: tuple[Style, St
         house.passes(10)
 
     assert house.device is not None
-    assert list(house.documents.values()) == list(documents(house.device, styles[1]).values())
+    assert list(house.documents.values()) == list(_kept(house.device, styles[1]).values())
     assert house.hass.registry == house.wanted == frozenset().union(*house.hass.set_up.values())
     assert house.hass.refused == []
 
@@ -295,6 +309,7 @@ def test_a_camera_hangs_on_its_door_whichever_of_the_two_was_found_first(
     house.passes(100)
     assert before.items() <= house.documents.items()
     assert house.hass.registry >= house.wanted
+    assert house.hass.made_up == []
 
 
 def test_a_home_assistant_that_finds_the_camera_first_hangs_it_on_the_door_however_slow_it_is() -> None:
@@ -407,7 +422,7 @@ def test_in_the_end_home_assistant_knows_what_is_there_and_nothing_else(story: l
     assert house.hass.registry == house.wanted
     assert house.documents == {
         TOPICS.topic(CONFIG, service="capture", component=kind, object=object_id): one
-        for (kind, object_id), one in documents(house.device, Style.COMPONENT).items()
+        for (kind, object_id), one in _kept(house.device, Style.COMPONENT).items()
     }
     assert len(house.retained) == len(house.documents)
 

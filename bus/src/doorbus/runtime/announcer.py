@@ -4,8 +4,8 @@ What the broker keeps is compared with what is to be there, and the difference i
 id must not be told of twice, so what is new waits until Home Assistant has let go of what was. Home Assistant forgets
 an entity only if it hears the document and then that there is none, while it runs: what was withdrawn is remembered on
 the broker, and told and withdrawn once more when Home Assistant has started. And it looks up the device that another
-hangs on only when it takes up a document that it does not know: when both devices may be there, one is told changed,
-and then as it is.
+hangs on only when it takes up a document that it does not know, and newer ones then make up an empty device where they
+find none: what hangs says so for a moment only, when both devices may be there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,6 +26,7 @@ LOOKING_UP_SECONDS = (5.0, 20.0, 60.0)
 """How long after it has heard of one of two devices Home Assistant may know both: a slow one needs the last."""
 QUIET_SECONDS = 10.0
 """Home Assistant starts less often than that; whoever says so more often must not keep others from being heard."""
+_HANGS_ON = "via_device"
 MAX_PLACES = 256
 """How many documents of one's own are looked after: more than there ever are, whoever writes to the broker."""
 
@@ -37,7 +38,8 @@ class Announcer:
         self._site = device.site
         self._service = {"service": device.site.service.value}
         self._places = {place for style in Style for place in documents(device, style)}
-        self._wanted = documents(device, settings.style) if settings.enabled else {}
+        wanted = documents(device, settings.style) if settings.enabled else {}
+        self._wanted = {place: _by_itself(one) for place, one in wanted.items()}
         self._there: dict[Place, Document] = {}
         """Documents of ours that the broker keeps."""
         self._withdrawn: dict[Place, Document] = {}
@@ -45,7 +47,10 @@ class Announcer:
         self._revived: set[Place] = set()
         """What was withdrawn and is told once more, to be withdrawn while Home Assistant listens."""
         self._via = tuple({"service": role.value, "component": kind, "object": id_} for role, (kind, id_) in device.via)
-        self._hangs = self._smallest_that_hangs()
+        self._others: set[Place] = set()
+        """Where there are such documents."""
+        self._hangs = _smallest_that_hangs(wanted)
+        self._hanging = {place: wanted[place] for place in self._hangs}
         self._look_ups: list[float] = []
         self._due: float | None = None
         self._hold_until = 0.0
@@ -58,6 +63,7 @@ class Announcer:
         self._there.clear()
         self._withdrawn.clear()
         self._revived.clear()
+        self._others.clear()
         self._due = now + SETTLING_SECONDS
 
     def subscriptions(self) -> tuple[Subscription[Any], ...]:
@@ -88,7 +94,7 @@ class Announcer:
         needless: dict[Place, Document] = {
             place: {} for place, one in self._withdrawn.items() if self._is_wanted(place, one)
         }
-        if missing.keys() - {self._hangs}:
+        if missing.keys() - self._hangs:
             self._look_up_after(now)
         told = missing or self._look_up(now)
         if self._look_ups:
@@ -109,9 +115,13 @@ class Announcer:
         return ()
 
     async def _on_other(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
-        """The device that this one hangs on was told of."""
+        """The device that this one hangs on was told of, or is no more."""
+        place = (inbound.ids["component"], inbound.ids["object"])
         if inbound.message:
+            self._others.add(place)
             self._look_up_after(inbound.at_monotonic)
+        else:
+            self._others.discard(place)
         return ()
 
     async def _on_withdrawn(self, inbound: Inbound[Mapping[str, Any]]) -> Iterable[Outbound]:
@@ -160,26 +170,17 @@ class Announcer:
         self._look_up_after(now)
         return self._documents(self._wanted | gone)
 
-    def _smallest_that_hangs(self) -> Place | None:
-        hanging = {place: one for place, one in self._wanted.items() if "via_device" in one.get("dev", {})}
-        return min(hanging, key=lambda place: len(str(hanging[place])), default=None)
-
     def _look_up_after(self, now: float) -> None:
         """Have the device on which this one hangs looked up in a while, and again."""
-        if self._hangs is not None:
+        if self._hangs and self._others:
             self._look_ups = [now + seconds for seconds in LOOKING_UP_SECONDS]
             self._wake(self._look_ups[0])
 
     def _look_up(self, now: float) -> dict[Place, Document]:
-        """A document without the device that it hangs on, where it is time: it differs, so it is put right at once."""
+        """A document with the device that it hangs on, where it is time: it differs, so it is put right at once."""
         due = [at for at in self._look_ups if at <= now]
         self._look_ups = self._look_ups[len(due) :]
-        if not due or self._hangs is None:
-            return {}
-        whole = self._wanted[self._hangs]
-        return {
-            self._hangs: {**whole, "dev": {name: one for name, one in whole["dev"].items() if name != "via_device"}}
-        }
+        return self._hanging if due and self._others else {}
 
     def _documents(self, told: Mapping[Place, Document]) -> list[Outbound]:
         return self._outbounds(channels.HOMEASSISTANT_CONFIG, told)
@@ -196,3 +197,14 @@ class Announcer:
     @staticmethod
     def _ids(told: Mapping[Place, Document]) -> frozenset[str]:
         return frozenset().union(*map(unique_ids, told.values()))
+
+
+def _by_itself(document: Document) -> Document:
+    """A document without the device that its own hangs on."""
+    told = document.get("dev", {})
+    return {**document, "dev": {name: one for name, one in told.items() if name != _HANGS_ON}}
+
+
+def _smallest_that_hangs(wanted: Mapping[Place, Document]) -> frozenset[Place]:
+    hanging = {place: len(str(one)) for place, one in wanted.items() if _HANGS_ON in one.get("dev", {})}
+    return frozenset(sorted(hanging, key=hanging.__getitem__)[:1])
