@@ -279,6 +279,8 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             seconds=3.0,
             by="reception",
             command_id="c-1",
+            credential="pin",
+            reader="keypad",
             count=2,
         ),
     ),

@@ -658,6 +658,7 @@ async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
             "roster_version": 1,
             "roster_floor": 1,
             "floor_failures": 0,
+            "codes": 0,
             "takes_unsigned": 0.0,
             "asks_code": 0.0,
             "journal_newest": 4,

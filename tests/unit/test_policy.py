@@ -1713,9 +1713,12 @@ def test_a_challenge_is_not_taken_back_by_somebody_too_close() -> None:
 
 
 def test_the_tables_name_every_reason_of_a_denial() -> None:
-    table = {reason for reason, _ in (*policy.FACE_TABLE, *policy.COMMAND_RULES, *policy.EXIT_RULES)}
+    table = {
+        reason for reason, _ in (*policy.FACE_TABLE, *policy.CODE_RULES, *policy.COMMAND_RULES, *policy.EXIT_RULES)
+    }
     assert table == set(Reason) - {
         Reason.MATCHED,
+        Reason.CODE_ACCEPTED,
         Reason.COMMANDED,
         Reason.EXIT_REQUESTED,
         Reason.RELAY_FAILED,

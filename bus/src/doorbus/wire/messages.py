@@ -205,6 +205,8 @@ class Trigger(StrEnum):
     FACE = "face"
     COMMAND = "command"
     EXIT_BUTTON = "exit_button"
+    CREDENTIAL = "credential"
+    """A PIN or a tag, alone or after a face."""
 
 
 class Reason(StrEnum):
@@ -216,6 +218,8 @@ class Reason(StrEnum):
     """Granted: every rule for a command held."""
     EXIT_REQUESTED = "exit_requested"
     """Granted: somebody inside pressed the exit button."""
+    CODE_ACCEPTED = "code_accepted"
+    """Granted: every rule for a PIN or a tag held."""
     LOCKDOWN = "lockdown"
     CLOCK_IMPLAUSIBLE = "clock_implausible"
     """The actuator's clock is before the software's release, or has just jumped."""
@@ -257,6 +261,12 @@ class Reason(StrEnum):
     AWAITING_CHALLENGE = "awaiting_challenge"
     """Everything else holds; the person has not yet done what was asked."""
     CHALLENGE_FAILED = "challenge_failed"
+    CODE_NEEDED = "code_needed"
+    """Everything else holds; the person is to give a code."""
+    FACE_NEEDED = "face_needed"
+    """A code that counts only after a face."""
+    TOO_MANY_TRIES = "too_many_tries"
+    """After wrong codes none of this reader is looked at for a while."""
     COOLDOWN = "cooldown"
     UNDATED = "undated"
     """A command to open that lacks `issued_at` or `id`, where both are asked."""
@@ -289,6 +299,10 @@ class Decision(Message):
     """How long the door is held open at most, if it is; a command may have asked for more."""
     by: Name | None = None
     command_id: Id | None = None
+    credential: Slug | None = None
+    """What the PIN or tag is called."""
+    reader: Slug | None = None
+    """Where it was typed or held."""
     count: Annotated[int, Field(ge=1)] = 1
     """How many equal denials this one stands for."""
 

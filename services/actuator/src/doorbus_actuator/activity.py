@@ -68,6 +68,9 @@ _WHY: Mapping[Reason, str] = {
     Reason.AWAITING_VOTES: "not seen for long enough",
     Reason.AWAITING_CHALLENGE: "has not done yet what was asked",
     Reason.CHALLENGE_FAILED: "did not do what was asked",
+    Reason.CODE_NEEDED: "a code is to follow",
+    Reason.FACE_NEEDED: "the face is to come first",
+    Reason.TOO_MANY_TRIES: "too many wrong codes",
     Reason.COOLDOWN: "the door was opened a moment ago",
     Reason.UNDATED: "it does not say when it was sent",
     Reason.CODE_MISSING: "it needs a code",
@@ -182,7 +185,15 @@ def words(decision: Decision, name: str | None) -> str:
         return "Opened from inside" if decision.outcome is Outcome.GRANTED else f"Not opened from inside: {why}"
     if decision.outcome is Outcome.GRANTED:
         return f"{name or 'Somebody'} let in"
+    if decision.trigger is Trigger.CREDENTIAL:
+        return f"Code{f' of {name}' if name else ''} refused: {why}"
+    return _face_refused(decision, name, why)
+
+
+def _face_refused(decision: Decision, name: str | None, why: str) -> str:
     who = name or ("Picture" if decision.reason in _OF_THE_PICTURE else "Unknown face")
+    if decision.reason is Reason.CODE_NEEDED:
+        return f"{who} is to give a code"
     if decision.reason in {Reason.UNKNOWN_FACE, Reason.DISABLED}:
         return f"{who} refused"
     return f"{who} refused: {why}"

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, assert_never
@@ -19,12 +20,14 @@ from doorbus.runtime.service import Inlet, Producer, Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
+from doorbus.wire.credentials import CodeError, normal
 from doorbus.wire.exchange import Inbound, Outbound, Rank, Subscription
 from doorbus.wire.messages import (
     Activity,
     Alarm,
     Ask,
     Challenge,
+    Credential,
     Decision,
     Exit,
     Input,
@@ -47,6 +50,7 @@ from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import Snapshot, refuse_older, shard_number
 from doorbus_actuator import activity, alarms, policy, roster
 from doorbus_actuator.bolt import Bolt, Guardian
+from doorbus_actuator.codebook import Codebook
 from doorbus_actuator.doorside import Change, Doorside, foreign_channels
 from doorbus_actuator.foreign_inputs import BUTTONS, PIN, Readings
 from doorbus_actuator.journal import Journal, Note, notes_of, of_relay
@@ -116,6 +120,7 @@ class ActuatorService(Service):
         self._state = State()
         self._reader = roster.reader(self._calendar)
         self._roster: Roster | None = None
+        self._codebook = Codebook()
         self._challenge = Challenge(ask=Ask.NONE)
         self._punctuality = Punctuality(
             "recognitions", max_age=settings.max_age_seconds, tolerance=settings.future_tolerance_seconds
@@ -133,10 +138,12 @@ class ActuatorService(Service):
             Subscription(channels.LOCKDOWN_COMMAND, self._on_lockdown, self._door, rank=rank_of_lockdown),
             Subscription(channels.LOCKDOWN_OF_ALL, self._on_lockdown, rank=rank_of_lockdown),
             *self._inputs(),
+            Subscription(channels.CREDENTIAL, self._on_credential, self._door, rank=_early),
             Subscription(channels.RECOGNITION, self._on_recognition, self._door),
             Subscription(channels.JOURNAL_REQUEST, self._on_journal_request, self._door),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
+            Subscription(channels.CREDENTIALS, self._on_credentials),
             Subscription(channels.ACTIVITY, self._on_activity, self._door),
         )
 
@@ -210,6 +217,7 @@ class ActuatorService(Service):
             "roster_people": 0 if self._roster is None else len(self._roster.people),
             "roster_version": -1 if self._roster is None else self._roster.version,
             **self._floor.figures("roster"),
+            "codes": len(self._codebook),
             "takes_unsigned": float(self._settings.unsigned_recognitions),
             "asks_code": float(self._settings.totp_secret is not None),
             "journal_newest": self._journal.newest,
@@ -234,7 +242,8 @@ class ActuatorService(Service):
         if self._roster is None:
             yield self._floor.problem or "no whole roster yet; faces cannot open the door; does the enroller run?"
             return
-        lasting = (self._roster.problem(), self._floor.problem, self._punctuality.problem(self._clock.monotonic()))
+        punctuality = self._punctuality.problem(self._clock.monotonic())
+        lasting = (self._roster.problem(), self._codebook.problem(), self._floor.problem, punctuality)
         yield from filter(None, lasting)
 
     async def stop(self) -> Iterable[Outbound]:
@@ -257,6 +266,22 @@ class ActuatorService(Service):
 
     async def _on_command(self, inbound: Inbound[LockCommand]) -> Iterable[Outbound]:
         return await self._handle(policy.Command(inbound.message), inbound.at_monotonic)
+
+    async def _on_credential(self, inbound: Inbound[Credential]) -> Iterable[Outbound]:
+        reader, credential = inbound.ids["reader"], inbound.message
+        if self._rules.reader_ids and reader not in self._rules.reader_ids:
+            raise Refused(Refusal.WRONG_TOPIC, f"reader {reader} is not one of DOORBUS_ACTUATOR__READERS")
+        looked_at, match = policy.may_try(self._rules, self._state, reader, self._now()), None
+        with suppress(CodeError):
+            credential = credential.model_copy(update={"code": normal(credential.code)})
+            if looked_at and len(self._codebook):  # in a thread: the pulse must end meanwhile
+                match = await asyncio.to_thread(self._codebook.find, credential.code)
+        presented = policy.Presented(reader, credential, looked_at=looked_at, match=match)
+        return await self._handle(presented, inbound.at_monotonic)
+
+    async def _on_credentials(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        await asyncio.to_thread(self._codebook.came, inbound.message)
+        return ()
 
     async def _on_lockdown(self, inbound: Inbound[LockdownOrder]) -> Iterable[Outbound]:
         order = inbound.message
@@ -294,6 +319,7 @@ class ActuatorService(Service):
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
         refuse_older(inbound.message, self._floor.version)
         snapshot = self._reader.manifest(inbound.message)
+        await asyncio.to_thread(self._codebook.named, inbound.message.credentials)
         await self._floor.lift(inbound.message.version)
         return await self._take(snapshot, inbound.at_monotonic)
 

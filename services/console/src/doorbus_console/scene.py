@@ -219,7 +219,7 @@ def caption(scene: Scene, face: Face) -> str:
 
 def who(scene: Scene, decision: Decision) -> str:
     """Who a decision was about: the person, or who sent the command."""
-    if decision.trigger is Trigger.FACE:
+    if decision.trigger in {Trigger.FACE, Trigger.CREDENTIAL}:
         return scene.name_of(decision.person)
     return decision.by or ""
 

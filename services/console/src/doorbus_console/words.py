@@ -25,6 +25,7 @@ REASONS: dict[Reason, str] = {
     Reason.MATCHED: _("recognised"),
     Reason.COMMANDED: _("opened by hand"),
     Reason.EXIT_REQUESTED: _("opened from inside"),
+    Reason.CODE_ACCEPTED: _("opened by a code"),
     Reason.LOCKDOWN: _("the door is in lockdown: it opens for nobody"),
     Reason.CLOCK_IMPLAUSIBLE: _("the door does not know what time it is"),
     Reason.STALE: _("it came too late"),
@@ -53,10 +54,13 @@ REASONS: dict[Reason, str] = {
     Reason.AWAITING_VOTES: _("one moment: looking once more"),
     Reason.AWAITING_CHALLENGE: _("waiting for what was asked"),
     Reason.CHALLENGE_FAILED: _("did not do what was asked"),
+    Reason.CODE_NEEDED: _("a code is to follow"),
+    Reason.FACE_NEEDED: _("the face is to come first"),
+    Reason.TOO_MANY_TRIES: _("too many wrong codes: wait"),
     Reason.COOLDOWN: _("the door was opened just now: try again in a moment"),
     Reason.UNDATED: _("the command does not say when it was given"),
     Reason.CODE_MISSING: _("the door asks for a one-time code"),
-    Reason.CODE_WRONG: _("the one-time code is wrong"),
+    Reason.CODE_WRONG: _("the code is wrong"),
     Reason.JOURNAL_FAILED: _("the door could not write down that it opens"),
     Reason.RELAY_FAILED: _("the lock could not be driven"),
 }
@@ -78,6 +82,9 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.UNKNOWN_SCHEDULE: _("there is no such schedule"),
     ErrorCode.UNKNOWN_RECORDING: _("there is no such recording any more"),
     ErrorCode.IN_USE: _("there are still people who have it"),
+    ErrorCode.UNKNOWN_CREDENTIAL: _("this person has no such code"),
+    ErrorCode.TOO_SIMPLE: _("the code is too short, or one that anybody tries first"),
+    ErrorCode.CODE_TAKEN: _("the code is somebody's already: choose another one"),
     ErrorCode.TOO_MANY_SAMPLES: _("there are enough pictures already"),
     ErrorCode.TOO_FEW_SAMPLES: _("time was up before there were enough good pictures"),
     ErrorCode.NO_FRAME: _("the camera has sent nothing"),
@@ -95,5 +102,5 @@ ERRORS: dict[ErrorCode, str] = {
 def outcome(decision: Decision) -> str:
     """What became of it, in a word."""
     if decision.outcome is Outcome.GRANTED:
-        return _("let in") if decision.trigger is Trigger.FACE else _("opened")
+        return _("let in") if decision.trigger in {Trigger.FACE, Trigger.CREDENTIAL} else _("opened")
     return _("refused")

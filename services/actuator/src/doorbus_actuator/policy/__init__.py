@@ -4,6 +4,7 @@ Default is denied. `decide` tries the rules in the order of the tables, and the 
 
 - a face: `FACE_TABLE`. A face that passes `VOTE_TABLE`, its first part, is a vote for its person; the frames of enough
   votes open the door, if every other rule holds for the newest of them.
+- a PIN or a tag: `CODE_RULES`. After a face that needs one it is the person's, or the door's one-time password.
 - a command to open: `COMMAND_RULES`. A command to lock is always obeyed.
 - an exit request: `EXIT_RULES`.
 
@@ -18,6 +19,7 @@ module         what it holds
 `votes`        frames that were seen, and whom they name
 `clock`        whether the time of day can be trusted
 `commands`     commands and codes that were seen
+`keypads`      how fast codes may be tried, and who owes one after the face
 `tables`       the rules, in their order
 `passage`      how long it stays unlocked for who passes
 `admitted`     who was let in and is still there
@@ -49,17 +51,20 @@ from doorbus_actuator.policy.events import (
     Now,
     OpeningFailed,
     Person,
+    Presented,
     RosterChanged,
     Sighting,
     Tick,
 )
+from doorbus_actuator.policy.keypads import may_try
 from doorbus_actuator.policy.memory import MOST, Kind, Seen, learnt, recall
 from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Relock, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State, locked_down
-from doorbus_actuator.policy.tables import COMMAND_RULES, EXIT_RULES, FACE_TABLE, VOTE_TABLE
+from doorbus_actuator.policy.tables import CODE_RULES, COMMAND_RULES, EXIT_RULES, FACE_TABLE, VOTE_TABLE
 
 __all__ = [
     "CODE_MEMORY_SECONDS",
+    "CODE_RULES",
     "COMMAND_RULES",
     "EXIT_RULES",
     "FACE_TABLE",
@@ -87,6 +92,7 @@ __all__ = [
     "Now",
     "OpeningFailed",
     "Person",
+    "Presented",
     "Relock",
     "RosterChanged",
     "Rules",
@@ -99,6 +105,7 @@ __all__ = [
     "in_view",
     "learnt",
     "locked_down",
+    "may_try",
     "recall",
     "wake_at",
 ]

@@ -24,16 +24,22 @@ def tries_left(state: State) -> bool:
 def remember(rules: Rules, state: State, command: LockCommand, reason: Reason | None, now: Now) -> State:
     """Take note of a command that was denied for `reason`, or granted if that is None."""
     at = now.monotonic
-    if command.id is not None:
-        commands = {**state.commands, command.id: at}
-        if len(commands) > MAX_REMEMBERED:
-            commands.pop(next(iter(commands)))
-        state = replace(state, commands=commands)
+    state = remember_id(state, command.id, now)
     if reason is Reason.CODE_WRONG and tries_left(state):
         return replace(state, wrong_codes=(*state.wrong_codes, at))
     if rules.codes is not None and command.code and reason is None:
         return replace(state, codes={**state.codes, command.code: at})
     return state
+
+
+def remember_id(state: State, id_: str | None, now: Now) -> State:
+    """Take note of an id that must not count again."""
+    if id_ is None:
+        return state
+    commands = {**state.commands, id_: now.monotonic}
+    if len(commands) > MAX_REMEMBERED:
+        commands.pop(next(iter(commands)))
+    return replace(state, commands=commands)
 
 
 def forget(state: State, now: Now) -> State:

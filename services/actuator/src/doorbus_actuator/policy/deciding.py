@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from doorbus.wire.messages import Action, Decision, LockCommand, Outcome, Reason, Trigger
 from doorbus.wire.plain import plain
-from doorbus_actuator.policy import admitted, challenge, clock, commands, passage, quality, telling, votes
+from doorbus_actuator.policy import admitted, challenge, clock, commands, keypads, passage, quality, telling, votes
 from doorbus_actuator.policy.events import (
     Command,
     Confine,
@@ -18,6 +18,7 @@ from doorbus_actuator.policy.events import (
     Lock,
     Now,
     OpeningFailed,
+    Presented,
     RosterChanged,
     Sighting,
     Tick,
@@ -25,6 +26,7 @@ from doorbus_actuator.policy.events import (
 from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import State, Step, locked_down
 from doorbus_actuator.policy.tables import (
+    CODE_RULES,
     COMMAND_RULES,
     EXIT_RULES,
     FACE_TABLE,
@@ -33,6 +35,7 @@ from doorbus_actuator.policy.tables import (
     UNJUDGED,
     VIEW_TABLE,
     VOTE_TABLE,
+    CodeCase,
     CommandCase,
     ExitCase,
     FaceCase,
@@ -49,6 +52,8 @@ def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
             state, more = _see(rules, state, event, now)
         case Command(command):
             state, more = _obey(rules, state, command, now)
+        case Presented():
+            state, more = _hear_code(rules, state, event, now)
         case Confine(lockdown=lockdown):
             state, more = _confine(rules, state, lockdown=lockdown)
         case ExitRequested():
@@ -56,7 +61,7 @@ def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
         case DoorMoved(is_open):
             state, more = passage.moved(rules, state, now, is_open=is_open)
         case RosterChanged(people):
-            state, more = admitted.revise(state, people), ()
+            state, more = admitted.revise(keypads.overtaken(state, people), people), ()
         case OpeningFailed(person):
             state, more = admitted.turned_away(passage.locked(state), person), ()
         case Tick():
@@ -80,6 +85,7 @@ def _let_time_pass(rules: Rules, state: State, now: Now) -> Step:
     state = clock.watch(rules, state, now)
     state = votes.forget(rules, state, now)
     state = commands.forget(state, now)
+    state = keypads.forget(state, now)
     state = admitted.forget(rules, state, now)
     state, told = telling.tell_due(state, now)
     state, ended = challenge.end_due(rules, state, now)
@@ -136,7 +142,10 @@ def _judge(rules: Rules, state: State, event: Sighting, cases: list[FaceCase], n
             effects += asked
         if winners and reason in (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE):
             continue
-        state, told = telling.deny(rules, state, _decision_of(case, event.camera, Outcome.DENIED, reason), now)
+        decision = _decision_of(case, event.camera, Outcome.DENIED, reason)
+        if reason is Reason.CODE_NEEDED:
+            state = keypads.owe(rules, state, decision, now)
+        state, told = telling.deny(rules, state, decision, now)
         effects += told
     return state, effects
 
@@ -163,15 +172,16 @@ def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: 
     if state.trial is not None or state.advice is not None:
         effects += (challenge.NOTHING_ASKED,)
     until = now.monotonic + max(rules.cooldown_seconds, seconds)
-    commanded = decision.trigger is Trigger.COMMAND
+    commanded, coded = decision.trigger is Trigger.COMMAND, decision.trigger is Trigger.CREDENTIAL
     granted = replace(
         passage.unlocked(state, seconds, now),
         cooldown_until=until,
         commanded_until=until if commanded else state.commanded_until,
+        coded_until=until if coded else state.coded_until,
         ballots={},
         trial=None,
         advice=None,
-        failures=state.failures if commanded else 0,
+        failures=state.failures if commanded or coded else 0,
     )
     return granted, effects
 
@@ -183,7 +193,28 @@ def _confine(rules: Rules, state: State, *, lockdown: bool) -> Step:
     if not told.lockdown:
         return state, (told,)
     asked: tuple[Effect, ...] = () if state.trial is None else (challenge.NOTHING_ASKED,)
-    return replace(passage.locked(state), ballots={}, trial=None), (Lock(), told, *asked)
+    return replace(passage.locked(state), ballots={}, trial=None, owed={}), (Lock(), told, *asked)
+
+
+def _hear_code(rules: Rules, state: State, event: Presented, now: Now) -> Step:
+    code, codes, match = event.credential.code, rules.codes, event.match
+    one_time = False
+    if match is None and event.looked_at and state.owed and codes is not None and commands.tries_left(state):
+        one_time = codes.valid(code, now.wall)
+    whose = next(reversed(list(state.owed))) if one_time else None if match is None else match.person
+    reason = first_failing(CODE_RULES, CodeCase(rules, state, now, event, one_time, whose))
+    owed = None if whose is None else state.owed.get(whose)
+    state = commands.remember_id(state, keypads.id_of(event), now)
+    if reason is Reason.CODE_WRONG:
+        state = keypads.wrong(rules, state, event.reader, now)
+    decision = keypads.decision_of(event, whose, reason, owed, now)
+    if reason is not None or whose is None:
+        return telling.deny(rules, state, decision, now)
+    if one_time:
+        state = replace(state, codes={**state.codes, code: now.monotonic})
+    state = telling.withdraw(state, [(Reason.CODE_NEEDED, whose, Trigger.FACE)])
+    state, effects = _grant(rules, keypads.paid(state, whose), decision, rules.unlock_seconds, now)
+    return (state if owed is None else admitted.admit(rules, state, [whose], now)), effects
 
 
 def _let_out(rules: Rules, state: State, now: Now) -> Step:

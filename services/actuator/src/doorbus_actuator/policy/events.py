@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from doorbus.wire.messages import Challenge, Decision, LockCommand, Recognition, RosterEntry
+from doorbus.wire.messages import (
+    Challenge,
+    Credential,
+    Decision,
+    HashedCredential,
+    LockCommand,
+    Recognition,
+    RosterEntry,
+)
 from doorbus_actuator.policy.rules import Hours
 
 
@@ -46,6 +54,20 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Presented:
+    """A code was typed, or a tag held against a reader.
+
+    `match` is whose it is by the hashes; None when it is nobody's, or was not looked at because there were too many
+    tries.
+    """
+
+    reader: str
+    credential: Credential
+    looked_at: bool
+    match: HashedCredential | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Confine:
     """Somebody begins a lockdown, or ends it."""
 
@@ -84,7 +106,7 @@ class Tick:
     """Time has passed."""
 
 
-Event = Sighting | Command | Confine | ExitRequested | DoorMoved | RosterChanged | OpeningFailed | Tick
+Event = Sighting | Command | Presented | Confine | ExitRequested | DoorMoved | RosterChanged | OpeningFailed | Tick
 
 
 @dataclass(frozen=True, slots=True)

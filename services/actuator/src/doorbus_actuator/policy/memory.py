@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from doorbus_actuator.policy.events import Command, Confine, Event, Now, Sighting, frame_of
+from doorbus_actuator.policy.events import Command, Confine, Event, Now, Presented, Sighting, frame_of
+from doorbus_actuator.policy.keypads import id_of
 from doorbus_actuator.policy.state import MAX_PICTURES, MAX_REMEMBERED, SeenFrame, State
 
 _ON, _OFF = "on", "off"
@@ -53,12 +54,18 @@ def learnt(event: Event, state: State) -> tuple[Seen, ...]:
             if recognition.digest is not None and recognition.digest in state.pictures:
                 seen += (Seen(Kind.PICTURE, recognition.digest),)
             return seen
+        case Presented(_, credential):
+            return _known(id_of(event), credential.code, state)
         case Command(command):
-            ids = ((Kind.COMMAND, command.id, state.commands), (Kind.CODE, command.code, state.codes))
-            return tuple(Seen(kind, one) for kind, one, known in ids if one is not None and one in known)
+            return _known(command.id, command.code, state)
         case Confine(lockdown=lockdown):
             return (Seen(Kind.LOCKDOWN, _ON if lockdown else _OFF),)
     return ()
+
+
+def _known(id_: str | None, code: str | None, state: State) -> tuple[Seen, ...]:
+    ids = ((Kind.COMMAND, id_, state.commands), (Kind.CODE, code, state.codes))
+    return tuple(Seen(kind, one) for kind, one, known in ids if one is not None and one in known)
 
 
 def recall(seen: Iterable[Seen], now: Now) -> State:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from doorbus.wire.ids import SLUG, is_slug
 from doorbus.wire.messages import Slug
 
 RELEASED_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -155,6 +156,19 @@ class Measures(BaseModel):
         le=1,
         description="Faces higher than this share of the frame are too close to be judged live or not (0 to 1).",
     )
+    readers: str = Field(
+        default="",
+        description="Keypads and readers of tags that count, with commas between; all when empty, which then share "
+        "their tries.",
+    )
+    codes_alone: bool = Field(
+        default=False,
+        description="A PIN or tag opens without a face, too: the way in when the camera fails. Who needs two factors "
+        "needs them still.",
+    )
+    second_factor_seconds: float = Field(
+        default=20.0, gt=0, le=120, description="How long after a face its code may come, in seconds."
+    )
     max_hold_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="Longest time the door stays unlocked, in seconds, whoever asks."
     )
@@ -197,6 +211,19 @@ class Measures(BaseModel):
         if unlock_seconds > info.data.get("max_hold_seconds", unlock_seconds):
             raise ValueError("must not exceed max_hold_seconds")
         return unlock_seconds
+
+    @field_validator("readers")
+    @classmethod
+    def _readers(cls, readers: str) -> str:
+        for reader in filter(None, map(str.strip, readers.split(","))):
+            if not is_slug(reader):
+                raise ValueError(f"{reader!r} is no id of a reader ({SLUG})")
+        return readers
+
+    @property
+    def reader_ids(self) -> frozenset[str]:
+        """The readers that count; empty when all do."""
+        return frozenset(filter(None, map(str.strip, self.readers.split(","))))
 
     @property
     def votes_needed(self) -> int:

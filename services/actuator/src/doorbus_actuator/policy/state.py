@@ -19,6 +19,9 @@ field of `State`     serves the rules                                    written
 `commands`           `REPLAYED` of a command by its id                   `commands`
 `codes`              `REPLAYED` of a command by its code                 `commands`
 `wrong_codes`        `CODE_WRONG`: too many and none is looked at        `commands`
+`tries`              `TOO_MANY_TRIES`                                    `keypads`
+`owed`               `FACE_NEEDED`                                       `keypads`; none after a grant to them
+`coded_until`        `COOLDOWN` of codes                                 `deciding`: a grant to a code
 `trial`              `AWAITING_CHALLENGE`                                `challenge`; none after a grant
 `no_trial_until`     `CHALLENGE_FAILED`                                  `challenge`
 `failures`           `CHALLENGE_FAILED`: how long it lasts               `challenge`; none after a face's grant
@@ -49,6 +52,8 @@ MAX_PICTURES = 4096
 MAX_CAMERAS = 64
 MAX_TALLIES = 256
 MAX_ADMITTED = 64
+MAX_READERS = 64
+MAX_OWING = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,23 @@ class Advice:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Wrong codes of a reader that are not forgotten, until when it pauses, and since when no other has come."""
+
+    number: int
+    until: float
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A code that somebody is to give: what was decided about the face, and until when the code may come."""
+
+    decision: Decision
+    until: float
+
+
 Key = tuple[Reason, str | None, Trigger]
 """What makes denials equal; the text between is the person."""
 
@@ -145,6 +167,9 @@ class State:
     codes: Mapping[str, float] = field(default_factory=dict)
     """When each one-time password was used."""
     wrong_codes: tuple[float, ...] = ()
+    tries: Mapping[str, Tries] = field(default_factory=dict)
+    owed: Mapping[str, Owed] = field(default_factory=dict)
+    coded_until: float = -math.inf
     trial: Trial | None = None
     no_trial_until: float = -math.inf
     failures: int = 0

@@ -11,7 +11,8 @@ from typing import TypeVar
 from doorbus.wire.messages import Face, LockCommand, Reason, Recognition, RosterEntry, Verdict
 from doorbus_actuator.policy.clock import clock_plausible
 from doorbus_actuator.policy.commands import tries_left
-from doorbus_actuator.policy.events import Now, Person
+from doorbus_actuator.policy.events import Now, Person, Presented
+from doorbus_actuator.policy.keypads import id_of, may_try
 from doorbus_actuator.policy.quality import at_the_edge, good_enough, sharp_enough, size_of, too_close
 from doorbus_actuator.policy.rules import CommandMode, LivenessMode, Rules
 from doorbus_actuator.policy.state import State, locked_down
@@ -77,8 +78,13 @@ class FaceCase(FrameCase):
     @property
     def within_hours(self) -> bool:
         """Whether the door's and the person's hours are open."""
-        hours = (self.rules.hours, self.person.hours if self.person else None)
-        return all(one is None or one.open_at(self.now.wall) for one in hours)
+        return within_hours(self.rules, self.person, self.now)
+
+
+def within_hours(rules: Rules, person: Person | None, now: Now) -> bool:
+    """Whether the door's hours and those of a person are open."""
+    hours = (rules.hours, person.hours if person else None)
+    return all(one is None or one.open_at(now.wall) for one in hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,60 @@ class CommandCase:
         """Whether the code is right, where one is asked."""
         code, codes = self.command.code or "", self.rules.codes
         return codes is None or (tries_left(self.state) and codes.valid(code, self.now.wall))
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCase:
+    """A PIN or a tag, and all that the rules for it look at."""
+
+    rules: Rules
+    state: State
+    now: Now
+    presented: Presented
+    one_time: bool
+    """Whether it is a one-time password of the door, which somebody owes."""
+    whose: str | None
+    """Whose it is, or who owes it."""
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was issued; 0 when it does not say."""
+        issued_at = self.presented.credential.issued_at
+        return 0.0 if issued_at is None else (self.now.wall - issued_at).total_seconds()
+
+    @property
+    def person(self) -> Person | None:
+        """Who the roster says it is."""
+        return None if self.state.people is None or self.whose is None else self.state.people.get(self.whose)
+
+    @property
+    def rights(self) -> RosterEntry:
+        """The person's rights; asked only after the rules that say that there is such a person."""
+        if self.person is None:
+            raise LookupError("rights were asked of somebody who is not on the roster")
+        return self.person.rights
+
+    @property
+    def begun(self) -> bool:
+        """Whether person and code are valid already."""
+        ends = (self.rights.valid_from, self.presented.match.valid_from if self.presented.match else None)
+        return all(end is None or self.now.wall >= end for end in ends)
+
+    @property
+    def ended(self) -> bool:
+        """Whether person or code is no longer valid."""
+        ends = (self.rights.valid_until, self.presented.match.valid_until if self.presented.match else None)
+        return any(end is not None and self.now.wall >= end for end in ends)
+
+    @property
+    def within_hours(self) -> bool:
+        """Whether the door's and the person's hours are open."""
+        return within_hours(self.rules, self.person, self.now)
+
+    @property
+    def counts(self) -> bool:
+        """Whether a face came before it, or none is needed."""
+        return self.whose in self.state.owed or (self.rules.codes_alone and not self.rights.second_factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +223,7 @@ OPENING_RULES: Table[FaceCase] = (
         lambda c: c.rules.liveness is not LivenessMode.CHALLENGE or c.now.monotonic >= c.state.no_trial_until,
     ),
     (Reason.AWAITING_CHALLENGE, lambda c: c.rules.liveness is not LivenessMode.CHALLENGE or c.challenge_met),
+    (Reason.CODE_NEEDED, lambda c: not c.rights.second_factor),
 )
 VOTE_TABLE: Table[FaceCase] = (*FRAME_TABLE, *FACE_RULES)
 UNJUDGED = (Reason.TOO_CLOSE, Reason.AT_THE_EDGE)
@@ -185,6 +246,25 @@ COMMAND_RULES: Table[CommandCase] = (
     (Reason.CODE_WRONG, lambda c: c.code_holds),
     (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.commanded_until),
     (Reason.REPLAYED, lambda c: c.rules.codes is None or c.command.code not in c.state.codes),
+)
+CODE_RULES: Table[CodeCase] = (
+    (Reason.LOCKDOWN, lambda c: not locked_down(c.rules, c.state)),
+    (Reason.CLOCK_IMPLAUSIBLE, lambda c: clock_plausible(c.rules, c.state, c.now)),
+    (Reason.STALE, lambda c: c.age <= c.rules.command_max_age_seconds),
+    (Reason.FROM_THE_FUTURE, lambda c: c.age >= -c.rules.future_tolerance_seconds),
+    (Reason.REPLAYED, lambda c: id_of(c.presented) not in c.state.commands),
+    (Reason.TOO_MANY_TRIES, lambda c: c.presented.looked_at and may_try(c.rules, c.state, c.presented.reader, c.now)),
+    (Reason.ROSTER_INCOMPLETE, lambda c: c.state.people is not None),
+    (Reason.CODE_WRONG, lambda c: c.whose is not None),
+    (Reason.REPLAYED, lambda c: not c.one_time or c.presented.credential.code not in c.state.codes),
+    (Reason.NOT_ON_ROSTER, lambda c: c.person is not None),
+    (Reason.DISABLED, lambda c: c.rights.enabled),
+    (Reason.NOT_YET_VALID, lambda c: c.begun),
+    (Reason.NO_LONGER_VALID, lambda c: not c.ended),
+    (Reason.NOT_ENTITLED, lambda c: c.rights.doors is None or c.rules.door in c.rights.doors),
+    (Reason.OUTSIDE_HOURS, lambda c: c.within_hours),
+    (Reason.FACE_NEEDED, lambda c: c.counts),
+    (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.coded_until),
 )
 EXIT_RULES: Table[ExitCase] = (
     (Reason.LOCKDOWN, lambda c: c.rules.exit_in_lockdown or not locked_down(c.rules, c.state)),
