@@ -184,6 +184,11 @@ def test_a_container_gets_the_settings_of_its_own_service_and_no_password(name: 
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
+def test_only_the_recorder_and_who_sends_it_faces_get_the_key_of_what_it_keeps(name: str) -> None:
+    assert ("recorder.key" in CONTAINERS[name].get("secrets", [])) is (name in {"recorder", "recognizer"})
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
 def test_who_signs_gets_its_own_key_and_nobody_elses(name: str) -> None:
     given = [one["source"] for one in CONTAINERS[name].get("secrets", []) if isinstance(one, Mapping)]
 

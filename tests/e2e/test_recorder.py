@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,11 +34,12 @@ from doorbus.wire.messages import (
     Remove,
     Trigger,
 )
-from support.door import CAMERA, DOOR, Door
+from support.door import CAMERA, DOOR, QUICK_ACTUATOR, Door, at_the_door
 from support.jpegs import shot
 from support.programs import doorbus
 
 
+@pytest.mark.timeout(300)
 async def test_the_picture_that_let_somebody_in_is_kept_as_it_was_and_goes_with_the_person(
     own_door: Door, jpeg: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -71,6 +73,42 @@ async def test_the_picture_that_let_somebody_in_is_kept_as_it_was_and_goes_with_
             await asyncio.sleep(0.05)
     status, said = await doorbus(site, "recordings", "show", told.recording, path)
     assert (status, "unknown_recording" in said) == (1, True)
+
+
+@pytest.mark.timeout(300)  # the command is started again and again
+async def test_a_stranger_waits_as_one_entry_and_is_let_in_once_somebody_has_said_who_it_is(
+    fresh_stack: Stack, jpeg: dict[str, bytes], tmp_path: Path
+) -> None:
+    site = fresh_stack
+    await site.start_all(
+        {
+            Role.ACTUATOR: QUICK_ACTUATOR,
+            Role.CAPTURE: {"DOORBUS_CAPTURE__SOURCE": "none"},
+            Role.RECOGNIZER: {"DOORBUS_RECOGNIZER__REVIEW": "true"},
+        }
+    )
+    await site.start(Role.RECORDER, {"DOORBUS_RECORDER__KEEP": "", "DOORBUS_RECORDER__REVIEW": "unknown"})
+    async with at_the_door(site) as door:
+        assert (await door.enrol("obama", jpeg["obama"])).error is None
+        async with asyncio.timeout(120), door.showing(jpeg["biden"]):
+            listed, times = "", 0
+            while times < 3:
+                status, listed = await doorbus(site, "review", "--into", tmp_path)
+                assert status == 0
+                times = int((re.search(r"seen (\d+) times", listed) or [0, 0])[1])
+        assert await door.refuses(jpeg["biden"]) is Reason.UNKNOWN_FACE
+        (entry,) = [line.split()[0] for line in listed.splitlines() if "unknown" in line]
+        mistyped = await doorbus(site, "review", "accept", entry, "bidne")
+        accepted = await doorbus(site, "review", "accept", entry, "biden", "--new")
+        after = await doorbus(site, "review")
+        opened = await door.opens_for(jpeg["biden"])
+
+    assert mistyped[0] == 1
+    assert "unknown_person" in mistyped[1]
+    assert accepted == (0, f"{entry}: ok biden has 1 sample\n")
+    assert after[1].startswith("0 faces wait")
+    assert opened.person == "biden"
+    assert (tmp_path / f"{entry}.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
 @dataclass

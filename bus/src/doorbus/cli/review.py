@@ -130,7 +130,8 @@ async def say(
                 status = ExitStatus.REFUSED
                 out.print(line(f"{entry}:", (str(answer.error.code), "red"), answer.error.message))
             elif answer.person is not None:
-                out.print(line(f"{entry}:", ("ok", "green"), f"{answer.person} has {answer.samples} samples"))
+                samples = "1 sample" if answer.samples == 1 else f"{answer.samples} samples"
+                out.print(line(f"{entry}:", ("ok", "green"), f"{answer.person} has {samples}"))
             else:
                 out.print(line(f"{entry}:", ("ok", "green")))
     return status
