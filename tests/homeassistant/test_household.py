@@ -22,6 +22,7 @@ from doorbus.wire.messages import Outcome, Reason, Trigger
 from doorbus.wire.packet import Packet
 from support.door import Door, at_the_door
 from support.homeassistant import ACTUATOR, BROKER_GONE, CAPTURE, Hass, State
+from support.programs import doorbus
 
 pytestmark = [pytest.mark.homeassistant, pytest.mark.timeout(600)]
 
@@ -731,6 +732,21 @@ async def test_all_of_a_device_is_told_in_one_document(
     await _until_announced(house, lambda topics: len(topics) == len(ENTITIES) + len(SWITCHED_OFF))
     await _healed(hass)
     await _opens(hass, door)
+
+
+async def test_all_that_was_announced_is_forgotten_by_one_command(hass: Hass, house: Stack) -> None:
+    await _healed(hass)
+    of_each = {Role.ACTUATOR: ACTUATOR, Role.CAPTURE: CAPTURE, Role.ENROLLER: {}}
+    for service in of_each:
+        await house.stop_service(service)
+    status, said = await doorbus(house, "homeassistant", "forget")
+
+    assert status == 0, said
+    await hass.until_gone(*ENTITIES)
+    assert await hass.template("{{ integration_entities('mqtt') }}") == "[]"
+    for service, environment in of_each.items():
+        await house.start(service, environment)
+    await _healed(hass)
 
 
 async def test_switching_it_off_leaves_no_ghost(hass: Hass, house: Stack, expected: list[str]) -> None:
