@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATIENCE_SECONDS=120
-DOCTOR_SECONDS=20
+DOCTOR_SECONDS=${DOCTOR_SECONDS:-20}
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
 fail() { printf '\033[31m%s\033[0m\n' "$*" >&2; exit 1; }
@@ -122,18 +122,22 @@ unwanted() {  # the project's containers whose service is in no file or profile 
   for container in $(containers --all); do grep -qx "$(service "$container")" <<<"$wanted" || echo "$container"; done
 }
 
-make_secrets() {  # make_secrets [ARGUMENT...]: `doorbus secrets` in a container that has no network
-  local user
+need_key() {  # the key of the people who are there
   if [ ! -e "$secrets/site.key" ] && docker volume inspect "${project}_enroller" >/dev/null 2>&1; then
     fail "DOORBUS_SECRETS=$secrets: there is no site.key, but the volume ${project}_enroller, whose people it is for;" \
       "bring the secrets back, or choose another COMPOSE_PROJECT_NAME, or forget these people: docker volume rm ${project}_enroller"
   fi
+}
+
+make_secrets() {  # make_secrets [ARGUMENT...]: `doorbus secrets` in a container that has no network; $built: its image is there
+  local user
+  need_key
   # Docker would make a directory that is not there as root.
   mkdir -p "$secrets" && chmod 700 "$secrets" || fail "DOORBUS_SECRETS=$secrets: cannot be made; may this user write there?"
   # An engine without root's rights shows this user's files as root's.
   user=$(id -u):$(id -g)
   if docker info --format '{{.SecurityOptions}}' | grep -q rootless; then user=0:0; fi
-  docker compose build --quiet doorbus
+  [ -n "${built:-}" ] || docker compose build --quiet doorbus
   DOORBUS_HOSTNAME=${DOORBUS_HOSTNAME:-$(hostname)} \
     docker compose run --rm --no-deps -T --user "$user" secrets --shown-as "$secrets" "$@"
 }

@@ -1,10 +1,11 @@
-"""One compose project that the tests share: obama is enrolled, no camera; each test leaves it well."""
+"""Sites that the tests share: obama is enrolled, no camera; each test leaves its site well."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from doorbus.site.secrets import Site
+from support.clone import Clone, cloned
 from support.compose import Project
 from support.door import doorstep
 
@@ -23,6 +24,16 @@ async def project(tmp_path_factory: pytest.TempPathFactory, jpeg: dict[str, byte
         yield one
     finally:
         await one.down()
+
+
+@pytest.fixture(scope="module")
+async def office(tmp_path_factory: pytest.TempPathFactory, jpeg: dict[str, bytes]) -> AsyncIterator[Clone]:
+    """A site that `make up` brought up, where obama is enrolled; each test leaves it well."""
+    async with cloned(tmp_path_factory.mktemp("office")) as one:
+        await one.well("scripts/up")
+        async with doorstep(one) as door:
+            assert (await door.enrol("obama", jpeg["obama"])).error is None
+        yield one
 
 
 @pytest.fixture

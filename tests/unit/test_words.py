@@ -17,6 +17,12 @@ EITHER = "var/secrets/users/recognizer (or DOORBUS_BROKER__PASSWORD, where an ov
     [
         ("is the enroller running? doorbus doctor", "is the enroller running? docker compose run --rm doorbus doctor"),
         ("start it, or doorbus forget capture/yard", "start it, or scripts/forget capture/yard"),
+        ("doorbus key rotate goes on;", "scripts/key rotate goes on;"),
+        ("erase it: doorbus recordings erase 7", "erase it: docker compose run --rm admin recordings erase 7"),
+        (
+            "damaged; doorbus restore FILE sets it aside",
+            'damaged; docker compose run --rm -v "$PWD:/backup" --user "$(id -u)" admin restore FILE sets it aside',
+        ),
         ("(doorbus secrets add --instance)", "(scripts/secrets add --instance)"),
         (
             "it does not take what /run/secrets/doorbus_broker__password holds as the password of recognizer",

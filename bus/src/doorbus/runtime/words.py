@@ -10,10 +10,12 @@ from collections.abc import Mapping
 CALLED = "DOORBUS_CALLED"
 SECRETS = "DOORBUS_SECRETS"
 _COMMANDS = re.compile(
-    r"\bdoorbus (?=(calibrate|doctor|enrol|group|homeassistant|import|journal|key|lock|lockdown|people|recordings"
+    r"\bdoorbus (?=(calibrate|doctor|enrol|group|homeassistant|import|journal|lock|lockdown|people"
     r"|remove|schedule|unlock|update|watch)\b)"
 )
-_SCRIPTS = re.compile(r"\bdoorbus (?=(forget|secrets)\b)")
+_ADMIN = re.compile(r"\bdoorbus (?=(key|recordings)\b)")
+_FILES = re.compile(r"\bdoorbus (?=(export|restore)\b)")
+_SCRIPTS = re.compile(r"\bdoorbus (?=(forget|key rotate|secrets)\b)")
 _STARTED = re.compile(r"\bmake up, make run or its unit does\b")
 _LOCAL = re.compile(r", make run those of a local run\b")
 _NEW_KEY = re.compile(r"\bmake one with: openssl rand -hex 32 > \S+")
@@ -40,4 +42,6 @@ def here(text: str, environment: Mapping[str, str]) -> str:
     text = text.replace(f"DOORBUS_BROKER__PASSWORD {whose}", f"{either} {whose}")
     text = _NEW_KEY.sub("scripts/secrets makes one for a new site", text)
     text = _LOCAL.sub("", _STARTED.sub("make up does", text))
-    return _COMMANDS.sub(f"{called} ", _SCRIPTS.sub("scripts/", text))
+    run = called.rpartition(" ")[0]
+    text = _COMMANDS.sub(f"{called} ", _SCRIPTS.sub("scripts/", text))
+    return _ADMIN.sub(f"{run} admin ", _FILES.sub(f'{run} -v "$PWD:/backup" --user "$(id -u)" admin ', text))
