@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ async def test_one_browser_sees_what_another_does(page: Page, site: Site, chromi
     await context.close()
 
 
-async def test_somebody_is_enrolled_let_in_disabled_and_removed(page: Page, samples: Path) -> None:
+async def test_somebody_is_enrolled_let_in_disabled_and_removed(page: Page, site: Site, samples: Path) -> None:
     await page.goto("/people")
     await page.get_by_label("Name", exact=True).fill("Barack <O>")
     await page.get_by_label(re.compile("^Pictures")).set_input_files([samples / "obama.jpg", samples / "biden.jpg"])
@@ -114,18 +115,46 @@ async def test_somebody_is_enrolled_let_in_disabled_and_removed(page: Page, samp
 
     await page.goto("/people/barack-o")
     await page.get_by_label("May pass").uncheck()
-    await page.get_by_label("Hours").fill("Mo-Fr 07:00-19:00")
+    await page.get_by_label("In these hours of a week").check()
+    await page.get_by_label("Monday from", exact=True).fill("07:00")
+    await page.get_by_label("Monday until", exact=True).fill("19:00")
+    await page.get_by_role("button", name="Monday's hours for Tuesday to Friday").press("Enter")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Saved.")).to_be_visible()
     await page.goto("/events")
     await expect(page.get_by_text("may not pass at present").last).to_be_visible()
 
     await page.goto("/people/barack-o")
-    await expect(page.get_by_label("Hours")).to_have_value("Mo-Fr 07:00-19:00")
+    await expect(page.get_by_label("In these hours of a week")).to_be_checked()
+    await expect(page.get_by_label("Friday until", exact=True)).to_have_value("19:00")
+    assert await violations(page, site) == []
+    await page.get_by_label("As a text").check()
+    await expect(page.get_by_label("Text of the hours")).to_have_value("Mo-Fr 07:00-19:00")
     await page.locator("summary", has_text="Remove").click()
     await page.get_by_role("button", name="Remove for good").click()
     await page.wait_for_url("**/people")
     await expect(page.get_by_text("Nobody is enrolled.")).to_be_visible()
+
+
+async def test_a_folder_enrols_everybody_in_it(page: Page, samples: Path, tmp_path: Path) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    folder = tmp_path / "people"
+    (folder / "Joe Biden").mkdir(parents=True)
+    shutil.copy(samples / "biden.jpg", folder / "Joe Biden" / "one.jpg")
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "Nobody.jpg").write_bytes(b"no picture either")
+    await page.goto("/people")
+    await page.locator("summary", has_text="Import a folder").click()
+    await page.get_by_label("Folder").set_input_files(folder)
+    await page.get_by_role("button", name="Import").click()
+
+    await expect(page.locator("#imported dt")).to_have_text(["Joe Biden", "Nobody"])
+    await expect(page.locator("#imported dd", has_text="one.jpg: taken")).to_be_visible()
+    await expect(page.locator("#imported dd").nth(1)).to_contain_text("this is no picture that can be read")
+    await page.get_by_role("link", name="Joe Biden").click()
+    await page.locator("summary", has_text="Remove").click()
+    await page.get_by_role("button", name="Remove for good").click()
+    await page.wait_for_url("**/people")
 
 
 async def test_a_picture_without_a_face_is_refused_in_words(page: Page, samples: Path, tmp_path: Path) -> None:

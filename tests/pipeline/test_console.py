@@ -350,6 +350,75 @@ async def test_changing_a_person_sends_only_what_changes(desktop: Desktop) -> No
     assert nothing.status_code == 422
 
 
+def filled_in(**fields: str) -> dict[str, str]:
+    """The form of a person as a browser sends it."""
+    return {"name": "Bob", "enabled": "on", "every_door": "on", "hours_way": "any", **fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"hours_way": "week", "Mo0from": "07:00", "Mo0to": "19:00", "Tu0from": "07:00", "Tu0to": "19:00"},
+            "Mo-Tu 07:00-19:00",
+        ),
+        (
+            {"hours_way": "week", "Sa0from": "00:00", "Sa0to": "00:00", "holidays_closed": "on"},
+            "Sa 00:00-24:00; PH off",
+        ),
+        ({"hours_way": "text", "hours": "Mo-Fr sunrise-sunset"}, "Mo-Fr sunrise-sunset"),
+        ({"hours": "Mo 07:00-09:00", "Mo0from": "10:00"}, None),
+    ],
+)
+async def test_a_week_that_is_filled_in_becomes_opening_hours(
+    desktop: Desktop, fields: dict[str, str], expected: str | None
+) -> None:
+    enrolled(desktop, RosterEntry(person="bob", name="Bob", hours="Su 10:00-11:00"))
+    async with asyncio.timeout(5):
+        while not desktop.site.live.scene.people:
+            await desktop.settled()
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.post("/people/bob", data=filled_in(**fields)))
+        request = await answer(desktop, channels.UPDATE, person="bob")
+        saved = await asked
+
+    assert "Saved" in saved.text
+    assert json.loads(request.payload) == {"hours": expected}
+
+
+async def test_saving_a_person_sends_nothing_that_is_the_groups_or_did_not_change(desktop: Desktop) -> None:
+    bob = RosterEntry(
+        person="bob", name="Bob", hours="Mo  07:00-19:00", group="cleaners", schedule="office", inherited=("hours",)
+    )
+    enrolled(desktop, bob)
+    async with asyncio.timeout(5):
+        while not desktop.site.live.scene.people:
+            await desktop.settled()
+    async with desktop.browser() as browser:
+        page = (await browser.get("/people/bob")).text
+        without_hours = {name: value for name, value in filled_in().items() if name != "hours_way"}
+        saved = await browser.post("/people/bob", data=without_hours)
+
+    assert "the schedule office" in page
+    assert "Saved" in saved.text
+    assert sent(desktop, channels.UPDATE, person="bob") == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"Mo0from": "07:00"}, {}, {"Mo0from": "07:00", "Mo0to": "07:00"}, {"Mo0from": "x", "Mo0to": "y"}]
+)
+async def test_a_week_that_cannot_be_meant_is_refused_with_a_sentence(desktop: Desktop, wrong: dict[str, str]) -> None:
+    enrolled(desktop, RosterEntry(person="bob", name="Bob"))
+    async with asyncio.timeout(5):
+        while not desktop.site.live.scene.people:
+            await desktop.settled()
+    async with desktop.browser() as browser:
+        refused = await browser.post("/people/bob", data=filled_in(hours_way="week", **wrong))
+
+    assert refused.status_code == 422
+    assert sent(desktop, channels.UPDATE, person="bob") == []
+
+
 async def test_a_camera_enrols_a_newcomer(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
     frame = Frame(jpeg=jpeg["obama"], frame_id="1", captured_at=desktop.clock.now())
     say(desktop, channels.FRAME, frame, PORCH)

@@ -15,6 +15,7 @@ STATES: dict[LockState, str] = {
     LockState.LOCKING: _("Closing"),
     LockState.JAMMED: _("Stuck"),
 }
+DAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 ASKS: dict[Ask, str] = {
     Ask.BLINK: _("Please blink"),
     Ask.TURN_LEFT: _("Please turn your head to your left"),

@@ -42,6 +42,38 @@ function holdable(button) {
   }, true);
 }
 
+const AT_ONCE = 10;
+
+// A folder can hold more than a request may: it is sent person by person.
+async function imported(form) {
+  const people = new Map();
+  for (const file of form.querySelector("input").files) {
+    const path = file.webkitRelativePath.split("/").slice(1);
+    const name = path.length > 1 ? path.at(-2) : path[0].replace(/\.[^.]*$/, "");
+    if (file.type.startsWith("image/")) people.set(name, [...(people.get(name) || []), file]);
+  }
+  const list = document.getElementById("imported");
+  const progress = form.querySelector("progress");
+  const headers = { ...JSON.parse(document.body.getAttribute("hx-headers")), "HX-Request": "true" };
+  list.replaceChildren();
+  progress.hidden = false;
+  progress.max = people.size;
+  progress.value = 0;
+  for (const [name, files] of [...people].sort((one, other) => one[0].localeCompare(other[0]))) {
+    list.append(Object.assign(document.createElement("dt"), { textContent: name }));
+    const told = list.appendChild(document.createElement("dd"));
+    for (let first = 0; first < files.length; first += AT_ONCE) {
+      const body = new FormData();
+      body.append("name", name);
+      for (const file of files.slice(first, first + AT_ONCE)) body.append("image", file, file.name);
+      const answer = await fetch(form.action, { method: "POST", headers, body }).catch(() => null);
+      told.insertAdjacentHTML("beforeend", answer === null ? "" : await answer.text());
+      if (answer === null) document.getElementById("offline").hidden = false;
+    }
+    progress.value += 1;
+  }
+}
+
 function prepare(root) {
   local(root);
   for (const button of root.querySelectorAll("button[data-hold]:not([data-ready])")) {
@@ -72,6 +104,19 @@ document.addEventListener("DOMContentLoaded", () => {
     say(false);
   });
   document.body.addEventListener("htmx:sendError", () => say(true));
+  document.body.addEventListener("submit", (event) => {
+    if (!("folder" in event.target.dataset)) return;
+    event.preventDefault();
+    const button = event.target.querySelector("button");
+    button.disabled = true;
+    imported(event.target).finally(() => { button.disabled = false; });
+  });
+  document.body.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-copy-week]")) return;
+    for (const input of event.target.closest("form").querySelectorAll("input[name^=Mo]")) {
+      for (const day of ["Tu", "We", "Th", "Fr"]) input.form.elements[day + input.name.slice(2)].value = input.value;
+    }
+  });
   document.body.addEventListener("dragover", (event) => { if (event.target.closest(".drop")) event.preventDefault(); });
   document.body.addEventListener("drop", (event) => {
     const place = event.target.closest(".drop");

@@ -22,13 +22,14 @@ from doorbus_console.names import id_of
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
-from doorbus_console.web import asking, streams
+from doorbus_console.web import asking, hours, streams
 from doorbus_console.web.confirming import purpose_of_unlock, show
 from doorbus_console.web.forms import Form, as_jpegs, read_form
 from doorbus_console.web.guard import Needs, party, session_of
 from doorbus_console.web.problems import Problem, not_found
 from doorbus_console.web.rendering import language_of
 from doorbus_console.web.site import Site, site_of
+from doorbus_console.week import DAYS
 
 router = APIRouter(include_in_schema=False)
 
@@ -138,7 +139,14 @@ async def one_person(request: Request, site: TheSite, visitor: Watching, person:
     if entry is None:
         raise not_found(f"person {person}")
     return page(
-        request, "person.html", visitor, person=entry, cameras=_cameras(site, visitor), doors=site.doors_of(visitor)
+        request,
+        "person.html",
+        visitor,
+        person=entry,
+        cameras=_cameras(site, visitor),
+        doors=site.doors_of(visitor),
+        hours=hours.shown(entry.hours),
+        days=tuple(zip(DAYS, words.DAYS, strict=True)),
     )
 
 
@@ -146,7 +154,7 @@ async def one_person(request: Request, site: TheSite, visitor: Watching, person:
 async def change_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> HTMLResponse:
     """Change a person's name and rights."""
     entry = _known(site, person)
-    update = _changed(entry, _update(await read_form(request), site.doors_of(visitor)))
+    update = _changed(entry, _update(await read_form(request), entry, site.doors_of(visitor)))
     if update.model_fields_set:
         await asking.done(site, asking.change(site, visitor, person, update))
     return page(request, "part/done.html", visitor, what="changed")
@@ -289,7 +297,7 @@ def _seconds(given: str) -> float | None:
     return seconds
 
 
-def _update(form: Form, doors: Iterable[str]) -> Update:
+def _update(form: Form, entry: RosterEntry, doors: Iterable[str]) -> Update:
     every = form.get("every_door") == "on"
     try:
         return Update(
@@ -298,7 +306,7 @@ def _update(form: Form, doors: Iterable[str]) -> Update:
             doors=None if every else tuple(door for door in doors if door in form.all("door")),
             valid_from=_moment(form.get("valid_from"), form.get("offset")),
             valid_until=_moment(form.get("valid_until"), form.get("offset")),
-            hours=form.get("hours") or None,
+            hours=hours.told(form, entry.hours),
             threshold=float(form.get("threshold")) if form.get("threshold") else None,
         )
     except ValidationError as error:
