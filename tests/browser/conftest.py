@@ -32,6 +32,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> As
     axe = (repository / "var" / "browser" / "axe.min.js").read_text()
     async with stack(tmp_path_factory.mktemp("site"), repository / "var", repository / "mosquitto") as one:
         await one.start_all({Role.ACTUATOR: ACTUATOR, Role.CAPTURE: {"DOORBUS_CAPTURE__SCENE_SECONDS": "1"}})
+        await one.start(Role.RECORDER, {})
         await one.start(Role.CONSOLE, settings)
         yield Site(one, f"http://127.0.0.1:{port}", axe)
 

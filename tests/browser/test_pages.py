@@ -81,6 +81,22 @@ async def test_the_keyboard_alone_opens_and_locks_a_door(page: Page, site: Site)
     assert site.openings == before + 1
 
 
+async def test_a_lockdown_keeps_a_door_shut_until_it_is_ended(page: Page, site: Site) -> None:
+    await page.goto("/doors")
+    await until_locked(page)
+    before = site.openings
+    await page.locator("summary", has_text="Lockdown").click()
+    await page.get_by_role("button", name="Begin a lockdown").click()
+    await expect(page.get_by_text("Lockdown: the door opens for nobody")).to_be_visible()
+    await hold(page, page.get_by_role("button", name=UNLOCK), 1000)
+    await expect(page.locator(".answer")).to_contain_text("the door is in lockdown")
+    assert site.openings == before
+
+    await page.get_by_role("button", name="End it").click()
+
+    await expect(page.get_by_text("Lockdown: the door opens for nobody")).to_have_count(0)
+
+
 async def test_one_browser_sees_what_another_does(page: Page, site: Site, chromium: Browser, signed_in: str) -> None:
     context = await chromium.new_context(base_url=site.address, storage_state=signed_in)
     other = await context.new_page()
@@ -123,6 +139,7 @@ async def test_somebody_is_enrolled_let_in_disabled_and_removed(page: Page, site
     await expect(page.get_by_text("Saved.")).to_be_visible()
     await page.goto("/events")
     await expect(page.get_by_text("may not pass at present").last).to_be_visible()
+    await page.wait_for_function("document.querySelector('#events img.kept').naturalWidth === 640")
 
     await page.goto("/people/barack-o")
     await expect(page.get_by_label("In these hours of a week")).to_be_checked()

@@ -17,17 +17,22 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Channel
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
+    AlarmState,
+    ContactState,
     Decision,
+    Doorbell,
     ErrorCode,
     Face,
     Fault,
     Frame,
     Health,
+    Lockdown,
     LockState,
     Outcome,
     Presence,
     Reason,
     Recognition,
+    Recording,
     Result,
     ResultStatus,
     RosterEntry,
@@ -174,6 +179,56 @@ async def test_a_door_that_does_not_answer_is_told_from_one_that_refuses(desktop
         answered = await browser.post("/doors/front/unlock")
 
     assert "has not answered" in answered.text
+
+
+async def test_a_page_tells_what_a_door_feels(desktop: Desktop) -> None:
+    say(desktop, channels.CONTACT_STATE, ContactState.OPEN, FRONT)
+    say(desktop, channels.ALARM_STATE, AlarmState.FORCED, FRONT)
+    say(desktop, channels.LOCKDOWN_STATE, Lockdown.ON, FRONT)
+    say(desktop, channels.DOORBELL, Doorbell(at=desktop.clock.now()), FRONT)
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        page = (await browser.get("/doors")).text
+        told = (await browser.get("/api/v1/doors/front")).json()
+
+    assert all(text in page for text in ("The door was forced open", "opens for nobody", "Last rung:"))
+    assert (told["contact"], told["alarm"], told["lockdown"]) == ("OPEN", "forced", "ON")
+
+
+async def test_a_lockdown_is_ordered_with_the_name_of_who_orders_it(desktop: Desktop) -> None:
+    async with desktop.browser() as browser, desktop.program(Scope.UNLOCK) as program:
+        await browser.post("/doors/front/lockdown", data={"lockdown": "ON"})
+        await program.put("/api/v1/doors/front/lockdown", json={"lockdown": "OFF"})
+        await desktop.settled()
+
+    orders = [json.loads(packet.payload) for packet in sent(desktop, channels.LOCKDOWN_COMMAND, **FRONT)]
+    assert orders == [{"lockdown": "ON", "by": "ada"}, {"lockdown": "OFF", "by": "token program"}]
+
+
+async def test_events_have_the_pictures_that_the_recorder_has_kept(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
+    now = desktop.clock.now()
+    one = decision(desktop, person="alice", trigger=Trigger.FACE, reason=Reason.MATCHED, frame_ids=("f1", "f2"))
+    kept = Recording(
+        recording="r1", camera="porch", at=now, reason=Reason.MATCHED, frame_id="f2", captured_at=now, bytes=9,
+        door="front", outcome=Outcome.GRANTED,
+    )  # fmt: skip
+    say(desktop, channels.DECISION, one, FRONT)
+    say(desktop, channels.RECORDED, kept, FRONT)
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        page = (await browser.get("/events")).text
+        events = (await browser.get("/api/v1/events")).json()
+        asked = asyncio.create_task(browser.get("/api/v1/recordings/r1/picture.jpg"))
+        request = await until_sent(desktop, channels.RECORDING_GET, recording="r1")
+        assert request.response_topic is not None
+        named = (("recording", "r1"),)
+        reply = Packet(request.response_topic, jpeg["obama"], qos=1, correlation=request.correlation, user=named)
+        desktop.bus.publish(reply)
+        picture = await asked
+
+    assert "/api/v1/recordings/r1/picture.jpg" in page
+    assert events[0]["recording"] == "r1"
+    assert picture.content == jpeg["obama"]
 
 
 async def test_a_lock_command_is_over_when_the_door_says_that_it_is_locked(desktop: Desktop) -> None:
@@ -581,7 +636,7 @@ def routes(desktop: Desktop) -> Iterator[tuple[str, str, Right]]:
             continue
         assert len(needs) == 1, f"{route.path} lets everybody in"
         path = route.path.replace("{door}", "front").replace("{camera}", "porch")
-        for name in ("person", "command", "errand", "name", "passkey"):
+        for name in ("person", "command", "errand", "name", "passkey", "recording"):
             path = path.replace(f"{{{name}}}", "some")
         for method in route.methods or ():
             yield method, path, needs[0].right

@@ -13,7 +13,7 @@ SAME = {"Code", "Name", "Passkeys", "Person", "System"}
 """What is the same word in both."""
 GERMAN = gettext.translation("console", PACKAGE / "locale", ["de"])
 TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
-TABLES = (words.STATES, words.ASKS, words.REASONS, words.ERRORS)
+TABLES = (words.STATES, words.ASKS, words.ALARMS, words.REASONS, words.ERRORS)
 
 
 def _said(path: Path) -> set[str]:

@@ -8,12 +8,25 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from doorbus.wire.channels import LOCK_COMMAND, RECOGNISE_REPLY, RECOGNISE_REQUEST, RESULT_REPLY, Channel
+from doorbus.wire.channels import (
+    LOCK_COMMAND,
+    LOCKDOWN_COMMAND,
+    RECOGNISE_REPLY,
+    RECOGNISE_REQUEST,
+    RECORDING_GET,
+    RECORDING_REPLY,
+    RESULT_REPLY,
+    Channel,
+)
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
     Action,
     Decision,
+    GetRecording,
+    KeptPicture,
     LockCommand,
+    Lockdown,
+    LockdownOrder,
     LockState,
     Message,
     Recognised,
@@ -79,7 +92,7 @@ class Desk:
         self._commands: OrderedDict[str, Command] = OrderedDict()
         self._errands: OrderedDict[str, Errand] = OrderedDict()
         self._answered: dict[str, asyncio.Event] = {}
-        self._looks: dict[bytes, asyncio.Future[Recognised]] = {}
+        self._waiting: dict[bytes, asyncio.Future[Any]] = {}
         self.connected = False
 
     async def outgoing(self) -> AsyncIterator[Outbound]:
@@ -138,23 +151,27 @@ class Desk:
 
     async def look(self, jpeg: bytes, seconds: float) -> Recognised | None:
         """Who is on a picture; None when nobody says so within so many seconds. Raises `BrokerAway`."""
-        key = uuid4().bytes
-        self._looks[key] = asyncio.get_running_loop().create_future()
         request = RecogniseRequest(jpeg=jpeg)
-        try:
-            self._send(Outbound(RECOGNISE_REQUEST, request, {}, key, (RECOGNISE_REPLY, self.reply_ids)))
-            async with asyncio.timeout(seconds):
-                return await self._looks[key]
-        except TimeoutError:
-            return None
-        finally:
-            del self._looks[key]
+        found: Recognised | None = await self._reply(RECOGNISE_REQUEST, request, {}, RECOGNISE_REPLY, seconds)
+        return found
 
     def seen(self, correlation: bytes | None, recognised: Recognised) -> None:
         """Note who is on a picture that was asked about."""
-        look = self._looks.get(correlation or b"")
-        if look is not None and not look.done():
-            look.set_result(recognised)
+        self._replied(correlation, recognised)
+
+    async def fetch(self, recording: str, seconds: float, *, boxes: bool) -> KeptPicture | None:
+        """A picture that was kept; None when nobody answers within so many seconds. Raises `BrokerAway`."""
+        request, ids = GetRecording(boxes=boxes), {"recording": recording}
+        found: KeptPicture | None = await self._reply(RECORDING_GET, request, ids, RECORDING_REPLY, seconds)
+        return found
+
+    def fetched(self, correlation: bytes | None, picture: KeptPicture) -> None:
+        """Note a picture that was asked for."""
+        self._replied(correlation, picture)
+
+    def lock_down(self, door: str, lockdown: Lockdown, by: str) -> None:
+        """Begin or end a lockdown of a door. Raises `BrokerAway`."""
+        self._send(Outbound(LOCKDOWN_COMMAND, LockdownOrder(lockdown=lockdown, by=by), {"door": door}))
 
     def decided(self, decision: Decision) -> None:
         """Note a decision; it may be the answer to a command."""
@@ -196,6 +213,25 @@ class Desk:
         """The request once it is answered, or after so many seconds as it is."""
         await self._wait(errand.id, seconds)
         return self._errands.get(errand.id, errand)
+
+    async def _reply(
+        self, channel: Channel[Any], request: Message, ids: dict[str, str], reply: Channel[Any], seconds: float
+    ) -> Any:
+        key = uuid4().bytes
+        self._waiting[key] = asyncio.get_running_loop().create_future()
+        try:
+            self._send(Outbound(channel, request, ids, key, (reply, self.reply_ids)))
+            async with asyncio.timeout(seconds):
+                return await self._waiting[key]
+        except TimeoutError:
+            return None
+        finally:
+            del self._waiting[key]
+
+    def _replied(self, correlation: bytes | None, message: object) -> None:
+        waiting = self._waiting.get(correlation or b"")
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
 
     async def _wait(self, key: str, seconds: float) -> None:
         answered = self._answered.get(key)

@@ -10,7 +10,7 @@ class Level(StrEnum):
     RESIDENT = "resident"
     """Sees and opens the doors that are its own."""
     OPERATOR = "operator"
-    """Sees and opens the doors, reads the events, and keeps the people."""
+    """Sees, opens and locks down the doors, reads the events, and keeps the people."""
     ADMIN = "admin"
     """May also give and take accounts and tokens."""
 
@@ -31,6 +31,8 @@ class Right(StrEnum):
     """Doors and their cameras."""
     OPEN = "open"
     """Unlock and lock."""
+    LOCK_DOWN = "lock down"
+    """Begin and end a lockdown."""
     WATCH = "watch"
     """Events, people and services."""
     RECOGNISE = "recognise"
@@ -44,6 +46,7 @@ class Right(StrEnum):
 LEAST: dict[Right, Level] = {
     Right.SEE: Level.RESIDENT,
     Right.OPEN: Level.RESIDENT,
+    Right.LOCK_DOWN: Level.OPERATOR,
     Right.WATCH: Level.OPERATOR,
     Right.RECOGNISE: Level.OPERATOR,
     Right.PEOPLE: Level.OPERATOR,
@@ -53,6 +56,7 @@ LEAST: dict[Right, Level] = {
 SCOPES: dict[Right, Scope | None] = {
     Right.SEE: Scope.READ,
     Right.OPEN: Scope.UNLOCK,
+    Right.LOCK_DOWN: Scope.UNLOCK,
     Right.WATCH: Scope.READ,
     Right.RECOGNISE: Scope.RECOGNISE,
     Right.PEOPLE: Scope.PEOPLE,

@@ -3,18 +3,23 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from doorbus.wire.messages import (
+    AlarmState,
     Ask,
     Box,
     Challenge,
+    ContactState,
     Decision,
     Face,
     Health,
+    Lockdown,
     LockState,
     Manifest,
     Outcome,
     Recognition,
+    Recording,
     RosterEntry,
     Trigger,
     Verdict,
@@ -49,6 +54,11 @@ class Door:
     last: Decision | None = None
     last_granted: Decision | None = None
     challenge: Challenge | None = None
+    lockdown: Lockdown = Lockdown.OFF
+    contact: ContactState | None = None
+    """None where nothing feels it."""
+    alarm: AlarmState = AlarmState.NONE
+    rang_at: datetime | None = None
 
     @property
     def asks(self) -> Ask:
@@ -78,10 +88,16 @@ class Scene:
     """Oldest first."""
     services: Mapping[tuple[str, str], tuple[Health, datetime, int]] = field(default_factory=dict)
     """The last health of each instance, when it came, and how many came."""
+    recordings: Mapping[str, str] = field(default_factory=dict)
+    """By the id of a frame, the id of the picture that was kept of it."""
 
     def cameras_of(self, door: str) -> tuple[Camera, ...]:
         """The cameras of a door by name."""
         return tuple(camera for key, camera in sorted(self.cameras.items()) if key[0] == door)
+
+    def recording_of(self, decision: Decision) -> str | None:
+        """The picture that was kept of a decision."""
+        return next((self.recordings[one] for one in decision.frame_ids if one in self.recordings), None)
 
     def name_of(self, person: str | None) -> str:
         """How people call a person; the id of who is not on the roster, nothing for nobody."""
@@ -119,9 +135,15 @@ def locked(scene: Scene, door: str, state: LockState, at: datetime) -> Scene:
     return _door(scene, replace(known, state=state, since=since))
 
 
-def challenged(scene: Scene, door: str, challenge: Challenge) -> Scene:
-    """After somebody was asked to do something, or no longer is."""
-    return _door(scene, replace(with_door(scene, door).doors[door], challenge=challenge))
+def at_door(scene: Scene, door: str, **told: Any) -> Scene:
+    """After a door has told something else of itself: fields of `Door`."""
+    return _door(scene, replace(with_door(scene, door).doors[door], **told))
+
+
+def recorded(scene: Scene, recording: Recording) -> Scene:
+    """After a picture of a decision was kept."""
+    kept = [*scene.recordings.items(), (recording.frame_id, recording.recording)][-KEPT:]
+    return replace(scene, recordings=dict(kept))
 
 
 def decided(scene: Scene, door: str, decision: Decision) -> Scene:

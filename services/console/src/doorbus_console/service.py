@@ -10,15 +10,21 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
 from doorbus.wire.messages import (
+    AlarmState,
     Challenge,
+    ContactState,
     Decision,
+    Doorbell,
     Frame,
     Health,
+    KeptPicture,
+    Lockdown,
     LockState,
     Manifest,
     Presence,
     Recognised,
     Recognition,
+    Recording,
     Result,
     RosterEntry,
 )
@@ -67,11 +73,17 @@ class ConsoleService(Service):
             Subscription(channels.LOCK_STATE, self._on_state),
             Subscription(channels.DECISION, self._on_decision),
             Subscription(channels.CHALLENGE, self._on_challenge),
+            Subscription(channels.LOCKDOWN_STATE, self._on_lockdown),
+            Subscription(channels.CONTACT_STATE, self._on_contact),
+            Subscription(channels.ALARM_STATE, self._on_alarm),
+            Subscription(channels.DOORBELL, self._on_doorbell),
+            Subscription(channels.RECORDED, self._on_recorded),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._roster.wanted),
             Subscription(channels.HEALTH, self._on_health),
             Subscription(channels.RESULT_REPLY, self._on_reply, self._desk.reply_ids),
             Subscription(channels.RECOGNISE_REPLY, self._on_recognised, self._desk.reply_ids),
+            Subscription(channels.RECORDING_REPLY, self._on_picture, self._desk.reply_ids),
         )
 
     async def start(self) -> None:
@@ -143,8 +155,22 @@ class ConsoleService(Service):
         return ()
 
     async def _on_challenge(self, inbound: Inbound[Challenge]) -> Iterable[Outbound]:
-        door = inbound.ids["door"]
-        self._see(scene.challenged(self._live.scene, door, inbound.message), ("door", door))
+        return self._told(inbound, challenge=inbound.message)
+
+    async def _on_lockdown(self, inbound: Inbound[Lockdown]) -> Iterable[Outbound]:
+        return self._told(inbound, lockdown=inbound.message)
+
+    async def _on_contact(self, inbound: Inbound[ContactState]) -> Iterable[Outbound]:
+        return self._told(inbound, contact=inbound.message)
+
+    async def _on_alarm(self, inbound: Inbound[AlarmState]) -> Iterable[Outbound]:
+        return self._told(inbound, alarm=inbound.message)
+
+    async def _on_doorbell(self, inbound: Inbound[Doorbell]) -> Iterable[Outbound]:
+        return self._told(inbound, rang_at=inbound.message.at)
+
+    async def _on_recorded(self, inbound: Inbound[Recording]) -> Iterable[Outbound]:
+        self._see(scene.recorded(self._live.scene, inbound.message), ("recorded", inbound.message.frame_id))
         return ()
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
@@ -181,6 +207,15 @@ class ConsoleService(Service):
 
     async def _on_recognised(self, inbound: Inbound[Recognised]) -> Iterable[Outbound]:
         self._desk.seen(inbound.packet.correlation, inbound.message)
+        return ()
+
+    async def _on_picture(self, inbound: Inbound[KeptPicture]) -> Iterable[Outbound]:
+        self._desk.fetched(inbound.packet.correlation, inbound.message)
+        return ()
+
+    def _told(self, inbound: Inbound[Any], **fields: object) -> Iterable[Outbound]:
+        door = inbound.ids["door"]
+        self._see(scene.at_door(self._live.scene, door, **fields), ("door", door))
         return ()
 
     def _see(self, after: scene.Scene, *news: tuple[str, ...]) -> None:

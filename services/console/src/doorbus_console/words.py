@@ -1,6 +1,6 @@
 """What states, decisions and errors are called for people who live behind the door. Pure."""
 
-from doorbus.wire.messages import Ask, Decision, ErrorCode, LockState, Outcome, Reason, Trigger
+from doorbus.wire.messages import AlarmState, Ask, Decision, ErrorCode, LockState, Outcome, Reason, Trigger
 
 
 def _(text: str) -> str:
@@ -14,6 +14,12 @@ STATES: dict[LockState, str] = {
     LockState.UNLOCKED: _("Open"),
     LockState.LOCKING: _("Closing"),
     LockState.JAMMED: _("Stuck"),
+}
+ALARMS: dict[AlarmState, str] = {
+    AlarmState.HELD_OPEN_SOON: _("The door stands open: please shut it"),
+    AlarmState.HELD_OPEN: _("The door has stood open for too long"),
+    AlarmState.FORCED: _("The door was forced open"),
+    AlarmState.TAMPER: _("Somebody tampers with the door"),
 }
 DAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 ASKS: dict[Ask, str] = {
@@ -82,6 +88,9 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.UNKNOWN_GROUP: _("there is no such group"),
     ErrorCode.UNKNOWN_SCHEDULE: _("there is no such schedule"),
     ErrorCode.UNKNOWN_RECORDING: _("there is no such recording any more"),
+    ErrorCode.UNKNOWN_CREDENTIAL: _("there is no such PIN or tag"),
+    ErrorCode.CODE_TAKEN: _("somebody has this PIN or tag already"),
+    ErrorCode.TOO_SIMPLE: _("this PIN is too easy to guess"),
     ErrorCode.IN_USE: _("there are still people who have it"),
     ErrorCode.UNKNOWN_CREDENTIAL: _("this person has no such code"),
     ErrorCode.TOO_SIMPLE: _("the code is too short, or one that anybody tries first"),

@@ -29,6 +29,7 @@ from doorbus_console.web.shapes import (
     EventShape,
     FacesShape,
     HealthShape,
+    LockdownShape,
     MeShape,
     PersonShape,
     ProblemShape,
@@ -91,6 +92,7 @@ router = APIRouter(prefix="/api/v1", responses=_PROBLEMS, dependencies=[Depends(
 TheSite = Annotated[Site, Depends(site_of)]
 Seeing = Annotated[Visitor, Depends(Needs(Right.SEE))]
 Opening = Annotated[Visitor, Depends(Needs(Right.OPEN))]
+LockingDown = Annotated[Visitor, Depends(Needs(Right.LOCK_DOWN))]
 Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
 Recognising = Annotated[Visitor, Depends(Needs(Right.RECOGNISE))]
 Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
@@ -163,6 +165,13 @@ async def unlock(
 async def lock(site: TheSite, visitor: Opening, door: DoorId, response: Response, wait: Wait = 0) -> CommandShape:
     """Lock a door now, before its pulse is over."""
     return await _commanded(site, asking.command(site, visitor, door, Action.LOCK), wait, response)
+
+
+@router.put("/doors/{door}/lockdown", status_code=HTTPStatus.ACCEPTED)
+async def lock_down(site: TheSite, visitor: LockingDown, door: DoorId, wish: LockdownShape) -> LockdownShape:
+    """Open a door for nobody, or by its rules again. Its own `lockdown` says when it holds."""
+    asking.lock_down(site, visitor, door, wish.lockdown)
+    return wish
 
 
 @router.get("/commands/{command}")
@@ -292,7 +301,7 @@ async def events(
     if any(one is not None and one.tzinfo is None for one in (since, until)):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_time_zone", "since and until need a time zone, such as Z")
     sought = Sought(after, door, person, reason and reason.value, since, until, limit, visitor.doors)
-    return [event_shape(one) for one in sought.of(site.live.scene.happenings)]
+    return [event_shape(site.live.scene, one) for one in sought.of(site.live.scene.happenings)]
 
 
 @router.get("/events/stream", response_class=StreamingResponse)
@@ -303,9 +312,22 @@ async def follow_events(site: TheSite, visitor: Watching) -> StreamingResponse:
         if news[0] != "happening":
             return []
         found = Sought(int(news[1]) - 1, doors=visitor.doors).of(site.live.scene.happenings)
-        return [("decision", event_shape(one).model_dump_json()) for one in found if one.number == int(news[1])]
+        shapes = [event_shape(site.live.scene, one) for one in found if one.number == int(news[1])]
+        return [("decision", shape.model_dump_json()) for shape in shapes]
 
     return streams.events(site.live, (), tell)
+
+
+@router.get("/recordings/{recording}/picture.jpg", response_class=Response, responses=_JPEG)
+async def kept_picture(
+    *,
+    site: TheSite,
+    visitor: Watching,  # noqa: ARG001  # asked for its right
+    recording: Annotated[SlugText, Path(description="As `recording` of an event says.")],
+    boxes: Annotated[bool, Query(description="With boxes and names.")] = False,
+) -> Response:
+    """A picture that the recorder has kept."""
+    return Response(await asking.kept(site, recording, boxes=boxes), media_type="image/jpeg")
 
 
 @router.get("/health")

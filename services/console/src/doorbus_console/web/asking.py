@@ -13,6 +13,7 @@ from doorbus.wire.messages import (
     Enrol,
     EnrolFromCamera,
     ErrorCode,
+    Lockdown,
     Message,
     Recognised,
     Remove,
@@ -27,10 +28,12 @@ from doorbus_console.web.problems import Problem, broker_away
 from doorbus_console.web.site import Site
 
 _REMEMBERED = 1000
+_FETCH_SECONDS = 5.0
 _NEWS_SECONDS = 2.0
 """The roster comes before the answer, but is read in pieces: who asks next is to see what he did."""
 _STATUS = {
     ErrorCode.UNKNOWN_PERSON: HTTPStatus.NOT_FOUND,
+    ErrorCode.UNKNOWN_RECORDING: HTTPStatus.NOT_FOUND,
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.NO_RECOGNIZER: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -83,6 +86,30 @@ def command(
         how = ", confirmed with a passkey" if confirmed else ""
         site.note(visitor.name, action.value.lower(), f"door {door}", f"sent as {sent.id}{how}")
     return sent
+
+
+def lock_down(site: Site, visitor: Visitor, door: str, lockdown: Lockdown) -> None:
+    """Begin or end a lockdown of a door; its state says what came of it. Raises `Problem`."""
+    site.door(visitor, door)
+    try:
+        site.desk.lock_down(door, lockdown, visitor.name)
+    except BrokerAway:
+        raise broker_away() from None
+    site.note(visitor.name, f"lockdown {lockdown.value.lower()}", f"door {door}", "sent")
+
+
+async def kept(site: Site, recording: str, *, boxes: bool) -> bytes:
+    """A picture that was kept; raises `Problem`."""
+    try:
+        picture = await site.desk.fetch(recording, _FETCH_SECONDS, boxes=boxes)
+    except BrokerAway:
+        raise broker_away() from None
+    if picture is None:
+        raise Problem(HTTPStatus.GATEWAY_TIMEOUT, "no_answer", "no recorder has answered; is one running?")
+    if picture.error is not None:
+        status = _STATUS.get(picture.error, HTTPStatus.UNPROCESSABLE_ENTITY)
+        raise Problem(status, picture.error.value, picture.why or picture.error.value)
+    return picture.jpeg
 
 
 def must_confirm(site: Site, visitor: Visitor) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from doorbus.wire.channels import OPTIONAL
 from doorbus.wire.codec import Refused
 from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
-from doorbus.wire.messages import Action, EnrolFromCamera, Reason, RosterEntry, Update
+from doorbus.wire.messages import Action, EnrolFromCamera, Lockdown, Reason, RosterEntry, Update
 from doorbus.wire.mistakes import first_mistake
 from doorbus_console import words
 from doorbus_console.live import News, Place
@@ -36,6 +37,7 @@ router = APIRouter(include_in_schema=False)
 TheSite = Annotated[Site, Depends(site_of)]
 Seeing = Annotated[Visitor, Depends(Needs(Right.SEE))]
 Opening = Annotated[Visitor, Depends(Needs(Right.OPEN))]
+LockingDown = Annotated[Visitor, Depends(Needs(Right.LOCK_DOWN))]
 Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
 Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
 
@@ -107,6 +109,14 @@ async def lock(request: Request, site: TheSite, visitor: Opening, door: str) -> 
     sent = asking.command(site, visitor, door, Action.LOCK)
     command = await site.desk.outcome(sent, site.settings.answer_seconds)
     return page(request, "part/answer.html", visitor, command=command, door=door, asks_code=False)
+
+
+@router.post("/doors/{door}/lockdown")
+async def lock_down(request: Request, site: TheSite, visitor: LockingDown, door: str) -> HTMLResponse:
+    """Begin or end a lockdown of a door."""
+    lockdown = Lockdown.ON if (await read_form(request)).get("lockdown") == "ON" else Lockdown.OFF
+    asking.lock_down(site, visitor, door, lockdown)
+    return page(request, "part/done.html", visitor, what="lockdown")
 
 
 @router.get("/people")
@@ -205,25 +215,37 @@ async def system_list(request: Request, site: TheSite, visitor: Watching) -> HTM
 @router.get("/live")
 async def live(request: Request, site: TheSite, visitor: Seeing) -> StreamingResponse:
     """What moves on the pages, as parts of them."""
-
-    def tell(news: News) -> Iterable[tuple[str, str]]:
-        kind, *ids = news
-        if kind == "broker":
-            yield "broker", text(request, "part/broker.html", visitor)
-        elif kind == "door" and visitor.knows(ids[0]):
-            yield f"door-{ids[0]}", text(request, "part/door.html", visitor, door=site.live.scene.doors[ids[0]])
-        elif kind == "faces" and visitor.knows(ids[0]):
-            yield f"faces-{ids[0]}-{ids[1]}", _faces(request, site, (ids[0], ids[1]))
-        elif kind == "happening" and visitor.may(Right.WATCH):
-            number = int(ids[0])
-            for one in Sought(number - 1, doors=visitor.doors).of(site.live.scene.happenings):
-                if one.number == number:
-                    yield "happening", text(request, "part/event.html", visitor, happening=one)
-        elif kind in {"people", "services", "doors"}:
-            yield kind, ""
-
     known = [("door", door) for door in site.doors_of(visitor)]
-    return streams.events(site.live, [("broker",), *known], tell)
+    return streams.events(site.live, [("broker",), *known], partial(_parts, request, site, visitor))
+
+
+def _parts(request: Request, site: Site, visitor: Visitor, news: News) -> Iterable[tuple[str, str]]:
+    """Names of parts of the pages and what is in them now, for news that `visitor` may hear."""
+    kind, *ids = news
+    if kind == "broker":
+        yield "broker", text(request, "part/broker.html", visitor)
+    elif kind in {"door", "faces"}:
+        yield from _at_door(request, site, visitor, kind, ids) if visitor.knows(ids[0]) else ()
+    elif kind in {"happening", "recorded"}:
+        yield from _of_events(request, site, visitor, kind, ids[0]) if visitor.may(Right.WATCH) else ()
+    elif kind in {"people", "services", "doors"}:
+        yield kind, ""
+
+
+def _at_door(request: Request, site: Site, visitor: Visitor, kind: str, ids: list[str]) -> Iterable[tuple[str, str]]:
+    if kind == "door":
+        yield f"door-{ids[0]}", text(request, "part/door.html", visitor, door=site.live.scene.doors[ids[0]])
+    else:
+        yield f"faces-{ids[0]}-{ids[1]}", _faces(request, site, (ids[0], ids[1]))
+
+
+def _of_events(request: Request, site: Site, visitor: Visitor, kind: str, which: str) -> Iterable[tuple[str, str]]:
+    after = int(which) - 1 if kind == "happening" else 0
+    for one in Sought(after, doors=visitor.doors).of(site.live.scene.happenings):
+        if kind == "happening" and one.number == int(which):
+            yield "happening", text(request, "part/event.html", visitor, happening=one)
+        elif kind == "recorded" and which in one.decision.frame_ids:
+            yield f"picture-{one.number}", text(request, "part/picture.html", visitor, happening=one)
 
 
 def _ask_for_passkey(request: Request, site: Site, visitor: Visitor, door: str, form: Form) -> HTMLResponse:

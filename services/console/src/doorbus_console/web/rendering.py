@@ -56,6 +56,7 @@ class Pages:
             "version": __version__,
             "states": words.STATES,
             "asks": words.ASKS,
+            "alarms": words.ALARMS,
             "reasons": words.REASONS,
             "errors": words.ERRORS,
             "outcome": words.outcome,

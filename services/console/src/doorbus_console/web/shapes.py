@@ -7,10 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from doorbus.wire.messages import (
     MAX_NAME,
+    AlarmState,
     Ask,
+    ContactState,
     Decision,
     Fault,
     Health,
+    Lockdown,
     LockState,
     Recognised,
     RosterEntry,
@@ -51,8 +54,19 @@ class DoorShape(Shape):
     cameras: list[str]
     asks: Ask
     """What whoever stands there is asked to do."""
+    lockdown: Lockdown
+    contact: ContactState | None
+    """Whether it stands open; None where nothing feels it."""
+    alarm: AlarmState
+    rang_at: datetime | None
     last: Decision | None
     """The last decision."""
+
+
+class LockdownShape(Shape):
+    """Whether a door opens for nobody."""
+
+    lockdown: Lockdown
 
 
 class UnlockShape(Shape):
@@ -164,6 +178,8 @@ class EventShape(Shape):
     number: int
     door: str
     decision: Decision
+    recording: str | None = None
+    """Id of the picture that was kept of it."""
 
 
 class HealthShape(Shape):
@@ -194,6 +210,10 @@ def door_shape(scene: Scene, name: str) -> DoorShape:
         since=door.since,
         cameras=[camera.name for camera in scene.cameras_of(name)],
         asks=door.asks,
+        lockdown=door.lockdown,
+        contact=door.contact,
+        alarm=door.alarm,
+        rang_at=door.rang_at,
         last=door.last,
     )
 
@@ -261,9 +281,14 @@ def faces_shape(scene: Scene, answer: Recognised) -> FacesShape:
     return FacesShape(faces=faces, model=answer.model)
 
 
-def event_shape(happening: Happening) -> EventShape:
+def event_shape(scene: Scene, happening: Happening) -> EventShape:
     """A decision of the scene."""
-    return EventShape(number=happening.number, door=happening.door, decision=happening.decision)
+    return EventShape(
+        number=happening.number,
+        door=happening.door,
+        decision=happening.decision,
+        recording=scene.recording_of(happening.decision),
+    )
 
 
 def me_shape(visitor: Visitor) -> MeShape:
