@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import time
 import urllib.error
@@ -555,6 +556,25 @@ async def test_a_code_is_asked_for_and_passed_on(hass: Hass, door: Door, house: 
     await house.start(Role.ACTUATOR, ACTUATOR)
     await hass.until(LOCK, lambda one: one["attributes"].get("code_format") is None and one["state"] == "locked")
     await hass.until_gone(LOCK_NOW)
+
+
+async def test_a_code_that_is_mistyped_at_a_keypad_is_no_alarm_and_one_guess_after_another_is(
+    hass: Hass, door: Door
+) -> None:
+    await _opens(hass, door)
+    typed = itertools.count(100_000)
+
+    async def until_told(kind: str, reason: str) -> None:
+        telling = asyncio.create_task(hass.until(DECISION, lambda one: one["attributes"].get("reason") == reason))
+        while not telling.done():
+            code = str(next(typed)).encode()
+            await door.operator.send_packet(Packet("doorbus/v1/door/front/credential/keypad", code, qos=1))
+            await asyncio.wait([telling], timeout=1)
+        assert (await telling)["attributes"]["event_type"] == kind
+
+    await until_told("denied", "code_wrong")
+    await hass.until(ACTIVITY, lambda one: one["state"].startswith("Code refused: "))
+    await until_told("alarm", "too_many_tries")
 
 
 async def test_enrolling_needs_a_code_where_unlocking_does(

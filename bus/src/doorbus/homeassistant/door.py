@@ -10,12 +10,13 @@ from doorbus.homeassistant.felt import felt, not_felt
 from doorbus.homeassistant.parts import own, recognizers, seen
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
-from doorbus.wire.messages import Action, Input, Lockdown, LockState, Outcome, Reason
+from doorbus.wire.messages import Action, Input, Lockdown, LockState, Outcome, Reason, Trigger
 
 ALARM = "alarm"
 LOCK_NOW = "lock_now"
-ALARMS = (Reason.REPLAYED, Reason.CODE_WRONG, Reason.RELAY_FAILED)
-"""Denials that are no everyday matter: something sent before comes again, a code is guessed, or the relay is broken."""
+ALARMS = (Reason.REPLAYED, Reason.CODE_WRONG, Reason.TOO_MANY_TRIES, Reason.RELAY_FAILED)
+"""Denials that are no everyday matter: something sent before comes again, a code is guessed, or the relay is broken.
+Whoever mistypes once at a keypad does not guess."""
 
 _EVENT = (
     "{% set alarms = " + str([one.value for one in ALARMS]) + " %}"
@@ -23,7 +24,11 @@ _EVENT = (
     "{% if not value_json.again | default(false) and value_json.outcome is defined %}"
     "{{ dict(value_json.items() | selectattr(0, 'in', stable), event_type='"
     + ALARM
-    + "' if value_json.reason in alarms else value_json.outcome) | to_json }}{% endif %}"
+    + "' if value_json.reason in alarms and not (value_json.reason == '"
+    + Reason.CODE_WRONG
+    + "' and value_json.trigger == '"
+    + Trigger.CREDENTIAL
+    + "') else value_json.outcome) | to_json }}{% endif %}"
 )
 """What an event tells: nothing that differs each time, as Home Assistant keeps all of it, and nothing a second time.
 An alarm at the door is no decision."""
