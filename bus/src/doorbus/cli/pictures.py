@@ -1,6 +1,8 @@
 """Pictures from files as JPEGs that can be sent, and JPEGs for a terminal. The one importer of Pillow."""
 
 import io
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -13,6 +15,8 @@ _SIDE = 2560
 """A picture that must be made anew is made no larger than this, in pixels a side."""
 _CROP_SIDE = 512
 """A picture no larger than this, in pixels a side, is taken for one that was cut out around a face."""
+_MOVING_SIDE, _COLOURS = 480, 64
+"""Pixels a side, and colours, of pictures that move: a day of a door is a few megabytes."""
 _BORDER = 0.25
 """What such a picture gets around it, as a share of its longer side.
 
@@ -46,6 +50,29 @@ def as_jpeg(path: Path, max_bytes: int) -> bytes:
         raise NoPicture(error.strerror or "no picture that can be read") from None
     except (ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NoPicture(f"no picture that can be read ({error})") from None
+
+
+def animation(jpegs: Iterable[bytes], seconds: float) -> bytes:
+    """The pictures one after another as a GIF that begins anew at its end, each for so many seconds.
+
+    Raises:
+        NoPicture: none of them can be decoded; single ones that cannot are left out.
+    """
+    frames: list[Image.Image] = []
+    for jpeg in jpegs:
+        with suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as opened:
+                opened.draft("RGB", (_MOVING_SIDE, _MOVING_SIDE))
+                picture = opened.convert("RGB")
+            picture.thumbnail((_MOVING_SIDE, _MOVING_SIDE))
+            size = frames[0].size if frames else picture.size
+            frames.append(ImageOps.pad(picture, size).quantize(_COLOURS))
+    if not frames:
+        raise NoPicture("there is no picture to show")
+    made = io.BytesIO()
+    first, *others = frames
+    first.save(made, "GIF", save_all=True, append_images=others, duration=round(seconds * 1000), loop=0)
+    return made.getvalue()
 
 
 def in_blocks(jpeg: bytes, columns: int = 40) -> Text:

@@ -1,7 +1,7 @@
 """`doorbus recordings`: the pictures that a recorder has kept of what happened at the doors."""
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +10,10 @@ import typer
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import Unanswered, asking, pages
 from doorbus.cli.backup import telling
-from doorbus.cli.common import As, ExitStatus, Timeout, err, out, slug
+from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, out, slug
 from doorbus.cli.entries import moment
 from doorbus.cli.lines import line
+from doorbus.cli.pictures import NoPicture, animation
 from doorbus.files import put
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
@@ -26,6 +27,8 @@ from doorbus.wire.channels import (
 from doorbus.wire.messages import EraseRecording, GetRecording, ListRecordings, Outcome, Recording, Recordings
 
 app = typer.Typer(no_args_is_help=True, help="Pictures that the recorder has kept.")
+LAPSE_PICTURES, LAPSE_SECONDS = 150, 0.3
+"""Most pictures of a day, and how long each is shown: 45 seconds, and at most some 10 MB."""
 SILENCE = "no answer within {:g} s; is a recorder running, and may this user ask (role admin)? doorbus doctor"
 
 
@@ -70,6 +73,32 @@ def show(
     path = file or Path(f"{recording}.jpg")
     work = show_recording
     on_the_bus(Access.of(role, Role.ADMIN), lambda client: telling(work(client, recording, path, timeout, boxes=boxes)))
+
+
+@app.command()
+def lapse(  # noqa: PLR0917  # typer reads them as options
+    door: Door,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="File to write; DOOR-DAY.gif when not given.", dir_okay=False),
+    ] = None,
+    day: Annotated[
+        datetime | None, typer.Option(parser=moment, help="The day; today when not given.", metavar="DAY")
+    ] = None,
+    boxes: Annotated[bool, typer.Option("--boxes", help="Draw boxes and names on the pictures.")] = False,  # noqa: FBT002
+    timeout: Timeout = 10,
+    role: As = None,
+) -> None:
+    """Write a day of DOOR as a GIF, a picture after another; of many, so many that it stays small.
+
+    Exit status 0: written, 1: there is none of that day, 2: no answer.
+    """
+    since = (day or datetime.now().astimezone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    path = file or Path(f"{door}-{since:%Y-%m-%d}.gif")
+    asked = ListRecordings(door=door, since=since, until=since + timedelta(days=1), limit=200)
+    on_the_bus(
+        Access.of(role, Role.ADMIN), lambda client: telling(write_lapse(client, asked, path, timeout, boxes=boxes))
+    )
 
 
 @app.command()
@@ -122,6 +151,35 @@ async def show_recording(client: Client, recording: str, path: Path, timeout: fl
         raise Unanswered(f"{path}: {error.strerror}", ExitStatus.REFUSED) from None
     out.print(line(f"{path}: a picture of people; keep it to yourself"))
     return ExitStatus.OK
+
+
+async def write_lapse(client: Client, asked: ListRecordings, path: Path, timeout: float, *, boxes: bool) -> int:  # noqa: ASYNC109
+    """Write those that are asked for into `path`, the oldest first; the exit status. Raises `Unanswered`."""
+    ids = [each.recording async for page in _listed(client, asked, timeout) for each in page.recordings]
+    chosen = spread(ids[::-1], LAPSE_PICTURES)
+    jpegs: list[bytes] = []
+    async with asking(client, RECORDING_REPLY) as asker:
+        for each in chosen:
+            answer = await asker.ask(RECORDING_GET, GetRecording(boxes=boxes), {"recording": each}, timeout)
+            if answer is None:
+                raise Unanswered(SILENCE.format(timeout), ExitStatus.NO_ANSWER)
+            if answer.error is None:  # else it was erased meanwhile, or is damaged
+                jpegs.append(answer.jpeg)
+    try:
+        put(path, animation(jpegs, LAPSE_SECONDS))
+    except NoPicture as error:
+        raise Unanswered(str(error), ExitStatus.REFUSED) from None
+    except OSError as error:
+        raise Unanswered(f"{path}: {error.strerror}", ExitStatus.REFUSED) from None
+    out.print(line(f"{path}: {len(jpegs)} of {len(ids)} pictures of people; keep it to yourself"))
+    return ExitStatus.OK
+
+
+def spread(ids: Sequence[str], most: int) -> list[str]:
+    """At most so many of them, evenly, the first and the last among them."""
+    if len(ids) <= most:
+        return list(ids)
+    return [ids[round(each * (len(ids) - 1) / (most - 1))] for each in range(most)]
 
 
 async def erase_recordings(

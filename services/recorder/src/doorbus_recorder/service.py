@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -85,6 +85,7 @@ class RecorderService(Service):
         self._people: Mapping[str, str] | None = None
         """Id and name of whoever is on the roster; None before there was a whole one."""
         self._calendar = Calendar()
+        self._newest_id_at = datetime.min.replace(tzinfo=UTC)
         self._look_at = clock.monotonic() + LOOK_SECONDS
         self._counts = dict.fromkeys(("recorded", "without_frame", "not_enrolled"), 0)
 
@@ -218,7 +219,7 @@ class RecorderService(Service):
 
     async def _on_list(self, inbound: Inbound[ListRecordings]) -> Iterable[Outbound]:
         kept = self._shelf.items
-        page, behind = page_of(reversed(kept.values()), inbound.message)
+        page, behind = page_of((kept[each] for each in sorted(kept, reverse=True)), inbound.message)
         return inbound.reply(Recordings(recordings=page, next=behind, count=len(kept)))
 
     async def _on_get(self, inbound: Inbound[GetRecording]) -> Iterable[Outbound]:
@@ -270,7 +271,9 @@ class RecorderService(Service):
         await self._shelf.erase(surplus(self._shelf.kept(), self._settings, self._clock.now(), by_age=by_age))
 
     def _id_at(self, at: datetime) -> str:
-        return f"{at:%Y%m%dt%H%M%S%f}-{self._new_id()}"
+        """An id that comes after all those before, also where the clock has gone back."""
+        self._newest_id_at = max(at, self._newest_id_at + timedelta(microseconds=1))
+        return f"{self._newest_id_at:%Y%m%dt%H%M%S%f}-{self._new_id()}"
 
 
 _ANSWERS: Mapping[Channel[Any], type[Recordings] | type[Reviews]] = {
