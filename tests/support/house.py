@@ -96,7 +96,7 @@ class House:
         keys = Keyring(public=signing.PUBLIC, unasked=frozenset(channel.name for channel in unasked))
         chosen, kept = settings or Actuator(), floor or nowhere("roster")
         self.switches = {name: FakeSwitch() for name in wired}
-        self.guardian = FakeGuardian(self.relay, self.clock, chosen.max_hold_seconds)
+        self.guardian = FakeGuardian(self.relay, self.clock, chosen.longest_hold)
         self.service = ActuatorService(
             chosen,
             self.guardian,

@@ -19,6 +19,7 @@ from doorbus.wire.messages import (
     Trigger,
     Verdict,
 )
+from doorbus.wire.one_time import MEMORY_SECONDS
 from doorbus_actuator import policy
 from doorbus_actuator.policy import (
     Command,
@@ -264,7 +265,7 @@ class History:
         if self.rules.codes is not None:
             assert command.code is not None
             assert command.code in "012345"
-            assert self.monotonic - self.codes_used.get(command.code, -math.inf) > policy.CODE_MEMORY_SECONDS
+            assert self.monotonic - self.codes_used.get(command.code, -math.inf) > MEMORY_SECONDS
             self.codes_used[command.code] = self.monotonic
 
     def _witness_votes(self, decision: Decision, event: Sighting) -> None:

@@ -10,8 +10,8 @@ import pytest
 from doorbus.cli import env
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.settings import load
+from doorbus.wire.one_time import Totp
 from doorbus_actuator import policy
-from doorbus_actuator.codes import Totp
 from doorbus_actuator.policy import LivenessMode
 from doorbus_actuator.rpi import Active, Numbering
 from doorbus_actuator.settings import Actuator, ActuatorSettings, RelayKind, rules_of

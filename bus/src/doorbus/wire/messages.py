@@ -168,8 +168,8 @@ class LockCommand(Message):
     """
 
     action: Action
-    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
-    """How long to hold the door open; the actuator's maximum hold bounds it."""
+    seconds: Annotated[float, Field(gt=0, le=86400)] | None = None
+    """How long to hold the door open; the actuator's longest hold bounds it."""
     id: Id | None = None
     """A command whose id was seen before is refused."""
     issued_at: Instant | None = None

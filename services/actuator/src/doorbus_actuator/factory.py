@@ -24,7 +24,7 @@ def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
     """
     own = settings.actuator
     mark = str(early.mark_of(settings.var.absolute(), own.door))
-    held = {"relay": own.relay.value, "door": own.door, "max_hold": own.max_hold_seconds, "mark": mark}
+    held = {"relay": own.relay.value, "door": own.door, "max_hold": own.longest_hold, "mark": mark}
     try:
         match own.relay:
             case RelayKind.RPI:

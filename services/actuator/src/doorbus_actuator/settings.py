@@ -11,7 +11,7 @@ from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus.wire.hours import Calendar, LibraryMissingError, local_zone
 from doorbus.wire.ids import SLUG, is_slug
 from doorbus.wire.messages import Input
-from doorbus_actuator.codes import Totp
+from doorbus.wire.one_time import Totp
 from doorbus_actuator.input_settings import ExitAction, Inputs
 from doorbus_actuator.policy import Measures, Rules
 from doorbus_actuator.presets import Preset

@@ -1,17 +1,11 @@
-"""One-time passwords (RFC 6238) that enrolling from a camera may need. The only module that knows pyotp."""
+"""One-time passwords that enrolling from a camera may need."""
 
 import re
 from datetime import datetime
 
-import pyotp
-
 from doorbus.wire.messages import ErrorCode, Fault
+from doorbus.wire.one_time import MEMORY_SECONDS, WRONG_CODES, WRONG_SECONDS, Totp
 
-MEMORY_SECONDS = 120.0
-"""Longer than a code lives: 30 s, one step either side."""
-WRONG_CODES = 5
-"""After this many wrong codes within `WRONG_SECONDS` no code is looked at."""
-WRONG_SECONDS = 60.0
 NOTHING_TO_CHECK_WITH = Fault(
     code=ErrorCode.CODE_MISSING,
     message="unlocking this door needs a code, so that enrolling at it does, too; set DOORBUS_ENROLLER__TOTP_SECRET, "
@@ -21,12 +15,12 @@ NOTHING_TO_CHECK_WITH = Fault(
 _AT_THE_END = re.compile(r"\s*\b(\d{6})$")
 
 
-class Totp:
+class Codes:
     """Asks for the codes of one secret; each counts once. Times are wall clock and monotonic seconds."""
 
     def __init__(self, secret: str) -> None:
         """Take a base32 secret; raises `ValueError` when it is none, or shorter than the 112 bits that pyotp asks."""
-        self._totp = pyotp.TOTP(secret.replace(" ", ""))
+        self._totp = Totp(secret)
         self._used: dict[str, float] = {}
         self._wrong: list[float] = []
 
@@ -39,19 +33,13 @@ class Totp:
             )
         self._used = {one: at for one, at in self._used.items() if now - at < MEMORY_SECONDS}
         self._wrong = [at for at in self._wrong if now - at < WRONG_SECONDS]
-        if len(self._wrong) < WRONG_CODES and self._valid(code, wall):
+        if len(self._wrong) < WRONG_CODES and self._totp.valid(code, wall):
             if code in self._used:
                 return Fault(code=ErrorCode.CODE_WRONG, message="this code was used before; wait for the next one")
             self._used[code] = now
             return None
         self._wrong = [*self._wrong, now][:WRONG_CODES]
         return Fault(code=ErrorCode.CODE_WRONG, message="wrong code; are the clocks right?")
-
-    def _valid(self, code: str, wall: datetime) -> bool:
-        try:
-            return code.isascii() and self._totp.verify(code, for_time=wall, valid_window=1)
-        except ValueError:  # there are no codes before 1970
-            return False
 
 
 def apart(name: str | None) -> tuple[str | None, str | None]:

@@ -68,7 +68,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
-from doorbus_enroller.codes import NOTHING_TO_CHECK_WITH, Totp, apart
+from doorbus_enroller.codes import NOTHING_TO_CHECK_WITH, Codes, apart
 from doorbus_enroller.custody import Custody, Race
 from doorbus_enroller.enrolment import advice, fault_of, id_of
 from doorbus_enroller.holders import Holders
@@ -171,7 +171,7 @@ class EnrollerService(Service):
         """The site keys of the file, until what is under way with those before is done."""
         self._doors = Doors()
         secret = self._settings.totp_secret
-        self._codes = None if secret is None else Totp(secret.get_secret_value())
+        self._codes = None if secret is None else Codes(secret.get_secret_value())
         self._shards: tuple[bytes, ...] = ()
         self._names = Names()
         self._told: Enrolment | None = None

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
-from doorbus_enroller.codes import Totp
+from doorbus.wire.one_time import Totp
 from doorbus_enroller.enrolment import Rules
 
 

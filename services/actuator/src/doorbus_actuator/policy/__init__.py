@@ -34,7 +34,6 @@ Each imports only those above it.
 
 from doorbus_actuator.policy.admitted import in_view
 from doorbus_actuator.policy.clock import clock_plausible
-from doorbus_actuator.policy.commands import CODE_MEMORY_SECONDS
 from doorbus_actuator.policy.deciding import decide, wake_at
 from doorbus_actuator.policy.events import (
     AskFor,
@@ -63,7 +62,6 @@ from doorbus_actuator.policy.state import MAX_REMEMBERED, State, locked_down
 from doorbus_actuator.policy.tables import CODE_RULES, COMMAND_RULES, EXIT_RULES, FACE_TABLE, VOTE_TABLE
 
 __all__ = [
-    "CODE_MEMORY_SECONDS",
     "CODE_RULES",
     "COMMAND_RULES",
     "EXIT_RULES",

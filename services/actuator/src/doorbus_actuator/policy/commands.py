@@ -4,16 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from doorbus.wire.messages import LockCommand, Reason
+from doorbus.wire.one_time import MEMORY_SECONDS, WRONG_CODES, WRONG_SECONDS
 from doorbus_actuator.policy.events import Now
 from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State
 
 COMMAND_MEMORY_SECONDS = 600.0
-CODE_MEMORY_SECONDS = 120.0
-"""Longer than a one-time password lives (RFC 6238: 30 s, one step either side)."""
-WRONG_CODES = 5
-"""After this many wrong codes within `WRONG_CODE_SECONDS` no code is looked at."""
-WRONG_CODE_SECONDS = 60.0
 
 
 def tries_left(state: State) -> bool:
@@ -47,8 +43,8 @@ def forget(state: State, now: Now) -> State:
     return replace(
         state,
         commands=_since(state.commands, now.monotonic - COMMAND_MEMORY_SECONDS),
-        codes=_since(state.codes, now.monotonic - CODE_MEMORY_SECONDS),
-        wrong_codes=tuple(at for at in state.wrong_codes if at > now.monotonic - WRONG_CODE_SECONDS),
+        codes=_since(state.codes, now.monotonic - MEMORY_SECONDS),
+        wrong_codes=tuple(at for at in state.wrong_codes if at > now.monotonic - WRONG_SECONDS),
     )
 
 

@@ -164,15 +164,17 @@ def _decision_of(case: FaceCase, camera: str, outcome: Outcome, reason: Reason) 
 
 
 def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: Now) -> Step:
-    seconds = min(seconds, rules.max_hold_seconds)
+    commanded, coded = decision.trigger is Trigger.COMMAND, decision.trigger is Trigger.CREDENTIAL
+    seconds = min(seconds, rules.longest_hold if commanded else rules.max_hold_seconds)
+    until = now.monotonic + max(rules.cooldown_seconds, min(seconds, rules.max_hold_seconds))
+    if not commanded:  # who comes in while the door is held open does not shut it
+        seconds = max(seconds, passage.left(state, now))
     waiting = (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE)
     state = telling.withdraw(state, [key for key in state.tallies if key[0] in waiting])
     state, counted = telling.tell_counted(state, now)
     effects: tuple[Effect, ...] = (*counted, Grant(seconds, decision.model_copy(update={"seconds": seconds})))
     if state.trial is not None or state.advice is not None:
         effects += (challenge.NOTHING_ASKED,)
-    until = now.monotonic + max(rules.cooldown_seconds, seconds)
-    commanded, coded = decision.trigger is Trigger.COMMAND, decision.trigger is Trigger.CREDENTIAL
     granted = replace(
         passage.unlocked(state, seconds, now),
         cooldown_until=until,

@@ -13,6 +13,11 @@ def unlocked(state: State, seconds: float, now: Now) -> State:
     return replace(state, hold=Hold(seconds, now.monotonic + seconds))
 
 
+def left(state: State, now: Now) -> float:
+    """How long the door is to stay unlocked still."""
+    return 0.0 if state.hold is None else max(0.0, state.hold.until - now.monotonic)
+
+
 def locked(state: State) -> State:
     """Take note that it is told to lock."""
     return replace(state, hold=None)
@@ -30,9 +35,9 @@ def exit_decision(reason: Reason | None, now: Now) -> Decision:
 
 def let_out(rules: Rules, state: State, now: Now) -> Step:
     """Unlock for whoever leaves. It has no cooldown and brings none, and cuts nothing short that lasts longer."""
-    left = 0.0 if state.hold is None else state.hold.until - now.monotonic
-    seconds = max(rules.unlock_seconds, left)
-    if state.hold is None or left < rules.unlock_seconds:
+    already = left(state, now)
+    seconds = max(rules.unlock_seconds, already)
+    if already < rules.unlock_seconds:
         state = unlocked(state, seconds, now)
     decision = exit_decision(None, now).model_copy(update={"seconds": seconds})
     return state, (Grant(seconds, decision),)

@@ -172,6 +172,13 @@ class Measures(BaseModel):
     max_hold_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="Longest time the door stays unlocked, in seconds, whoever asks."
     )
+    hold_open_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=86400,
+        description="Longest time that a command may hold the door open, in seconds, where that is longer than "
+        "max_hold_seconds; 0: no longer.",
+    )
     unlock_seconds: float = Field(
         default=3.0, gt=0, le=3600, validate_default=True, description="How long the door stays unlocked, in seconds."
     )
@@ -211,6 +218,11 @@ class Measures(BaseModel):
         if unlock_seconds > info.data.get("max_hold_seconds", unlock_seconds):
             raise ValueError("must not exceed max_hold_seconds")
         return unlock_seconds
+
+    @property
+    def longest_hold(self) -> float:
+        """The longest that the door may stay unlocked at all, in seconds."""
+        return max(self.max_hold_seconds, self.hold_open_seconds)
 
     @field_validator("readers")
     @classmethod
