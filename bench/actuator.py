@@ -1,7 +1,8 @@
-"""The actuator by itself: recognition to relay, start to ready, and the memory of its two processes.
+"""The actuator by itself: recognition to relay, start to ready, memory of its two processes, and unlocking in a flood.
 
 Both ends of the first figure read the same monotonic clock: the sender before it hands the recognition to the socket,
-the simulated relay when it switches. The broker lies between them. Ready is what systemd is told.
+the simulated relay when it switches. The broker lies between them. Ready is what systemd is told. A flood is garbage
+that somebody with a password sends, so many messages a second, while the door is unlocked by hand again and again.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import os
 import socket
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from doorbus.wire import channels, messages
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.snapshot import pack
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from proc import guardian_of, usage
 
 ACTUATOR = {
@@ -32,6 +36,7 @@ ACTUATOR = {
     "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "0.02",
     "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": "0.02",
 }
+FRONT = {"door": "front"}
 PORCH = {"door": "front", "camera": "porch"}
 FACE = messages.Face(
     box=(100.0, 100.0, 200.0, 200.0),
@@ -41,6 +46,18 @@ FACE = messages.Face(
     similarity=0.9,
     quality=0.9,
 )
+FLOODS = {
+    "calm": None,
+    "recognitions of nobody": (Role.RECOGNIZER, channels.RECOGNITION, '{"faces": 7}'),
+    "recognitions that nobody has signed": (Role.RECOGNIZER, channels.RECOGNITION, None),
+    "commands that are none": (Role.NODERED, channels.LOCK_COMMAND, '{"action": "PARTY"}'),
+    "words that are none": (Role.NODERED, channels.LOCK_COMMAND, "UNLOCK!"),
+}
+"""Who floods, and what with."""
+BATCH_SECONDS = 0.01
+PATIENCE_SECONDS = 10.0
+MOST_IN_A_FLOOD = 100.0
+"""Milliseconds that a command may take there."""
 WANTED = {"milliseconds": 2.0, "mebibytes": 60.0, "seconds": 1.0}
 """What the median, the memory of both and the median start must not exceed."""
 
@@ -77,11 +94,11 @@ async def resident(broker: Broker) -> None:
         await enroller.send(Outbound(channels.ROSTER_MANIFEST, manifest))
 
 
-async def opened(recognizer: Client, operator: Client, number: int) -> float | None:
-    """Have alice seen; the monotonic time at which that was sent, or None when the door stayed shut."""
+def recognition(frame_id: str) -> messages.Recognition:
+    """Alice, now."""
     now = datetime.now(UTC)
-    seen = messages.Recognition(
-        frame_id=f"bench-{number}",
+    return messages.Recognition(
+        frame_id=frame_id,
         captured_at=now,
         recognized_at=now,
         recognizer="bench",
@@ -89,12 +106,93 @@ async def opened(recognizer: Client, operator: Client, number: int) -> float | N
         gallery_version=1,
         faces=(FACE,),
     )
+
+
+async def opened(recognizer: Client, operator: Client, number: int) -> float | None:
+    """Have alice seen; the monotonic time at which that was sent, or None when the door stayed shut."""
+    seen = recognition(f"bench-{number}")
     sent = time.monotonic()
     await recognizer.send(Outbound(channels.RECOGNITION, seen, PORCH))
     decision: messages.Decision = (await operator.expect(channels.DECISION)).message
     if decision.outcome is messages.Outcome.GRANTED:
         return sent
     return None
+
+
+@asynccontextmanager
+async def flood(broker: Broker, name: str, rate: int) -> AsyncIterator[list[float]]:
+    """Send garbage, `rate` messages a second; the list holds how many a second were handed over in the end."""
+    given = FLOODS[name]
+    reached: list[float] = []
+    if given is None:
+        yield [0.0]
+        return
+    role, channel, line = given
+    ids = PORCH if "camera" in channel.parameters else {"door": "front"}
+    line = line or json.dumps(recognition("forged").model_dump(mode="json", exclude_none=True))
+    user = ("-u", role.value, "-P", broker.password(role))
+    topic = ("-t", TOPICS.topic(channel, **ids), "-q", "0", "-l")
+    command = ("mosquitto_pub", "-p", str(broker.port), *user, "-V", "5", *topic)
+    sender = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+    sent, begun = 0, time.monotonic()
+
+    async def send() -> None:
+        nonlocal sent
+        assert sender.stdin is not None
+        while True:
+            due = int((time.monotonic() - begun) * rate)
+            sender.stdin.write(f"{line}\n".encode() * (due - sent))
+            sent = due
+            await sender.stdin.drain()
+            await asyncio.sleep(BATCH_SECONDS)
+
+    task = asyncio.create_task(send())
+    try:
+        yield reached
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        reached.append(sent / (time.monotonic() - begun))
+        sender.kill()
+        await sender.wait()
+
+
+def energised(relay: Path) -> list[float]:
+    """When the simulated relay was energised, in monotonic seconds."""
+    lines = map(json.loads, relay.read_text().splitlines())
+    return [line["monotonic"] for line in lines if line["energised"]]
+
+
+async def unlocked(operator: Client, relay: Path) -> float:
+    """Milliseconds from a command to the relay; `PATIENCE_SECONDS` when it never came there."""
+    seen = len(energised(relay))
+    sent = time.monotonic()
+    await operator.send(Outbound(channels.LOCK_COMMAND, messages.LockCommand(action=messages.Action.UNLOCK), FRONT))
+    while time.monotonic() < sent + PATIENCE_SECONDS:
+        moved = energised(relay)[seen:]
+        if moved:
+            return (moved[0] - sent) * 1000
+        await asyncio.sleep(0.01)
+    return PATIENCE_SECONDS * 1000
+
+
+async def floods(given: argparse.Namespace, broker: Broker) -> dict[str, dict[str, float]]:
+    """How long a command takes, by what else comes."""
+    relay = broker.var / "relay.jsonl"
+    found = {}
+    async with connect(broker.transport(Role.OPERATOR)) as operator:
+        for name in FLOODS:
+            async with flood(broker, name, given.rate) as rates:
+                await asyncio.sleep(0.5 if name == "calm" else 2.0)
+                took = []
+                for _ in track(range(given.unlocks), name, console=console, transient=True):
+                    took.append(await unlocked(operator, relay))
+                    await asyncio.sleep(0.1)
+            found[name] = spread(took)
+            if rates and name != "calm":
+                console.print(f"{name}: {rates[-1]:,.0f} messages a second were handed to the sender")
+            await asyncio.sleep(1.0)
+    return found
 
 
 async def measure(given: argparse.Namespace, var: Path) -> None:
@@ -124,20 +222,26 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
             "service": usage(process.pid).resident,
             "guardian": usage(guardian_of(process.pid)).resident,
         }
+        pulses = energised(var / "relay.jsonl")
+        flooded = await floods(given, broker) if given.rate else {}
         await process.stop()
-        lines = [json.loads(line) for line in (var / "relay.jsonl").read_text().splitlines()]
     finally:
         await broker.stop()
 
-    energised = [line["monotonic"] for line in lines if line["energised"]]
-    if not len(sent) / 2 <= len(energised) <= len(sent):  # a pulse may run into the next grant
-        raise SystemExit(f"{len(sent)} grants, but the relay was energised {len(energised)} times")
-    milliseconds = spread([(at - max(one for one in sent if one <= at)) * 1000 for at in energised])
+    if not len(sent) / 2 <= len(pulses) <= len(sent):  # a pulse may run into the next grant
+        raise SystemExit(f"{len(sent)} grants, but the relay was energised {len(pulses)} times")
+    milliseconds = spread([(at - max(one for one in sent if one <= at)) * 1000 for at in pulses])
     show(f"{len(sent)} of {given.openings} recognitions opened the door", {"recognition to relay": milliseconds}, "ms")
     show(f"{given.starts} starts", {"start to ready": spread([1000 * one for one in starts])}, "ms")
     memory["both"] = sum(memory.values())
     show("resident memory", {"": memory}, "MiB")
-    keep("actuator", {"milliseconds": milliseconds, "start_seconds": spread(starts), "mebibytes": memory})
+    if flooded:
+        show(f"unlocking by hand while {given.rate:,} messages a second are sent", flooded, "ms")
+    alone = {"milliseconds": milliseconds, "start_seconds": spread(starts), "mebibytes": memory}
+    keep("actuator", {**alone, "floods_milliseconds": flooded})
+    for name, figures in flooded.items():
+        if figures["max"] > MOST_IN_A_FLOOD:
+            console.print(f"[red]{name}: {figures['max']:.0f} milliseconds, and {MOST_IN_A_FLOOD:g} are wanted[/red]")
     reached = (milliseconds["median"], memory["both"], spread(starts)["median"])
     for (unit, most), value in zip(WANTED.items(), reached, strict=True):
         if value > most:
@@ -149,6 +253,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--openings", type=int, default=300)
     parser.add_argument("--starts", type=int, default=10)
+    parser.add_argument("--unlocks", type=int, default=50, help="commands in each flood")
+    parser.add_argument("--rate", type=int, default=10_000, help="messages a second of a flood; 0 leaves them out")
     run(parser, measure)
 
 

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 import aiomqtt
+import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
@@ -31,6 +33,8 @@ _QUIET = logging.getLogger("doorbus.runtime.mqtt")
 _QUIET.setLevel(logging.CRITICAL)  # what matters comes back as ConnectionLost and is logged once, with the address
 _RETAIN_NOT_ON_SUBSCRIBE = 2
 _FAILURE = 0x80
+_MOST_READS = 8
+"""Packets that are read before anything else is done: to be told that there is one more costs as much as to read it."""
 _MAX_PROPERTIES = 4096
 """Bytes: all that doorbus sends takes some 300."""
 _UNAUTHORIZED = frozenset({0x86, 0x87, 0x8A, 0x8C})
@@ -100,6 +104,8 @@ class MqttTransport:
             queue_type=cast("type[asyncio.Queue[aiomqtt.Message]]", lambda maxsize: _Handover(maxsize, deliver)),
         )
         client.pending_calls_threshold = 1000  # it only guards a warning
+        inner = client._client  # noqa: SLF001  # it offers no way to read more than one packet at a time
+        inner.loop_read = lambda max_packets=_MOST_READS: _read(inner, max_packets)  # type: ignore[method-assign]
         return client
 
     async def _enter(self, stack: AsyncExitStack, client: aiomqtt.Client) -> None:
@@ -178,6 +184,19 @@ class MqttConnection:
             raise _lost(self._who, error) from error
 
 
+def _read(client: paho.Client, most: int) -> MQTTErrorCode:
+    """What paho's own `loop_read` does, for so many packets."""
+    for _ in range(most):
+        if client._sock is None:  # noqa: SLF001  # as paho does
+            return MQTTErrorCode.MQTT_ERR_NO_CONN
+        code = client._packet_read()  # noqa: SLF001
+        if code == MQTTErrorCode.MQTT_ERR_AGAIN:
+            break
+        if code > 0:
+            return client._loop_rc_handle(code)  # noqa: SLF001
+    return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
 def _lost(who: str, error: aiomqtt.MqttError) -> ConnectionLost:
     """What an error of an open connection, or the broker's own answer, comes to."""
     told = error if isinstance(error, aiomqtt.MqttCodeError) else error.__cause__
@@ -245,12 +264,21 @@ def _unpack_bounded(self: Properties, buffer: bytes) -> tuple[Properties, int]:
     user properties took it half a minute, in which nothing else was done.
     """
     length, width = VariableByteIntegers.decode(buffer[:4])  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    if not length:
+        return self, width
     if length <= _MAX_PROPERTIES:
         return _unpack(self, buffer[: width + length])
     object.__setattr__(self, "excess", length)  # its own takes the names of properties only
     return self, width + length
 
 
+def _with_shared_tables(self: Properties, packetType: int) -> None:  # noqa: N803  # paho's name
+    """Be empty properties. paho builds the tables of all names anew for each message, a sixth of what that costs."""
+    self.__dict__.update(_TABLES, packetType=packetType)
+
+
+_TABLES = dict(Properties(PacketTypes.PUBLISH).__dict__)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+Properties.__init__ = _with_shared_tables  # type: ignore[method-assign]
 _unpack: Callable[[Properties, bytes], tuple[Properties, int]] = Properties.unpack
 Properties.unpack = _unpack_bounded  # type: ignore[method-assign]  # paho has no place to set another
 

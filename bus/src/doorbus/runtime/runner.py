@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -67,7 +67,8 @@ class Runner:
         self._announcer = None if device is None else Announcer(told, device)
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
-        self._on_demand = any(s.on_demand is not None for s in self._subscriptions)
+        self._on_demand = tuple(s.on_demand for s in self._subscriptions if s.on_demand is not None)
+        self._demanded: tuple[tuple[Mapping[str, str], ...], ...] = ()
         # As little as `health_seconds` passes between two echoes, so that much doubt is let pass.
         self._arrivals = Arrivals(self._topics, self._subscriptions, doubt=settings.health_seconds)
         self._inbox: Inbox[Delivery] = Inbox(clock)
@@ -222,6 +223,12 @@ class Runner:
         if self._errors > errors:
             await asyncio.sleep(0.05)  # a tick that fails is due again at once
         if self._on_demand:
+            self._listen_on_demand()
+
+    def _listen_on_demand(self) -> None:
+        demanded = tuple(tuple(demand()) for demand in self._on_demand)
+        if demanded != self._demanded:  # after nearly every message it is not
+            self._demanded = demanded
             self._session.listen(self._filters())
 
     @contextmanager

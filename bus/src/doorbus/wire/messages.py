@@ -43,7 +43,7 @@ Box = tuple[float, float, float, float]
 class Message(BaseModel):
     """What all messages share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class Picture(Message):
