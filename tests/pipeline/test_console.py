@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -193,6 +194,22 @@ async def test_a_page_tells_what_a_door_feels(desktop: Desktop) -> None:
 
     assert all(text in page for text in ("The door was forced open", "opens for nobody", "Last rung:"))
     assert (told["contact"], told["alarm"], told["lockdown"]) == ("OPEN", "forced", "ON")
+
+
+async def test_a_support_bundle_has_what_helps_and_no_name_of_anybody(desktop: Desktop) -> None:
+    enrolled(desktop, RosterEntry(person="alice", name="Alice Secret"))
+    say(desktop, channels.DECISION, decision(desktop, person="alice", trigger=Trigger.FACE), FRONT)
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        plot = (await browser.get("/events")).text
+        answered = await browser.get("/system/bundle.zip")
+    with zipfile.ZipFile(io.BytesIO(answered.content)) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+
+    assert "1 let in, 0 refused" in plot
+    assert set(files) == {"doctor.txt", "versions.txt", "settings.txt", "health.json"}
+    assert "capture" in files["doctor.txt"]
+    assert not any("alice" in text.lower() for text in files.values())
 
 
 async def test_a_lockdown_is_ordered_with_the_name_of_who_orders_it(desktop: Desktop) -> None:

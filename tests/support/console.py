@@ -82,6 +82,7 @@ async def console(folder: Path, settings: Console | None = None) -> AsyncIterato
         pages=Pages(folder),
         clock=clock,
         assets=folder,
+        logs=folder / "logs",
     )
     app = create(site)
     async with running(ConsoleService(live, desk, SilentFront(), clock), bus, clock):

@@ -33,6 +33,7 @@ def build(settings: ConsoleSettings) -> ConsoleService:
         pages=Pages(settings.assets),
         clock=clock,
         assets=settings.assets,
+        logs=settings.var / "logs",
     )
     server = Server(create(site), settings.console, live, store, site.first)
     return ConsoleService(live, desk, server, clock)

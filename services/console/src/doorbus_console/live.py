@@ -1,13 +1,13 @@
 """What is live: the newest picture of each camera, and news for whoever follows. One event loop uses it."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Container, Iterator
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from doorbus.wire.messages import Box
+from doorbus.wire.messages import Box, Health
 from doorbus_console.scene import Scene
 
 Place = tuple[str, str]
@@ -16,6 +16,9 @@ News = tuple[str, ...]
 """What has changed: a word, and the ids that it is about."""
 _MOST_NEWS = 300
 _MOST_PORTRAITS = 200
+_MOST_INSTANCES = 100
+_MINUTE = timedelta(minutes=1)
+_KEPT_MINUTES = 360
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Live:
         self._pictures: dict[Place, Shown] = {}
         self._waiting: dict[Place, asyncio.Event] = {}
         self._followers: set[Follower] = set()
+        self._figures: dict[tuple[str, str], deque[tuple[datetime, Mapping[str, float]]]] = {}
         self._roster_version: int | None = None
         self._people_read = asyncio.Event()
         self.ended = asyncio.Event()
@@ -71,6 +75,19 @@ class Live:
             if shown is not None and shown.number > number:
                 return shown
             await self._waiting.setdefault(place, asyncio.Event()).wait()
+
+    def remember_figures(self, health: Health) -> None:
+        """Keep the figures of an instance, one of each minute, for some hours."""
+        key = (health.service, health.instance)
+        if key not in self._figures and len(self._figures) >= _MOST_INSTANCES:
+            return
+        kept = self._figures.setdefault(key, deque(maxlen=_KEPT_MINUTES))
+        if not kept or health.at - kept[-1][0] >= _MINUTE:
+            kept.append((health.at, health.figures))
+
+    def figures(self, key: tuple[str, str]) -> tuple[tuple[datetime, Mapping[str, float]], ...]:
+        """The figures of an instance over the last hours, oldest first."""
+        return tuple(self._figures.get(key, ()))
 
     def people_change(self, version: int) -> None:
         """Note that there is a roster of this version, which may not be read yet."""

@@ -194,6 +194,7 @@ class ConsoleService(Service):
         key = (health.service, health.instance)
         before = self._live.scene.services.get(key)
         news = before is None or _gist(before[0]) != _gist(health)
+        self._live.remember_figures(health)
         # Who is offline for good is heard of again at each start, from what the broker keeps.
         self._see(
             scene.healthy(self._live.scene, health, self._clock.now()),

@@ -1,6 +1,8 @@
 """The pages."""
 
+import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -17,7 +19,7 @@ from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import Action, EnrolFromCamera, Lockdown, Reason, RosterEntry, Update
 from doorbus.wire.mistakes import first_mistake
-from doorbus_console import words
+from doorbus_console import bundle, plot, words
 from doorbus_console.live import News, Place
 from doorbus_console.names import id_of
 from doorbus_console.passkeys import NotConfirmed
@@ -40,6 +42,7 @@ Opening = Annotated[Visitor, Depends(Needs(Right.OPEN))]
 LockingDown = Annotated[Visitor, Depends(Needs(Right.LOCK_DOWN))]
 Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
 Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
+Administering = Annotated[Visitor, Depends(Needs(Right.ADMINISTER))]
 
 _ON_PAGE = 50
 _SILENT_SECONDS = 15.0
@@ -196,20 +199,42 @@ async def events(request: Request, site: TheSite, visitor: Watching) -> HTMLResp
         door=wanted["door"], person=wanted["person"], reason=wanted["reason"], limit=_ON_PAGE, doors=visitor.doors
     )
     found = sought.of(site.live.scene.happenings)
+    of_a_day = replace(sought, limit=len(site.live.scene.happenings)).of(site.live.scene.happenings)
+    day = plot.day_of(of_a_day, site.clock.now())
     template = "part/events.html" if "hx-request" in request.headers else "events.html"
-    return page(request, template, visitor, happenings=found, wanted=wanted, doors=site.doors_of(visitor))
+    return page(request, template, visitor, happenings=found, wanted=wanted, doors=site.doors_of(visitor), day=day)
 
 
 @router.get("/system")
 async def system(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
     """How everything does, and the way out where it does not."""
-    return page(request, "system.html", visitor, findings=_findings(site), deeds=site.store.deeds(_ON_PAGE))
+    values = {"findings": _findings(site), "lines": _lines(site), "deeds": site.store.deeds(_ON_PAGE)}
+    return page(request, "system.html", visitor, **values)
 
 
 @router.get("/system/list")
 async def system_list(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
     """The same as a part of the page."""
-    return page(request, "part/system.html", visitor, findings=_findings(site))
+    return page(request, "part/system.html", visitor, findings=_findings(site), lines=_lines(site))
+
+
+@router.get("/system/bundle.zip")
+async def support_bundle(site: TheSite, visitor: Administering) -> Response:
+    """What somebody who helps wants to see, without secrets."""
+    site.note(visitor.name, "support bundle", "", "made")
+    health = {f"{one[0].service}/{one[0].instance}": one[0] for one in site.live.scene.services.values()}
+    doctor = "".join(f"{one.level.value}: {one.what}: {one.state} {one.way_out}\n" for one in _findings(site))
+    files = {
+        "doctor.txt": doctor,
+        "versions.txt": bundle.versions(),
+        "settings.txt": bundle.settings(site.settings),
+        "health.json": "[" + ",\n".join(one.model_dump_json() for _, one in sorted(health.items())) + "]\n",
+    }
+    content = await asyncio.to_thread(lambda: bundle.zipped(files | bundle.tails(site.logs)))
+    name = f"doorbus-{site.clock.now():%Y%m%d-%H%M}.zip"
+    return Response(
+        content, media_type="application/zip", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 @router.get("/live")
@@ -376,6 +401,10 @@ def _steps(site: Site, visitor: Visitor) -> list[tuple[str, bool]]:
     ]
     enrolled = dict(steps)["enrol"]
     return [] if enrolled and all(done for name, done in steps if name != "open") else steps
+
+
+def _lines(site: Site) -> dict[tuple[str, str], dict[str, str]]:
+    return {key: plot.lines(site.live.figures(key)) for key in site.live.scene.services}
 
 
 def _findings(site: Site) -> list[Any]:

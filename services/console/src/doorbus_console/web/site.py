@@ -37,6 +37,8 @@ class Site:
     pages: Pages
     clock: Clock
     assets: Path
+    logs: Path
+    """Where services of this machine write their logs, if they do."""
     throttle: Throttle = field(default_factory=Throttle)
     passkeys: Passkeys = field(default_factory=Passkeys)
 
