@@ -20,7 +20,9 @@ from doorbus.runtime.client import connect
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire.messages import (
     Action,
+    AlarmKind,
     Decision,
+    Input,
     JournalKind,
     LockCommand,
     Lockdown,
@@ -133,6 +135,37 @@ def test_the_beginning_and_the_end_of_a_lockdown_can_be_told_apart(tmp_path: Pat
 
     assert [line.split()[-1] for line in lines] == ["ON", "OFF"]
     assert [row["lockdown"] for row in csv.DictReader(rows)] == ["ON", "OFF"]
+
+
+def test_what_a_door_felt_and_its_alarms_can_be_read_and_asked_for_by_kind_and_person(tmp_path: Path) -> None:
+    written = SqliteJournal(tmp_path / "journal.db", 90, 32)
+    written.open()
+    alarm = {"alarm": AlarmKind.HELD_OPEN, "since": AT, "person": "alice"}
+    written.write(
+        [
+            Note(AT, JournalKind.INPUT, {"input": Input.CONTACT, "on": True}),
+            Note(AT, JournalKind.ALARM, {**alarm, "on": True}),
+            Note(AT, JournalKind.ALARM, {**alarm, "on": False}),
+            Note(AT, JournalKind.LOCKDOWN, {"lockdown": Lockdown.ON, "by": "reception"}),
+        ]
+    )
+    written.close()
+
+    _, lines, _ = told(tmp_path / "journal.db")
+    _, alarms, _ = told(tmp_path / "journal.db", "--person", "alice", "--kind", "alarm")
+    _, rows, _ = told(tmp_path / "journal.db", "--format", "csv")
+
+    assert [" ".join(line.split()[3:]) for line in lines] == [
+        "input contact ON",
+        "alarm held_open ON alice",
+        "alarm held_open OFF alice",
+        "lockdown ON by reception",
+    ]
+    assert len(alarms) == 2
+    assert [(row["input"], row["alarm"], row["on"]) for row in csv.DictReader(rows)][:2] == [
+        ("contact", "", "ON"),
+        ("", "held_open", "ON"),
+    ]
 
 
 @pytest.mark.parametrize(

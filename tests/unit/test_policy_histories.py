@@ -23,13 +23,18 @@ from doorbus.wire.one_time import MEMORY_SECONDS
 from doorbus_actuator import policy
 from doorbus_actuator.policy import (
     Command,
+    Confine,
     Deny,
+    DoorMoved,
     Effect,
     Event,
+    ExitRequested,
     Grant,
     LivenessMode,
+    Lock,
     Now,
     Person,
+    Relock,
     RosterChanged,
     Rules,
     Sighting,
@@ -87,7 +92,22 @@ class Order:
     command: LockCommand
 
 
-Happening = Wait | Jump | Frame | Roster | Order
+@dataclass(frozen=True)
+class Leave:
+    """Somebody inside presses the exit button."""
+
+
+@dataclass(frozen=True)
+class Move:
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Lockdown:
+    on: bool
+
+
+Happening = Wait | Jump | Frame | Roster | Order | Leave | Move | Lockdown
 
 people = st.sampled_from(["alice", "alice", "bob", "carol", None])
 
@@ -136,6 +156,9 @@ happenings = st.one_of(
     st.sampled_from([0.05, 0.1, 0.5, 1.0, 3.0, 6.5, 40.0, 130.0]).map(Wait),
     st.sampled_from([-3600.0, -1.0, 1.0, 3600.0]).map(Jump),
     st.sampled_from(sorted(ROSTERS)).map(Roster),
+    st.just(Leave()),
+    st.booleans().map(Move),
+    st.sampled_from([False, False, True]).map(Lockdown),
 )
 some_rules = st.builds(
     Rules,
@@ -145,6 +168,9 @@ some_rules = st.builds(
     cooldown_seconds=st.sampled_from([0.0, 1.0, 6.0]),
     codes=st.sampled_from([None, Digits()]),
     out_of_view_seconds=st.sampled_from([0.0, 2.0, 10.0]),
+    exit_unlocks=st.sampled_from([True, True, False]),
+    exit_in_lockdown=st.booleans(),
+    relock=st.sampled_from(Relock),
 )
 
 
@@ -171,6 +197,9 @@ class History:
     wall: datetime = NOON
     monotonic: float = 0.0
     roster: str = "none"
+    lockdown: bool = False
+    open_until: float = -math.inf
+    """Until when the door was told to stay unlocked."""
     last_jump: float = -math.inf
     seen: list[tuple[str, Seen]] = field(default_factory=list)
     grants: list[tuple[float, Grant]] = field(default_factory=list)
@@ -200,26 +229,58 @@ class History:
                 return self._decide(RosterChanged(ROSTERS[name]))
             case Order(command):
                 return self._decide(Command(command))
-            case Frame(camera, number, picture, age, faces):
-                captured_at = self.wall - timedelta(seconds=age)
-                frame_id = f"f{number}"
-                first_time = frame_id not in {known for known, _ in self.seen}
-                trusted = self.monotonic - self.last_jump >= 5
-                new_picture = picture is None or all(one.picture != picture for _, one in self.seen)
-                seen = Seen(camera, captured_at, age, faces, trusted, first_time, picture, self.monotonic)
-                self.seen.append((frame_id, seen))
-                if first_time and new_picture and trusted and -0.5 <= age <= 2.0:
-                    self.views += [(self.monotonic, one.person) for one in faces if self._votes(one)]
-                recognition = Recognition(
-                    frame_id=frame_id,
-                    captured_at=captured_at,
-                    recognized_at=self.wall,
-                    recognizer="one",
-                    model="m",
-                    digest=None if picture is None else picture * 32,
-                    faces=faces,
-                )
-                return self._decide(Sighting(camera, recognition, 0.0))
+            case Frame():
+                return self._see(happening)
+            case _:
+                return self._inside(happening)
+
+    def _inside(self, happening: Leave | Move | Lockdown) -> tuple[Effect, ...]:
+        match happening:
+            case Leave():
+                return self._leave()
+            case Move(is_open):
+                effects = self._decide(DoorMoved(is_open))
+                wanted = Relock.OPENING if is_open else Relock.CLOSING
+                assert self.rules.relock is wanted or Lock() not in effects
+                return effects
+            case Lockdown(on):
+                self.lockdown = on
+                return self._decide(Confine(on))
+
+    def _see(self, frame: Frame) -> tuple[Effect, ...]:
+        camera, number, picture, age, faces = frame.camera, frame.number, frame.picture, frame.age, frame.faces
+        captured_at = self.wall - timedelta(seconds=age)
+        frame_id = f"f{number}"
+        first_time = frame_id not in {known for known, _ in self.seen}
+        trusted = self.monotonic - self.last_jump >= 5
+        new_picture = picture is None or all(one.picture != picture for _, one in self.seen)
+        seen = Seen(camera, captured_at, age, faces, trusted, first_time, picture, self.monotonic)
+        self.seen.append((frame_id, seen))
+        if first_time and new_picture and trusted and -0.5 <= age <= 2.0:
+            self.views += [(self.monotonic, one.person) for one in faces if self._votes(one)]
+        recognition = Recognition(
+            frame_id=frame_id,
+            captured_at=captured_at,
+            recognized_at=self.wall,
+            recognizer="one",
+            model="m",
+            digest=None if picture is None else picture * 32,
+            faces=faces,
+        )
+        return self._decide(Sighting(camera, recognition, 0.0))
+
+    def _leave(self) -> tuple[Effect, ...]:
+        """Whoever leaves is let out, whatever has happened, unless the settings say that the button does less."""
+        open_before = self.open_until
+        effects = self._decide(ExitRequested())
+        may = self.rules.exit_unlocks and (self.rules.exit_in_lockdown or not self.lockdown)
+        exits = [one for one in effects if isinstance(one, Grant)]
+        assert len(exits) == int(may)
+        assert all(one.decision.trigger is Trigger.EXIT_BUTTON for one in exits)
+        if may:
+            assert exits[0].seconds >= self.rules.unlock_seconds
+            assert self.monotonic + exits[0].seconds >= open_before - 1e-6, "an exit cut a hold short"
+        return effects
 
     def _decide(self, event: Event) -> tuple[Effect, ...]:
         self.state, effects = policy.decide(self.rules, self.state, event, Now(self.wall, self.monotonic))
@@ -227,6 +288,9 @@ class History:
             if isinstance(effect, Grant):
                 self._witness(effect, event)
                 self.grants.append((self.monotonic, effect))
+                self.open_until = self.monotonic + effect.seconds
+            elif isinstance(effect, Lock):
+                self.open_until = -math.inf
             elif isinstance(effect, Deny):
                 self.told.append((self.monotonic, effect.decision))
         if isinstance(event, Command) and event.command.action is not Action.LOCK:
@@ -235,8 +299,14 @@ class History:
 
     def _witness(self, grant: Grant, event: Event) -> None:
         assert 0 < grant.seconds <= self.rules.max_hold_seconds
+        if grant.decision.trigger is Trigger.EXIT_BUTTON:
+            assert isinstance(event, ExitRequested)
+            return
+        assert not self.lockdown, "opened from outside in lockdown"
         by_command = grant.decision.trigger is Trigger.COMMAND
         for at, before in self.grants:
+            if before.decision.trigger is Trigger.EXIT_BUTTON:
+                continue
             if by_command and before.decision.trigger is not Trigger.COMMAND:
                 continue
             assert self.monotonic >= at + max(self.rules.cooldown_seconds, before.seconds), "opened in the cooldown"
@@ -368,6 +438,7 @@ def test_whatever_happened_a_resident_gets_in_in_the_end(rules: Rules, story: li
     history = History(rules)
     for happening in story:
         history.play(happening)
+    history.play(Lockdown(on=False))
     history.play(Roster("both"))
     for _ in range(11):  # as long as no challenge may be asked after many that failed
         history.play(Wait(30.0))

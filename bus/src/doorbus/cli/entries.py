@@ -44,7 +44,7 @@ class Wanted:
         """Whether this one is."""
         return (
             (not self.kinds or entry.kind in self.kinds)
-            and (self.person is None or (entry.decision is not None and entry.decision.person == self.person))
+            and (self.person is None or self.person in {entry.person, entry.decision and entry.decision.person})
             and (self.since is None or entry.at >= self.since)
             and (self.until is None or entry.at < self.until)
         )
