@@ -52,6 +52,11 @@ class Calendar:
             raise HoursError(f"no time zone {time_zone!r}; use a name such as Europe/Berlin or UTC") from None
         self._country = country
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return self._zone
+
     def check(self) -> None:
         """Raises `HoursError` for a country of which no public holidays are known."""
         if self._country is not None:

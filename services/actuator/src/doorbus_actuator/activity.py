@@ -68,6 +68,8 @@ _WHY: Mapping[Reason, str] = {
     Reason.AWAITING_VOTES: "not seen for long enough",
     Reason.AWAITING_CHALLENGE: "has not done yet what was asked",
     Reason.CHALLENGE_FAILED: "did not do what was asked",
+    Reason.NOBODY_IN_YET: "nobody is in yet",
+    Reason.PASSBACK: "let in a short while ago",
     Reason.CODE_NEEDED: "a code is to follow",
     Reason.FACE_NEEDED: "the face is to come first",
     Reason.TOO_MANY_TRIES: "too many wrong codes",

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from datetime import UTC
 from enum import StrEnum
 from pathlib import Path
 
@@ -240,6 +241,7 @@ def rules_of(settings: Actuator) -> Rules:
         exit_unlocks=settings.inputs.exit.action is ExitAction.UNLOCK,
         exit_in_lockdown=settings.inputs.exit.in_lockdown,
         relock=settings.inputs.contact.relock,
+        zone=settings.calendar.zone if settings.first_in else UTC,
         codes=None if settings.totp_secret is None else Totp(settings.totp_secret.get_secret_value()),
     )
 

@@ -61,6 +61,8 @@ REASONS: dict[Reason, str] = {
     Reason.AWAITING_VOTES: _("one moment: looking once more"),
     Reason.AWAITING_CHALLENGE: _("waiting for what was asked"),
     Reason.CHALLENGE_FAILED: _("did not do what was asked"),
+    Reason.NOBODY_IN_YET: _("nobody is in yet who must be the first"),
+    Reason.PASSBACK: _("was let in a short while ago"),
     Reason.CODE_NEEDED: _("a code is to follow"),
     Reason.FACE_NEEDED: _("the face is to come first"),
     Reason.TOO_MANY_TRIES: _("too many wrong codes: wait"),

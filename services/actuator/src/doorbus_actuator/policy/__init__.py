@@ -19,6 +19,7 @@ module         what it holds
 `votes`        frames that were seen, and whom they name
 `clock`        whether the time of day can be trusted
 `commands`     commands and codes that were seen
+`entries`      who came in last, and who must come in first
 `keypads`      how fast codes may be tried, and who owes one after the face
 `tables`       the rules, in their order
 `passage`      how long it stays unlocked for who passes

@@ -5,7 +5,18 @@ from dataclasses import replace
 
 from doorbus.wire.messages import Action, Decision, LockCommand, Outcome, Reason, Trigger
 from doorbus.wire.plain import plain
-from doorbus_actuator.policy import admitted, challenge, clock, commands, keypads, passage, quality, telling, votes
+from doorbus_actuator.policy import (
+    admitted,
+    challenge,
+    clock,
+    commands,
+    entries,
+    keypads,
+    passage,
+    quality,
+    telling,
+    votes,
+)
 from doorbus_actuator.policy.events import (
     Command,
     Confine,
@@ -63,7 +74,7 @@ def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
         case RosterChanged(people):
             state, more = admitted.revise(keypads.overtaken(state, people), people), ()
         case OpeningFailed(person):
-            state, more = admitted.turned_away(passage.locked(state), person), ()
+            state, more = admitted.turned_away(entries.undone(passage.locked(state), person), person), ()
         case Tick():
             more = ()
     return state, effects + more
@@ -86,6 +97,7 @@ def _let_time_pass(rules: Rules, state: State, now: Now) -> Step:
     state = votes.forget(rules, state, now)
     state = commands.forget(state, now)
     state = keypads.forget(state, now)
+    state = entries.forget(rules, state, now)
     state = admitted.forget(rules, state, now)
     state, told = telling.tell_due(state, now)
     state, ended = challenge.end_due(rules, state, now)
@@ -128,7 +140,8 @@ def _judge(rules: Rules, state: State, event: Sighting, cases: list[FaceCase], n
         winner = max(winners, key=lambda case: case.face.confidence)
         decision = _decision_of(winner, event.camera, Outcome.GRANTED, Reason.MATCHED)
         state, effects = _grant(rules, state, decision, rules.unlock_seconds, now)
-        state = admitted.admit(rules, state, [case.rights.person for case in winners], now)
+        people = [case.rights.person for case in winners]
+        state = entries.enter(rules, admitted.admit(rules, state, people, now), people, now)
     for case, reason in judged:
         if len(case.votes) >= rules.votes_needed:
             state = telling.withdraw(state, [(Reason.AWAITING_VOTES, case.face.person, Trigger.FACE)])
@@ -216,6 +229,7 @@ def _hear_code(rules: Rules, state: State, event: Presented, now: Now) -> Step:
         state = replace(state, codes={**state.codes, code: now.monotonic})
     state = telling.withdraw(state, [(Reason.CODE_NEEDED, whose, Trigger.FACE)])
     state, effects = _grant(rules, keypads.paid(state, whose), decision, rules.unlock_seconds, now)
+    state = entries.enter(rules, state, [whose], now)
     return (state if owed is None else admitted.admit(rules, state, [whose], now)), effects
 
 

@@ -1,7 +1,7 @@
 """What the rules are measured by. Pure."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -169,6 +169,17 @@ class Measures(BaseModel):
     second_factor_seconds: float = Field(
         default=20.0, gt=0, le=120, description="How long after a face its code may come, in seconds."
     )
+    passback_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=86400,
+        description="How long somebody who was let in is not let in again, in seconds; 0: no such rule.",
+    )
+    first_in: str = Field(
+        default="",
+        description="Group of which somebody must have come in on a day before anybody else may; no such rule when "
+        "empty.",
+    )
     max_hold_seconds: float = Field(
         default=30.0, gt=0, le=3600, description="Longest time the door stays unlocked, in seconds, whoever asks."
     )
@@ -232,6 +243,13 @@ class Measures(BaseModel):
                 raise ValueError(f"{reader!r} is no id of a reader ({SLUG})")
         return readers
 
+    @field_validator("first_in")
+    @classmethod
+    def _a_group(cls, first_in: str) -> str:
+        if first_in and not is_slug(first_in):
+            raise ValueError(f"{first_in!r} is no id of a group ({SLUG})")
+        return first_in
+
     @property
     def reader_ids(self) -> frozenset[str]:
         """The readers that count; empty when all do."""
@@ -253,6 +271,8 @@ class Rules(Measures):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
+    zone: tzinfo = UTC
+    """Whose midnight begins a day."""
     hours: Hours | None = None
     """When faces may open the door; always if None."""
     codes: Codes | None = None

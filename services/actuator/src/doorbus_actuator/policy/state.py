@@ -21,6 +21,8 @@ field of `State`     serves the rules                                    written
 `wrong_codes`        `CODE_WRONG`: too many and none is looked at        `commands`
 `tries`              `TOO_MANY_TRIES`                                    `keypads`
 `owed`               `FACE_NEEDED`                                       `keypads`; none after a grant to them
+`entered`            `PASSBACK`                                          `entries`; kept in the journal
+`first_in`           `NOBODY_IN_YET`                                     `entries`; kept in the journal
 `coded_until`        `COOLDOWN` of codes                                 `deciding`: a grant to a code
 `trial`              `AWAITING_CHALLENGE`                                `challenge`; none after a grant
 `no_trial_until`     `CHALLENGE_FAILED`                                  `challenge`
@@ -38,7 +40,7 @@ frames seen are dated anew.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from doorbus.wire.messages import Ask, Decision, Reason, Trigger
 from doorbus_actuator.policy.events import Effect, Now, Person
@@ -54,6 +56,7 @@ MAX_TALLIES = 256
 MAX_ADMITTED = 64
 MAX_READERS = 64
 MAX_OWING = 64
+MAX_ENTERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,15 @@ class Owed:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class FirstIn:
+    """Who came in first on the day on which somebody of the first did; nobody knows who after a restart."""
+
+    day: date
+    person: str | None
+    at: float
+
+
 Key = tuple[Reason, str | None, Trigger]
 """What makes denials equal; the text between is the person."""
 
@@ -170,6 +182,9 @@ class State:
     tries: Mapping[str, Tries] = field(default_factory=dict)
     owed: Mapping[str, Owed] = field(default_factory=dict)
     coded_until: float = -math.inf
+    entered: Mapping[str, float] = field(default_factory=dict)
+    """When each person was let in last."""
+    first_in: FirstIn | None = None
     trial: Trial | None = None
     no_trial_until: float = -math.inf
     failures: int = 0

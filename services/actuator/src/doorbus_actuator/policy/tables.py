@@ -11,6 +11,7 @@ from typing import TypeVar
 from doorbus.wire.messages import Face, LockCommand, Reason, Recognition, RosterEntry, Verdict
 from doorbus_actuator.policy.clock import clock_plausible
 from doorbus_actuator.policy.commands import tries_left
+from doorbus_actuator.policy.entries import may_again, may_be_next
 from doorbus_actuator.policy.events import Now, Person, Presented
 from doorbus_actuator.policy.keypads import id_of, may_try
 from doorbus_actuator.policy.quality import at_the_edge, good_enough, sharp_enough, size_of, too_close
@@ -216,6 +217,8 @@ PERSON_RULES: Table[FaceCase] = (
     (Reason.OUTSIDE_HOURS, lambda c: c.within_hours),
 )
 OPENING_RULES: Table[FaceCase] = (
+    (Reason.NOBODY_IN_YET, lambda c: may_be_next(c.rules, c.state, c.rights, c.now)),
+    (Reason.PASSBACK, lambda c: may_again(c.rules, c.state, c.rights.person, c.now)),
     (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.cooldown_until),
     (Reason.AWAITING_VOTES, lambda c: len(c.votes) >= c.rules.votes_needed),
     (
@@ -263,6 +266,8 @@ CODE_RULES: Table[CodeCase] = (
     (Reason.NO_LONGER_VALID, lambda c: not c.ended),
     (Reason.NOT_ENTITLED, lambda c: c.rights.doors is None or c.rules.door in c.rights.doors),
     (Reason.OUTSIDE_HOURS, lambda c: c.within_hours),
+    (Reason.NOBODY_IN_YET, lambda c: may_be_next(c.rules, c.state, c.rights, c.now)),
+    (Reason.PASSBACK, lambda c: may_again(c.rules, c.state, c.rights.person, c.now)),
     (Reason.FACE_NEEDED, lambda c: c.counts),
     (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.coded_until),
 )
