@@ -165,18 +165,18 @@ class Gallery:
         person = self.people[best] if verdict is Verdict.MATCH else None
         return Match(verdict, person=person, similarity=similarity, runner_up=runner_up, confidence=confidence)
 
-    def settled(self, probe: Template, scale: Scale, margin: float | None = None) -> bool:
-        """Whether the template of a face and its mirror image would lead to the same as that of the face alone.
+    def settled(self, match: Match, scale: Scale, margin: float | None = None) -> bool:
+        """Whether the template of a face and its mirror image would lead to the same match as that of the face alone.
 
         So it is when all that hangs on the similarity is more than `MIRRORED_APART` away: the verdict, the person, and
         every threshold of confidence up to `SURE_CONFIDENCE`.
 
         Args:
-            probe: template of the face alone.
+            match: of the template of the face alone, in this gallery.
             scale: calibration of the model.
             margin: as in `match`.
         """
-        match, here = self.match(probe, scale, margin), scale.among(len(self.people))
+        here = scale.among(len(self.people))
         likely = here.similarity(MATCH_CONFIDENCE)
         if match.similarity is None or match.similarity + MIRRORED_APART < likely:
             return True

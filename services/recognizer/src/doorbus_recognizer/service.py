@@ -47,7 +47,7 @@ from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, decode
 from doorbus_recognizer.faces import Image, SeenFace
-from doorbus_recognizer.matching import MATCH_CONFIDENCE, Block, Gallery, Settled
+from doorbus_recognizer.matching import MATCH_CONFIDENCE, Block, Gallery, Match, Settled
 from doorbus_recognizer.models import imaging
 from doorbus_recognizer.models.choice import Mirrored
 from doorbus_recognizer.portraits import Crop, Pace, around
@@ -293,41 +293,19 @@ class RecognizerService(Service):
         began = self._clock.monotonic()
         decoded = decode(jpeg, self._limits)
         decoding = (self._clock.monotonic() - began) * 1000
-        settled = None if self._settings.mirrored is Mirrored.ALWAYS else self._settled
+        search = _Search(self._gallery, self._eyes.scale, self._settings.margin)
+        settled = None if self._settings.mirrored is Mirrored.ALWAYS else search.settled
         seen, timings = self._eyes.see(decoded.image, settled, lids=lids)
         began = self._clock.monotonic()
         newest = self._gallery  # one for all faces, although a newer one may come meanwhile
-        gallery = newest or Gallery.empty()
-        faces = tuple(self._face(face.enlarged(decoded.reduction), gallery) for face in seen)
+        if newest is not search.gallery:
+            search = _Search(newest, self._eyes.scale, self._settings.margin)
+        faces = tuple(_face(face.enlarged(decoded.reduction), search.match(face.template)) for face in seen)
         matching = (self._clock.monotonic() - began) * 1000
         digest = hashlib.sha256(jpeg).hexdigest()[:_DIGEST_LENGTH]
         stages = {"decode": decoding, **timings, "match": matching}
         version = None if newest is None else newest.version
         return _Seen(faces, tuple(face.template for face in seen), stages, decoded, digest, version)
-
-    def _settled(self, alone: Template) -> bool:
-        return (self._gallery or Gallery.empty()).settled(alone, self._eyes.scale, self._settings.margin)
-
-    def _face(self, seen: SeenFace, gallery: Gallery) -> Face:
-        match = gallery.match(seen.template, self._eyes.scale, self._settings.margin)
-        return Face(
-            box=seen.box,
-            verdict=match.verdict,
-            person=match.person,
-            confidence=match.confidence,
-            similarity=match.similarity,
-            runner_up=match.runner_up,
-            live=seen.live,
-            size=round(seen.size, 1),
-            sharpness=round(seen.sharpness, 1),
-            quality=seen.quality,
-            yaw=round(seen.pose.yaw, 1),
-            pitch=round(seen.pose.pitch, 1),
-            roll=round(seen.pose.roll, 1),
-            eyes_open=seen.eyes_open,
-            lids=None if seen.lids is None else round(seen.lids, 3),
-            aspect=round(seen.aspect, 3),
-        )
 
     async def _on_challenge(self, inbound: Inbound[Challenge]) -> Iterable[Outbound]:
         now = self._clock.now()
@@ -449,6 +427,48 @@ class _Seen:
     decoded: Decoded
     digest: str
     gallery_version: int | None
+
+
+class _Search:
+    """What one picture asks of one gallery: a template that settles a face is not searched for again to name it."""
+
+    def __init__(self, gallery: Gallery | None, scale: Scale, margin: float | None) -> None:
+        self.gallery = gallery
+        self._people = gallery or Gallery.empty()
+        self._scale = scale
+        self._margin = margin
+        self._found: list[tuple[Template, Match]] = []
+
+    def match(self, template: Template) -> Match:
+        known = next((match for asked, match in self._found if asked is template), None)
+        if known is None:
+            known = self._people.match(template, self._scale, self._margin)
+            self._found.append((template, known))
+        return known
+
+    def settled(self, alone: Template) -> bool:
+        return self._people.settled(self.match(alone), self._scale, self._margin)
+
+
+def _face(seen: SeenFace, match: Match) -> Face:
+    return Face(
+        box=seen.box,
+        verdict=match.verdict,
+        person=match.person,
+        confidence=match.confidence,
+        similarity=match.similarity,
+        runner_up=match.runner_up,
+        live=seen.live,
+        size=round(seen.size, 1),
+        sharpness=round(seen.sharpness, 1),
+        quality=seen.quality,
+        yaw=round(seen.pose.yaw, 1),
+        pitch=round(seen.pose.pitch, 1),
+        roll=round(seen.pose.roll, 1),
+        eyes_open=seen.eyes_open,
+        lids=None if seen.lids is None else round(seen.lids, 3),
+        aspect=round(seen.aspect, 3),
+    )
 
 
 def _gallery(snapshot: Snapshot[Block]) -> Gallery:
