@@ -15,7 +15,7 @@ from doorbus_recognizer.models.runtimes import build_runtime
 from doorbus_recognizer.vision import Vision
 from staging import Likeness, framed
 
-_PICTURES = {".jpg", ".jpeg", ".png"}
+PICTURES = {".jpg", ".jpeg", ".png"}
 
 
 def people_in(directories: Iterable[Path]) -> dict[str, list[Path]]:
@@ -23,7 +23,7 @@ def people_in(directories: Iterable[Path]) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for directory in directories:
         for path in sorted(directory.rglob("*")):
-            if path.suffix.lower() in _PICTURES:
+            if path.suffix.lower() in PICTURES:
                 found.setdefault(path.parent.name, []).append(path)
     return found
 
