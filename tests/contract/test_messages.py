@@ -83,6 +83,8 @@ from doorbus.wire.messages import (
     ManagePerson,
     Manifest,
     Message,
+    Models,
+    ModelState,
     Outcome,
     PeopleChecked,
     Picture,
@@ -232,6 +234,17 @@ FACE_FOR_REVIEW = FaceForReview(
 )
 CLOSE = ClosePair(person="alice", other="bob", similarity=0.7)
 
+MODEL_STATE = ModelState(
+    model="MobileFaceNet@d8ba40c0/points.1",
+    recognizers=("recognizer",),
+    leading=True,
+    published=True,
+    people=2,
+    samples=5,
+    left=1,
+    again=("bob",),
+    again_count=1,
+)
 SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Picture: (Picture(jpeg=JPEG),),
     Frame: (
@@ -241,6 +254,8 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Portrait: (Portrait(jpeg=JPEG, frame_id="f-1", captured_at=AT, person="alice"),),
     Enrol: (Enrol(jpeg=JPEG),),
     EmbedRequest: (EmbedRequest(jpeg=JPEG),),
+    ModelState: (MODEL_STATE, ModelState(model="Dlib@55533b28/eyes.1")),
+    Models: (Models(), Models(models=(MODEL_STATE,))),
     Face: (FACE, Face(box=(0.0, 0.0, 1.0, 1.0), verdict=Verdict.UNKNOWN)),
     Recognition: (
         Recognition(frame_id="f-1", captured_at=AT, recognized_at=AT, recognizer="one", model="MobileFaceNet"),
@@ -506,6 +521,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
             problem="the camera is silent",
             site_key="0f1e2d3c",
             site_keys=("4b5a6978", "0f1e2d3c"),
+            model="MobileFaceNet@d8ba40c0/points.1",
             figures={"fps": 9.5},
             refused={"frame.stale": 3},
             last_refused={"frame.stale": AT},
@@ -611,6 +627,7 @@ def test_the_lines_in_the_documentation_name_topics_of_that_message(model: type[
             "service": "x",
             "instance": "y",
             "input": "contact",
+            "embedder": "dlib-0f1e2d3c",
         }
         ids |= {"component": "lock", "object": "front"}
         reach = [one for one in own if matches(topic, TOPICS.topic(one, **ids, shard="0"))]

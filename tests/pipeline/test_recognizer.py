@@ -19,6 +19,7 @@ from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Outbound
+from doorbus.wire.ids import id_of_model
 from doorbus.wire.messages import (
     Box,
     Embedded,
@@ -36,10 +37,11 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, repack
-from doorbus.wire.templates import Template, from_review
+from doorbus.wire.templates import Template, from_reply, from_review
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import Detection, Image
 from doorbus_recognizer.models.fakes import FakeDetector, FakeEmbedder, FakeLiveness, FakeMesh, FakeRuntime, portrait
+from doorbus_recognizer.models.imaging import encode_jpeg
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
@@ -363,14 +365,48 @@ async def test_of_frames_that_wait_only_the_newest_of_each_camera_is_looked_at()
         assert (await bench.recognition()).frame_id == "next"
 
 
-async def test_a_gallery_of_another_model_recognises_nobody_and_health_says_so() -> None:
+async def test_where_only_another_models_gallery_is_it_leaves_frames_to_others_and_health_says_so() -> None:
     async with recognizing() as bench:
         await bench.send_gallery(*gallery({"alice": template("alice")}))
-        await bench.send_gallery(*gallery({"alice": template("alice")}, model="other@2", version=2))
-        await bench.health(problem="made with other@2, this recognizer runs fake@1")
         await bench.show(picture("alice"))
-        seen = await bench.recognition()
-    assert (seen.gallery_version, seen.faces[0].verdict) == (None, Verdict.UNKNOWN)
+        assert (await bench.recognition()).faces[0].person == "alice"
+        await bench.send_gallery(*gallery({"alice": template("alice")}, model="other@2", version=2))
+        health = await bench.health(problem="made with other@2, this recognizer runs fake@1")
+        assert health.model == MODEL
+        assert not [topic for topic in bench.bus.topics() if topic.endswith(("/frame/+", "embed/request"))]
+
+
+async def test_a_gallery_of_its_own_model_beside_the_leading_one_is_gone_by_until_that_is_its_own() -> None:
+    beside = {"embedder": id_of_model(MODEL)}
+    async with recognizing() as bench:
+        await bench.send_gallery(*gallery({"bob": template("alice")}, model="other@2", version=2))
+        await bench.health(problem="made with other@2")
+        manifest, shards = gallery({"alice": template("alice")}, version=3)
+        await bench.client.send(Outbound(channels.OTHER_SHARD, shards[0], {**beside, "shard": "0"}))
+        await bench.client.send(Outbound(channels.OTHER_MANIFEST, manifest, beside))
+        await bench.health(problem="")
+        assert await bench.named("alice", version=3) == "alice"
+
+        await bench.send_gallery(*gallery({"carol": template("alice")}, version=4))
+        assert await bench.named("alice", version=4) == "carol"
+        await bench.client.send(Outbound(channels.OTHER_MANIFEST, None, beside))
+        assert await bench.named("alice", version=4) == "carol"
+
+
+async def test_an_aligned_face_is_turned_into_a_template_for_whoever_has_the_site_key() -> None:
+    jpeg = encode_jpeg(np.full((112, 112, 3), 90, np.uint8))
+    async with recognizing() as bench:
+        for sealed, told in ((jpeg, "embed_face.unsealed"), (Seal(KEY).seal(jpeg, "face"), None)):
+            response = (channels.EMBED_REPLY, {"token": "me"})
+            ids = {"embedder": id_of_model(MODEL)}
+            await bench.client.send(Outbound(channels.EMBED_FACE, sealed, ids, response=response))
+            if told is not None:
+                await bench.health(told)
+        async with asyncio.timeout(10):
+            answer: Embedded = (await bench.client.expect(channels.EMBED_REPLY)).message
+    (face,) = answer.faces
+    assert (answer.model, answer.error) == (MODEL, None)
+    assert len(from_reply(face.template, Seal(KEY))) == len(template("alice"))
 
 
 async def test_a_gallery_sealed_for_another_site_recognises_nobody_and_health_says_so() -> None:

@@ -18,6 +18,7 @@ from doorbus.cli import (
     key,
     lock,
     metrics,
+    models,
     people,
     recordings,
     review,
@@ -32,7 +33,7 @@ from doorbus.cli.watch import watch
 
 PANELS: Mapping[str, tuple[Callable[..., None], ...]] = {
     "Doors": (lock.unlock, lock.lock, lock.lockdown, journal),
-    "People": (people.enrol, importing.import_, people.update, people.remove),
+    "People": (people.enrol, importing.import_, people.update, people.remove, models.models),
     "Backup": (backup.export, backup.restore),
     "System": (watch, doctor, calibrate, forget, metrics.metrics),
     "Documents": (documents.acl, documents.asyncapi, documents.env_example, documents.container_settings),

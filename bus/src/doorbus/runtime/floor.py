@@ -42,6 +42,13 @@ class Floor:
         self._version: int | None = None
         self._failures = 0
 
+    def part(self, name: str) -> "Floor":
+        """The same for a map that stands beside this one, remembered in a file beside."""
+        path = self._path
+        if path is None:
+            return Floor(None, name, self._root, self._clock)
+        return Floor(path.parent, f"{path.stem}-{name}", self._root, self._clock)
+
     @property
     def version(self) -> int:
         """Lower ones are refused; -1 before there was any. Read at first use."""

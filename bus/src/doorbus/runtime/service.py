@@ -98,7 +98,7 @@ class Service:
         """The broker has this packet, which was sent with QoS 1."""
 
     def place(self) -> Mapping[str, str]:
-        """The door that it drives and by whose holidays, and the camera that it reads, for health."""
+        """The door that it drives and by whose holidays, the camera that it reads, its model, for health."""
         return {}
 
     def figures(self) -> Mapping[str, float]:

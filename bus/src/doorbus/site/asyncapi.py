@@ -53,6 +53,7 @@ _PARAMETERS = {
     "object": "Id of the entity or device, unique among those of the service.",
     "entry": "Id of an entry of the review inbox.",
     "recording": "Id of a picture that was kept.",
+    "embedder": "The embedding model: its name and the first digits of a digest of its id.",
 }
 _BINDING = "0.2.0"
 _BARE: dict[type[Any], tuple[str, type[StrEnum]]] = {

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.24"
+CONTRACT = "1.25"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -628,6 +628,16 @@ PEOPLE = Channel(
     senders=frozenset({Role.ENROLLER}),
     receivers=_READERS,
 )
+MODELS = Channel(
+    name="models",
+    template="people/models",
+    codec=codec.Json(messages.Models),
+    summary="Which embedding models are in use, and how far people have been taken over to each.",
+    qos=1,
+    retain=Retain.YES,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=_READERS | {Role.ADMIN},
+)
 ENROLMENT = Channel(
     name="enrolment",
     template="enrolment/progress",
@@ -696,6 +706,28 @@ GALLERY_SHARD = Channel(
     senders=frozenset({Role.ENROLLER}),
     receivers=frozenset({Role.RECOGNIZER, Role.ENROLLER}),
 )
+OTHER_MANIFEST = Channel(
+    name="other_manifest",
+    template="galleries/{embedder}/manifest",
+    codec=codec.Json(messages.Manifest),
+    summary="The same of a gallery of another model, while recognizers of two models run.",
+    qos=1,
+    retain=Retain.YES,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=frozenset({Role.RECOGNIZER, Role.ENROLLER}),
+    signed_by=Role.ENROLLER,
+)
+OTHER_SHARD = Channel(
+    name="other_shard",
+    template="galleries/{embedder}/shard/{shard}",
+    codec=codec.Raw("application/octet-stream"),
+    summary="A part of the gallery of another model, sealed as the gallery is.",
+    qos=1,
+    retain=Retain.YES,
+    max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=frozenset({Role.RECOGNIZER, Role.ENROLLER}),
+)
 EMBED_REPLY = Channel(
     name="embed_reply",
     template="embed/reply/{token}",
@@ -715,6 +747,18 @@ EMBED_REQUEST = Channel(
     qos=1,
     expiry=30,
     max_bytes=8 * MIB,
+    senders=frozenset({Role.ENROLLER}),
+    receivers=frozenset({Role.RECOGNIZER}),
+    reply=EMBED_REPLY,
+)
+EMBED_FACE = Channel(
+    name="embed_face",
+    template="embed/face/{embedder}",
+    codec=codec.Raw("application/octet-stream"),
+    summary="An aligned face, sealed, to turn into a template; one recognizer of the model answers.",
+    qos=1,
+    retain=Retain.REFUSED,
+    expiry=30,
     senders=frozenset({Role.ENROLLER}),
     receivers=frozenset({Role.RECOGNIZER}),
     reply=EMBED_REPLY,
@@ -978,6 +1022,7 @@ CHANNELS: tuple[Channel[Any], ...] = (
     REMOVE,
     MANAGE,
     PEOPLE,
+    MODELS,
     ENROLMENT,
     REMOVE_SAMPLE,
     RESULT,
@@ -999,7 +1044,10 @@ CHANNELS: tuple[Channel[Any], ...] = (
     CREDENTIALS,
     GALLERY_MANIFEST,
     GALLERY_SHARD,
+    OTHER_MANIFEST,
+    OTHER_SHARD,
     EMBED_REQUEST,
+    EMBED_FACE,
     EMBED_REPLY,
     RECOGNISE_REQUEST,
     RECOGNISE_REPLY,

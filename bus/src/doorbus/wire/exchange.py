@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 from doorbus.wire.channels import Channel, Retain
-from doorbus.wire.codec import Refused
+from doorbus.wire.codec import Body, Refused
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.signatures import SigningKey, sign
 from doorbus.wire.topics import Resolved, Topics
@@ -17,7 +17,10 @@ M = TypeVar("M")
 
 @dataclass(frozen=True)
 class Outbound:
-    """A message to send. `response` is the channel and ids that an answer should go to."""
+    """A message to send. `response` is the channel and ids that an answer should go to.
+
+    Without a message what is retained under the topic is deleted.
+    """
 
     channel: Channel[Any]
     message: Any
@@ -32,7 +35,7 @@ class Outbound:
 
         Raises `ValueError` when an id is wrong.
         """
-        body = self.channel.codec.encode(self.message)
+        body = Body(b"") if self.message is None else self.channel.codec.encode(self.message)
         packet = Packet(
             topic=self.topic or topics.topic(self.channel, **self.ids),
             payload=body.payload,

@@ -27,3 +27,9 @@ def id_of_name(name: str) -> str | None:
     words = re.sub(r"[^a-z0-9]+", "-", folded.encode("ascii", "ignore").decode().lower()).strip("-")
     whole = " ".join(folded.casefold().split())
     return words[:_MOST] or f"person-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+
+def id_of_model(model: str) -> str:
+    """The id of an embedding model: its name, and a digest of all of it, because models differ in what ids lack."""
+    name = re.sub(r"[^a-z0-9]+", "-", model.partition("@")[0].lower()).strip("-")[:32]
+    return f"{name or 'model'}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"

@@ -1197,6 +1197,36 @@ class Embedded(Message):
     error: ErrorCode | None = None
 
 
+class ModelState(Message):
+    """An embedding model of which templates are kept."""
+
+    model: Name
+    recognizers: tuple[Slug, ...] = ()
+    """The first 100 that run it now."""
+    leading: bool = False
+    """Whether it is the one that pictures are enrolled with, and whose gallery stands under `gallery/`."""
+    published: bool = False
+    """Whether there is a gallery of it for recognizers."""
+    people: Annotated[int, Field(ge=0)] = 0
+    samples: Annotated[int, Field(ge=0)] = 0
+    """What its gallery has, or is to have."""
+    left: Annotated[int, Field(ge=0)] = 0
+    """Samples of which recognizers are still to make templates of this model."""
+    again: tuple[Slug, ...] = ()
+    """The first 100 people of whom a sample can have no template of this model, for want of its face."""
+    again_count: Annotated[int, Field(ge=0)] = 0
+    """How many people these are in all."""
+
+
+class Models(Message):
+    """Which embedding models are in use, and how far people have been taken over to each.
+
+    mosquitto_sub -t doorbus/v1/people/models
+    """
+
+    models: tuple[ModelState, ...] = ()
+
+
 class RecogniseRequest(Picture):
     """A picture to say who is on it; one recognizer of all answers, and no door hears of it.
 
@@ -1453,6 +1483,8 @@ class Health(Message):
     """What keeps the service from its work, for people; None when nothing does."""
     site_key: str | None = None
     """Which site key it seals with, by an id that does not tell the key; None when it has none."""
+    model: Name | None = None
+    """The embedding model that a recognizer runs."""
     site_keys: tuple[str, ...] = ()
     """All that it unseals with, the newest first: two while the key is rotated."""
     figures: dict[str, float] = Field(default_factory=dict)

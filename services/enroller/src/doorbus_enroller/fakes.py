@@ -1,13 +1,13 @@
 """A store for tests."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from doorbus.wire.messages import GroupEntry, HashedCredential, Rights, ScheduleEntry
 from doorbus_enroller.arrangements import Arrangements
-from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Versions
+from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Unmade, Versions
 
 
 class MemoryStore:
@@ -80,14 +80,81 @@ class MemoryStore:
         known = self._people.get(person)
         return known and replace(known, samples=(), damaged=0)
 
-    def find(self, person: str, now: datetime, *, faces: bool = False) -> Person | None:  # noqa: ARG002  # the Protocol's
+    def find(
+        self,
+        person: str,
+        now: datetime,  # noqa: ARG002  # the Protocol's
+        *,
+        faces: bool = False,
+        model: str | None = None,
+    ) -> Person | None:
         """The person, if there."""
         self._check()
         self.asked.append(person)
         known = self._people.get(person)
         if known is None or faces:
             return known
-        return replace(known, samples=tuple(replace(each, face=None) for each in known.samples))
+        bare = tuple(replace(each, face=None, others={}) for each in known.samples)
+        if model is not None:
+            made = (each for each in known.samples if model in each.others)
+            bare = tuple(replace(one, template=one.others[model], model=model, face=None, others={}) for one in made)
+        return replace(known, samples=bare)
+
+    def other_models(self, now: datetime) -> Sequence[str]:  # noqa: ARG002  # the Protocol's
+        """Those of all samples."""
+        self._check()
+        return sorted({name for each in self._people.values() for one in each.samples for name in one.others})
+
+    def unmade(self, model: str, now: datetime) -> Sequence[Unmade]:  # noqa: ARG002  # the Protocol's
+        """Samples without a template of the model."""
+        self._check()
+        return [
+            Unmade(one.number, person, one.face is not None)
+            for person in sorted(self._people)
+            for one in self._people[person].samples
+            if model != one.model and model not in one.others
+        ]
+
+    def face(self, number: int, now: datetime) -> bytes | None:  # noqa: ARG002  # the Protocol's
+        """The face of the sample."""
+        self._check()
+        samples = (one for each in self._people.values() for one in each.samples)
+        return next((one.face for one in samples if one.number == number), None)
+
+    def add_templates(self, model: str, templates: Mapping[int, bytes], now: datetime) -> None:  # noqa: ARG002  # the Protocol's
+        """Add them to the samples."""
+
+        def added(one: Sample) -> Sample:
+            made = templates.get(one.number)
+            return one if made is None or one.model == model else replace(one, others={**one.others, model: made})
+
+        self._each_sample(added)
+        self.changes.append(f"add_templates {model}")
+
+    def lead(self, model: str, now: datetime) -> Versions:
+        """Exchange the templates."""
+
+        def led(one: Sample) -> Sample:
+            if model not in one.others:
+                return one
+            rest = {name: template for name, template in one.others.items() if name != model}
+            return replace(one, template=one.others[model], model=model, others={**rest, one.model: one.template})
+
+        self._each_sample(led)
+        return self._changed(f"lead {model}", now, roster=False, gallery=True)
+
+    def forget_model(self, model: str, now: datetime) -> None:  # noqa: ARG002  # the Protocol's
+        """Take the templates away."""
+        self._each_sample(
+            lambda one: replace(one, others={name: made for name, made in one.others.items() if name != model})
+        )
+        self.changes.append(f"forget {model}")
+
+    def _each_sample(self, change: Callable[[Sample], Sample]) -> None:
+        self._check()
+        self._people = {
+            person: replace(each, samples=tuple(map(change, each.samples))) for person, each in self._people.items()
+        }
 
     def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
         """Add samples; a person's picture counts once."""

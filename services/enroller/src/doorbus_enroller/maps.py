@@ -1,13 +1,14 @@
 """The roster and the gallery as the messages that publish them."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel
 from doorbus.wire.exchange import Outbound
+from doorbus.wire.ids import id_of_model
 from doorbus.wire.messages import HashedCredential, HashedCredentials, Manifest
 from doorbus.wire.snapshot import MAX_SHARDS, Packed
 from doorbus.wire.topics import Resolved
@@ -19,6 +20,19 @@ class Place:
 
     manifest: Channel[Manifest]
     shard: Channel[Any]
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """What is the same in all of its topics."""
+
+    @classmethod
+    def beside(cls, model: str) -> "Place":
+        """Where the gallery of another model than the leading one is published."""
+        return cls(channels.OTHER_MANIFEST, channels.OTHER_SHARD, {"embedder": id_of_model(model)})
+
+    def gone(self) -> Iterator[Outbound]:
+        """Deletions of all that may be retained of this map."""
+        yield Outbound(self.manifest, None, self.ids)
+        for index in range(MAX_SHARDS):
+            yield Outbound(self.shard, b"", {**self.ids, "shard": str(index)})
 
     def standing(self, packed: Packed, topic: Resolved[Any]) -> bytes | Manifest:
         """What should be retained under a topic of this map; nothing under one that the manifest does not name."""
@@ -39,10 +53,10 @@ class Place:
     def _messages(self, packed: Packed, known: dict[int, str], former_shards: int) -> Iterator[Outbound]:
         for index, (shard, digest) in enumerate(zip(packed.shards, packed.manifest.shards, strict=True)):
             if known.get(index) != digest:
-                yield Outbound(self.shard, shard, {"shard": str(index)})
-        yield Outbound(self.manifest, packed.manifest)
+                yield Outbound(self.shard, shard, {**self.ids, "shard": str(index)})
+        yield Outbound(self.manifest, packed.manifest, self.ids)
         for index in range(len(packed.shards), former_shards):
-            yield Outbound(self.shard, b"", {"shard": str(index)})
+            yield Outbound(self.shard, b"", {**self.ids, "shard": str(index)})
 
 
 def hashes_of(credentials: tuple[HashedCredential, ...]) -> bytes:
@@ -64,3 +78,5 @@ ROSTER = Place(channels.ROSTER_MANIFEST, channels.ROSTER_SHARD)
 GALLERY = Place(channels.GALLERY_MANIFEST, channels.GALLERY_SHARD)
 PLACES = {channel.name: place for place in (ROSTER, GALLERY) for channel in (place.manifest, place.shard)}
 """Which map a channel is of, by its name."""
+BESIDE = frozenset({channels.OTHER_MANIFEST.name, channels.OTHER_SHARD.name})
+"""The channels of galleries beside the leading one."""

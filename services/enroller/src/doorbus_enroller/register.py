@@ -1,15 +1,19 @@
 """The people as the site sees them: what the store keeps, and the two maps that are published of it."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import structlog
 
 from doorbus.wire import channels
+from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Outbound
+from doorbus.wire.ids import id_of_model
 from doorbus.wire.messages import (
     CheckedPerson,
     CheckPeople,
@@ -22,6 +26,8 @@ from doorbus.wire.messages import (
     KeptPeople,
     KeptPerson,
     Manifest,
+    Models,
+    ModelState,
     PeopleChecked,
     Rights,
     RosterEntry,
@@ -32,10 +38,11 @@ from doorbus.wire.messages import (
     Update,
 )
 from doorbus.wire.plain import plain
-from doorbus.wire.purposes import of_face
+from doorbus.wire.purposes import OF_A_FACE, of_face
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack, reseal, sealed_with
-from doorbus.wire.templates import to_gallery, to_store
+from doorbus.wire.templates import Template, to_gallery, to_store
+from doorbus.wire.topics import Resolved
 from doorbus_enroller import maps
 from doorbus_enroller.arrangements import Arrangements, composed
 from doorbus_enroller.care import close_pairs, examine
@@ -44,13 +51,16 @@ from doorbus_enroller.damage import Damage
 from doorbus_enroller.enrolment import Answer, Candidate, Known, Rules, decide, revise
 from doorbus_enroller.keeping import kept
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
+from doorbus_enroller.making import Making
 from doorbus_enroller.resealing import BATCH, any_sealed_with, resealed
 from doorbus_enroller.rights import unreadable
-from doorbus_enroller.store import Person, Sample, StorageFailed, Store, StoreDamaged, Versions
+from doorbus_enroller.runners import Runners
+from doorbus_enroller.store import Person, Sample, StorageFailed, Store, StoreDamaged, Unmade, Versions
 from doorbus_enroller.templates import Unsealed, look, unseal
 
 _log = structlog.get_logger("doorbus.enroller")
 
+_NAMED = 100
 _PAGE_PEOPLE = 200
 _PAGE_BYTES = 1024 * 1024
 """A page of an export is not larger, unless one person is."""
@@ -101,6 +111,8 @@ class _State:
     model: str | None
     """Of the samples that were read; None where there are none."""
     damage: Damage
+    besides: Mapping[str, Packed] = field(default_factory=dict)
+    """The galleries of other models, under the version of the gallery."""
 
     def entry(self, person: str, rights: Rights) -> RosterEntry:
         """What the roster says of a person."""
@@ -125,8 +137,15 @@ class Register:
         """Besides the sealed shards all that is kept of templates."""
         self._retained: dict[str, int] = {}
         """How many people are on each map that the broker retains from a time before."""
+        self._now = datetime.min.replace(tzinfo=UTC)
         self._in_doubt = True
         """Whether the store may hold something else than the state: from the beginning of a request to its end."""
+        self._making: dict[str, Making] = {}
+        """How far each other model is."""
+        self._touched: set[str] | None = set()
+        """Whose samples have changed since what is published; None for everybody's."""
+        self._stale = False
+        """Whether other models may lack more than `_making` says."""
         self._formerly: Sequence[str] | None = None
         """Whose samples may be sealed with a former key; None when nothing is any more, the gallery included."""
 
@@ -163,6 +182,8 @@ class Register:
             yield from maps.ROSTER.whole(self._published.roster)
             if self._published.gallery:
                 yield from maps.GALLERY.whole(self._published.gallery)
+            for model, packed in self._published.besides.items():
+                yield from maps.Place.beside(model).whole(packed)
 
     def heard(self, name: str, manifest: Manifest | None) -> None:
         """A map of this name is retained, or was deleted. Before anything was published it is of another time."""
@@ -173,6 +194,150 @@ class Register:
         """What should be retained of a map; None while that is not known."""
         state = self._published
         return None if state is None else state.roster if place is maps.ROSTER else state.gallery
+
+    def standing(self, topic: Resolved[Any]) -> bytes | Manifest | None:
+        """What should be retained under a topic of a map; None while that is not known."""
+        if self._published is None:
+            return None
+        if topic.channel.name not in maps.BESIDE:
+            place = maps.PLACES[topic.channel.name]
+            own = self.published(place)
+            return None if own is None else place.standing(own, topic)
+        for model in (*self._published.besides, *self._making):
+            if id_of_model(model) == topic.ids["embedder"]:
+                packed = self._published.besides.get(model)
+                return None if packed is None else maps.Place.beside(model).standing(packed, topic)
+        return b""
+
+    @property
+    def model(self) -> str | None:
+        """The model that leads; None where nobody has a sample."""
+        return self._state.model if self._state else None
+
+    @property
+    def making(self) -> Mapping[str, Making]:
+        """How far each other model is."""
+        return self._making
+
+    @property
+    def stale(self) -> bool:
+        """Whether other models may lack more than `making` says, which `take_up` finds."""
+        return self._stale
+
+    def states(self, runners: Runners) -> Models:
+        """Which models are in use, and how far people have been taken over to each."""
+        state = self._state
+        if state is None:
+            return Models()
+        foreign = tuple(sorted(state.damage.foreign))
+        samples = sum(state.samples.values())
+        people = sum(count > 0 for count in state.samples.values())
+        leads = ModelState(
+            model=state.model or "",
+            recognizers=runners.of(state.model or "")[:_NAMED],
+            leading=True,
+            published=state.gallery is not None,
+            people=people,
+            samples=samples,
+            again=foreign[:_NAMED],
+            again_count=len(foreign),
+        )
+        others = [
+            ModelState(
+                model=model,
+                recognizers=runners.of(model)[:_NAMED],
+                published=model in state.besides,
+                people=state.besides[model].manifest.count if model in state.besides else 0,
+                samples=making.made,
+                left=len(making.todo),
+                again=making.lacking[:_NAMED],
+                again_count=len(making.lacking),
+            )
+            for model, making in sorted(self._making.items())
+        ]
+        return Models(models=(*([leads] if state.model else []), *others))
+
+    def take_up(self, models: Collection[str], now: datetime) -> Outcome:
+        """See what is missing of these models, and of those that there are already."""
+        state = self._current(now)
+        ready = {model for model, each in self._making.items() if each.ready}
+        for model in {*models, *self._making} - {state.model}:
+            self._look_through(model, state, now)
+        self._stale = False
+        if {model for model, each in self._making.items() if each.ready} - ready:
+            state = self._raised(state, now)
+        return self._outcome(state)
+
+    def _look_through(self, model: str, state: _State, now: datetime) -> None:
+        samples = sum(state.samples.values()) + sum(state.damage.samples.values())
+        self._making[model] = self._making.get(model, Making()).seen(samples, self._store.unmade(model, now))
+
+    def face(self, one: Unmade, now: datetime) -> bytes | None:
+        """The face of a sample, sealed for a recognizer; None where it is gone or cannot be read."""
+        kept = self._store.face(one.number, now)
+        with suppress(Refused):
+            return kept and self._seal.seal(self._seal.unseal(kept, of_face(one.person)), OF_A_FACE)
+        return None
+
+    def give_up(self, model: str, number: int, now: datetime) -> Outcome:
+        """No template of a model can be made of the face of a sample."""
+        state, making = self._current(now), self._making[model]
+        self._making[model] = making.given_up(number)
+        if self._making[model].ready and not making.ready:
+            state = self._raised(state, now)
+        return self._outcome(state)
+
+    def made(self, model: str, templates: Sequence[tuple[Unmade, Template]], now: datetime) -> Outcome:
+        """Keep templates of another model; they are published when all are there."""
+        state, making = self._current(now), self._making[model]
+        kept = {one.number: to_store(template, one.person, self._seal) for one, template in templates}
+        self._store.add_templates(model, kept, now)
+        self._making[model] = making.done(kept)
+        if making.ready and self._touched is not None:
+            self._touched |= {one.person for one, _ in templates}
+        if self._making[model].ready:
+            state = self._raised(state, now)
+        return self._outcome(state)
+
+    def lead(self, model: str, now: datetime) -> Outcome:
+        """Let another model lead; the one that led stands beside it from now on."""
+        self._current(now)
+        versions = self._store.lead(model, now)
+        self._making.pop(model, None)
+        return self._outcome(self._read(versions, now))
+
+    def let_go(self, model: str, now: datetime) -> Outcome:
+        """Forget the templates of a model that nobody runs any more, and its gallery."""
+        state = self._current(now)
+        self._store.forget_model(model, now)
+        self._making.pop(model, None)
+        return self._outcome(state)
+
+    def _raised(self, state: _State, now: datetime) -> _State:
+        """The same under a higher version of the gallery."""
+        return self._under(state, self._store.outrun(replace(state.versions, roster=-1), now))
+
+    def _besides(self, state: _State, now: datetime) -> Mapping[str, Packed]:
+        """The galleries of other models, as far as there are any."""
+        version, found = state.versions.gallery, dict[str, Packed]()
+        for model, making in self._making.items():
+            if not making.ready:
+                continue
+            former = state.besides.get(model)
+            if former is None or self._touched is None:
+                entry = partial(self._entry_beside, model, now)
+                found[model] = pack_one_by_one(state.samples, entry, version, model, self._seal)
+            elif former.manifest.version != version:
+                changes = {person: self._entry_beside(model, now, person) for person in self._touched}
+                found[model] = repack(former, changes, version, model, self._seal)
+            else:
+                found[model] = former
+        return found
+
+    def _entry_beside(self, model: str, now: datetime, person: str) -> GalleryEntry | None:
+        known = self._store.find(person, now, model=model)
+        enrolled = unseal(known, model, self._seal).enrolled if known else None
+        return _gallery_entry(person, enrolled) if enrolled else None
 
     @property
     def sealed_formerly(self) -> int:
@@ -195,10 +360,14 @@ class Register:
             self._formerly = ids[BATCH:]
             return self._outcome(state)
         self._store.scrub()
-        if state.gallery and sealed_with(state.gallery, self._seal) != {self._seal.key_id}:
+        published = [*([state.gallery] if state.gallery else []), *state.besides.values()]
+        if any(sealed_with(each, self._seal) != {self._seal.key_id} for each in published):
             versions = self._store.outrun(replace(state.versions, roster=-1), now)
-            gallery = reseal(state.gallery, versions.gallery, self._faces.model, self._seal)
-            state = replace(state, versions=versions, gallery=gallery)
+            gallery = state.gallery and reseal(state.gallery, versions.gallery, self._faces.model, self._seal)
+            besides = {
+                model: reseal(packed, versions.gallery, model, self._seal) for model, packed in state.besides.items()
+            }
+            state = replace(state, versions=versions, gallery=gallery, besides=besides)
         self._formerly = None
         return self._outcome(state)
 
@@ -278,7 +447,8 @@ class Register:
         if unsealed.enrolled is None or state.model is None or state.gallery is None:  # damaged: rare
             return self._outcome(self._read(versions, now))
         state = self._with_face(state, person, unsealed.enrolled, state.model, versions)
-        damage = state.damage.but(person, unsealed.damaged, rights=person in state.damage.rights)
+        rights = person in state.damage.rights
+        damage = state.damage.but(person, unsealed.damaged, rights=rights, foreign=unsealed.foreign)
         return self._outcome(replace(state, damage=damage))
 
     def check(
@@ -508,6 +678,7 @@ class Register:
     def _current(self, now: datetime) -> _State:
         """What is known of everybody; read anew when it is in doubt and the store has changed."""
         state, in_doubt, self._in_doubt = self._state, self._in_doubt, True
+        self._now = now
         if self._store.is_new():
             self._begin(now)
         if state is None or in_doubt:
@@ -553,17 +724,24 @@ class Register:
         """The end of a request."""
         former = self._published
         state = replace(state, roster=maps.naming(state.roster, state.credentials.all))
+        if self._making or state.besides:
+            state = replace(state, besides=self._besides(state, self._now))
         self._state = self._published = state
-        self._in_doubt = False
+        self._in_doubt, self._touched = False, set()
         if former is None:
             return Outcome(fault, taken, news=tuple(self.whole()))
         news: list[Outbound] = []
         if state.roster.manifest.credentials != former.roster.manifest.credentials:
             news.append(Outbound(channels.CREDENTIALS, maps.hashes_of(state.credentials.all)))
         news += maps.ROSTER.news(state.roster, former.roster)
+        for model, packed in state.besides.items():  # first: who runs a model that leads no more goes on with this
+            place = maps.Place.beside(model)
+            news += place.news(packed, former.besides[model]) if model in former.besides else place.whole(packed)
         if state.gallery:
             gallery = maps.GALLERY
             news += gallery.news(state.gallery, former.gallery) if former.gallery else gallery.whole(state.gallery)
+        for model in former.besides.keys() - state.besides.keys():
+            news += maps.Place.beside(model).gone()
         return Outcome(fault, taken, news=tuple(news))
 
     def _unfit(self, state: _State, known: Person | None) -> Fault | None:
@@ -595,7 +773,7 @@ class Register:
             if rights is not None
         }
         samples = dict.fromkeys(everybody.rights, 0)
-        damaged: dict[str, int] = {}
+        damaged, foreign = dict[str, int](), dict[str, int]()
         faces = KnownFaces()
 
         def gallery_entry(person: str) -> GalleryEntry | None:
@@ -607,7 +785,8 @@ class Register:
                 enrolled = None
             if bad:
                 damaged[person] = bad
-                _log.error("samples_damaged", person=person, samples=bad)
+                foreign.update({person: unsealed.foreign} if unsealed.foreign else {})
+                _log.error("samples_left_out", person=person, samples=bad, of_another_model=unsealed.foreign)
             if enrolled is None or everybody.model is None:
                 return None
             samples[person] = len(enrolled.templates)
@@ -620,7 +799,7 @@ class Register:
         for person in sorted(unreadable):
             _log.error("rights_damaged", person=person)
         _tell_unreadable_hours(rights)
-        return _State(
+        state = _State(
             versions=versions,
             arrangements=arrangements,
             credentials=credentials,
@@ -628,8 +807,13 @@ class Register:
             roster=pack(rights.values(), versions.roster),
             gallery=gallery if faces.people or not damaged else None,
             model=faces.model,
-            damage=Damage(damaged, frozenset(unreadable), everybody.lost),
+            damage=Damage(damaged, frozenset(unreadable), foreign, everybody.lost),
         )
+        self._touched = None
+        self._making.pop(everybody.model or "", None)
+        for model in {*self._store.other_models(now), *self._making} - {everybody.model}:
+            self._look_through(model, state, now)
+        return state
 
     def _go_on_turning(self, people: list[str], now: datetime) -> None:
         """Go on with the newest key where the one before was interrupted: then the first people are sealed with it."""
@@ -644,18 +828,22 @@ class Register:
     def _looked_through(self, state: _State, person: str, now: datetime) -> _State:
         """The state with what can be read of a person's samples now."""
         known = self._store.find(person, now)
-        damaged = unseal(known, state.model, self._seal).damaged if known else 0
-        return replace(state, damage=state.damage.but(person, damaged, rights=person in state.damage.rights))
+        found = unseal(known, state.model, self._seal) if known else Unsealed(None, 0)
+        rights = person in state.damage.rights
+        return replace(state, damage=state.damage.but(person, found.damaged, rights=rights, foreign=found.foreign))
 
     def _with_rights(self, state: _State, person: str, rights: Rights, versions: Versions) -> _State:
         """The state with a person who has these rights."""
         roster = repack(state.roster, {person: state.entry(person, rights)}, versions.roster)
-        damage = state.damage.but(person, state.damage.samples.get(person, 0), rights=False)
+        before = state.damage
+        foreign = before.foreign.get(person, 0)
+        damage = before.but(person, before.samples.get(person, 0), rights=False, foreign=foreign)
         return replace(state, versions=versions, roster=roster, damage=damage)
 
     def _with_face(self, state: _State, person: str, enrolled: Enrolled, model: str, versions: Versions) -> _State:
         """The state with a person who has these samples."""
         assert state.gallery is not None
+        self._touch(person)
         self._faces.put(person, enrolled.mean, model)
         changes = {person: _gallery_entry(person, enrolled)}
         return replace(
@@ -678,6 +866,7 @@ class Register:
         model = next((sample.model for each in people for sample in each.samples), None)
         if state.gallery is None or (model and state.model not in (None, model)):
             return self._read(versions, now)
+        self._touch(*faces)
         for person, enrolled in faces.items():
             self._faces.drop(person)
             if enrolled and model:
@@ -699,6 +888,7 @@ class Register:
 
     def _without(self, state: _State, gallery: Packed, person: str, versions: Versions) -> _State:
         """The state without a person."""
+        self._touch(person)
         self._faces.drop(person)
         return replace(
             state,
@@ -710,6 +900,12 @@ class Register:
             model=self._faces.model,
             damage=state.damage.but(person, 0, rights=False),
         )
+
+    def _touch(self, *people: str) -> None:
+        """Note whose samples have changed."""
+        self._stale = self._stale or bool(self._making)
+        if self._touched is not None:
+            self._touched.update(people)
 
     def _sample(self, person: str, candidate: Candidate, shot: Shot, now: datetime) -> Sample:
         return Sample(

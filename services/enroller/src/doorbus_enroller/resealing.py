@@ -27,13 +27,18 @@ def any_sealed_with(key: str, people: Sequence[Person], seal: Seal) -> bool:
 
 
 def _sample(sample: Sample, person: str, seal: Seal) -> Sample:
-    template, face = sample.template, sample.face
-    if _key(template, of_sample(person), seal) not in {None, seal.key_id}:
-        template = seal.seal(seal.unseal(template, of_sample(person)), of_sample(person))
-    if face is not None and _key(face, of_face(person), seal) not in {None, seal.key_id}:
-        face = seal.seal(seal.unseal(face, of_face(person)), of_face(person))
+    template = _anew(sample.template, of_sample(person), seal)
+    face = None if sample.face is None else _anew(sample.face, of_face(person), seal)
+    others = {model: _anew(other, of_sample(person), seal) for model, other in sample.others.items()}
     same = template is sample.template and face is sample.face
-    return sample if same else replace(sample, template=template, face=face)
+    same = same and all(others[model] is other for model, other in sample.others.items())
+    return sample if same else replace(sample, template=template, face=face, others=others)
+
+
+def _anew(data: bytes, purpose: str, seal: Seal) -> bytes:
+    if _key(data, purpose, seal) in {None, seal.key_id}:
+        return data
+    return seal.seal(seal.unseal(data, purpose), purpose)
 
 
 def _key(data: bytes, purpose: str, seal: Seal) -> str | None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refusal, Refused, parse_json
 from doorbus.wire.credentials import SALT_BYTES
 from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription, later
-from doorbus.wire.ids import is_slug
+from doorbus.wire.ids import id_of_model, is_slug
 from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import (
     MAX_NAME,
@@ -48,6 +49,7 @@ from doorbus.wire.messages import (
     LockState,
     ManagePerson,
     Manifest,
+    Models,
     PeopleChecked,
     Presence,
     Remove,
@@ -68,18 +70,20 @@ from doorbus.wire.messages import (
 from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
+from doorbus.wire.templates import Template
 from doorbus_enroller.codes import NOTHING_TO_CHECK_WITH, Codes, apart
 from doorbus_enroller.custody import Custody, Race
 from doorbus_enroller.enrolment import advice, fault_of, id_of
 from doorbus_enroller.holders import Holders
 from doorbus_enroller.keeping import restored
 from doorbus_enroller.lookout import PICTURE, Lookout
-from doorbus_enroller.maps import GALLERY, PLACES, ROSTER, Place
+from doorbus_enroller.maps import BESIDE, GALLERY, PLACES, ROSTER, Place
 from doorbus_enroller.register import Outcome, Register, Shot
 from doorbus_enroller.rights import Doors, doubts, fault_in
+from doorbus_enroller.runners import LEAD_SECONDS, Runners
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
-from doorbus_enroller.store import StorageFailed, Store
+from doorbus_enroller.store import StorageFailed, Store, Unmade
 from doorbus_enroller.telling import Names, ended, hint, place_of, progress
 from doorbus_enroller.templates import read_answer
 
@@ -94,7 +98,12 @@ SETTLE_SECONDS = 1.0
 ADVICE_SECONDS = 1.0
 """How long whoever sits at a camera has to do what was said, before something else is said."""
 LOOK_SECONDS = 1.0
-"""How often it is looked whether all have a newer site key."""
+"""How often it is looked whether all have a newer site key, and which models run."""
+FACES_EACH = 4
+"""Faces that one recognizer is asked about at once, when people are taken over to its model."""
+MOST_RUNNERS = 8
+TEMPLATES_AT_ONCE = 32
+"""So many templates of another model are kept in one transaction."""
 REOPEN_SECONDS = 10.0
 """How long after a failure of the store it is tried again without being asked."""
 
@@ -113,6 +122,15 @@ class _Pending:
     expires_at: float
     trouble: str = ""
     frame_at: float | None = None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A face that a recognizer is to make a template of, until when an answer is waited for."""
+
+    model: str
+    one: Unmade
+    expires_at: float
 
 
 @dataclass(frozen=True)
@@ -158,6 +176,14 @@ class EnrollerService(Service):
         self._new_salt = new_salt
         self._pending: dict[bytes, _Pending] = {}
         self._seats: dict[str, _Seat] = {}
+        self._runners = Runners()
+        self._asked: dict[bytes, _Asked] = {}
+        """The faces that recognizers of another model than the leading one were asked about."""
+        self._made: dict[str, list[tuple[Unmade, Template]]] = {}
+        """Their answers that are not kept yet, by model."""
+        self._takeover_at: float | None = None
+        self._states: Models | None = None
+        self._told_models_at = -math.inf
         self._looked_at = -math.inf
         self._trouble: str | None = None
         self._reopen_at: float | None = None
@@ -205,6 +231,8 @@ class EnrollerService(Service):
                 Subscription(place.shard, self._on_shard, others_only=True, newest_only=True, rank=later)
                 for place in (ROSTER, GALLERY)
             ),
+            Subscription(channels.OTHER_MANIFEST, self._on_other_manifest, others_only=True),
+            Subscription(channels.OTHER_SHARD, self._on_shard, others_only=True, newest_only=True, rank=later),
             Subscription(channels.FRAME, self._on_frame, newest_only=True, on_demand=self._cameras),
             Subscription(channels.LOCK_STATE, self._on_lock_state),
             Subscription(channels.HEALTH, self._on_health, {"service": Role.ACTUATOR.value}),
@@ -224,6 +252,9 @@ class EnrollerService(Service):
         now = self._clock.monotonic()
         self._lookout = self._lookout.connected(now)
         self._holders = self._holders.connected(now)
+        self._runners = self._runners.connected(now)
+        self._asked.clear()
+        self._states = None
         if self._register.gallery_version is None:  # by then it is known what the broker retains
             self._reopen_at = now + SETTLE_SECONDS
         yield from self._register.whole()
@@ -241,6 +272,7 @@ class EnrollerService(Service):
         due += [each for each in (self._custody.due_at(), self._race.due_at()) if each is not None]
         due += [] if self._reopen_at is None else [self._reopen_at]
         due += [self._turn_at()]
+        due += [] if self._takeover_at is None else [self._takeover_at]
         return min(due)
 
     async def tick(self) -> Iterable[Outbound]:
@@ -263,7 +295,7 @@ class EnrollerService(Service):
         self._race, others = self._race.run(now)
         if others is not None:
             outbounds += (await self._change(partial(self._register.outrun, others))).news
-        return [*outbounds, *await self._turn(now), *self._put_right(now)]
+        return [*outbounds, *await self._turn(now), *await self._take_over(now), *self._put_right(now)]
 
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         """Tell the sender of a request that was refused what was wrong with it."""
@@ -272,9 +304,10 @@ class EnrollerService(Service):
             self._doors = self._doors.gone(arrived.ids["door"])
         if channel is channels.HEALTH and not arrived.packet.payload:
             self._holders = self._holders.gone(arrived.ids["instance"])
+            self._runners = self._runners.gone(arrived.ids["instance"], self._clock.monotonic())
         if channel in _MANIFESTS:  # deleted, or signed with a former key: whoever is on it is there all the same
             self._register.heard(channel.name, _manifest(arrived.packet.payload))
-        if channel.name in PLACES:
+        if channel.name in PLACES or channel.name in BESIDE:
             self._look_at(arrived, None)
             return list(self._put_right(self._clock.monotonic()))  # no handler has run, so no tick follows
         if channel in _OF_EVERYBODY:
@@ -392,10 +425,13 @@ class EnrollerService(Service):
     async def _on_embedded(self, inbound: Inbound[Embedded]) -> Iterable[Outbound]:
         """Finish an enrolment. An answer that cannot be used is as none: another recognizer may do better."""
         self._lookout = self._lookout.answered()
-        self._same_person = inbound.message.same_person_similarity
+        if self._register.model in {None, inbound.message.model}:
+            self._same_person = inbound.message.same_person_similarity
         key = inbound.packet.correlation or b""
         if key == self._probe:
             return ()
+        if key in self._asked:
+            return await self._on_made(self._asked.pop(key), inbound.message)
         pending = self._pending.get(key)
         if pending is None:
             raise Refused(Refusal.UNEXPECTED, "no picture waits for this answer")
@@ -587,6 +623,7 @@ class EnrollerService(Service):
         self._hear_floors(inbound.message.figures)
         if inbound.message.service == Role.RECOGNIZER:
             self._hear_keys(inbound.message)
+            self._hear_model(inbound.message)
         if inbound.message.service == Role.ACTUATOR and inbound.message.door is not None:
             asks = inbound.message.figures.get("asks_code")
             self._doors = self._doors.told(
@@ -599,6 +636,93 @@ class EnrollerService(Service):
         online = health.state is Presence.ONLINE
         keys = health.site_keys or ([] if health.site_key is None else [health.site_key])
         self._holders = self._holders.told(health.instance, keys) if online else self._holders.gone(health.instance)
+
+    def _hear_model(self, health: Health) -> None:
+        now = self._clock.monotonic()
+        if health.state is not Presence.ONLINE or health.model is None:
+            self._runners = self._runners.gone(health.instance, now)
+        else:
+            self._runners = self._runners.told(health.instance, health.model, now)
+
+    async def _take_over(self, now: float) -> Iterable[Outbound]:
+        """Take everybody over to other models that recognizers run, and let the leading one change with them."""
+        leading = self._register.model
+        if now < (self._takeover_at or now) or leading is None or self._reopen_at is not None:
+            return self._tell_models()
+        self._takeover_at = now + LOOK_SECONDS
+        outbounds: list[Outbound] = []
+        running = self._runners.besides(leading)
+        if self._register.stale or not {*running} <= self._register.making.keys():
+            outbounds += (await self._change(partial(self._register.take_up, running))).news
+        for model, making in list(self._register.making.items()):
+            away = self._runners.away(model, now)
+            if not away and self._runners.away(leading, now) >= LEAD_SECONDS and making.may_lead(self._samples()):
+                _log.info("model_leads", model=model, instead_of=leading)
+                outbounds += (await self._change(partial(self._register.lead, model))).news
+                break
+            if away and away >= self._settings.retire_seconds:
+                _log.info("model_retired", model=model)
+                outbounds += (await self._change(partial(self._register.let_go, model))).news
+        outbounds += await self._ask_for_templates(now)
+        return [*outbounds, *self._tell_models()]
+
+    def _samples(self) -> int:
+        return sum(self._register.people.values())
+
+    async def _ask_for_templates(self, now: float) -> list[Outbound]:
+        """Send faces to the recognizers of each model, some at a time."""
+        self._asked = {key: each for key, each in self._asked.items() if now < each.expires_at}
+        outbounds: list[Outbound] = []
+        for model, making in self._register.making.items():
+            runners = self._runners.of(model)
+            under_way = {each.one.number for each in self._asked.values() if each.model == model}
+            under_way |= {one.number for one, _ in self._made.get(model, ())}
+            room = min(len(runners), MOST_RUNNERS) * FACES_EACH - len(under_way)
+            for one in islice((one for one in making.todo if one.number not in under_way), max(0, room)):
+                face = await self._work(partial(self._register.face, one, self._clock.now()))
+                if face is None:
+                    outbounds += (await self._change(partial(self._register.give_up, model, one.number))).news
+                    break  # what is still to be done has changed
+                key = self._new_id()
+                self._asked[key] = _Asked(model, one, now + self._settings.embed_timeout_seconds)
+                outbounds.append(
+                    Outbound(
+                        channels.EMBED_FACE,
+                        face,
+                        {"embedder": id_of_model(model)},
+                        correlation=key,
+                        response=(channels.EMBED_REPLY, self._reply_ids),
+                    )
+                )
+        return outbounds
+
+    async def _on_made(self, asked: "_Asked", message: Embedded) -> Iterable[Outbound]:
+        """Take a template of another model; several are kept at once."""
+        if asked.model not in self._register.making or message.model != asked.model:
+            raise Refused(Refusal.UNEXPECTED, f"no template of {message.model} was asked for")
+        self._takeover_at = self._clock.monotonic()
+        answer = read_answer(message, self._seal)
+        if answer.error or not answer.faces:
+            return (await self._change(partial(self._register.give_up, asked.model, asked.one.number))).news
+        made = self._made.setdefault(asked.model, [])
+        made.append((asked.one, answer.faces[0].template))
+        left = len(self._register.making[asked.model].todo) - len(made)
+        if (
+            len(made) < TEMPLATES_AT_ONCE
+            and left > 0
+            and any(each.model == asked.model for each in self._asked.values())
+        ):
+            return ()
+        del self._made[asked.model]
+        return (await self._change(partial(self._register.made, asked.model, made))).news
+
+    def _tell_models(self) -> Iterable[Outbound]:
+        states = self._register.states(self._runners)
+        now = self._clock.monotonic()
+        if self._register.model is None or states == self._states or now < self._told_models_at + LOOK_SECONDS:
+            return ()
+        self._states, self._told_models_at = states, now
+        return (Outbound(channels.MODELS, states),)
 
     def _hear_floors(self, figures: Mapping[str, float]) -> None:
         """A reader that has seen a higher version takes none of ours."""
@@ -745,6 +869,10 @@ class EnrollerService(Service):
             self._look_at(inbound, inbound.message)
         return ()
 
+    async def _on_other_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        self._look_at(inbound, inbound.message)
+        return ()
+
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
         self._look_at(inbound, inbound.message)
         return ()
@@ -754,13 +882,11 @@ class EnrollerService(Service):
 
         What the broker had kept has been overwritten with both maps since, but for shards of no map.
         """
-        place, topic = PLACES[arrived.channel.name], arrived.packet.topic
-        own = self._register.published(place)
-        if own is None:
+        wanted = self._register.standing(arrived)
+        if wanted is None:
             return
-        wanted = place.standing(own, arrived)
         if wanted != (arrived.packet.payload if found is None else found) and not (wanted and arrived.packet.retain):
-            self._custody = self._custody.found(topic, self._clock.monotonic())
+            self._custody = self._custody.found(arrived.packet.topic, self._clock.monotonic())
 
     def _put_right(self, now: float) -> Iterable[Outbound]:
         self._custody, topics = self._custody.put_right(now)
@@ -768,10 +894,9 @@ class EnrollerService(Service):
             _log.warning("put_right", topics=topics[:5], count=len(topics))
         for topic in topics:
             found = self._topics.resolve(topic)
-            place = None if found is None else PLACES[found.channel.name]
-            own = None if place is None else self._register.published(place)
-            if found is not None and place is not None and own is not None:
-                yield Outbound(found.channel, place.standing(own, found), topic=topic)
+            wanted = None if found is None else self._register.standing(found)
+            if found is not None and wanted is not None:
+                yield Outbound(found.channel, wanted or None, topic=topic)
 
     async def _change(self, work: Callable[[datetime], Outcome]) -> Outcome:
         """Have the register do `work`; a store that fails is what became of it, and is tried again later."""

@@ -52,6 +52,12 @@ class Enroller(Section, Rules):
         le=32,
         description="Least digits or letters of a PIN or tag.",
     )
+    retire_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        description="How long no recognizer runs a model before its gallery and templates are deleted, in seconds, "
+        "where another model leads.",
+    )
     totp_secret: SecretStr | None = Field(
         default=None,
         description="Base32 secret of the one-time passwords that enrolling from a camera then needs; the actuator's "

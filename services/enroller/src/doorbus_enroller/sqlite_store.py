@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,16 @@ from typing import TypeGuard, TypeVar
 from doorbus.wire.ids import is_slug
 from doorbus.wire.messages import MAX_NAME, GroupEntry, HashedCredential, Rights, ScheduleEntry, utc
 from doorbus_enroller.arrangements import Arrangements
-from doorbus_enroller.store import Everybody, Person, Sample, StorageFailed, StoreDamaged, Versions, next_version
+from doorbus_enroller.store import (
+    Everybody,
+    Person,
+    Sample,
+    StorageFailed,
+    StoreDamaged,
+    Unmade,
+    Versions,
+    next_version,
+)
 
 T = TypeVar("T")
 
@@ -89,15 +98,84 @@ class SqliteStore:
         with self._transaction(now) as db:
             return _person(db, person)
 
-    def find(self, person: str, now: datetime, *, faces: bool = False) -> Person | None:
+    def find(self, person: str, now: datetime, *, faces: bool = False, model: str | None = None) -> Person | None:
         """Read the rows of the person."""
+        others: dict[object, dict[str, bytes]] = {}
         with self._transaction(now) as db:
             found = _person(db, person)
             if found is None:
                 return None
-            rows = db.execute(_SAMPLES_WITH_FACES if faces else _SAMPLES, (person,)).fetchall()
+            if model is None:
+                rows = db.execute(_SAMPLES_WITH_FACES if faces else _SAMPLES, (person,)).fetchall()
+            else:
+                rows = db.execute(_SAMPLES_OF_A_MODEL, (person, model)).fetchall()
+            if faces:
+                for number, name, template in db.execute(_OTHER_TEMPLATES, (person,)):
+                    others.setdefault(number, {})[name] = template
         samples = tuple(sample for row in rows if (sample := _sample(row)) is not None)
+        samples = tuple(replace(one, others=others.get(one.number, {})) for one in samples)
         return replace(found, samples=samples, damaged=len(rows) - len(samples))
+
+    def other_models(self, now: datetime) -> Sequence[str]:
+        """Read the names."""
+        with self._transaction(now) as db:
+            names = db.execute("SELECT model FROM templates GROUP BY model ORDER BY model").fetchall()
+        return [name for (name,) in names if _is_name(name)]
+
+    def unmade(self, model: str, now: datetime) -> Sequence[Unmade]:
+        """Join the tables."""
+        with self._transaction(now) as db:
+            rows = db.execute(_UNMADE, (model, model)).fetchall()
+        return [Unmade(int(number), person, bool(face)) for number, person, face in rows if _is_id(person)]
+
+    def face(self, number: int, now: datetime) -> bytes | None:
+        """Read the row."""
+        with self._transaction(now) as db:
+            row = db.execute("SELECT jpeg FROM faces WHERE sample = ?", (number,)).fetchone()
+        return row[0] if row and isinstance(row[0], bytes) else None
+
+    def add_templates(self, model: str, templates: Mapping[int, bytes], now: datetime) -> None:
+        """Insert the rows."""
+
+        def add(db: sqlite3.Connection) -> None:
+            db.executemany(
+                "INSERT OR REPLACE INTO templates (sample, model, template) "
+                "SELECT id, ?, ? FROM samples WHERE id = ? AND model <> ?",
+                [(model, template, number, model) for number, template in templates.items()],
+            )
+
+        self._changed(now, add)
+
+    def lead(self, model: str, now: datetime) -> Versions:
+        """Exchange the templates in one transaction."""
+
+        def lead(db: sqlite3.Connection) -> Versions:
+            rows = db.execute(
+                "SELECT id, samples.template, samples.model, templates.template FROM samples "
+                "JOIN templates ON sample = id WHERE templates.model = ?",
+                (model,),
+            ).fetchall()
+            db.execute("DELETE FROM templates WHERE model = ?", (model,))
+            db.executemany(
+                "INSERT OR REPLACE INTO templates (sample, model, template) VALUES (?, ?, ?)",
+                [(number, former, template) for number, template, former, _ in rows],
+            )
+            db.executemany(
+                "UPDATE samples SET model = ?, template = ? WHERE id = ?",
+                [(model, template, number) for number, _, _, template in rows],
+            )
+            return _raised(db, now, roster=False, gallery=True)
+
+        return self._changed(now, lead)
+
+    def forget_model(self, model: str, now: datetime) -> None:
+        """Delete the rows, as with a person."""
+
+        def forget(db: sqlite3.Connection) -> Versions:
+            db.execute("DELETE FROM templates WHERE model = ?", (model,))
+            return _versions(db, now)
+
+        self._overwritten(self._changed(now, forget))
 
     def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:
         """Insert the samples, and the person if missing."""
@@ -208,6 +286,8 @@ class SqliteStore:
             )
             faces = [(one.face, one.number) for one in samples if one.face is not None]
             db.executemany("UPDATE faces SET jpeg = ? WHERE sample = ?", faces)
+            others = [(template, one.number, name) for one in samples for name, template in one.others.items()]
+            db.executemany("UPDATE templates SET template = ? WHERE sample = ? AND model = ?", others)
 
         self._changed(now, update)
 
@@ -335,6 +415,19 @@ _SAMPLES_WITH_FACES = (
     "FROM samples LEFT JOIN faces ON sample = id WHERE person = ? ORDER BY id"
 )
 
+_SAMPLES_OF_A_MODEL = (
+    "SELECT id, templates.template, templates.model, quality, picture, created_at, brightness, NULL "
+    "FROM samples JOIN templates ON sample = id WHERE person = ? AND templates.model = ? ORDER BY id"
+)
+_OTHER_TEMPLATES = (
+    "SELECT id, templates.model, templates.template FROM samples JOIN templates ON sample = id WHERE person = ?"
+)
+_UNMADE = (
+    "SELECT id, person, faces.sample IS NOT NULL FROM samples LEFT JOIN faces ON faces.sample = id "
+    "LEFT JOIN templates ON templates.sample = id AND templates.model = ? "
+    "WHERE samples.model <> ? AND templates.sample IS NULL ORDER BY person, id"
+)
+
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE people (
@@ -378,6 +471,15 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id TEXT NOT NULL,
             entry TEXT NOT NULL,
             PRIMARY KEY (person, id)
+        ) STRICT""",
+    ),
+    (
+        # Of other models than the one that a sample has as its own.
+        """CREATE TABLE templates (
+            sample INTEGER NOT NULL REFERENCES samples ON DELETE CASCADE,
+            model TEXT NOT NULL,
+            template BLOB NOT NULL,
+            PRIMARY KEY (sample, model)
         ) STRICT""",
     ),
 )

@@ -35,6 +35,18 @@ class Sample:
     """The aligned face, a JPEG, sealed for this person alone; None where it is not kept, or was not asked for."""
     number: int = field(default=0, compare=False)
     """By which the store knows it; given by the store."""
+    others: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """Templates of other models, sealed as the template is; none where they were not asked for."""
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """A sample that has no template of a model."""
+
+    number: int
+    person: str
+    face: bool
+    """Whether its aligned face is kept, of which one can be made."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +146,35 @@ class Store(Protocol):
         """The person with this id, if there, without samples."""
         ...
 
-    def find(self, person: str, now: datetime, *, faces: bool = False) -> Person | None:
-        """The person with this id, if there; with `faces` also those of the samples."""
+    def find(self, person: str, now: datetime, *, faces: bool = False, model: str | None = None) -> Person | None:
+        """The person with this id, if there; with `faces` also those of the samples, and templates of other models.
+
+        With `model` the samples that have a template of another model than their own, with that one.
+        """
+        ...
+
+    def other_models(self, now: datetime) -> Sequence[str]:
+        """The models of which samples have templates besides those that they have as their own."""
+        ...
+
+    def unmade(self, model: str, now: datetime) -> Sequence[Unmade]:
+        """The samples that have no template of a model, in the order of people."""
+        ...
+
+    def face(self, number: int, now: datetime) -> bytes | None:
+        """The sealed face of a sample, if it is there and has one."""
+        ...
+
+    def add_templates(self, model: str, templates: Mapping[int, bytes], now: datetime) -> None:
+        """Add templates of another model to those of these samples that are there; versions stay."""
+        ...
+
+    def lead(self, model: str, now: datetime) -> Versions:
+        """Make the templates of another model those of the samples, and those that they had the other ones."""
+        ...
+
+    def forget_model(self, model: str, now: datetime) -> None:
+        """Forget the templates of another model."""
         ...
 
     def add(self, person: str, samples: Sequence[Sample], rights: Rights, now: datetime) -> Versions:

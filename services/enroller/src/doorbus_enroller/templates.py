@@ -40,16 +40,19 @@ class Unsealed:
 
     enrolled: Enrolled | None
     damaged: int
+    foreign: int = 0
+    """Of those that cannot be used, those of another model."""
 
 
 def unseal(person: Person, model: str | None, seal: Seal) -> Unsealed:
     """The samples of a person that were made with `model` and sealed with the site's key."""
     kept, damaged = look(person, model, seal)
+    foreign = 0 if model is None else sum(sample.model != model for sample in person.samples)
     try:
         enrolled = Enrolled.of([each.template for each in kept], [each.sample.picture for each in kept])
     except Refused:  # there are none, or they cancel each other out
-        return Unsealed(None, damaged + len(kept))
-    return Unsealed(enrolled, damaged)
+        return Unsealed(None, damaged + len(kept), foreign)
+    return Unsealed(enrolled, damaged, foreign)
 
 
 def look(person: Person, model: str | None, seal: Seal) -> tuple[list[Looked], int]:

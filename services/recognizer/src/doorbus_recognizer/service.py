@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Inbound, Outbound, Subscription, later
+from doorbus.wire.ids import id_of_model
 from doorbus.wire.messages import (
     Ask,
     Challenge,
@@ -47,9 +48,11 @@ from doorbus_recognizer.busy import Busy
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.decode import Decoded, Limits, decode
 from doorbus_recognizer.faces import Image, SeenFace
+from doorbus_recognizer.galleries import Galleries
 from doorbus_recognizer.matching import MATCH_CONFIDENCE, Block, Gallery, Match, Settled
 from doorbus_recognizer.models import imaging
 from doorbus_recognizer.models.choice import Mirrored
+from doorbus_recognizer.models.geometry import ARCFACE_SIZE
 from doorbus_recognizer.portraits import Crop, Pace, around
 from doorbus_recognizer.settings import Recognizer
 
@@ -87,6 +90,10 @@ class Eyes(Protocol):
 
         `settled` says which template is good enough, `lids` whether to look at how far the eyes are open.
         """
+        ...
+
+    def template_of(self, aligned: Image) -> Template:
+        """The template of an aligned face; raises `Refused` where there is none."""
         ...
 
     def close(self) -> None:
@@ -131,6 +138,10 @@ class RecognizerService(Service):
         self._limits = Limits(settings.max_picture_bytes, settings.max_picture_pixels)
         self._reader = SnapshotReader(GalleryEntry, Block.read, seal)
         self._floor = floor
+        self._galleries: Galleries[Snapshot[Block]] = Galleries(eyes.model_id)
+        self._own = {"embedder": id_of_model(eyes.model_id)}
+        self._beside = SnapshotReader(GalleryEntry, Block.read, seal)
+        self._beside_floor = floor.part(self._own["embedder"])
         self._newest: Snapshot[Block] | None = None
         self._gallery: Gallery | None = None
         self._gallery_problem: str | None = "no gallery received yet; is the enroller running?"
@@ -151,13 +162,40 @@ class RecognizerService(Service):
         """
         group = partial(self._seal.secret_name, "the group of recognizers")
         return (
-            Subscription(channels.FRAME, self._on_frame, share=group, newest_only=True),
-            Subscription(channels.EMBED_REQUEST, self._on_embed_request, share=group, rank=later),
-            Subscription(channels.RECOGNISE_REQUEST, self._on_recognise_request, share=group, rank=later),
+            Subscription(channels.FRAME, self._on_frame, share=group, newest_only=True, on_demand=self._looking),
+            Subscription(
+                channels.EMBED_REQUEST, self._on_embed_request, share=group, rank=later, on_demand=self._leading
+            ),
+            Subscription(channels.EMBED_FACE, self._on_embed_face, self._own, share=group, rank=later),
+            Subscription(
+                channels.RECOGNISE_REQUEST, self._on_recognise_request, share=group, rank=later, on_demand=self._looking
+            ),
             Subscription(channels.CHALLENGE, self._on_challenge),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
-            Subscription(channels.GALLERY_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
+            Subscription(channels.GALLERY_SHARD, self._on_shard, newest_only=True, on_demand=self._missing),
+            Subscription(channels.OTHER_MANIFEST, self._on_other_manifest, self._own),
+            Subscription(
+                channels.OTHER_SHARD, self._on_other_shard, self._own, newest_only=True, on_demand=self._beside_missing
+            ),
         )
+
+    def _looking(self) -> list[dict[str, str]]:
+        """Frames are looked at unless the people are known to recognizers of another model alone."""
+        return [] if self._galleries.foreign else [{}]
+
+    def _leading(self) -> list[dict[str, str]]:
+        """Pictures are enrolled by the recognizers of the model that leads."""
+        return [{}] if self._galleries.leads else []
+
+    def _missing(self) -> list[dict[str, str]]:
+        return self._reader.wanted()
+
+    def _beside_missing(self) -> list[dict[str, str]]:
+        return [{**ids, **self._own} for ids in self._beside.wanted()]
+
+    def place(self) -> Mapping[str, str]:
+        """The model that it runs."""
+        return {"model": self._eyes.model_id}
 
     def problem(self) -> str | None:
         """Why it cannot recognise anybody, if so."""
@@ -188,7 +226,8 @@ class RecognizerService(Service):
 
     def hold(self, keys: Sequence[bytes]) -> bool:
         """Go on with these keys, unless the gallery waits for one of them: a process that begins anew reads it."""
-        return self._gallery is not None and super().hold(keys)
+        readable = self._gallery is not None or self._galleries.foreign
+        return readable and super().hold(keys)
 
     async def stop(self) -> Iterable[Outbound]:
         """Let go of the lanes, also of those that are still at work."""
@@ -333,6 +372,26 @@ class RecognizerService(Service):
         self._counts["embedded"] += 1
         return inbound.reply(self._embedded(faces, None))
 
+    async def _on_embed_face(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        """Make a template of a face that the enroller has kept, which was enrolled with another model."""
+        if inbound.reply_ids is None:
+            raise Refused(Refusal.NO_REPLY_TOPIC, "an embed request names the topic for its reply")
+        jpeg = self._seal.unseal(inbound.message, OF_A_FACE)
+        try:
+            face = await self._at_work(partial(self._embed_face, jpeg))
+        except Refused:
+            return inbound.reply(self._embedded((), ErrorCode.NO_FACE))
+        self._counts["embedded"] += 1
+        return inbound.reply(self._embedded((face,), None))
+
+    def _embed_face(self, jpeg: bytes) -> EmbeddedFace:
+        aligned = decode(jpeg, self._limits).image
+        if aligned.shape[:2] != (ARCFACE_SIZE, ARCFACE_SIZE):
+            raise Refused(Refusal.WRONG_SHAPE, f"an aligned face has {ARCFACE_SIZE} by {ARCFACE_SIZE} pixels")
+        template = to_reply(self._eyes.template_of(aligned), self._seal)
+        side = float(ARCFACE_SIZE)
+        return EmbeddedFace(box=(0.0, 0.0, side, side), size=0.0, sharpness=0.0, quality=0.0, template=template)
+
     async def _on_recognise_request(self, inbound: Inbound[RecogniseRequest]) -> Iterable[Outbound]:
         """Say who is on a picture to who asks, and to nobody else: no door may act on it."""
         if inbound.reply_ids is None:
@@ -379,28 +438,53 @@ class RecognizerService(Service):
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
         refuse_older(inbound.message, self._floor.version)
-        snapshot = self._reader.manifest(inbound.message)
         await self._floor.lift(inbound.message.version)
-        return await self._swap(snapshot)
+        self._galleries = self._galleries.led_by(inbound.message.model)
+        if not self._galleries.leads:  # its shards are of no use here
+            self._reader = SnapshotReader(GalleryEntry, Block.read, self._seal)
+            return await self._swap(inbound.message)
+        return await self._lead(self._reader.manifest(inbound.message))
 
     async def _on_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
-        return await self._swap(self._reader.shard(shard_number(inbound.ids), inbound.message))
+        return await self._lead(self._reader.shard(shard_number(inbound.ids), inbound.message))
 
-    async def _swap(self, snapshot: Snapshot[Block] | None) -> Iterable[Outbound]:
-        """Take a whole new gallery into use; one that cannot be used leaves nobody recognised rather than the wrong."""
+    async def _lead(self, snapshot: Snapshot[Block] | None) -> Iterable[Outbound]:
         if snapshot is None:
             return ()
-        self._newest = snapshot
-        manifest, model = snapshot.manifest, self._eyes.model_id
+        self._galleries = replace(self._galleries, there=(snapshot.manifest.version, snapshot))
+        return await self._swap(snapshot.manifest)
+
+    async def _on_other_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
+        refuse_older(inbound.message, self._beside_floor.version)
+        if inbound.message.model != self._eyes.model_id:
+            raise Refused(Refusal.UNEXPECTED, f"the gallery of {inbound.message.model} under the id of another model")
+        await self._beside_floor.lift(inbound.message.version)
+        return await self._stand_beside(self._beside.manifest(inbound.message))
+
+    async def _on_other_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        return await self._stand_beside(self._beside.shard(shard_number(inbound.ids), inbound.message))
+
+    async def _stand_beside(self, snapshot: Snapshot[Block] | None) -> Iterable[Outbound]:
+        if snapshot is None:
+            return ()
+        self._galleries = replace(self._galleries, beside=(snapshot.manifest.version, snapshot))
+        return await self._swap(snapshot.manifest)
+
+    async def _swap(self, came: Manifest) -> Iterable[Outbound]:
+        """Take a whole new gallery into use; one that cannot be used leaves nobody recognised rather than the wrong."""
         with suppress(Refused):  # told below; what the enroller seals with, it unseals, too
-            self._seal.use(key_of(manifest, self._seal) or self._seal.key_id)
-        if manifest.model not in (None, model):
-            self._gallery = None
+            self._seal.use(key_of(came, self._seal) or self._seal.key_id)
+        snapshot = self._galleries.newest
+        if snapshot is None:
+            self._newest = self._gallery = None
             self._gallery_problem = (
-                f"the gallery was made with {manifest.model}, this recognizer runs {model}; enrol anew, or set "
-                "DOORBUS_RECOGNIZER__MODEL to the gallery's"
+                f"the gallery was made with {came.model}, this recognizer runs {self._eyes.model_id}, and leaves the "
+                "frames to others until the enroller has made a gallery for it; how far that is: doorbus models"
             )
             return ()
+        if snapshot is self._newest:
+            return ()
+        self._newest = snapshot
         gallery: Gallery | None = None
         wrong: Refused | None = None
         try:

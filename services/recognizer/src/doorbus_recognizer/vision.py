@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from doorbus.wire.codec import Refused
+from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.templates import Template
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import (
@@ -151,6 +151,19 @@ class Vision:
         watch.lap("detect")
         looked_at = (self._look(image, detection, watch, settled, lids=lids) for detection in found[:_MAX_FACES])
         return tuple(face for face in looked_at if face is not None), watch.milliseconds
+
+    def template_of(self, aligned: Image) -> Template:
+        """The template of a face of which the aligned crop alone is left; raises `Refused` where there is no face.
+
+        Of dlib's ResNet it differs from that of the whole picture by a cosine of 0.02, because forehead and chin are
+        cut off; of ours by 0.001 (6 pictures).
+        """
+        right_eye, left_eye = ARCFACE_POINTS[:2].tolist()
+        place = Detection((0.0, 0.0, ARCFACE_SIZE, ARCFACE_SIZE), 1.0, tuple(right_eye), tuple(left_eye))
+        landmarks = self._mesh.locate(aligned, place)
+        if landmarks.score < _MIN_MESH_SCORE:
+            raise Refused(Refusal.NOT_A_PICTURE, "no face on the aligned crop")
+        return self._embedder.embed(aligned, Located(landmarks=landmarks, aligned=aligned))
 
     def close(self) -> None:
         """Let go of all threads, also of those that are still at work; nothing is seen after that. Twice is fine."""
