@@ -26,6 +26,8 @@ DECIDES = REPOSITORY / "services/actuator/src/doorbus_actuator/policy"
 POLICY = (
     *(str(path) for path in sorted(DECIDES.glob("*.py")) if path.stem != "rules"),  # it says what may be set
     "tests/unit/test_policy.py",
+    "tests/unit/test_policy_codes.py",
+    "tests/unit/test_policy_entries.py",
     "tests/unit/test_policy_histories.py",
 )
 OPERATORS = (
