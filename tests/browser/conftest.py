@@ -31,8 +31,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> As
     settings = {"DOORBUS_CONSOLE__PORT": str(port), "DOORBUS_CONSOLE__COMPAT": "true"}
     axe = (repository / "var" / "browser" / "axe.min.js").read_text()
     async with stack(tmp_path_factory.mktemp("site"), repository / "var", repository / "mosquitto") as one:
-        await one.start_all({Role.ACTUATOR: ACTUATOR, Role.CAPTURE: {"DOORBUS_CAPTURE__SCENE_SECONDS": "1"}})
-        await one.start(Role.RECORDER, {})
+        capture, recognizer = {"DOORBUS_CAPTURE__SCENE_SECONDS": "1"}, {"DOORBUS_RECOGNIZER__REVIEW": "true"}
+        await one.start_all({Role.ACTUATOR: ACTUATOR, Role.CAPTURE: capture, Role.RECOGNIZER: recognizer})
+        await one.start(Role.RECORDER, {"DOORBUS_RECORDER__REVIEW": "unknown"})
         await one.start(Role.CONSOLE, settings)
         yield Site(one, f"http://127.0.0.1:{port}", axe)
 

@@ -174,6 +174,39 @@ async def test_a_folder_enrols_everybody_in_it(page: Page, samples: Path, tmp_pa
     await page.wait_for_url("**/people")
 
 
+async def test_faces_are_named_and_discarded_by_the_keyboard_alone(page: Page, site: Site) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    cards = page.locator(".review")
+    await page.goto("/review")
+    while not await cards.count():  # strangers are before the camera all the time
+        await page.wait_for_timeout(500)
+        await page.reload()
+    await page.wait_for_function("document.querySelector('.review img').naturalWidth > 0")
+    assert await violations(page, site) == []
+
+    await page.keyboard.press("j")
+    named = await page.locator(".review:focus").get_attribute("id")
+    await page.keyboard.press("n")
+    await page.keyboard.type("Nora New")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(f"#{named}")).to_have_count(0)
+    await page.goto("/people")
+    await expect(page.get_by_role("link", name="Nora New")).to_be_visible()
+    await page.get_by_role("link", name="Nora New").click()
+    await page.locator("summary", has_text="Remove").click()
+    await page.get_by_role("button", name="Remove for good").click()
+    await page.wait_for_url("**/people")
+
+    await page.goto("/review")
+    while not await cards.count():
+        await page.wait_for_timeout(500)
+        await page.reload()
+    await page.keyboard.press("j")
+    discarded = await page.locator(".review:focus").get_attribute("id")
+    await page.keyboard.press("d")
+    await expect(page.locator(f"#{discarded}")).to_have_count(0)
+
+
 async def test_a_picture_without_a_face_is_refused_in_words(page: Page, samples: Path, tmp_path: Path) -> None:
     path = tmp_path / "no.jpg"
     path.write_bytes(b"this is no picture")

@@ -36,6 +36,8 @@ from doorbus.wire.messages import (
     Recording,
     Result,
     ResultStatus,
+    Review,
+    Reviews,
     RosterEntry,
     Trigger,
     Verdict,
@@ -194,6 +196,52 @@ async def test_a_page_tells_what_a_door_feels(desktop: Desktop) -> None:
 
     assert all(text in page for text in ("The door was forced open", "opens for nobody", "Last rung:"))
     assert (told["contact"], told["alarm"], told["lockdown"]) == ("OPEN", "forced", "ON")
+
+
+async def inbox(one: Desktop, channel: Channel[Any], said: Reviews, after: int = 0, **ids: str) -> Packet:
+    """Answer the next request about the inbox as the recorder does."""
+    async with asyncio.timeout(5):
+        while len(asked := sent(one, channel, **ids)) <= after:
+            await one.settled()
+    assert asked[-1].response_topic is not None
+    payload = said.model_dump_json(exclude_none=True).encode()
+    one.bus.publish(Packet(asked[-1].response_topic, payload, qos=1, correlation=asked[-1].correlation))
+    return asked[-1]
+
+
+async def test_faces_wait_for_a_word_and_get_it(desktop: Desktop) -> None:
+    now = desktop.clock.now()
+    entry = Review(entry="e1", door="front", camera="porch", first_at=now, at=now, count=3, person="alice", bytes=9)
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.get("/review"))
+        await inbox(desktop, channels.REVIEW_LIST, Reviews(entries=(entry,), count=1))
+        page = (await asked).text
+        asked = asyncio.create_task(browser.post("/reviews/e1/accept", data={"person": "alice", "name": ""}))
+        accept = await inbox(desktop, channels.REVIEW_ACCEPT, Reviews(person="alice", samples=2), entry="e1")
+        accepted = await asked
+        asked = asyncio.create_task(browser.delete("/api/v1/reviews/e1"))
+        gone = Fault(code=ErrorCode.UNKNOWN_RECORDING, message="there is no entry e1")
+        await inbox(desktop, channels.REVIEW_DISCARD, Reviews(error=gone), entry="e1")
+        discarded = await asked
+        both = await browser.post("/api/v1/reviews/e1/accept", json={"person": "alice", "name": "Alice"})
+
+    assert "Perhaps alice" in page
+    assert json.loads(accept.payload) == {"person": "alice", "new": False, "by": "ada"}
+    assert accepted.headers["hx-retarget"] == "#review-e1"
+    assert (discarded.status_code, discarded.json()["detail"]) == (404, "there is no entry e1")
+    assert both.status_code == 422
+
+
+async def test_a_face_becomes_somebody_new_with_a_name(desktop: Desktop) -> None:
+    async with desktop.program(Scope.PEOPLE) as program:
+        asked = asyncio.create_task(program.post("/api/v1/reviews/e1/accept", json={"name": "Zoë Bee"}))
+        accept = await inbox(desktop, channels.REVIEW_ACCEPT, Reviews(person="zoe-bee", samples=1), entry="e1")
+        named = await answer(desktop, channels.UPDATE, person="zoe-bee")
+        done = await asked
+
+    assert json.loads(accept.payload) == {"person": "zoe-bee", "new": True, "by": "token program"}
+    assert json.loads(named.payload) == {"name": "Zoë Bee"}
+    assert done.json() == {"person": "zoe-bee", "samples": 1}
 
 
 async def test_a_support_bundle_has_what_helps_and_no_name_of_anybody(desktop: Desktop) -> None:
@@ -653,7 +701,7 @@ def routes(desktop: Desktop) -> Iterator[tuple[str, str, Right]]:
             continue
         assert len(needs) == 1, f"{route.path} lets everybody in"
         path = route.path.replace("{door}", "front").replace("{camera}", "porch")
-        for name in ("person", "command", "errand", "name", "passkey", "recording"):
+        for name in ("person", "command", "errand", "name", "passkey", "recording", "entry"):
             path = path.replace(f"{{{name}}}", "some")
         for method in route.methods or ():
             yield method, path, needs[0].right

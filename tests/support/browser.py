@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from doorbus.local.stack import Stack
 
 ADMIN, PASSWORD = "ada", "correct horse battery"
-PAGES = ("/doors", "/people", "/events", "/system", "/accounts", "/account")
+PAGES = ("/doors", "/people", "/events", "/review", "/system", "/accounts", "/account")
 
 
 @dataclass

@@ -16,6 +16,9 @@ from doorbus.wire.channels import (
     RECORDING_GET,
     RECORDING_REPLY,
     RESULT_REPLY,
+    REVIEW_GET,
+    REVIEW_REPLY,
+    REVIEWS_REPLY,
     Channel,
 )
 from doorbus.wire.exchange import Outbound
@@ -23,6 +26,7 @@ from doorbus.wire.messages import (
     Action,
     Decision,
     GetRecording,
+    GetReview,
     KeptPicture,
     LockCommand,
     Lockdown,
@@ -32,6 +36,8 @@ from doorbus.wire.messages import (
     Recognised,
     RecogniseRequest,
     Result,
+    ReviewPicture,
+    Reviews,
     Slug,
 )
 
@@ -165,9 +171,20 @@ class Desk:
         found: KeptPicture | None = await self._reply(RECORDING_GET, request, ids, RECORDING_REPLY, seconds)
         return found
 
-    def fetched(self, correlation: bytes | None, picture: KeptPicture) -> None:
-        """Note a picture that was asked for."""
-        self._replied(correlation, picture)
+    async def inbox(self, channel: Channel[Any], request: Message, seconds: float, **ids: str) -> Reviews | None:
+        """What the recorder says of its inbox; None when it says nothing within so long. Raises `BrokerAway`."""
+        found: Reviews | None = await self._reply(channel, request, ids, REVIEWS_REPLY, seconds)
+        return found
+
+    async def face(self, entry: str, seconds: float) -> ReviewPicture | None:
+        """The face of an entry of the inbox; None when nobody answers within so long. Raises `BrokerAway`."""
+        ids = {"entry": entry}
+        found: ReviewPicture | None = await self._reply(REVIEW_GET, GetReview(), ids, REVIEW_REPLY, seconds)
+        return found
+
+    def replied(self, correlation: bytes | None, message: KeptPicture | Reviews | ReviewPicture) -> None:
+        """Note what the recorder has answered."""
+        self._replied(correlation, message)
 
     def lock_down(self, door: str, lockdown: Lockdown, by: str) -> None:
         """Begin or end a lockdown of a door. Raises `BrokerAway`."""

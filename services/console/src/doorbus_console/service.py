@@ -17,7 +17,6 @@ from doorbus.wire.messages import (
     Doorbell,
     Frame,
     Health,
-    KeptPicture,
     Lockdown,
     LockState,
     Manifest,
@@ -83,7 +82,9 @@ class ConsoleService(Service):
             Subscription(channels.HEALTH, self._on_health),
             Subscription(channels.RESULT_REPLY, self._on_reply, self._desk.reply_ids),
             Subscription(channels.RECOGNISE_REPLY, self._on_recognised, self._desk.reply_ids),
-            Subscription(channels.RECORDING_REPLY, self._on_picture, self._desk.reply_ids),
+            Subscription(channels.RECORDING_REPLY, self._on_replied, self._desk.reply_ids),
+            Subscription(channels.REVIEWS_REPLY, self._on_replied, self._desk.reply_ids),
+            Subscription(channels.REVIEW_REPLY, self._on_replied, self._desk.reply_ids),
         )
 
     async def start(self) -> None:
@@ -210,8 +211,8 @@ class ConsoleService(Service):
         self._desk.seen(inbound.packet.correlation, inbound.message)
         return ()
 
-    async def _on_picture(self, inbound: Inbound[KeptPicture]) -> Iterable[Outbound]:
-        self._desk.fetched(inbound.packet.correlation, inbound.message)
+    async def _on_replied(self, inbound: Inbound[Any]) -> Iterable[Outbound]:
+        self._desk.replied(inbound.packet.correlation, inbound.message)
         return ()
 
     def _told(self, inbound: Inbound[Any], **fields: object) -> Iterable[Outbound]:

@@ -42,6 +42,22 @@ function holdable(button) {
   }, true);
 }
 
+// The page of faces to review, by keyboard: the card that has the focus is the one meant.
+let next = null;
+
+function reviewing(event) {
+  const cards = [...document.querySelectorAll(".review")];
+  if (!cards.length || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+  const at = cards.findIndex((card) => card.contains(document.activeElement));
+  const key = event.key.toLowerCase();
+  if (key === "j" || key === "k") cards[Math.min(cards.length - 1, Math.max(0, at + (key === "j" ? 1 : -1)))].focus();
+  else if (at < 0) return;
+  else if (key === "n") cards[at].querySelector("input[name=name]").focus();
+  else if (key === "a" || key === "d") cards[at].querySelector(`[data-key=${key}]`).click();
+  else return;
+  event.preventDefault();
+}
+
 const AT_ONCE = 10;
 
 // A folder can hold more than a request may: it is sent person by person.
@@ -116,6 +132,15 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const input of event.target.closest("form").querySelectorAll("input[name^=Mo]")) {
       for (const day of ["Tu", "We", "Th", "Fr"]) input.form.elements[day + input.name.slice(2)].value = input.value;
     }
+  });
+  document.body.addEventListener("keydown", reviewing);
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const card = event.target.closest(".review");
+    if (card !== null) next = card.nextElementSibling || card.previousElementSibling;
+  });
+  document.body.addEventListener("htmx:afterRequest", () => {
+    if (next !== null && next.isConnected && document.activeElement === document.body) next.focus();
+    next = null;
   });
   document.body.addEventListener("dragover", (event) => { if (event.target.closest(".drop")) event.preventDefault(); });
   document.body.addEventListener("drop", (event) => {

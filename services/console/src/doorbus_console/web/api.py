@@ -16,11 +16,13 @@ from doorbus_console.desk import Command, Errand
 from doorbus_console.live import News
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
-from doorbus_console.web import asking, exposition, streams
+from doorbus_console.web import asking, exposition, reviewing, streams
 from doorbus_console.web.forms import MOST_FILES, PICTURES, read_pictures
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.problems import MEDIA_TYPE, Problem, broker_away, not_found
 from doorbus_console.web.shapes import (
+    AcceptedShape,
+    AcceptShape,
     CaptureShape,
     ChangeShape,
     CommandShape,
@@ -33,6 +35,7 @@ from doorbus_console.web.shapes import (
     MeShape,
     PersonShape,
     ProblemShape,
+    ReviewShape,
     SlugText,
     UnlockShape,
     command_shape,
@@ -42,6 +45,7 @@ from doorbus_console.web.shapes import (
     faces_shape,
     me_shape,
     person_shape,
+    review_shape,
 )
 from doorbus_console.web.site import Site, site_of
 
@@ -98,6 +102,7 @@ Recognising = Annotated[Visitor, Depends(Needs(Right.RECOGNISE))]
 Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
 DoorId = Annotated[SlugText, Path(description="Id of a door.", examples=["front"])]
 CameraId = Annotated[SlugText, Path(description="Id of a camera at that door.", examples=["porch"])]
+EntryId = Annotated[SlugText, Path(description="Id of a face that waits.")]
 PersonId = Annotated[SlugText, Path(description="Id of a person.", examples=["alice"])]
 Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the outcome.")]
 COMMANDED, ASKED = (
@@ -328,6 +333,37 @@ async def kept_picture(
 ) -> Response:
     """A picture that the recorder has kept."""
     return Response(await asking.kept(site, recording, boxes=boxes), media_type="image/jpeg")
+
+
+@router.get("/reviews")
+async def reviews(
+    site: TheSite,
+    visitor: Keeping,  # noqa: ARG001  # asked for its right
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[ReviewShape]:
+    """Faces that wait for a person's word, those seen last first."""
+    return [review_shape(one) for one in (await reviewing.waiting(site, limit)).entries]
+
+
+@router.get("/reviews/{entry}/picture.jpg", response_class=Response, responses=_JPEG)
+async def review_picture(site: TheSite, visitor: Keeping, entry: EntryId) -> Response:  # noqa: ARG001  # as above
+    """Such a face."""
+    return Response(await reviewing.face(site, entry), media_type="image/jpeg")
+
+
+@router.post("/reviews/{entry}/accept")
+async def accept_review(site: TheSite, visitor: Keeping, entry: EntryId, wish: AcceptShape) -> AcceptedShape:
+    """Say who it is, and enrol the face as a picture of them."""
+    if (wish.person is None) == (wish.name is None):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "give either person or name")
+    said = await reviewing.accept(site, visitor, entry, person=wish.person, name=wish.name or "")
+    return AcceptedShape(person=said.person, samples=said.samples)
+
+
+@router.delete("/reviews/{entry}", status_code=HTTPStatus.NO_CONTENT)
+async def discard_review(site: TheSite, visitor: Keeping, entry: EntryId) -> None:
+    """Forget such a face."""
+    await reviewing.discard(site, visitor, entry)
 
 
 @router.get("/health")

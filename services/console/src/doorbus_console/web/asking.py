@@ -107,9 +107,14 @@ async def kept(site: Site, recording: str, *, boxes: bool) -> bytes:
     if picture is None:
         raise Problem(HTTPStatus.GATEWAY_TIMEOUT, "no_answer", "no recorder has answered; is one running?")
     if picture.error is not None:
-        status = _STATUS.get(picture.error, HTTPStatus.UNPROCESSABLE_ENTITY)
-        raise Problem(status, picture.error.value, picture.why or picture.error.value)
+        raise refusal(picture.error, picture.why)
     return picture.jpeg
+
+
+def refusal(error: ErrorCode, why: str | None) -> Problem:
+    """Why another service did not do it."""
+    status = _STATUS.get(error, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return Problem(status, error.value, why or error.value)
 
 
 def must_confirm(site: Site, visitor: Visitor) -> bool:
@@ -200,8 +205,7 @@ async def done(site: Site, errand: Errand) -> Result:
 def of_result(result: Result) -> Problem:
     """Why the enroller did not do it."""
     assert result.error is not None
-    status = _STATUS.get(result.error.code, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return Problem(status, result.error.code.value, result.error.message)
+    return refusal(result.error.code, result.error.message)
 
 
 def _ask(

@@ -16,6 +16,7 @@ from doorbus.wire.messages import (
     Lockdown,
     LockState,
     Recognised,
+    Review,
     RosterEntry,
     Unit,
     Verdict,
@@ -182,6 +183,36 @@ class EventShape(Shape):
     """Id of the picture that was kept of it."""
 
 
+class ReviewShape(Shape):
+    """A face that waits for a person's word."""
+
+    entry: str
+    door: str
+    camera: str
+    first_at: datetime
+    at: datetime
+    count: int
+    """How often it was seen."""
+    person: str | None
+    """Who it might be."""
+    confidence: float
+
+
+class AcceptShape(Shape):
+    """Who it is: somebody who is enrolled, or somebody new by a name."""
+
+    person: SlugText | None = None
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME)] | None = None
+
+
+class AcceptedShape(Shape):
+    """As whom a face was enrolled."""
+
+    person: str | None
+    samples: int | None
+    """How many there are now of that person."""
+
+
 class HealthShape(Shape):
     """How everything does."""
 
@@ -289,6 +320,11 @@ def event_shape(scene: Scene, happening: Happening) -> EventShape:
         decision=happening.decision,
         recording=scene.recording_of(happening.decision),
     )
+
+
+def review_shape(review: Review) -> ReviewShape:
+    """An entry of the inbox."""
+    return ReviewShape.model_validate(review.model_dump(include=set(ReviewShape.model_fields)))
 
 
 def me_shape(visitor: Visitor) -> MeShape:
