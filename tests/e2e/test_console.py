@@ -3,15 +3,20 @@
 import asyncio
 import json
 import os
+import ssl
 import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from doorbus.local.stack import Process, Stack, free_port
+from doorbus.site.certificates import Authority, new_authority
 from doorbus.wire.channels import Role
 from support.door import Door
 from support.jpegs import shot
@@ -129,6 +134,65 @@ async def test_the_link_of_the_first_account_is_printed_once_and_kept_for_its_ow
 
     assert log.count(path.read_text().strip()) == 1
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_it_speaks_tls_with_a_certificate_that_the_sites_authority_has_signed(
+    fresh_stack: Stack, tmp_path: Path
+) -> None:
+    pair = new_authority("site", datetime.now(UTC))
+    server = Authority(pair).server(["localhost"], datetime.now(UTC))
+    for name, text in (("ca.crt", pair.certificate), ("tls.crt", server.certificate), ("tls.key", server.key)):
+        (tmp_path / name).write_text(text)
+    await fresh_stack.broker.start()
+    token, port = await _command(fresh_stack, "token", "test", "--scope", "read"), free_port()
+    settings = {
+        "DOORBUS_CONSOLE__PORT": str(port),
+        "DOORBUS_CONSOLE__URL": f"https://localhost:{port}",
+        "DOORBUS_CONSOLE__TLS_CERT": str(tmp_path / "tls.crt"),
+        "DOORBUS_CONSOLE__TLS_KEY": str(tmp_path / "tls.key"),
+    }
+    await fresh_stack.start(Role.CONSOLE, settings)
+    trusting = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+    async with httpx.AsyncClient(base_url=f"https://localhost:{port}", verify=trusting) as client:
+        told = await client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+        link = (fresh_stack.var / "console" / "first-account").read_text().strip()
+        form = {"key": link.partition("?key=")[2], "name": "ada", "password": "correct horse"}
+        made = await client.post("/first", data=form)
+    with pytest.raises(httpx.ConnectError):
+        await httpx.AsyncClient(verify=ssl.create_default_context()).get(f"https://localhost:{port}/healthz")
+    assert await fresh_stack.stop_service("console") == 0
+
+    assert told.json()["name"] == "token test"
+    assert link.startswith(f"https://localhost:{port}/first")
+    assert "Secure" in made.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "status", "address"),
+    [("127.0.0.1", 404, "192.168.1.20"), ("10.0.0.1", 401, "127.0.0.1"), ("", 401, "127.0.0.1")],
+)
+async def test_only_a_named_proxy_says_which_address_and_scheme_a_browser_has(
+    fresh_stack: Stack, proxies: str, status: int, address: str
+) -> None:
+    settings = {
+        "DOORBUS_CONSOLE__PROXIES": proxies,
+        "DOORBUS_CONSOLE__TRUSTED": "192.168.1.20",
+        "DOORBUS_CONSOLE__COMPAT": "arsfutura",
+    }
+    await fresh_stack.broker.start()
+    told = {"X-Forwarded-For": "192.168.1.20", "X-Forwarded-Proto": "https"}
+    async with _program(fresh_stack, "read", **settings) as program:
+        del program.headers["Authorization"]
+        trusted = await program.post("/unlock", headers=told)
+        await program.post("/login", data={"name": "eve", "password": "guess"}, headers=told)
+        link = (fresh_stack.var / "console" / "first-account").read_text()
+        form = {"key": link.strip().partition("?key=")[2], "name": "ada", "password": "correct horse"}
+        made = await program.post("/first", data=form, headers=told)
+    log = (fresh_stack.var / "logs" / "console.log").read_text()
+
+    assert trusted.status_code == status  # no door is there: who is let in is told so
+    assert f"from {address}" in log
+    assert ("Secure" in made.headers["set-cookie"]) is (address == "192.168.1.20")
 
 
 async def test_a_port_that_is_taken_is_one_sentence(fresh_stack: Stack) -> None:
