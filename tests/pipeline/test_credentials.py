@@ -14,6 +14,7 @@ from doorbus.cli.backup import export_people, read_backup, restore_people
 from doorbus.wire import channels
 from doorbus.wire.credentials import digest
 from doorbus.wire.messages import ErrorCode, HashedCredentials, Remove, RemoveCredential, Result, SetCredential
+from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.enrolled import AT, SEAL, Site
 
@@ -154,3 +155,17 @@ async def test_whoever_comes_later_reads_names_of_codes_on_the_roster_and_no_has
     others = [packet.payload for topic, packet in site.bus.retained.items() if topic != HASHES]
     assert not any(kept.hash.encode() in payload for payload in others)
     assert json.loads(site.bus.retained[HASHES].payload)["credentials"][0]["hash"] == kept.hash
+
+
+async def test_what_somebody_else_writes_in_the_place_of_the_hashes_is_put_right(site: Site) -> None:
+    await give(site, "p1", "pin", SetCredential(code="274163"))
+    ours = site.bus.retained[HASHES].payload
+
+    for payload in (b"{}", b""):
+        site.bus.publish(Packet(HASHES, payload, qos=1, retain=True))
+        async with asyncio.timeout(10):
+            while HASHES not in site.bus.retained or site.bus.retained[HASHES].payload != ours:
+                site.clock.advance(1.0)
+                await asyncio.sleep(0.001)
+
+    assert site.bus.retained[HASHES].payload == ours

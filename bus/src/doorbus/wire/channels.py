@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.25"
+CONTRACT = "1.26"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -682,7 +682,7 @@ CREDENTIALS = Channel(
     retain=Retain.YES,
     max_bytes=8 * MIB,
     senders=frozenset({Role.ENROLLER}),
-    receivers=frozenset({Role.ACTUATOR}),
+    receivers=frozenset({Role.ACTUATOR, Role.ENROLLER}),  # the enroller sees what others put in their place
 )
 GALLERY_MANIFEST = Channel(
     name="gallery_manifest",

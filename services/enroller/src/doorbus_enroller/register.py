@@ -199,6 +199,8 @@ class Register:
         """What should be retained under a topic of a map; None while that is not known."""
         if self._published is None:
             return None
+        if topic.channel is channels.CREDENTIALS:
+            return maps.hashes_of(self._published.credentials.all)
         if topic.channel.name not in maps.BESIDE:
             place = maps.PLACES[topic.channel.name]
             own = self.published(place)

@@ -233,6 +233,7 @@ class EnrollerService(Service):
             ),
             Subscription(channels.OTHER_MANIFEST, self._on_other_manifest, others_only=True),
             Subscription(channels.OTHER_SHARD, self._on_shard, others_only=True, newest_only=True, rank=later),
+            Subscription(channels.CREDENTIALS, self._on_shard, others_only=True, newest_only=True),
             Subscription(channels.FRAME, self._on_frame, newest_only=True, on_demand=self._cameras),
             Subscription(channels.LOCK_STATE, self._on_lock_state),
             Subscription(channels.HEALTH, self._on_health, {"service": Role.ACTUATOR.value}),
