@@ -14,6 +14,7 @@ from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.messages import GalleryEntry, Manifest, RosterEntry
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import (
+    AT_ONCE,
     MAX_SHARDS,
     Packed,
     Snapshot,
@@ -164,9 +165,25 @@ def test_of_what_comes_under_shards_a_reader_keeps_what_its_manifest_names_and_w
         if foreign not in newest.shards:
             assert reader.shard(index, foreign) is None
 
-    assert reader.wanted() == [{"shard": str(index)} for index in changed]
+    assert reader.wanted() == [{"shard": str(index)} for index in changed][:AT_ONCE]
     whole = [reader.shard(index, newest.shards[index]) for index in changed][-1]
     assert {entry.person for entry in _entries(whole) if entry.name} == set(VERSIONS[3])
+
+
+def test_of_a_large_map_no_more_is_asked_for_than_a_broker_queues_until_it_is_whole() -> None:
+    manifest, shards = pack(_crowd(4000, seed=2), 1)
+    reader = _roster()
+    snapshot = reader.manifest(manifest)
+
+    asked = []
+    while wanted := reader.wanted():
+        assert len(wanted) <= AT_ONCE < len(shards)
+        asked.append(int(wanted[0]["shard"]))
+        snapshot = reader.shard(asked[-1], shards[asked[-1]])
+
+    assert asked == list(range(len(shards)))
+    assert snapshot is not None
+    assert len(_entries(snapshot)) == 4000
 
 
 @given(st.lists(st.integers(0, 9), min_size=1))

@@ -57,16 +57,20 @@ class Client:
         await self._connection.subscribe(filters)
 
     async def collect(self, reader: SnapshotReader[Any, T], event: Event[Any]) -> Snapshot[T] | None:
-        """Hand a manifest or shard to `reader`, and subscribe to the shards that it wants; the snapshot once whole.
+        """Hand a manifest or shard to `reader`, and subscribe to what it wants next; the snapshot once whole.
 
         Raises `Refused` for a shard that has no number.
         """
-        if not isinstance(event.message, Manifest):
-            return reader.shard(shard_number(event.ids), event.message)
-        snapshot = reader.manifest(event.message)
-        shard = _SHARDS[event.channel.name]
-        filters = [Filter(self.topics.filter(shard, **ids), shard.qos, replay=True) for ids in reader.wanted()]
-        await self._connection.subscribe(filters)
+        if isinstance(event.message, Manifest):
+            asked: list[dict[str, str]] = []
+            snapshot, shard = reader.manifest(event.message), _SHARDS[event.channel.name]
+        else:
+            asked = reader.wanted()
+            snapshot, shard = reader.shard(shard_number(event.ids), event.message), event.channel
+        wanted = [ids for ids in reader.wanted() if ids not in asked]
+        if wanted:
+            filters = [Filter(self.topics.filter(shard, **ids), shard.qos, replay=True) for ids in wanted]
+            await self._connection.subscribe(filters)
         return snapshot
 
     async def events(self) -> AsyncIterator[Event[Any]]:
