@@ -9,8 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 import aiomqtt
-import paho.mqtt.client as paho
-from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
@@ -33,8 +31,6 @@ _QUIET = logging.getLogger("doorbus.runtime.mqtt")
 _QUIET.setLevel(logging.CRITICAL)  # what matters comes back as ConnectionLost and is logged once, with the address
 _RETAIN_NOT_ON_SUBSCRIBE = 2
 _FAILURE = 0x80
-_MOST_READS = 8
-"""Packets that are read before anything else is done: to be told that there is one more costs as much as to read it."""
 _MAX_PROPERTIES = 4096
 """Bytes: all that doorbus sends takes some 300."""
 _UNAUTHORIZED = frozenset({0x86, 0x87, 0x8A, 0x8C})
@@ -104,8 +100,6 @@ class MqttTransport:
             queue_type=cast("type[asyncio.Queue[aiomqtt.Message]]", lambda maxsize: _Handover(maxsize, deliver)),
         )
         client.pending_calls_threshold = 1000  # it only guards a warning
-        inner = client._client  # noqa: SLF001  # it offers no way to read more than one packet at a time
-        inner.loop_read = lambda max_packets=_MOST_READS: _read(inner, max_packets)  # type: ignore[method-assign]
         return client
 
     async def _enter(self, stack: AsyncExitStack, client: aiomqtt.Client) -> None:
@@ -182,19 +176,6 @@ class MqttConnection:
                 pass  # pragma: no cover  # the queue hands everything over before it gets here
         except aiomqtt.MqttError as error:
             raise _lost(self._who, error) from error
-
-
-def _read(client: paho.Client, most: int) -> MQTTErrorCode:
-    """What paho's own `loop_read` does, for so many packets."""
-    for _ in range(most):
-        if client._sock is None:  # noqa: SLF001  # as paho does
-            return MQTTErrorCode.MQTT_ERR_NO_CONN
-        code = client._packet_read()  # noqa: SLF001
-        if code == MQTTErrorCode.MQTT_ERR_AGAIN:
-            break
-        if code > 0:
-            return client._loop_rc_handle(code)  # noqa: SLF001
-    return MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 def _lost(who: str, error: aiomqtt.MqttError) -> ConnectionLost:
