@@ -14,8 +14,9 @@ pytestmark = pytest.mark.timeout(600)
 IMAGES = ("", *SERVICES)
 """The image of the command, and those of the services."""
 EXTRAS = tomllib.loads((REPOSITORY / "bus/pyproject.toml").read_text())["project"]["optional-dependencies"]
-OF_EXTRAS = {re.split(r"[^\w-]", one)[0].removeprefix("py") for extra in EXTRAS.values() for one in extra}
-"""Libraries that a module of the bus may need and an image lack, where the service needs neither; PyNaCl is `nacl`."""
+OF_EXTRAS = {"PIL"} | {re.split(r"[^\w-]", one)[0].removeprefix("py") for extra in EXTRAS.values() for one in extra}
+"""Libraries that a module of the bus may need and an image lack, where the service needs neither. PyNaCl is `nacl`,
+Pillow `PIL`."""
 IMPORT_ALL = f"""
 import importlib, pathlib, doorbus
 code = pathlib.Path(doorbus.__file__).parents[1]
