@@ -6,10 +6,10 @@ import contextlib
 import json
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -23,6 +23,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
 from doorbus.wire.ed25519 import SecretKey
 from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.ids import id_of_model
 from doorbus.wire.messages import (
     Course,
     Embedded,
@@ -34,6 +35,8 @@ from doorbus.wire.messages import (
     Health,
     ListedPeople,
     Manifest,
+    Models,
+    ModelState,
     PeopleChecked,
     Presence,
     Result,
@@ -55,7 +58,7 @@ from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.sqlite_store import SqliteStore
 from doorbus_enroller.store import Sample, Store
 from support.jpegs import START, Jpeg, note, refining
-from support.signing import ENROLLER, ENROLLERS, STRANGER
+from support.signing import ENROLLER, ENROLLERS, RECOGNIZERS, STRANGER
 from support.signing import packet as signed
 
 E = TypeVar("E", GalleryEntry, RosterEntry)
@@ -1653,3 +1656,65 @@ async def test_codes_cannot_be_tried_out(site: Site) -> None:
     assert code(await _asked_for_newcomer(site, "newcomer", code=right)) is ErrorCode.CODE_WRONG
     site.clock.advance(61)
     assert (await _comes_in(site, "guest-1", BOB, code=pyotp.TOTP(secret).at(site.clock.now()))).error is None
+
+
+class OtherModel(Service):
+    """A recognizer of another model that makes templates of some faces, and of the others none."""
+
+    role = Role.RECOGNIZER
+    keys = RECOGNIZERS
+    model = "Other@1"
+
+    def __init__(self, known: Mapping[bytes, tuple[EmbeddedFace, ...]]) -> None:
+        self._known = known
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        return (Subscription(channels.EMBED_FACE, self._embed, {"embedder": id_of_model(self.model)}, share="others"),)
+
+    def place(self) -> Mapping[str, str]:
+        return {"model": self.model}
+
+    async def _embed(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        faces = self._known.get(Seal(KEY).unseal(inbound.message, "face"), ())
+        error = None if faces else ErrorCode.NO_FACE
+        return inbound.reply(Embedded(model=self.model, faces=faces, same_person_similarity=0.5, error=error))
+
+
+def begun(store: Store) -> Store:
+    store.begin(datetime(2026, 6, 1, tzinfo=UTC))
+    return store
+
+
+@pytest.mark.parametrize(
+    "made", [lambda _: MemoryStore(), lambda var: begun(SqliteStore(var / "enroller.db"))], ids=["memory", "file"]
+)
+async def test_people_are_taken_over_to_another_model_and_who_cannot_be_is_named(
+    site: Site, made: Callable[[Path], Store]
+) -> None:
+    store, now = made(site.var), site.clock.now()
+    for person, angle in (("alice", 0), ("bob", 90), ("carol", 180)):
+        template = to_store(np.array([np.cos(angle), np.sin(angle), 0], np.float32), person, Seal(KEY))
+        sealed = Seal(KEY).seal(person.encode(), f"face of {person}")
+        store.add(person, [Sample(template, "MobileFaceNet", 0.9, f"{angle:064x}", now, face=sealed)], Rights(), now)
+    service, settings = site.make(store, Seal(KEY))
+    await site.stack.enter_async_context(running(service, site.bus, site.clock, settings))
+    other = OtherModel({b"alice": (face(0),), b"bob": (face(90),)})
+    await site.stack.enter_async_context(running(other, site.bus, site.clock))
+    topic = TOPICS.topic(channels.MODELS)
+
+    def state() -> ModelState | None:
+        told = Models.model_validate_json(site.bus.retained[topic].payload) if topic in site.bus.retained else Models()
+        return next((one for one in told.models if one.model == other.model), None)
+
+    async with asyncio.timeout(20):
+        while (found := state()) is None or not found.leading:
+            site.clock.advance(1)
+            for _ in range(50):
+                await asyncio.sleep(0)
+    assert (found.people, found.samples, found.again) == (2, 2, ("carol",))
+    assert (service.problem() or "").startswith("left out are 1 sample of carol, made with another model")
+    leading = json.loads(site.bus.retained[TOPICS.topic(channels.GALLERY_MANIFEST)].payload)
+    former = TOPICS.topic(channels.OTHER_MANIFEST, embedder=id_of_model("MobileFaceNet"))
+    beside = json.loads(site.bus.retained[former].payload)
+    assert (leading["model"], leading["count"]) == (other.model, 2)
+    assert (beside["model"], beside["count"], beside["version"]) == ("MobileFaceNet", 3, leading["version"])

@@ -96,8 +96,12 @@ class MemoryStore:
             return known
         bare = tuple(replace(each, face=None, others={}) for each in known.samples)
         if model is not None:
-            made = (each for each in known.samples if model in each.others)
-            bare = tuple(replace(one, template=one.others[model], model=model, face=None, others={}) for one in made)
+            made = [(one, one.template if one.model == model else one.others.get(model)) for one in known.samples]
+            bare = tuple(
+                replace(one, template=template, model=model, face=None, others={})
+                for one, template in made
+                if template is not None
+            )
         return replace(known, samples=bare)
 
     def other_models(self, now: datetime) -> Sequence[str]:  # noqa: ARG002  # the Protocol's

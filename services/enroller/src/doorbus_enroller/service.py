@@ -674,6 +674,8 @@ class EnrollerService(Service):
         """Send faces to the recognizers of each model, some at a time."""
         self._asked = {key: each for key, each in self._asked.items() if now < each.expires_at}
         outbounds: list[Outbound] = []
+        for model in self._made.keys() - {each.model for each in self._asked.values()}:  # no other answer comes
+            outbounds += await self._keep_made(model)
         for model, making in self._register.making.items():
             runners = self._runners.of(model)
             under_way = {each.one.number for each in self._asked.values() if each.model == model}
@@ -714,13 +716,19 @@ class EnrollerService(Service):
             and any(each.model == asked.model for each in self._asked.values())
         ):
             return ()
-        del self._made[asked.model]
-        return (await self._change(partial(self._register.made, asked.model, made))).news
+        return await self._keep_made(asked.model)
+
+    async def _keep_made(self, model: str) -> Iterable[Outbound]:
+        made = self._made.pop(model)
+        if model not in self._register.making:
+            return ()
+        return (await self._change(partial(self._register.made, model, made))).news
 
     def _tell_models(self) -> Iterable[Outbound]:
         states = self._register.states(self._runners)
         now = self._clock.monotonic()
-        if self._register.model is None or states == self._states or now < self._told_models_at + LOOK_SECONDS:
+        nothing = self._states is None and not states.models
+        if nothing or states == self._states or now < self._told_models_at + LOOK_SECONDS:
             return ()
         self._states, self._told_models_at = states, now
         return (Outbound(channels.MODELS, states),)

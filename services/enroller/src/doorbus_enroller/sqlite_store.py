@@ -108,7 +108,7 @@ class SqliteStore:
             if model is None:
                 rows = db.execute(_SAMPLES_WITH_FACES if faces else _SAMPLES, (person,)).fetchall()
             else:
-                rows = db.execute(_SAMPLES_OF_A_MODEL, (person, model)).fetchall()
+                rows = db.execute(_SAMPLES_OF_A_MODEL, {"person": person, "model": model}).fetchall()
             if faces:
                 for number, name, template in db.execute(_OTHER_TEMPLATES, (person,)):
                     others.setdefault(number, {})[name] = template
@@ -416,8 +416,9 @@ _SAMPLES_WITH_FACES = (
 )
 
 _SAMPLES_OF_A_MODEL = (
-    "SELECT id, templates.template, templates.model, quality, picture, created_at, brightness, NULL "
-    "FROM samples JOIN templates ON sample = id WHERE person = ? AND templates.model = ? ORDER BY id"
+    "SELECT id, coalesce(templates.template, samples.template), :model, quality, picture, created_at, brightness, NULL "
+    "FROM samples LEFT JOIN templates ON sample = id AND templates.model = :model "
+    "WHERE person = :person AND (templates.sample IS NOT NULL OR samples.model = :model) ORDER BY id"
 )
 _OTHER_TEMPLATES = (
     "SELECT id, templates.model, templates.template FROM samples JOIN templates ON sample = id WHERE person = ?"

@@ -149,7 +149,7 @@ class Store(Protocol):
     def find(self, person: str, now: datetime, *, faces: bool = False, model: str | None = None) -> Person | None:
         """The person with this id, if there; with `faces` also those of the samples, and templates of other models.
 
-        With `model` the samples that have a template of another model than their own, with that one.
+        With `model` the samples that have a template of this one, with that.
         """
         ...
 
