@@ -374,14 +374,21 @@ def _moment(given: str, offset: str) -> datetime | None:
 
 
 def _faces(request: Request, site: Site, place: Place) -> str:
-    shown, camera = site.live.picture(place), site.live.scene.cameras.get(place)
+    shown, known = site.live.picture(place), site.live.scene
+    camera = known.cameras.get(place)
     if shown is None or camera is None or not camera.faces:
         return ""
+    key, of = (language(request), place), (shown, camera, known.people)
+    drawn = site.drawn.get(key)
+    if drawn is not None and all(one is other for one, other in zip(drawn[0], of, strict=True)):
+        return drawn[1]  # as for the browser before
     try:
         seen = survey(shown.jpeg)
     except Refused:
         return ""
-    return text(request, "part/faces.html", None, camera=camera, width=seen.width, height=seen.height)
+    part = text(request, "part/faces.html", None, camera=camera, width=seen.width, height=seen.height)
+    site.drawn[key] = (of, part)
+    return part
 
 
 def _cameras(site: Site, visitor: Visitor) -> list[str]:

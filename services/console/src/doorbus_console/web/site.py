@@ -10,7 +10,7 @@ from starlette.requests import Request
 from doorbus.runtime.clock import Clock
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
-from doorbus_console.live import Live
+from doorbus_console.live import Live, Place
 from doorbus_console.passkeys import Passkeys
 from doorbus_console.rights import Visitor
 from doorbus_console.sessions import Sessions
@@ -41,6 +41,8 @@ class Site:
     """Where services of this machine write their logs, if they do."""
     throttle: Throttle = field(default_factory=Throttle)
     passkeys: Passkeys = field(default_factory=Passkeys)
+    drawn: dict[tuple[str, Place], tuple[tuple[object, ...], str]] = field(default_factory=dict)
+    """The boxes of the newest picture of each camera by language, which are the same for everybody who looks."""
 
     def note(self, by: str, action: str, what: str, outcome: str) -> None:
         """Write down who did what, and what became of it."""
