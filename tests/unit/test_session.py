@@ -95,6 +95,20 @@ async def test_it_subscribes_and_says_how_things_are_on_every_connect() -> None:
         assert presence.session.connections == 2
 
 
+async def test_a_connection_is_told_of_before_anything_that_the_broker_retains_is_heard() -> None:
+    bus, heard_then = MemoryBus(), list[int]()
+    bus.publish(Packet("news", b"kept", retain=True))
+
+    def connected() -> Iterable[Packet]:
+        heard_then.append(len(presence.heard))
+        return ()
+
+    async with _presence(bus, [Filter("news", qos=1, replay=True)], connected) as presence:
+        await _until(lambda: bool(presence.heard) and presence.session.online)
+
+    assert heard_then == [0]
+
+
 async def test_it_tells_once_that_the_broker_is_away_and_never_of_a_connection_that_was_not() -> None:
     bus, told = MemoryBus(), list[str]()
 

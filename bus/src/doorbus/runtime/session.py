@@ -171,9 +171,10 @@ class Session:
         connect = self._transport.connect(client_id=self._client_id, will=self._will(), deliver=self._deliver)
         async with connect as connection:
             subscribed = self._filters
+            first = list(self._on_connected())  # before anything can come: what is retained comes with the answer
             await connection.subscribe(subscribed)
             self.connections += 1
-            self._outbox.put_first(list(self._on_connected()))
+            self._outbox.put_first(first)
             self.online, self._online_since = True, self._clock.monotonic()
             _log.info("broker_connected", broker=self._transport.address, client_id=self._client_id)
             async with asyncio.TaskGroup() as tasks:
