@@ -46,6 +46,7 @@ Administering = Annotated[Visitor, Depends(Needs(Right.ADMINISTER))]
 
 _ON_PAGE = 50
 _SILENT_SECONDS = 15.0
+_MOST_DRAWN = 200
 
 
 def page(request: Request, template: str, visitor: Visitor | None = None, /, **values: Any) -> HTMLResponse:
@@ -387,6 +388,8 @@ def _faces(request: Request, site: Site, place: Place) -> str:
     except Refused:
         return ""
     part = text(request, "part/faces.html", None, camera=camera, width=seen.width, height=seen.height)
+    if len(site.drawn) >= _MOST_DRAWN:  # names of cameras can be invented
+        site.drawn.clear()
     site.drawn[key] = (of, part)
     return part
 
