@@ -75,7 +75,7 @@ async def signed_in(site: Site, chromium: Browser) -> str:
 async def context(site: Site, chromium: Browser, signed_in: str) -> AsyncIterator[BrowserContext]:
     """A browser in which the first account is signed in; what it complains of fails the test."""
     one = await chromium.new_context(base_url=site.address, storage_state=signed_in, locale="en-GB")
-    one.set_default_timeout(20_000)
+    one.set_default_timeout(60_000)
     complaints: list[str] = []
     one.on("weberror", lambda error: complaints.append(str(error.error)))
     one.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
