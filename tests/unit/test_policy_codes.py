@@ -103,11 +103,11 @@ class Door:
         self, code: str, reader: str = "keypad", *, match: HashedCredential | None = None, **fields: object
     ) -> Decision:
         """What becomes of a code; whose it is says `CODES`, unless `match` does."""
-        looked_at = policy.may_try(self.rules, self.state, reader, Now(self.wall, self.monotonic))
+        credential = Credential.model_validate({"code": code, **fields})
+        looked_at = policy.may_look(self.rules, self.state, reader, credential, Now(self.wall, self.monotonic))
         whose = CODES.get(code)
         if match is None and looked_at and whose is not None:
             match = hashed(whose)
-        credential = Credential.model_validate({"code": code, **fields})
         return self.told_by(Presented(reader, credential, looked_at, match if looked_at else None))
 
     def told_by(self, event: Event) -> Decision:
@@ -255,6 +255,28 @@ def test_what_was_recorded_with_its_id_or_came_late_opens_nothing() -> None:
     assert [one.reason for one in (again, late, ahead)] == [Reason.REPLAYED, Reason.STALE, Reason.FROM_THE_FUTURE]
 
 
+@pytest.mark.parametrize("refused", ["late", "early", "once more", "in a lockdown"])
+def test_what_is_refused_whosever_code_it_is_does_not_tell_whether_it_is_somebodys(refused: str) -> None:
+    door = alone(codes=OneTime()).people(ALICE)
+    door.sees("alice")
+    door.hears("000000", id="1")
+    if refused == "in a lockdown":
+        door.decide(Confine(lockdown=True))
+    apart = {"late": -60, "early": 60}.get(refused, 0)
+    fields = {"issued_at": door.wall + timedelta(seconds=apart), "id": "1" if refused == "once more" else "2"}
+
+    told = []
+    for code in ("274163", "555000", "999999"):
+        credential = Credential.model_validate({"code": code, **fields})
+        before, match = door.state, hashed(CODES[code]) if code in CODES else None
+        told.append(door.told_by(Presented("keypad", credential, looked_at=True, match=match)))
+        door.state = before
+
+    assert {one.person for one in told} == {None}
+    assert {one.credential for one in told} == {None}
+    assert len({one.reason for one in told} | {Reason.CODE_WRONG}) == 2
+
+
 def test_ids_of_one_reader_use_up_none_of_another() -> None:
     door = alone().people(ALICE, RosterEntry(person="bob"))
     door.hears("000111", "garage", id="1")
@@ -298,9 +320,10 @@ def test_nobody_tries_codes_faster_than_the_pauses_allow(gaps: list[float], name
     tried: list[float] = []
     for gap in gaps:
         door.waits(gap)
-        if policy.may_try(door.rules, door.state, "keypad", Now(door.wall, door.monotonic)):
+        code = Credential(code="000000")
+        if policy.may_look(door.rules, door.state, "keypad", code, Now(door.wall, door.monotonic)):
             tried.append(door.monotonic)
-        door.decide(Presented("keypad", Credential(code="000000"), looked_at=True))
+        door.decide(Presented("keypad", code, looked_at=True))
 
     for begin in tried:
         day = [at for at in tried if begin <= at < begin + 86400]
@@ -398,9 +421,11 @@ class Witness:
                 door.decide(Confine(lockdown=lockdown))
             case Type(code, reader):
                 self.typed = code
-                looked_at = policy.may_try(door.rules, door.state, reader, Now(door.wall, door.monotonic))
+                credential = Credential(code=code)
+                now = Now(door.wall, door.monotonic)
+                looked_at = policy.may_look(door.rules, door.state, reader, credential, now)
                 match_ = hashed(CODES[code]) if looked_at and code in CODES else None
-                door.decide(Presented(reader, Credential(code=code), looked_at, match_))
+                door.decide(Presented(reader, credential, looked_at, match_))
 
     def judge(self, decision: Decision) -> None:
         person, door = decision.person, self.door

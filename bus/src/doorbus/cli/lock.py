@@ -189,7 +189,7 @@ def _report(door: str, command: LockCommand, decision: Decision) -> int:
     if decision.seconds is not None and command.seconds is not None and decision.seconds < command.seconds:
         advice = (
             f"for {decision.seconds:g} s, the longest that its actuator holds it, not for {command.seconds:g}: "
-            "DOORBUS_ACTUATOR__MAX_HOLD_SECONDS"
+            "DOORBUS_ACTUATOR__HOLD_OPEN_SECONDS"
         )
     out.print(line(f"{door}:", verdict, decision.reason.value, took, f"({advice})" if advice else ""))
     return ExitStatus.OK if granted else ExitStatus.REFUSED

@@ -271,7 +271,7 @@ class ActuatorService(Service):
         reader, credential = inbound.ids["reader"], inbound.message
         if self._rules.reader_ids and reader not in self._rules.reader_ids:
             raise Refused(Refusal.WRONG_TOPIC, f"reader {reader} is not one of DOORBUS_ACTUATOR__READERS")
-        looked_at, match = policy.may_try(self._rules, self._state, reader, self._now()), None
+        looked_at, match = policy.may_look(self._rules, self._state, reader, credential, self._now()), None
         with suppress(CodeError):
             credential = credential.model_copy(update={"code": normal(credential.code)})
             if looked_at and len(self._codebook):  # in a thread: the pulse must end meanwhile

@@ -35,7 +35,7 @@ Each imports only those above it.
 
 from doorbus_actuator.policy.admitted import in_view
 from doorbus_actuator.policy.clock import clock_plausible
-from doorbus_actuator.policy.deciding import decide, wake_at
+from doorbus_actuator.policy.deciding import decide, may_look, wake_at
 from doorbus_actuator.policy.events import (
     AskFor,
     Command,
@@ -56,7 +56,6 @@ from doorbus_actuator.policy.events import (
     Sighting,
     Tick,
 )
-from doorbus_actuator.policy.keypads import may_try
 from doorbus_actuator.policy.memory import MOST, Kind, Seen, learnt, recall
 from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Relock, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State, locked_down
@@ -104,7 +103,7 @@ __all__ = [
     "in_view",
     "learnt",
     "locked_down",
-    "may_try",
+    "may_look",
     "recall",
     "wake_at",
 ]

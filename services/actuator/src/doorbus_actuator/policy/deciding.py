@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from doorbus.wire.messages import Action, Decision, LockCommand, Outcome, Reason, Trigger
+from doorbus.wire.messages import Action, Credential, Decision, LockCommand, Outcome, Reason, Trigger
 from doorbus.wire.plain import plain
 from doorbus_actuator.policy import (
     admitted,
@@ -44,6 +44,7 @@ from doorbus_actuator.policy.tables import (
     FRAME_TABLE,
     TRIAL_TABLE,
     UNJUDGED,
+    UNSEEN_CODE_RULES,
     VIEW_TABLE,
     VOTE_TABLE,
     CodeCase,
@@ -78,6 +79,11 @@ def decide(rules: Rules, state: State, event: Event, now: Now) -> Step:
         case Tick():
             more = ()
     return state, effects + more
+
+
+def may_look(rules: Rules, state: State, reader: str, credential: Credential, now: Now) -> bool:
+    """Whether it is to be found out whose a code is: what would be refused whosever it is must not tell."""
+    return _unseen(rules, state, Presented(reader, credential, looked_at=True), now) is None
 
 
 def wake_at(state: State) -> float:
@@ -211,7 +217,13 @@ def _confine(rules: Rules, state: State, *, lockdown: bool) -> Step:
     return replace(passage.locked(state), ballots={}, trial=None, owed={}), (Lock(), told, *asked)
 
 
+def _unseen(rules: Rules, state: State, event: Presented, now: Now) -> Reason | None:
+    return first_failing(UNSEEN_CODE_RULES, CodeCase(rules, state, now, event, one_time=False, whose=None))
+
+
 def _hear_code(rules: Rules, state: State, event: Presented, now: Now) -> Step:
+    if _unseen(rules, state, event, now) is not None:
+        event = replace(event, looked_at=False, match=None)
     code, codes, match = event.credential.code, rules.codes, event.match
     one_time = False
     if match is None and event.looked_at and state.owed and codes is not None and commands.tries_left(state):

@@ -250,7 +250,7 @@ COMMAND_RULES: Table[CommandCase] = (
     (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.commanded_until),
     (Reason.REPLAYED, lambda c: c.rules.codes is None or c.command.code not in c.state.codes),
 )
-CODE_RULES: Table[CodeCase] = (
+UNSEEN_CODE_RULES: Table[CodeCase] = (
     (Reason.LOCKDOWN, lambda c: not locked_down(c.rules, c.state)),
     (Reason.CLOCK_IMPLAUSIBLE, lambda c: clock_plausible(c.rules, c.state, c.now)),
     (Reason.STALE, lambda c: c.age <= c.rules.command_max_age_seconds),
@@ -258,6 +258,10 @@ CODE_RULES: Table[CodeCase] = (
     (Reason.REPLAYED, lambda c: id_of(c.presented) not in c.state.commands),
     (Reason.TOO_MANY_TRIES, lambda c: c.presented.looked_at and may_try(c.rules, c.state, c.presented.reader, c.now)),
     (Reason.ROSTER_INCOMPLETE, lambda c: c.state.people is not None),
+)
+"""What is told of a code that nobody looks at: otherwise it would say whose it is, and be a try that does not count."""
+CODE_RULES: Table[CodeCase] = (
+    *UNSEEN_CODE_RULES,
     (Reason.CODE_WRONG, lambda c: c.whose is not None),
     (Reason.REPLAYED, lambda c: not c.one_time or c.presented.credential.code not in c.state.codes),
     (Reason.NOT_ON_ROSTER, lambda c: c.person is not None),
