@@ -322,6 +322,61 @@ async def test_the_newest_picture_of_a_camera_is_the_frame_byte_for_byte(
     assert none.status_code == 404
 
 
+async def test_a_picture_is_let_go_when_no_other_comes_and_its_faces_with_it(
+    desktop: Desktop, jpeg: dict[str, bytes]
+) -> None:
+    address = "/api/v1/doors/front/cameras/porch/frame.jpg"
+    now = desktop.clock.now()
+    face = Face(box=(10, 20, 30, 40), verdict=Verdict.UNKNOWN)
+    seen = Recognition(frame_id="2", captured_at=now, recognized_at=now, recognizer="r", model="m", faces=(face,))
+    async with desktop.program(Scope.READ) as program, desktop.browser() as browser:
+        for number in ("1", "2"):
+            say(desktop, channels.FRAME, Frame(jpeg=jpeg["obama"], frame_id=number, captured_at=now), PORCH)
+            await desktop.settled()
+            desktop.clock.advance(6)
+        say(desktop, channels.RECOGNITION, seen, PORCH)
+        await desktop.settled()
+        kept = await program.get(address)
+        desktop.clock.advance(138)
+        await desktop.settled()
+        gone = await program.get(address)
+        faces = desktop.site.live.scene.cameras["front", "porch"].faces
+        page = await browser.get("/doors")
+        say(desktop, channels.FRAME, Frame(jpeg=jpeg["biden"], frame_id="3", captured_at=now), PORCH)
+        await desktop.settled()
+        back = await program.get(address)
+
+    assert (kept.status_code, kept.headers["x-frame-id"]) == (200, "2")
+    assert (gone.status_code, gone.json()["code"]) == (404, "no_frame")
+    assert "no picture for 144 s" in gone.json()["detail"]
+    assert faces == ()
+    assert page.status_code == 200
+    assert back.content == jpeg["biden"]
+
+
+async def test_a_stream_goes_on_when_a_camera_comes_back(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
+    place, now = ("front", "porch"), desktop.clock.now()
+    for number in ("1", "2"):
+        say(desktop, channels.FRAME, Frame(jpeg=jpeg["obama"], frame_id=number, captured_at=now), PORCH)
+        await desktop.settled()
+    last = await desktop.site.live.newer(place)
+    desktop.clock.advance(20)
+    await desktop.settled()
+    say(desktop, channels.FRAME, Frame(jpeg=jpeg["biden"], frame_id="3", captured_at=now), PORCH)
+    async with asyncio.timeout(5):
+        next_one = await desktop.site.live.newer(place, last.number)
+
+    assert next_one.frame_id == "3"
+
+
+async def test_the_page_makes_no_token_of_a_name_that_another_has(desktop: Desktop) -> None:
+    async with desktop.program(Scope.READ) as program, desktop.browser() as ada:
+        refused = await ada.post("/tokens", data={"name": "program", "scope": "read"})
+        still = await program.get("/api/v1/doors")
+
+    assert (refused.status_code, still.status_code) == (409, 200)
+
+
 async def test_faces_are_boxes_with_names_until_a_frame_shows_nobody(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
     now = desktop.clock.now()
     face = Face(box=(10, 20, 30, 40), verdict=Verdict.MATCH, person="alice", confidence=0.97)

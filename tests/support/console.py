@@ -57,7 +57,7 @@ class Desktop:
     def program(self, *scopes: Scope) -> httpx.AsyncClient:
         """A program with a token."""
         client = self.stranger()
-        secret = tokens.new(self.site.store, "program", frozenset(scopes), None)
+        secret = tokens.new(self.site.store, "program", frozenset(scopes), None, replace=True)
         client.headers["Authorization"] = f"Bearer {secret}"
         return client
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorbus.runtime.errors import SetupError
 from doorbus.wire.messages import Ask, ErrorCode, LockState, Reason
 from doorbus_console import command, passwords, tokens, words
 from doorbus_console.fakes import MemoryStore
@@ -204,12 +205,25 @@ def test_a_token_is_known_by_its_secret_until_it_ends() -> None:
     assert secret not in repr(store)
 
 
-def test_a_token_of_the_same_name_replaces_the_one_before() -> None:
-    store = MemoryStore()
-    first, second = (tokens.new(store, "siri", frozenset({Scope.READ}), None) for _ in range(2))
+def test_a_token_ends_by_another_of_its_name_only_where_that_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOORBUS_VAR", str(tmp_path))
+    store = SqliteStore(tmp_path / "console" / "console.db")
+    again = ["token", "siri", "--scope", "read"]
+    command.main(again)
+    first = capsys.readouterr().out.strip()
 
+    with pytest.raises(SetupError, match=r"siri: there is such a token.*--replace"):
+        command.main(again)
+    kept = tokens.visitor(store, first, NOW)
+    command.main([*again, "--replace"])
+    second = capsys.readouterr().out.strip()
+
+    assert kept is not None
     assert tokens.visitor(store, first, NOW) is None
     assert tokens.visitor(store, second, NOW) is not None
+    store.close()
 
 
 @given(level=st.sampled_from(Level), right=st.sampled_from(Right))

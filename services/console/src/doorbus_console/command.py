@@ -35,7 +35,13 @@ def _do(given: argparse.Namespace, settings: ConsoleSettings, store: Store) -> i
     if given.command == "token":
         scopes = frozenset(Scope(one) for text in given.scope for one in text.split(",") if one)
         until = None if given.days is None else now + timedelta(days=given.days)
-        _print(tokens.new(store, given.name, scopes, until))
+        try:
+            _print(tokens.new(store, given.name, scopes, until, replace=given.replace))
+        except tokens.NameTaken:
+            raise SetupError(
+                f"{given.name}: there is such a token, and whoever has it would be shut out; give another name, or "
+                f"--replace to end it"
+            ) from None
         store.note(Deed(now, "command line", "make token", given.name, " ".join(sorted(scopes))))
     elif given.command == "tokens":
         for one in store.tokens():
@@ -57,11 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="doorbus-console", description="Without a command: run the console.")
     commands = parser.add_subparsers(dest="command", required=True)
     token = commands.add_parser("token", help="make a token for a program, and print it once, alone on its line")
-    token.add_argument("name", type=_name, help="what it is for; a token of the same name ends")
+    token.add_argument("name", type=_name, help="what it is for")
     token.add_argument(
         "--scope", type=_scopes, nargs="+", action="extend", required=True, help=f"some of {', '.join(Scope)}"
     )
     token.add_argument("--days", type=_days, help="how long it is good for; without this it does not end")
+    token.add_argument("--replace", action="store_true", help="end the token that has this name")
     commands.add_parser("tokens", help="list the tokens, which are not shown again")
     commands.add_parser("revoke", help="take a token away").add_argument("name")
     commands.add_parser("link", help="print a link by which one more admin account is made")

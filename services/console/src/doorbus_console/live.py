@@ -17,13 +17,15 @@ News = tuple[str, ...]
 _MOST_NEWS = 300
 _MOST_PORTRAITS = 200
 _MOST_INSTANCES = 100
+KEPT_SECONDS = 10.0
+"""How long a picture is kept: a camera before which nothing moves sends a frame each two seconds."""
 _MINUTE = timedelta(minutes=1)
 _KEPT_MINUTES = 360
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture of a camera; `number` counts them."""
+    """A picture of a camera; `number` is higher than those of all before."""
 
     jpeg: bytes = field(repr=False)
     frame_id: str
@@ -42,6 +44,8 @@ class Live:
         """A picture that somebody has asked about last, with boxes and names."""
         self._portraits: OrderedDict[str, tuple[bytes, Box | None]] | None = OrderedDict() if portraits else None
         self._pictures: dict[Place, Shown] = {}
+        self._last_at: dict[Place, float] = {}
+        self._number = 0
         self._waiting: dict[Place, asyncio.Event] = {}
         self._followers: set[Follower] = set()
         self._figures: dict[tuple[str, str], deque[tuple[datetime, Mapping[str, float]]]] = {}
@@ -56,17 +60,35 @@ class Live:
 
     def show(self, place: Place, jpeg: bytes, frame_id: str, captured_at: datetime, at: float) -> None:
         """Have a newer picture of a camera, and none of those of which the scene no longer knows."""
-        before = self._pictures.get(place)
-        self._pictures[place] = Shown(jpeg, frame_id, captured_at, at, 1 if before is None else before.number + 1)
-        for gone in self._pictures.keys() - self.scene.cameras.keys() - {place}:
-            del self._pictures[gone]
+        self._number += 1
+        self._pictures[place] = Shown(jpeg, frame_id, captured_at, at, self._number)
+        self._last_at[place] = at
+        for gone in self._last_at.keys() - self.scene.cameras.keys() - {place}:
+            del self._last_at[gone]
+            self._pictures.pop(gone, None)
         waiting = self._waiting.pop(place, None)
         if waiting is not None:
             waiting.set()
 
     def picture(self, place: Place) -> Shown | None:
-        """The newest picture of a camera."""
+        """The newest picture of a camera; None where none came for `KEPT_SECONDS`."""
         return self._pictures.get(place)
+
+    def last_at(self, place: Place) -> float | None:
+        """When the last picture of a camera came, in monotonic seconds; None before the first."""
+        return self._last_at.get(place)
+
+    def let_go(self, now: float) -> tuple[Place, ...]:
+        """Forget the pictures that have been kept for long enough at `now`, monotonic; of which cameras they were."""
+        old = tuple(place for place, shown in self._pictures.items() if shown.at + KEPT_SECONDS <= now)
+        for place in old:
+            del self._pictures[place]
+        return old
+
+    @property
+    def let_go_at(self) -> float | None:
+        """When the next picture has been kept for long enough, monotonic; None where there is none."""
+        return min((shown.at + KEPT_SECONDS for shown in self._pictures.values()), default=None)
 
     async def newer(self, place: Place, number: int = 0) -> Shown:
         """The newest picture once it is newer than `number`. Who asks seldom gets fewer pictures, never older ones."""

@@ -174,6 +174,12 @@ def framed(scene: Scene, door: str, camera: str, captured_at: datetime) -> Scene
     return _camera(scene, replace(known, faces=()))
 
 
+def unseen(scene: Scene, door: str, camera: str) -> Scene:
+    """After a camera has sent nothing for so long that nobody can be said to be before it."""
+    known = scene.cameras.get((door, camera))
+    return scene if known is None or not known.faces else _camera(scene, replace(known, faces=()))
+
+
 def peopled(scene: Scene, roster: Manifest, entries: Iterable[RosterEntry]) -> Scene:
     """After a whole roster."""
     people = {entry.person: entry for entry in sorted(entries, key=lambda one: one.person)}

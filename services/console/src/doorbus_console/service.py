@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from doorbus.runtime.clock import Clock
+from doorbus.runtime.clock import Clock, Timer
 from doorbus.runtime.service import Inlet, Producer, Service
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
@@ -63,6 +63,7 @@ class ConsoleService(Service):
         self._front = front
         self._clock = clock
         self._roster = SnapshotReader(RosterEntry, as_they_are)
+        self._letting_go: Timer | None = None
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """All that a page shows, and the answers to what was asked from it."""
@@ -115,6 +116,8 @@ class ConsoleService(Service):
 
     async def stop(self) -> Iterable[Outbound]:
         """Let go of the address."""
+        if self._letting_go is not None:
+            self._letting_go.cancel()
         await self._front.close()
         return ()
 
@@ -129,8 +132,20 @@ class ConsoleService(Service):
     async def _on_frame(self, inbound: Inbound[Frame]) -> Iterable[Outbound]:
         frame, (door, camera) = inbound.message, (inbound.ids["door"], inbound.ids["camera"])
         self._live.show((door, camera), frame.jpeg, frame.frame_id, frame.captured_at, inbound.at_monotonic)
+        self._let_go_in_time()
         self._see(scene.framed(self._live.scene, door, camera, frame.captured_at), ("faces", door, camera))
         return ()
+
+    def _let_go_in_time(self) -> None:
+        due = self._live.let_go_at
+        if self._letting_go is None and due is not None:
+            self._letting_go = self._clock.call_at(due, self._let_go)
+
+    def _let_go(self) -> None:
+        self._letting_go = None
+        for door, camera in self._live.let_go(self._clock.monotonic()):
+            self._see(scene.unseen(self._live.scene, door, camera), ("faces", door, camera))
+        self._let_go_in_time()
 
     async def _on_recognition(self, inbound: Inbound[Recognition]) -> Iterable[Outbound]:
         door, camera = inbound.ids["door"], inbound.ids["camera"]

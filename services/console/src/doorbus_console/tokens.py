@@ -10,8 +10,16 @@ from doorbus_console.store import Store, Token
 PREFIX = "doorbus_"
 
 
-def new(store: Store, name: str, scopes: frozenset[Scope], expires_at: datetime | None) -> str:
-    """Make a token and keep its digest; the token of the same name ends. Raises `StoreFailed`."""
+class NameTaken(Exception):  # noqa: N818  # an answer, not an error of the program
+    """There is a token of that name, which would end."""
+
+
+def new(
+    store: Store, name: str, scopes: frozenset[Scope], expires_at: datetime | None, *, replace: bool = False
+) -> str:
+    """Make a token and keep its digest; with `replace` one of the same name ends. Raises `NameTaken`, `StoreFailed`."""
+    if not replace and any(one.name == name for one in store.tokens()):
+        raise NameTaken(name)
     secret = f"{PREFIX}{secrets.token_urlsafe(32)}"
     store.put_token(Token(name, _digest(secret), tuple(sorted(scopes)), expires_at))
     return secret

@@ -71,7 +71,10 @@ async def put_token(request: Request, site: TheSite, visitor: Administering) -> 
         detail = "give a name of a-z, 0-9, . _ @ and -, and at least one scope"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", detail)
     until = site.clock.now() + timedelta(days=days) if days else None
-    secret = tokens.new(site.store, form.get("name"), scopes, until)
+    try:
+        secret = tokens.new(site.store, form.get("name"), scopes, until)
+    except tokens.NameTaken:
+        raise Problem(HTTPStatus.CONFLICT, "there_already", "there is such a token; remove it first") from None
     site.note(visitor.name, "make token", form.get("name"), " ".join(sorted(scopes)))
     return _accounts(request, site, visitor, secret=secret)
 

@@ -192,10 +192,14 @@ async def one_command(
 
 @router.get("/doors/{door}/cameras/{camera}/frame.jpg", response_class=Response, responses=_JPEG)
 async def frame(site: TheSite, visitor: Seeing, door: DoorId, camera: CameraId) -> Response:
-    """The newest picture of a camera."""
-    shown = site.live.picture(site.camera(visitor, door, camera))
+    """The newest picture of a camera; 404 where none came for ten seconds."""
+    place = site.camera(visitor, door, camera)
+    shown = site.live.picture(place)
     if shown is None:
-        raise not_found(f"a picture of camera {camera}")
+        last_at = site.live.last_at(place)
+        since = "yet" if last_at is None else f"for {site.clock.monotonic() - last_at:.0f} s"
+        detail = f"camera {camera} of door {door} has sent no picture {since}; doorbus doctor tells how it does"
+        raise Problem(HTTPStatus.NOT_FOUND, "no_frame", detail)
     headers = {"X-Frame-Id": ascii(shown.frame_id)[1:-1], "X-Captured-At": shown.captured_at.isoformat()}
     return Response(shown.jpeg, media_type="image/jpeg", headers=headers)
 

@@ -405,7 +405,7 @@ def _steps(site: Site, visitor: Visitor) -> list[tuple[str, bool]]:
     known = site.live.scene
     steps = [
         ("door", any(door.state is not None for door in known.doors.values())),
-        ("camera", any(site.live.picture(place) is not None for place in known.cameras)),
+        ("camera", any(site.live.last_at(place) is not None for place in known.cameras)),
         ("enrol", bool(known.people)),
         ("open", any(door.last_granted is not None for door in known.doors.values())),
     ]
