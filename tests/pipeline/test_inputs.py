@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 import pytest
+from structlog.testing import capture_logs
 
 from doorbus.wire import channels
+from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
     AlarmKind,
     AlarmState,
@@ -20,6 +22,7 @@ from doorbus.wire.messages import (
     Trigger,
 )
 from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_actuator.input_settings import Contact, ExitAction, ExitButton, Inputs, Tamper
 from doorbus_actuator.policy import Relock
 from doorbus_actuator.settings import Actuator, Unjournaled
@@ -412,6 +415,32 @@ async def test_a_zigbee_contact_says_whether_the_door_is_open_and_whether_its_ca
         assert door.said(channels.CONTACT_STATE)[-1] is ContactState.OPEN
         assert sum((await door.health()).refused.values()) == 7  # an empty one deletes what was kept
     assert len(felt(door)) == 4
+
+
+@pytest.mark.parametrize("inputs", [Inputs(contact=Contact(topic=ZIGBEE), tamper=Tamper(topic=ZIGBEE)), Inputs()])
+async def test_what_an_earlier_start_said_of_a_door_is_forgotten_until_something_is_heard(inputs: Inputs) -> None:
+    one = house(wired=(), inputs=inputs)
+    stale = {channels.CONTACT_STATE: ContactState.CLOSED, channels.TAMPER_STATE: TamperState.OFF}
+    for channel, word in stale.items():
+        one.bus.publish(Outbound(channel, word, {"door": "front"}).packet(TOPICS))
+    async with one.runs() as door:
+        assert not {TOPICS.topic(channel, door="front") for channel in stale} & set(door.bus.retained)
+
+
+async def test_a_topic_on_which_nothing_comes_is_told_of_until_something_does() -> None:
+    inputs = Inputs(contact=Contact(topic=ZIGBEE, field="contact"), exit=ExitButton(topic="zigbee2mqtt/way_out"))
+    async with house(wired=(), inputs=inputs).runs() as door:
+        with capture_logs() as logs:
+            for _ in range(4):
+                await door.passes(30)
+        (told,) = [line for line in logs if line["event"] == "input_unheard"]
+        assert (told["input"], told["topic"]) == (CONTACT, ZIGBEE)
+        assert "actuator" in told["why"]
+        figures = (await door.health()).figures
+        assert {name: on for name, on in figures.items() if "unheard" in name} == {"contact_unheard": 1}
+        await says(door, ZIGBEE, '{"contact":true}')
+        await says(door, ZIGBEE, "{")  # refused, which is news to health
+        assert (await door.health()).figures["contact_unheard"] == 0
 
 
 @pytest.mark.parametrize(("word", "wanted"), [("OPEN", ContactState.OPEN), ("closed", ContactState.CLOSED)])

@@ -11,7 +11,7 @@ from typing import Any
 from doorbus.runtime.floor import Floor
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
-from doorbus.wire.channels import Channel
+from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Arrival
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
@@ -193,7 +193,11 @@ class House:
     def said(self, channel: Channel[Any], door: str = "front") -> list[Any]:
         topic = TOPICS.topic(channel, **({"door": door} if channel.parameters else {}))
         arrival = Arrival(datetime.now(UTC), "none")
-        return [channel.codec.decode(packet, {}, arrival) for packet in self.bus.log if packet.topic == topic]
+        return [
+            channel.codec.decode(packet, {}, arrival)
+            for packet in self.bus.log
+            if packet.topic == topic and (packet.payload or channel.retain is not Retain.YES)  # else it was deleted
+        ]
 
     @property
     def decisions(self) -> list[Decision]:

@@ -318,6 +318,19 @@ async def test_after_a_start_it_waits_for_what_still_comes_together() -> None:
     assert _bad(seen) == []
 
 
+def test_an_input_of_which_nothing_is_heard_is_a_warning_once_it_has_had_time_to_speak() -> None:
+    def after(seconds: float, **figures: float) -> list[Finding]:
+        health = _health(Role.ACTUATOR, started_at=AT - timedelta(seconds=seconds), figures=figures)
+        return _bad(_without(Role.ACTUATOR, Heard(health, AT, live=True)))
+
+    (told,) = after(90, contact_unheard=1, tamper_unheard=0)
+
+    assert (told.level, told.what) == (Severity.WARN, "actuator/one")
+    assert "contact has said nothing" in told.state
+    assert "DOORBUS_ACTUATOR__INPUTS__CONTACT__TOPIC" in told.way_out
+    assert after(5, contact_unheard=1) == []
+
+
 @pytest.mark.parametrize(
     ("ago", "level", "state"),
     [

@@ -17,6 +17,9 @@ CLOCK_FAIL_SECONDS = 1.5
 OLD_NEWS = timedelta(hours=1)
 """What was refused longer ago is told, but is no warning."""
 
+SILENCE = timedelta(minutes=1)
+"""For how long after the start of an actuator nobody wonders that an input is silent."""
+
 CHANGE_SECONDS = 10
 """How old a version is, which is a time, before everybody must have it: healths are told every few seconds."""
 
@@ -67,6 +70,8 @@ class Observed:
     expected: frozenset[Role] = frozenset(SERVICES)
     """The services of which one must be there; others may run elsewhere, or not yet."""
 
+
+_UNHEARD = "_unheard"
 
 _MEANING = {
     Refusal.STALE: "it came too late: a slow network or recognizer, or clocks that disagree",
@@ -153,6 +158,10 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
         yield Finding(
             Severity.WARN, name, state, "DOORBUS_ACTUATOR__UNSIGNED_RECOGNITIONS=false, if they can be signed"
         )
+    if health.at - health.started_at >= SILENCE:
+        yield from (
+            _unheard(name, figure) for figure, on in sorted(health.figures.items()) if on and figure.endswith(_UNHEARD)
+        )
     foreign = health.figures.get("put_right", 0)
     if foreign:
         state = f"has put right {foreign:.0f} messages that somebody else published in its place"
@@ -162,6 +171,17 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
         yield Finding(
             Severity.WARN, name, f"{errors:.0f} errors in its own work", "its log has them; please report them"
         )
+
+
+def _unheard(name: str, figure: str) -> Finding:
+    """A device on a topic of its own that is silent: a broker does not tell who may not read a topic."""
+    felt = figure.removesuffix(_UNHEARD)
+    setting = f"DOORBUS_ACTUATOR__INPUTS__{felt.upper()}__TOPIC"
+    way_out = (
+        f"is {setting} right, does its device send, and may the actuator's user of the broker read it (doorbus secrets "
+        "add --topic)? The log names both"
+    )
+    return Finding(Severity.WARN, name, f"its {felt} has said nothing since the start: nobody knows its state", way_out)
 
 
 def _refused(name: str, what: str, one: Heard) -> Finding:

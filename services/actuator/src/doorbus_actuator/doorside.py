@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from doorbus.wire import channels
@@ -22,6 +23,12 @@ from doorbus_actuator.foreign_inputs import BUTTONS, Vocabulary, foreign, words
 from doorbus_actuator.input_settings import Inputs, Level
 from doorbus_actuator.journal import Note
 from doorbus_actuator.policy import Now
+
+_STATES: Mapping[Input, tuple[Channel[Any], Mapping[bool, StrEnum]]] = {
+    Input.CONTACT: (channels.CONTACT_STATE, {True: ContactState.OPEN, False: ContactState.CLOSED}),
+    Input.TAMPER: (channels.TAMPER_STATE, {True: TamperState.ON, False: TamperState.OFF}),
+}
+"""Inputs whose state is retained, and its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ class Doorside:
             case Input.DOORBELL:
                 return (Outbound(channels.DOORBELL, Doorbell(at=now.wall), self._door),)
             case Input.CONTACT | Input.TAMPER:
-                return self._state(change.input)
+                return (self._state(change.input),)
         return ()
 
     def news(self, now: Now) -> tuple[tuple[Note, ...], tuple[Outbound, ...]]:
@@ -136,19 +143,15 @@ class Doorside:
         return tuple(notes), (*told, self._alarm_state())
 
     def states(self) -> Iterable[Outbound]:
-        """The retained states, as far as they are known."""
-        yield from self._state(Input.CONTACT)
-        yield from self._state(Input.TAMPER)
+        """The retained states; what a former start has said of an input that nothing is known of is deleted."""
+        yield self._state(Input.CONTACT)
+        yield self._state(Input.TAMPER)
         yield self._alarm_state()
 
-    def _state(self, name: Input) -> Iterable[Outbound]:
+    def _state(self, name: Input) -> Outbound:
+        channel, words = _STATES[name]
         on = self._lines[name].on
-        if on is None:
-            return ()
-        if name is Input.CONTACT:
-            contact = ContactState.OPEN if on else ContactState.CLOSED
-            return (Outbound(channels.CONTACT_STATE, contact, self._door),)
-        return (Outbound(channels.TAMPER_STATE, TamperState.ON if on else TamperState.OFF, self._door),)
+        return Outbound(channel, None if on is None else words[on], self._door)
 
     def _alarm_state(self) -> Outbound:
         gravest = self.gravest

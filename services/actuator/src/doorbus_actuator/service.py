@@ -61,6 +61,7 @@ from doorbus_actuator.ranks import rank_of, rank_of_lockdown
 from doorbus_actuator.roster import People, Roster
 from doorbus_actuator.settings import Actuator, ActuatorSettings, Unjournaled, rules_of
 from doorbus_actuator.switch import Switch
+from doorbus_actuator.unheard import Unheard
 
 _log = structlog.get_logger("doorbus.actuator")
 _RANDOM = random.SystemRandom()
@@ -85,7 +86,8 @@ class ActuatorService(Service):
     """One door.
 
     `keys` says whose recognitions and rosters count, `floor` which roster came last of all that ever came; `switches`
-    are the inputs that are wired to the machine; `chance` returns a random number, 0 to below 1.
+    are the inputs that are wired to the machine; `user` is what the broker knows the actuator by; `chance` returns a
+    random number, 0 to below 1.
     """
 
     role = Role.ACTUATOR
@@ -100,6 +102,7 @@ class ActuatorService(Service):
         *,
         journal: Journal,
         switches: Mapping[Input, Switch] | None = None,
+        user: str = Role.ACTUATOR.value,
         chance: Callable[[], float] = _RANDOM.random,
     ) -> None:
         self.keys = keys
@@ -111,6 +114,8 @@ class ActuatorService(Service):
         self._posting = Posting(journal, self._door)
         self._recording = False
         self._doorside = Doorside(settings.inputs, self._door)
+        self._unheard = Unheard(settings.inputs)
+        self._user = user
         self._switches = switches or {}
         self._polling = Polling(self._switches, clock)
         self._bolt = Bolt(guardian, self._note_relay)
@@ -170,6 +175,7 @@ class ActuatorService(Service):
     def connected(self) -> Iterable[Outbound]:
         """The retained states; what the broker lacks of the journal follows."""
         self._posting.connected()
+        self._unheard.listen(self._clock.monotonic())
         yield from self._lock_states((self._bolt.state,))
         yield Outbound(channels.CHALLENGE, self._challenge, self._door)
         yield self._lockdown()
@@ -179,13 +185,16 @@ class ActuatorService(Service):
 
     def wake_at(self) -> float:
         """When the policy has something to do."""
-        return min(policy.wake_at(self._state), activity.wake_at(self._book), self._doorside.wake_at())
+        own = (self._doorside.wake_at(), self._unheard.wake_at())
+        return min(policy.wake_at(self._state), activity.wake_at(self._book), *own)
 
     async def tick(self) -> Iterable[Outbound]:
         """Let the policy know that time has passed, and the alarms."""
         at = self._clock.monotonic()
         felt = await self._feel(self._doorside.settle(self._now()), at)
         self._doorside.happen(alarms.Tick(), self._now())
+        for name, topic in self._unheard.overdue(at).items():
+            _log.warning("input_unheard", input=name, topic=topic, why=f"may the user {self._user} read it?")
         return [*felt, *self._alarms(), *await self._handle(policy.Tick(), at)]
 
     def producers(self) -> Sequence[Producer]:
@@ -212,6 +221,7 @@ class ActuatorService(Service):
             "latency_ms": self._latency_ms,
             "relay_energised": float(self._bolt.state is LockState.UNLOCKED),
             **{name.value: float(on) for name in Input if (on := self._doorside.on(name)) is not None},
+            **self._unheard.figures(),
             "alarm": float(self._doorside.gravest is not None),
             "lockdown": float(policy.locked_down(self._rules, self._state)),
             "roster_people": 0 if self._roster is None else len(self._roster.people),
@@ -301,6 +311,8 @@ class ActuatorService(Service):
         return await self._on_readings({Input(name): on}, inbound.at_monotonic)
 
     async def _on_foreign(self, inbound: Inbound[Readings]) -> Iterable[Outbound]:
+        for name in inbound.message:
+            self._unheard.heard(name)
         return await self._on_readings(inbound.message, inbound.at_monotonic)
 
     async def _on_readings(self, readings: Readings, arrived: float) -> Iterable[Outbound]:

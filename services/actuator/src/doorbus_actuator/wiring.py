@@ -3,6 +3,7 @@
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run
+from doorbus.wire.channels import Role
 from doorbus_actuator.factory import chosen_journal, chosen_relay, chosen_switches, lock_secret
 from doorbus_actuator.guarded import Guarded
 from doorbus_actuator.service import ActuatorService, keys_of
@@ -16,8 +17,9 @@ def build(settings: ActuatorSettings) -> ActuatorService:
     floor = Floor(settings.floors, "roster", settings.root, clock)
     journal = chosen_journal(settings)
     switches = chosen_switches(settings)
+    user = settings.broker.username or Role.ACTUATOR.value
     return ActuatorService(
-        settings.actuator, guarded, clock, keys_of(settings), floor, journal=journal, switches=switches
+        settings.actuator, guarded, clock, keys_of(settings), floor, journal=journal, switches=switches, user=user
     )
 
 
