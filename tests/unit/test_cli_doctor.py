@@ -349,6 +349,38 @@ def test_a_refusal_is_told_with_its_time_and_is_a_warning_while_it_is_news(
     assert ("mosquitto_pub -r -n -t doorbus/v1/door/DOOR/frame/CAMERA," in told[0].way_out) is (level is Severity.WARN)
 
 
+@pytest.mark.parametrize(
+    ("role", "refused", "told", "untold"),
+    [
+        (Role.ACTUATOR, "credential.overloaded", "doorbus/v1/door/front/credential/READER", "recognizer"),
+        (Role.ACTUATOR, "recognition.overloaded", "doorbus/v1/door/front/recognition/CAMERA", "RECOGNIZER__CAMERAS"),
+        (Role.RECOGNIZER, "frame.overloaded", "DOORBUS_RECOGNIZER__CAMERAS", "revoke"),
+        (Role.ACTUATOR, "lock_command.unknown_word", "UNLOCK, LOCK, OPEN, or JSON", "ON, OFF"),
+        (Role.ACTUATOR, "lockdown_of_all.unknown_word", "doorbus/v1/lockdown/set takes one of", "UNLOCK"),
+        (
+            Role.ACTUATOR,
+            "input_command.unknown_word",
+            "door/front/input/INPUT/set takes one of the exact words ON, OFF",
+            "JSON",
+        ),
+        (Role.ENROLLER, "lock_state.unknown_word", "LOCKED, UNLOCKING", "JSON"),
+        (Role.CAPTURE, "homeassistant_status.unknown_word", "homeassistant/status takes", "doorbus/v1"),
+        (Role.ACTUATOR, "contact_topic.unknown_word", "DOORBUS_ACTUATOR__INPUTS__CONTACT__ON", "UNLOCK"),
+        (Role.ACTUATOR, "contact_tamper_topic.wrong_shape", "DOORBUS_ACTUATOR__INPUTS__TAMPER__FIELD", "doorbus/v1"),
+        (Role.ACTUATOR, "exit_topic.retained", "DOORBUS_ACTUATOR__INPUTS__EXIT__TOPIC", "doorbus/v1"),
+        (Role.CAPTURE, "bridge.retained", "its topic", "doorbus/v1"),
+    ],
+)
+def test_the_way_out_of_a_refusal_is_that_of_the_channel(role: Role, refused: str, told: str, untold: str) -> None:
+    figures = {"gallery_version": 7.0} if role is Role.RECOGNIZER else {}
+    health = _health(role, refused={refused: 3}, figures=figures, door="front" if role is Role.ACTUATOR else None)
+
+    (warned,) = [one for one in findings(_without(role, Heard(health, AT, live=True))) if "refused" in one.state]
+
+    assert told in warned.way_out
+    assert untold not in warned.way_out
+
+
 async def test_it_names_who_has_rights_that_cannot_hold() -> None:
     bus = MemoryBus()
     people = [

@@ -5,10 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, OPTIONAL, SERVICES, Role
-from doorbus.wire.codec import Refusal
-from doorbus.wire.messages import Health, LockState, Manifest, Presence
+from doorbus.wire import channels
+from doorbus.wire.channels import CHANNELS, OPTIONAL, SERVICES, Channel, Role
+from doorbus.wire.codec import CommandCodec, LockdownCodec, Refusal, Word
+from doorbus.wire.messages import Action, Health, Lockdown, LockState, Manifest, Presence
+from doorbus.wire.topics import DEFAULT_TOPICS
 
 CLOCK_WARN_SECONDS = 0.5
 CLOCK_FAIL_SECONDS = 1.5
@@ -86,10 +89,21 @@ _MEANING = {
     Refusal.NOT_A_PICTURE: "only JPEG is taken",
     Refusal.TRUNCATED: "a picture was cut off on its way",
     Refusal.OUTDATED: "an older map was published: by a broker that came back from an older store, or by somebody else",
-    Refusal.OVERLOADED: "more comes than it can look at: too few recognizers, or a flood, which "
-    "DOORBUS_RECOGNIZER__CAMERAS keeps out",
-    Refusal.UNKNOWN_WORD: "a command is the exact word UNLOCK, LOCK or OPEN, or JSON",
+    Refusal.OVERLOADED: "more comes to TOPIC than it can handle: a machine that is too slow, or a flood, from a user "
+    "whom doorbus secrets revoke keeps out",
 }
+_MEANING_FOR: Mapping[tuple[str, str, Refusal], str] = {
+    (Role.RECOGNIZER, channels.FRAME.name, Refusal.OVERLOADED): "more comes than it can look at: too few recognizers, "
+    "or a flood, which DOORBUS_RECOGNIZER__CAMERAS keeps out",
+}
+_MEANING_OF_INPUT = {
+    Refusal.UNKNOWN_WORD: "SETTING__ON and SETTING__OFF must have the words that its device sends, and SETTING__FIELD "
+    "name their place in its JSON",
+    Refusal.WRONG_SHAPE: "SETTING__FIELD must name the field of its device's JSON with the word",
+    Refusal.RETAINED: "the broker has kept a press, which may be old; let the device of SETTING__TOPIC send without "
+    "the retain flag",
+}
+"""What is different for inputs on topics of other programs; SETTING begins the names of their settings."""
 
 
 def findings(seen: Observed) -> Iterator[Finding]:
@@ -188,9 +202,8 @@ def _refused(name: str, what: str, one: Heard) -> Finding:
     """What was refused since the service has started: a warning while it is news."""
     count, last = one.health.refused[what], one.health.last_refused.get(what)
     channel, _, reason = what.rpartition(".")
-    meaning = _MEANING.get(Refusal(reason), "") if reason in set(Refusal) else ""
-    topic = next((each.template for each in CHANNELS if each.name == channel), "")
-    way_out = meaning.replace("TOPIC", _named(topic, one.health)) or "its log names the topic"
+    meaning = _meaning(channel, Refusal(reason), one.health) if reason in set(Refusal) else ""
+    way_out = meaning or "its log names the topic"
     if last is None:
         return Finding(Severity.WARN, name, f"refused {count} {what}", way_out)
     state = f"refused {count} {what}, the last at {last:%Y-%m-%d %H:%M:%S} UTC"
@@ -199,10 +212,37 @@ def _refused(name: str, what: str, one: Heard) -> Finding:
     return Finding(Severity.WARN, name, state, way_out)
 
 
-def _named(template: str, health: Health) -> str:
+def _meaning(name: str, reason: Refusal, health: Health) -> str:
+    """What a refusal on a channel means, and the way out; empty where the log alone can tell."""
+    felt = name.removesuffix(channels.OF_INPUTS).split("_") if name.endswith(channels.OF_INPUTS) else ()
+    if felt and reason in _MEANING_OF_INPUT:
+        settings = (f"DOORBUS_ACTUATOR__INPUTS__{one.upper()}" for one in felt)
+        return "; ".join(_MEANING_OF_INPUT[reason].replace("SETTING", setting) for setting in settings)
+    channel = next((each for each in CHANNELS if each.name == name), None)
+    if channel is None:  # another program's topic, which a setting names
+        return _MEANING.get(reason, "").replace("TOPIC", "its topic, which the log names")
+    words = _words(channel) if reason is Refusal.UNKNOWN_WORD else ""
+    meaning = words or _MEANING_FOR.get((health.service, name, reason)) or _MEANING.get(reason, "")
+    return meaning.replace("TOPIC", _named(channel, health))
+
+
+def _words(channel: Channel[Any]) -> str:
+    """Which words a channel takes; empty where it takes none."""
+    match channel.codec:
+        case Word(model=model):
+            return f"TOPIC takes one of the exact words {', '.join(word.value for word in model)}"
+        case CommandCodec():
+            return f"TOPIC takes one of the exact words {', '.join(Action)}, or JSON"
+        case LockdownCodec():
+            return f"TOPIC takes one of the exact words {', '.join(Lockdown)}, or JSON"
+    return ""
+
+
+def _named(channel: Channel[Any], health: Health) -> str:
     """A topic, with capitals where the service does not know the id."""
     ids = {"door": health.door, "camera": health.camera}
-    return f"{DEFAULT_ROOT}/" + re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1]) or found[1].upper(), template)
+    address = DEFAULT_TOPICS.address(channel)
+    return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1]) or found[1].upper(), address)
 
 
 def _site_keys(seen: Observed) -> Iterator[Finding]:

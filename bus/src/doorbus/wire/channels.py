@@ -13,6 +13,8 @@ CONTRACT = "1.26"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
+OF_INPUTS = "_topic"
+"""How the names of channels end that are topics of other programs; before it stand the inputs that they are about."""
 KIB = 1024
 MIB = 1024 * KIB
 

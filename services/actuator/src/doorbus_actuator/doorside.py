@@ -48,7 +48,7 @@ def foreign_channels(inputs: Inputs) -> tuple[Channel[Any], ...]:
         if felt.topic is not None:
             off = words(felt.off) if isinstance(felt, Level) else frozenset()
             said.setdefault(felt.topic, []).append(Vocabulary(name, felt.field, words(felt.on), off))
-    return tuple(foreign(number, topic, of) for number, (topic, of) in enumerate(said.items()))
+    return tuple(foreign(topic, of) for topic, of in said.items())
 
 
 class Doorside:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from doorbus.wire.channels import Channel, Retain, Role, Under
+from doorbus.wire.channels import OF_INPUTS, Channel, Retain, Role, Under
 from doorbus.wire.codec import Arrival, Body, Refusal, Refused, Word
 from doorbus.wire.messages import Input, InputState
 from doorbus.wire.packet import Packet
@@ -79,7 +79,7 @@ class ForeignReadings:
         return {name: on for name, on in found.items() if not (packet.retain and name in BUTTONS)}
 
 
-def foreign(number: int, topic: str, vocabularies: Iterable[Vocabulary]) -> Channel[Readings]:
+def foreign(topic: str, vocabularies: Iterable[Vocabulary]) -> Channel[Readings]:
     """The channel of another program's topic, which is taken as it is.
 
     What the broker has kept says how a door stands, but not that a button is pressed.
@@ -87,7 +87,7 @@ def foreign(number: int, topic: str, vocabularies: Iterable[Vocabulary]) -> Chan
     said = tuple(vocabularies)
     lasting = any(one.input not in BUTTONS for one in said)
     return Channel(
-        name=f"foreign_input_{number}",
+        name="_".join(one.input.value for one in said) + OF_INPUTS,
         template=topic.replace("{", "{{").replace("}", "}}"),
         under=Under.NOTHING,
         codec=ForeignReadings(said),
