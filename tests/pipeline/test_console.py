@@ -408,6 +408,16 @@ async def test_events_are_filtered_and_counted_on(desktop: Desktop) -> None:
         wrong = await program.get("/api/v1/events", params={"since": "2026-06-01T00:00:00"})
         number = await program.get("/api/v1/events", params={"since": "0.5"})
 
+        nowhere = await program.get("/api/v1/events", params={"door": "nodoor"})
+        yesterday = await program.get("/api/v1/events", params={"since": "yesterday"})
+        extra = await program.get("/api/v1/events", params={"door": "a/b"})
+    async with desktop.browser("bob", Level.OPERATOR) as browser:
+        page = await browser.get("/events", params={"door": "nodoor"})
+
+    assert (nowhere.status_code, nowhere.json()["detail"]) == (404, "door nodoor: not found")
+    assert page.status_code == 404
+    assert yesterday.json()["detail"] == ("query.since: give a date, a time and a time zone, such as 2026-12-01T08:00Z")
+    assert "an id is a-z" in extra.json()["detail"]
     assert [one["decision"]["person"] for one in of_alice] == ["alice", "alice"]
     assert [one["decision"]["person"] for one in after] == ["alice", "bob"]
     assert wrong.status_code == 422

@@ -611,7 +611,13 @@ async def test_removing_forgets_the_person_in_both_maps(site: Site) -> None:
     assert (removal.status, removal.samples) == (ResultStatus.OK, 0)
     assert site.gallery() == {"bob": 1}
     assert list(site.roster()) == ["bob"]
-    assert code(await site.ask(channels.REMOVE, "alice")) is ErrorCode.UNKNOWN_PERSON
+    again = await site.ask(channels.REMOVE, "alice")
+    assert code(again) is ErrorCode.UNKNOWN_PERSON
+    assert again.error is not None
+    assert (
+        again.error.message
+        == "nobody is enrolled as alice, so there is nothing to remove; doorbus people lists everybody"
+    )
 
 
 async def test_an_update_changes_what_it_names_and_leaves_the_gallery_alone(site: Site) -> None:

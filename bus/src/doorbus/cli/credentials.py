@@ -7,6 +7,7 @@ import typer
 
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.common import As, Person, Timeout, slug
+from doorbus.cli.options import ValidFrom, ValidUntil
 from doorbus.cli.people import given, made, moment, request
 from doorbus.wire.channels import REMOVE_CREDENTIAL, SET_CREDENTIAL
 from doorbus.wire.messages import RemoveCredential, SetCredential
@@ -22,10 +23,8 @@ Credential = Annotated[
 def add_credential(  # noqa: PLR0917  # typer reads them as options
     person: Person,
     credential: Credential = "pin",
-    valid_from: Annotated[
-        str | None, typer.Option(help="First moment, e.g. 2026-12-01T08:00; local time, or with an offset.")
-    ] = None,
-    valid_until: Annotated[str | None, typer.Option(help="Last moment.", show_default=False)] = None,
+    valid_from: ValidFrom = None,
+    valid_until: ValidUntil = None,
     guest: Annotated[
         str | None,
         typer.Option(help="Name of a guest, who is let in by this alone and need not be enrolled.", show_default=False),

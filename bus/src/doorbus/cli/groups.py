@@ -7,8 +7,20 @@ from rich.table import Table
 
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.arranging import arrange, retained
-from doorbus.cli.common import As, ExitStatus, Timeout, here, maybe_slug, out, slug
+from doorbus.cli.common import As, ExitStatus, Timeout, here, out, slug
 from doorbus.cli.lines import line
+from doorbus.cli.options import (
+    AllDoors,
+    ClearOfGroup,
+    Doors,
+    Hours,
+    Name,
+    Schedule,
+    SecondFactor,
+    Threshold,
+    ValidFrom,
+    ValidUntil,
+)
 from doorbus.cli.people import given, made, moment, rights_cells
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import GROUPS, REMOVE_GROUP, SET_GROUP
@@ -22,38 +34,19 @@ Group = Annotated[str, typer.Argument(metavar="GROUP", help="Id of the group, e.
 @app.command("set")
 def set_group(  # noqa: PLR0917  # typer reads them as options
     group: Group,
-    name: Annotated[str | None, typer.Option(help="Name for people to read.", show_default=False)] = None,
+    name: Name = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Let the group in, or nobody of it.", show_default=False)
     ] = None,
-    door: Annotated[
-        list[str] | None, typer.Option(help="Door the group may use; repeat for several.", show_default=False)
-    ] = None,
-    all_doors: Annotated[bool, typer.Option("--all-doors", help="The group may use every door.")] = False,  # noqa: FBT002
-    valid_from: Annotated[
-        str | None, typer.Option(help="First moment, e.g. 2026-12-01; local time, or with an offset.")
-    ] = None,
-    valid_until: Annotated[str | None, typer.Option(help="Last moment.", show_default=False)] = None,
-    hours: Annotated[
-        str | None, typer.Option(help="Opening hours, e.g. 'Mo-Fr 07:00-19:00'.", show_default=False)
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help="Schedule whose hours count.", callback=maybe_slug, show_default=False)
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Confidence asked of the group.", show_default=False)
-    ] = None,
-    second_factor: Annotated[
-        bool | None,
-        typer.Option("--second-factor/--no-second-factor", help="Ask for a code after the face.", show_default=False),
-    ] = None,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Field to clear: name, valid_from, valid_until, hours, schedule, threshold or second_factor.",
-            show_default=False,
-        ),
-    ] = None,
+    door: Doors = None,
+    all_doors: AllDoors = False,  # noqa: FBT002
+    valid_from: ValidFrom = None,
+    valid_until: ValidUntil = None,
+    hours: Hours = None,
+    schedule: Schedule = None,
+    threshold: Threshold = None,
+    second_factor: SecondFactor = None,
+    clear: ClearOfGroup = None,
     timeout: Timeout = 10,
     role: As = None,
 ) -> None:

@@ -13,10 +13,22 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
+from doorbus.cli import options
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking_the_enroller
 from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, here, maybe_slug, out, slug
 from doorbus.cli.lines import clean, line
+from doorbus.cli.options import (
+    AllDoors,
+    ClearOfPerson,
+    Hours,
+    Name,
+    Schedule,
+    SecondFactor,
+    Threshold,
+    ValidFrom,
+    ValidUntil,
+)
 from doorbus.cli.standing import Doors, amiss, may_pass
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
@@ -99,7 +111,7 @@ def enrol(
         ),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=10, help="How many frames of the camera are taken.")] = 3,
-    name: Annotated[str | None, typer.Option(help="Name for people to read.", show_default=False)] = None,
+    name: Name = None,
     timeout: Timeout = 30,
     role: As = None,
 ) -> None:
@@ -137,45 +149,25 @@ def remove(
 
 def update(  # noqa: PLR0917  # typer reads them as options
     person: Person,
-    name: Annotated[str | None, typer.Option(help="Name for people to read.", show_default=False)] = None,
+    name: Name = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Let the person in, or not.", show_default=False)
     ] = None,
-    door: Annotated[
-        list[str] | None, typer.Option(help="Door the person may use; repeat for several.", show_default=False)
-    ] = None,
-    all_doors: Annotated[bool, typer.Option("--all-doors", help="The person may use every door.")] = False,  # noqa: FBT002
-    valid_from: Annotated[
-        str | None,
-        typer.Option(help="First moment, e.g. 2026-12-01 or 2026-12-01T08:00; local time, or with an offset."),
-    ] = None,
-    valid_until: Annotated[str | None, typer.Option(help="Last moment.", show_default=False)] = None,
-    hours: Annotated[
-        str | None, typer.Option(help="Opening hours, e.g. 'Mo-Fr 07:00-19:00'.", show_default=False)
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Confidence asked of this person.", show_default=False)
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help="Schedule whose hours count.", callback=maybe_slug, show_default=False)
-    ] = None,
-    second_factor: Annotated[
-        bool | None,
-        typer.Option("--second-factor/--no-second-factor", help="Ask for a code after the face.", show_default=False),
-    ] = None,
+    door: options.Doors = None,
+    all_doors: AllDoors = False,  # noqa: FBT002
+    valid_from: ValidFrom = None,
+    valid_until: ValidUntil = None,
+    hours: Hours = None,
+    threshold: Threshold = None,
+    schedule: Schedule = None,
+    second_factor: SecondFactor = None,
     group: Annotated[
         str | None,
         typer.Option(
             help="Group whose rights count where none are given here.", callback=maybe_slug, show_default=False
         ),
     ] = None,
-    clear: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Field to clear: name, valid_from, valid_until, hours, threshold, schedule, second_factor or group.",
-            show_default=False,
-        ),
-    ] = None,
+    clear: ClearOfPerson = None,
     timeout: Timeout = 10,
     role: As = None,
 ) -> None:
@@ -199,9 +191,9 @@ def update(  # noqa: PLR0917  # typer reads them as options
     on_the_bus(Access.of(role), lambda client: request(client, UPDATE, message, person, timeout))
 
 
-def given(**options: Any) -> dict[str, Any]:
+def given(**values: Any) -> dict[str, Any]:
     """Those options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def moment(text: str | None) -> datetime | None:

@@ -9,6 +9,7 @@ from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.arranging import arrange, retained
 from doorbus.cli.common import As, ExitStatus, Timeout, here, out, slug
 from doorbus.cli.lines import line
+from doorbus.cli.options import ClearOfSchedule, Name
 from doorbus.cli.people import given, made
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import REMOVE_SCHEDULE, SCHEDULES, SET_SCHEDULE
@@ -34,10 +35,8 @@ def set_schedule(  # noqa: PLR0917  # typer reads them as options
             show_default=False,
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name for people to read.", show_default=False)] = None,
-    clear: Annotated[
-        list[str] | None, typer.Option(help="Field to clear: name or holidays.", show_default=False)
-    ] = None,
+    name: Name = None,
+    clear: ClearOfSchedule = None,
     timeout: Timeout = 10,
     role: As = None,
 ) -> None:

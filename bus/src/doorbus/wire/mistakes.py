@@ -30,4 +30,6 @@ def in_our_words(message: str) -> str:
     """A message of pydantic's without what it puts before the sentence of a rule of ours, and without its patterns."""
     if message.endswith(f"'^{SLUG}$'"):
         return "an id is a-z, 0-9, _ and -, at most 64 of them, and begins with a-z or 0-9"
+    if message == "Extra inputs are not permitted":
+        return "there is no such field"
     return re.sub(r"^(Value error|Assertion failed), ", "", message)

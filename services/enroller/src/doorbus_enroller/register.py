@@ -435,7 +435,7 @@ class Register:
         state = self._current(now)
         known = self._store.find(person, now)
         if known is None:
-            return self._outcome(state, _unknown(person))
+            return self._outcome(state, _nothing_of(person))
         if number is None or number not in {each.number for each in known.samples}:
             numbers = ", ".join(str(each.number) for each in known.samples) or "none"
             message = f"{person} has no such sample; there are {numbers} (doorbus people --person {person})"
@@ -518,7 +518,7 @@ class Register:
         state = self._current(now)
         known = self._store.rights(person, now)
         if known is None:
-            return self._outcome(state, _unknown(person))
+            return self._outcome(state, _nothing_of(person))
         versions = self._store.remove_credential(person, credential, now)
         if versions is None:
             there = ", ".join(state.credentials.names.get(person, ())) or "none"
@@ -585,7 +585,7 @@ class Register:
         state = self._current(now)
         versions = self._store.remove(person, now)
         if versions is None:
-            return self._outcome(state, _unknown(person))
+            return self._outcome(state, _nothing_of(person))
         if state.gallery is None:  # all that could not be read may have been this person's
             return self._outcome(self._read(versions, now))
         return self._outcome(self._without(state, state.gallery, person, versions))
@@ -950,3 +950,9 @@ def _tell_unreadable_hours(rights: Mapping[str, Rights]) -> None:
 
 def _unknown(person: str) -> Fault:
     return Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"nobody is enrolled as {person}; enrol a picture first")
+
+
+def _nothing_of(person: str) -> Fault:
+    """For what is taken away."""
+    message = f"nobody is enrolled as {person}, so there is nothing to remove; doorbus people lists everybody"
+    return Fault(code=ErrorCode.UNKNOWN_PERSON, message=message)

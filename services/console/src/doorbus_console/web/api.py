@@ -114,7 +114,7 @@ _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 def _is_written_out(text: object) -> object:
     if isinstance(text, str) and not _DATE_AND_TIME.match(text):
-        raise ValueError("a date and a time")
+        raise ValueError("give a date, a time and a time zone, such as 2026-12-01T08:00Z")
     return text
 
 
@@ -309,6 +309,8 @@ async def events(
     """What was decided, newest first."""
     if any(one is not None and one.tzinfo is None for one in (since, until)):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_time_zone", "since and until need a time zone, such as Z")
+    if door is not None:
+        site.door(visitor, door)
     sought = Sought(after, door, person, reason and reason.value, since, until, limit, visitor.doors)
     return [event_shape(site.live.scene, one) for one in sought.of(site.live.scene.happenings)]
 

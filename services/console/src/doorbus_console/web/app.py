@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from doorbus import __version__
+from doorbus.wire.mistakes import in_our_words
 from doorbus_console import compat
 from doorbus_console.compat import arsfutura, compreface, facerec, moreillon
 from doorbus_console.store import StoreFailed
@@ -109,7 +110,9 @@ async def on_invalid(request: Request, error: RequestValidationError) -> Respons
     """A call that is not as the description has it."""
     first: Any = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return await on_problem(request, Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", f"{where}: {first['msg']}"))
+    return await on_problem(
+        request, Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", f"{where}: {in_our_words(first['msg'])}")
+    )
 
 
 async def on_http(request: Request, error: HTTPException) -> Response:

@@ -196,6 +196,8 @@ async def events(request: Request, site: TheSite, visitor: Watching) -> HTMLResp
     """What was decided, newest first, and what is decided from now on."""
     query = request.query_params
     wanted = {name: query.get(name) or None for name in ("door", "person", "reason")}
+    if wanted["door"] is not None:
+        site.door(visitor, wanted["door"])
     sought = Sought(
         door=wanted["door"], person=wanted["person"], reason=wanted["reason"], limit=_ON_PAGE, doors=visitor.doors
     )
