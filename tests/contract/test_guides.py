@@ -144,6 +144,18 @@ def test_every_link_within_the_repository_leads_somewhere() -> None:
     assert {(guide, link) for guide, link in links if not leads_somewhere(REPOSITORY / guide, link)} == set()
 
 
+def test_every_decision_has_a_number_of_its_own_in_name_and_heading() -> None:
+    files = sorted(REPOSITORY.glob("docs/decisions/*.md"))
+    numbers = [int(path.name[:4]) for path in files]
+
+    assert len(set(numbers)) == len(numbers)
+    assert [path.name for path, number in zip(files, numbers, strict=True) if not _is_headed(path, number)] == []
+
+
+def _is_headed(path: Path, number: int) -> bool:
+    return path.read_text().startswith(f"# {number}. ")
+
+
 def test_every_setting_that_a_guide_names_exists() -> None:
     existing = env.names(env.installed())
     named = {
