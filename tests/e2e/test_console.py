@@ -26,7 +26,7 @@ from support.jpegs import shot
 async def _program(stack: Stack, *scopes: str, **settings: str) -> AsyncIterator[httpx.AsyncClient]:
     """A program with a token that the command line made, at a console of its own."""
     port = free_port()
-    token = await _command(stack, "token", "test", "--scope", *scopes)
+    token = await _command(stack, "token", "test", "--replace", "--scope", *scopes)
     await stack.start(Role.CONSOLE, {"DOORBUS_CONSOLE__PORT": str(port), **settings})
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:

@@ -410,18 +410,26 @@ async def test_events_are_filtered_and_counted_on(desktop: Desktop) -> None:
 
         nowhere = await program.get("/api/v1/events", params={"door": "nodoor"})
         yesterday = await program.get("/api/v1/events", params={"since": "yesterday"})
-        extra = await program.get("/api/v1/events", params={"door": "a/b"})
+        slashed = await program.get("/api/v1/events", params={"door": "a/b"})
     async with desktop.browser("bob", Level.OPERATOR) as browser:
         page = await browser.get("/events", params={"door": "nodoor"})
 
     assert (nowhere.status_code, nowhere.json()["detail"]) == (404, "door nodoor: not found")
     assert page.status_code == 404
     assert yesterday.json()["detail"] == ("query.since: give a date, a time and a time zone, such as 2026-12-01T08:00Z")
-    assert "an id is a-z" in extra.json()["detail"]
+    assert "an id is a-z" in slashed.json()["detail"]
     assert [one["decision"]["person"] for one in of_alice] == ["alice", "alice"]
     assert [one["decision"]["person"] for one in after] == ["alice", "bob"]
     assert wrong.status_code == 422
     assert number.status_code == 422
+
+
+async def test_a_field_that_is_not_there_is_named_with_where_the_others_are(desktop: Desktop) -> None:
+    async with desktop.program(Scope.PEOPLE) as program:
+        refused = await program.patch("/api/v1/people/alice", json={"nmae": "Alice"})
+
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "body.nmae: there is no such field; /api/v1/openapi.json lists those there are"
 
 
 async def test_an_address_tells_all_its_methods(desktop: Desktop) -> None:

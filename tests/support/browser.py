@@ -38,7 +38,7 @@ class Site:
     async def token(self, name: str, *scopes: str) -> str:
         """A token of a program, made as the owner of the machine makes it."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "doorbus_console", "token", name, "--scope", *scopes),
+            *(sys.executable, "-m", "doorbus_console", "token", name, "--replace", "--scope", *scopes),
             env={**os.environ, "DOORBUS_VAR": str(self.stack.var)},
             stdout=asyncio.subprocess.PIPE,
         )

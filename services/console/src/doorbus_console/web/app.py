@@ -110,9 +110,10 @@ async def on_invalid(request: Request, error: RequestValidationError) -> Respons
     """A call that is not as the description has it."""
     first: Any = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return await on_problem(
-        request, Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", f"{where}: {in_our_words(first['msg'])}")
-    )
+    detail = f"{where}: {in_our_words(first['msg'])}"
+    if first["type"] == "extra_forbidden":
+        detail += "; /api/v1/openapi.json lists those there are"
+    return await on_problem(request, Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail))
 
 
 async def on_http(request: Request, error: HTTPException) -> Response:
