@@ -279,6 +279,10 @@ async def test_a_lock_that_takes_its_time_is_waited_for_and_its_pulse_begins_whe
         ({"relay": "mqtt"}, "DOORBUS_ACTUATOR__LOCK_TOPIC is empty"),
         ({**BARE, "lock_lock": None}, "DOORBUS_ACTUATOR__LOCK_LOCK is empty"),
         ({**BARE, "lock_state_topic": "garage/state"}, "DOORBUS_ACTUATOR__LOCK_UNLOCKED is empty"),
+        (
+            {**BARE, "lock_state_topic": "garage/state", "lock_unlocked": "on,ON", "lock_locked": "OFF,ON"},
+            "DOORBUS_ACTUATOR__LOCK_LOCKED: ON stands in LOCK_UNLOCKED, too",
+        ),
         ({"relay": "mqtt", "lock_preset": "tasmota"}, "DOORBUS_ACTUATOR__LOCK_DEVICE is empty"),
         ({"relay": "http"}, "DOORBUS_ACTUATOR__LOCK_URL is empty"),
     ],

@@ -167,6 +167,11 @@ def test_inputs_are_named_one_by_one_in_the_environment(tmp_path: Path, monkeypa
         ({"EXIT__NORMALY": "open"}, "there is no such setting"),
         ({"TAMPER__DEBOUNCE_SECONDS": "-1"}, "DEBOUNCE_SECONDS=-1"),
         ({"CONTACT__RELOCK": "always"}, "RELOCK=always"),
+        ({"CONTACT__ON": "ON", "CONTACT__OFF": "on"}, "INPUTS__CONTACT__OFF=on: on stands in ON, too"),
+        ({"CONTACT__ON": "ajar, TRUE"}, "INPUTS__CONTACT__OFF.*true stands in ON"),
+        ({"TAMPER__OFF": "false,true"}, "INPUTS__TAMPER__OFF.*true stands in ON"),
+        ({"EXIT__ON": " ,"}, "INPUTS__EXIT__ON.*one word"),
+        ({"TAMPER__OFF": ","}, "INPUTS__TAMPER__OFF.*one word"),
     ],
 )
 def test_a_wrong_setting_of_an_input_names_the_variable(

@@ -113,6 +113,12 @@ def test_a_word_that_is_none_is_refused_with_those_that_there_are() -> None:
     assert Recorder(review="UNSURE ,").wanted == {Wanted.UNSURE}
 
 
+@pytest.mark.parametrize("bounds", [{"review_min": 0.9, "review_max": 0.3}, {"review_min": 0.95}, {"review_max": 0.2}])
+def test_bounds_between_which_no_face_can_be_are_refused(bounds: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match=r"review_max\n.*must not be less than review_min"):
+        Recorder(**bounds)
+
+
 @given(st.integers(1, 30), st.integers(1, 7))
 def test_pages_hold_each_entry_once_those_seen_last_first(number: int, limit: int) -> None:
     cases = [begun(f"e-{each:02}", sighting(somebody(0), after=each % 5), 1) for each in range(number)]

@@ -80,6 +80,11 @@ def _mqtt(settings: ActuatorSettings) -> dict[str, Any]:
     for name in wanted:
         if name not in words:
             raise SetupError(f"DOORBUS_ACTUATOR__LOCK_{name.upper()} is empty: RELAY=mqtt needs it, or LOCK_PRESET")
+    if both := set(words.get("unlocked", "").split(",")) & set(words.get("locked", "").split(",")) - {""}:
+        raise SetupError(
+            f"DOORBUS_ACTUATOR__LOCK_LOCKED: {', '.join(sorted(both))} stands in LOCK_UNLOCKED, too; what the lock "
+            "says must tell the one from the other"
+        )
     files = {name: getattr(broker, f"tls_{name}") for name in ("ca", "cert", "key")}
     return {
         "words": {name: value.split(",") if name in ("unlocked", "locked") else value for name, value in words.items()},

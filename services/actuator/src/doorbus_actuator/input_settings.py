@@ -3,12 +3,13 @@
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from doorbus.runtime.settings import Section
 from doorbus.wire.foreign import why_not_foreign
 from doorbus.wire.messages import Input
 from doorbus_actuator.alarms import Limits
+from doorbus_actuator.foreign_inputs import words
 from doorbus_actuator.policy import Relock
 from doorbus_actuator.switch import Circuit, Pole
 
@@ -54,6 +55,13 @@ class Felt(Section):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("on")
+    @classmethod
+    def _some(cls, on: str) -> str:
+        if not words(on):
+            raise ValueError("give one word at least")
+        return on
+
     @field_validator("topic")
     @classmethod
     def _foreign(cls, topic: str | None) -> str | None:
@@ -89,8 +97,19 @@ class Level(Felt):
         "closed, a cut wire is felt.",
     )
     off: str = Field(
-        default="OFF,false", description="Words that mean it is not felt, with commas between; case is ignored."
+        default="OFF,false",
+        validate_default=True,
+        description="Words that mean it is not felt, with commas between; case is ignored.",
     )
+
+    @field_validator("off")
+    @classmethod
+    def _contrary(cls, off: str, info: ValidationInfo) -> str:
+        if not words(off):
+            raise ValueError("give one word at least")
+        if both := words(off) & words(info.data.get("on", "")):
+            raise ValueError(f"{', '.join(sorted(both))} stands in ON, too; give both the words that its device sends")
+        return off
 
 
 class Contact(Level):
@@ -102,7 +121,9 @@ class Contact(Level):
         "zigbee2mqtt is true while it is shut.",
     )
     off: str = Field(
-        default="CLOSED,OFF,true", description="Words that mean it is shut, with commas between; case is ignored."
+        default="CLOSED,OFF,true",
+        validate_default=True,
+        description="Words that mean it is shut, with commas between; case is ignored.",
     )
     held_open_soon_seconds: float = Field(
         default=30.0,

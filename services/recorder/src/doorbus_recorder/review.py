@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from doorbus.wire.messages import FaceForReview, ListReviews, Message, Name, Review, Verdict
 from doorbus.wire.templates import Template, from_gallery, to_gallery, unit
@@ -39,7 +39,11 @@ class ReviewLimits(BaseModel):
         description="Least confidence (0 to 1) of a face that counts as unsure.",
     )
     review_max: float = Field(
-        default=0.9, ge=0, le=1, description="Greatest confidence (0 to 1) of a face that counts as unsure."
+        default=0.9,
+        ge=0,
+        le=1,
+        validate_default=True,
+        description="Greatest confidence (0 to 1) of a face that counts as unsure.",
     )
     review_entries: int = Field(
         default=100, ge=1, le=1000, description="Most people who wait for a word; the oldest goes for the newest."
@@ -47,6 +51,13 @@ class ReviewLimits(BaseModel):
     review_days: float = Field(
         default=14.0, gt=0, le=365, description="How long somebody waits who is not seen any more, in days."
     )
+
+    @field_validator("review_max")
+    @classmethod
+    def _some_are_unsure(cls, review_max: float, info: ValidationInfo) -> float:
+        if review_max < info.data.get("review_min", review_max):
+            raise ValueError("must not be less than review_min: no face would be unsure")
+        return review_max
 
 
 class Case(Message):
