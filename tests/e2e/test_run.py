@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,17 +14,28 @@ import pytest
 LASTING = "one: exec sleep 1000\ntwo: exec sleep 1000\n"
 
 
-async def start(tmp_path: Path, repository: Path, procfile: str) -> asyncio.subprocess.Process:
-    """The script over a Procfile of its own, in a process group as a terminal makes one."""
+SAYS_ITS_USER = """#!/bin/sh
+echo "user=$DOORBUS_BROKER__USERNAME password=$DOORBUS_BROKER__PASSWORD_FILE."
+exec sleep 1000
+"""
+
+
+async def start(
+    tmp_path: Path, repository: Path, procfile: str, told: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
+    """The script over a Procfile of its own, in a process group as a terminal makes one; what is kept says its user."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(repository / "scripts/run", tmp_path / "scripts/run")
+    (tmp_path / "scripts/keep").write_text(SAYS_ITS_USER)
+    (tmp_path / "scripts/keep").chmod(0o755)
     (tmp_path / "Procfile").write_text(procfile)
     return await asyncio.create_subprocess_exec(
         tmp_path / "scripts/run",
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+        | dict(told or {}),
     )
 
 
@@ -76,3 +89,25 @@ async def test_what_the_door_does_without_stops_nobody_when_it_was_set_up_wrongl
     assert going_on
     assert process.returncode == 0
     assert said.splitlines()[-1] == "doorbus has stopped."
+
+
+@pytest.mark.parametrize("user", ["actuator-front", ""])
+async def test_a_user_of_its_own_goes_to_the_actuator_of_a_local_run_alone(
+    tmp_path: Path, repository: Path, user: str
+) -> None:
+    procfile = (repository / "Procfile").read_text()
+    missing, given = {line.partition(":")[0] for line in procfile.splitlines()}, {}
+    async with asyncio.timeout(60):
+        process = await start(tmp_path, repository, procfile, told={"ACTUATOR_USER": user})
+        assert process.stdout is not None
+        while missing:
+            said = (await process.stdout.readline()).decode()
+            assert said
+            if found := re.search(r" (\w+)\.1 .*user=(.*) password=(.*)\.", said):
+                missing.discard(found[1])
+                given[found[1]] = (found[2], found[3])
+        process.terminate()
+        await process.communicate()
+
+    assert given.pop("actuator") == ((user, f"var/secrets/users/{user}") if user else ("", ""))
+    assert set(given.values()) == {("", "")}
