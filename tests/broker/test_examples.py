@@ -22,6 +22,7 @@ from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 JPEG = b"\xff\xd8\xff\xe0 not looked into"
 IDS = {"door": "front", "camera": "porch", "person": "alice", "token": "me", "service": "capture", "instance": "one"}
 IDS |= {"component": "lock", "object": "front", "sample": "1"}
+IDS |= {name: IDS.get(name, "one") for channel in CHANNELS for name in channel.parameters}
 PREFERRED = [Role.OPERATOR, Role.VIEWER, *(role for role in Role if role not in (Role.OPERATOR, Role.VIEWER))]
 
 
@@ -36,7 +37,7 @@ def _one_of(roles: frozenset[Role]) -> Role:
 
 
 def _channel(pattern: str) -> Channel[Any]:
-    return next(one for one in CHANNELS if matches(pattern, TOPICS.topic(one, **IDS, shard="0")))
+    return next(one for one in CHANNELS if matches(pattern, TOPICS.topic(one, **IDS)))
 
 
 @asynccontextmanager
