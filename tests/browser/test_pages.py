@@ -30,7 +30,7 @@ UNLOCK = re.compile("Hold to unlock")
 async def test_the_live_picture_moves_and_unknown_faces_have_boxes(page: Page) -> None:
     await page.goto("/doors")
 
-    await page.wait_for_function("document.querySelector('.live img').naturalWidth === 640")
+    await page.wait_for_function("() => document.querySelector('.live img').naturalWidth === 640")
     await expect(page.locator(".overlay rect").first).to_be_attached()
     await expect(page.locator(".overlay text").first).to_have_text("unknown")
     await expect(page.locator(".why")).to_contain_text("nobody that the door knows")
@@ -139,7 +139,7 @@ async def test_somebody_is_enrolled_let_in_disabled_and_removed(page: Page, site
     await expect(page.get_by_text("Saved.")).to_be_visible()
     await page.goto("/events")
     await expect(page.get_by_text("may not pass at present").last).to_be_visible()
-    await page.wait_for_function("document.querySelector('#events img.kept').naturalWidth === 640")
+    await page.wait_for_function("() => document.querySelector('#events img.kept').naturalWidth === 640")
 
     await page.goto("/people/barack-o")
     await expect(page.get_by_label("In these hours of a week")).to_be_checked()
@@ -182,7 +182,7 @@ async def test_faces_are_named_and_discarded_by_the_keyboard_alone(page: Page, s
     while not await cards.count():  # strangers are before the camera all the time
         await page.wait_for_timeout(500)
         await page.reload()
-    await page.wait_for_function("document.querySelector('.review img').naturalWidth > 0")
+    await page.wait_for_function("() => document.querySelector('.review img').naturalWidth > 0")
     assert await violations(page, site) == []
 
     await page.keyboard.press("j")
@@ -396,7 +396,7 @@ async def test_the_first_load_is_small_and_nothing_comes_from_elsewhere(page: Pa
     addresses: list[str] = []
     page.on("request", lambda request: addresses.append(request.url))
     await page.goto("/doors")
-    await page.wait_for_function("document.querySelector('.live img').naturalWidth === 640")
+    await page.wait_for_function("() => document.querySelector('.live img').naturalWidth === 640")
     for address in addresses:
         await note(address)
 
@@ -433,7 +433,7 @@ async def test_pictures_for_the_documents(page: Page, site: Site, samples: Path)
     await picture(page, into / "console-people.jpg")
     await page.set_viewport_size({"width": 900, "height": 860})
     await page.goto("/doors")
-    await page.wait_for_function("document.querySelector('.live img').naturalWidth === 640")
+    await page.wait_for_function("() => document.querySelector('.live img').naturalWidth === 640")
     await expect(page.locator(".overlay text.known").first).to_contain_text("Obama")
     await picture(page, into / "console-doors.jpg")
     assert (into / "console-doors.jpg").stat().st_size > 10_000
