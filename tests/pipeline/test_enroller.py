@@ -602,6 +602,20 @@ async def test_a_person_removed_while_a_picture_waits_does_not_come_back(site: S
     assert site.gallery() == {"bob": 1}
 
 
+async def test_after_the_last_person_has_gone_for_a_while_somebody_is_enrolled(site: Site) -> None:
+    await site.enroller(probe_seconds=2)
+    await site.recognizer()
+    await site.ask(channels.ENROL, "alice", ALICE)
+    site.clock.advance(5)
+    await site.ask(channels.REMOVE, "alice")
+
+    for _ in range(3):
+        site.clock.advance(5)
+        await site.hear(_is_request)  # a test picture: what was due is done
+        assert (await site.ask(channels.ENROL, "bob", BOB)).status is ResultStatus.OK
+        assert (await site.ask(channels.REMOVE, "bob")).status is ResultStatus.OK
+
+
 async def test_removing_forgets_the_person_in_both_maps(site: Site) -> None:
     await site.enroller()
     await site.recognizer()

@@ -648,9 +648,11 @@ class EnrollerService(Service):
     async def _take_over(self, now: float) -> Iterable[Outbound]:
         """Take everybody over to other models that recognizers run, and let the leading one change with them."""
         leading = self._register.model
-        if now < (self._takeover_at or now) or leading is None or self._reopen_at is not None:
+        if now < (self._takeover_at or now):
             return self._tell_models()
-        self._takeover_at = now + LOOK_SECONDS
+        self._takeover_at = now + LOOK_SECONDS  # whatever follows: what is always due lets no message be handled
+        if leading is None or self._reopen_at is not None:
+            return self._tell_models()
         outbounds: list[Outbound] = []
         running = self._runners.besides(leading)
         if self._register.stale or not {*running} <= self._register.making.keys():
