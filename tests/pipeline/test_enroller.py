@@ -607,6 +607,7 @@ async def test_after_the_last_person_has_gone_for_a_while_somebody_is_enrolled(s
     await site.recognizer()
     await site.ask(channels.ENROL, "alice", ALICE)
     site.clock.advance(5)
+    await site.hear(_is_request)
     await site.ask(channels.REMOVE, "alice")
 
     for _ in range(3):
