@@ -302,6 +302,20 @@ async def test_only_the_newest_unread_frame_of_a_camera_is_looked_at() -> None:
     assert len(service.frames) + health.figures["superseded"] == 6
 
 
+async def test_a_service_for_which_something_is_always_due_does_what_it_is_told_all_the_same() -> None:
+    class Restless(Notary):
+        def wake_at(self) -> float | None:
+            return self.clock.monotonic()
+
+    service, bus = Restless(), MemoryBus()
+    async with running(service, bus, service.clock):
+        await _until(lambda: service.history.count("tick") > 2)
+        bus.publish(Packet(SET, b"UNLOCK", qos=1))
+        await _until(lambda: bool(service.commands))
+
+    assert [command.action for command in service.commands] == [Action.UNLOCK]
+
+
 async def test_what_is_due_is_done_at_its_time_also_while_the_broker_is_away() -> None:
     service, bus = Notary(), MemoryBus()
     service.due = service.clock.monotonic() + 3

@@ -36,6 +36,8 @@ from doorbus.wire.packet import Filter, NotAuthorized, Packet, Transport
 
 _log = structlog.get_logger("doorbus.runtime.runner")
 
+_MOST_TICKS = 16
+"""After so many in a row what has arrived gets a turn, also of a service for which something is always due."""
 REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long the broker keeps the last health of an instance that is gone, so that replicas that come and go leave
 nothing behind for ever."""
@@ -208,12 +210,16 @@ class Runner:
         return (*wanted, Filter(self._health_topic, qos=1))
 
     async def _handle_all(self) -> None:
+        ticks = 0
         while True:
             due = self._service.wake_at()
-            if due is not None and self._clock.monotonic() >= due:
+            if due is not None and self._clock.monotonic() >= due and ticks < _MOST_TICKS:
+                ticks += 1
                 await self._guarded(self._service.tick(), "tick")
-            elif (delivery := await self._inbox.get(due)) is not None:
-                await self._guarded(self._handle(delivery), delivery.arrived.packet.topic)
+            else:
+                ticks = 0
+                if (delivery := await self._inbox.get(due)) is not None:
+                    await self._guarded(self._handle(delivery), delivery.arrived.packet.topic)
             await asyncio.sleep(0)  # a flood of messages must not keep the connection from being served
 
     async def _guarded(self, work: Awaitable[Iterable[Outbound]], what: str) -> None:
