@@ -42,6 +42,11 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+def empty_is_none(value: object) -> object:
+    """What a setting that was given as nothing is, such as a line `NAME=` of .env; for a `field_validator` before."""
+    return None if value == "" else value
+
+
 class BrokerSettings(Section):
     """Where the MQTT broker is, and who we are to it."""
 

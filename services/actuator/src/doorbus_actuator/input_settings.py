@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from doorbus.runtime.settings import Section
+from doorbus.runtime.settings import Section, empty_is_none
 from doorbus.wire.foreign import why_not_foreign
 from doorbus.wire.messages import Input
 from doorbus_actuator.alarms import Limits
@@ -50,10 +50,7 @@ class Felt(Section):
         default=0.05, ge=0, le=10, description="How long it must be the same before it counts, in seconds."
     )
 
-    @field_validator("pin", "line", "topic", "field", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
+    _empty_is_none = field_validator("pin", "line", "topic", "field", mode="before")(empty_is_none)
 
     @field_validator("on")
     @classmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from doorbus.runtime.settings import Section, ServiceSettings
+from doorbus.runtime.settings import Section, ServiceSettings, empty_is_none
 from doorbus.wire.hours import Calendar, LibraryMissingError, local_zone
 from doorbus.wire.ids import SLUG, is_slug
 from doorbus.wire.messages import Input
@@ -155,15 +155,12 @@ class Actuator(Section, Measures):
         Calendar(time_zone)
         return time_zone
 
-    @field_validator(
+    _empty_is_none = field_validator(
         *("country", "hours", "totp_secret", "guardian", "lock_device", "lock_topic", "lock_unlock", "lock_lock"),
         *("lock_state_topic", "lock_unlocked", "lock_locked", "lock_field", "lock_username", "lock_secret"),
         *("lock_url", "lock_lock_url"),
         mode="before",
-    )
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
+    )(empty_is_none)
 
     @field_validator("country")
     @classmethod

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from doorbus.runtime.settings import Section, ServiceSettings
+from doorbus.runtime.settings import Section, ServiceSettings, empty_is_none
 from doorbus.wire.one_time import Totp
 from doorbus_enroller.enrolment import Rules
 
@@ -64,10 +64,7 @@ class Enroller(Section, Rules):
         "may be the same. It needs none without it.",
     )
 
-    @field_validator("totp_secret", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
+    _empty_is_none = field_validator("totp_secret", mode="before")(empty_is_none)
 
     @field_validator("totp_secret")
     @classmethod

@@ -72,14 +72,19 @@ class FaceCase(FrameCase):
     @property
     def rights(self) -> RosterEntry:
         """The person's rights; asked only after the rules that say that there is such a person."""
-        if self.person is None:
-            raise LookupError("rights were asked of somebody who is not on the roster")
-        return self.person.rights
+        return rights_of(self.person)
 
     @property
     def within_hours(self) -> bool:
         """Whether the door's and the person's hours are open."""
         return within_hours(self.rules, self.person, self.now)
+
+
+def rights_of(person: Person | None) -> RosterEntry:
+    """The rights of somebody who is on the roster; `LookupError` for anybody else."""
+    if person is None:
+        raise LookupError("rights were asked of somebody who is not on the roster")
+    return person.rights
 
 
 def within_hours(rules: Rules, person: Person | None, now: Now) -> bool:
@@ -142,9 +147,7 @@ class CodeCase:
     @property
     def rights(self) -> RosterEntry:
         """The person's rights; asked only after the rules that say that there is such a person."""
-        if self.person is None:
-            raise LookupError("rights were asked of somebody who is not on the roster")
-        return self.person.rights
+        return rights_of(self.person)
 
     @property
     def begun(self) -> bool:
