@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from doorbus.wire.channels import OPTIONAL
 from support.compose import REPOSITORY, SERVICES, docker
 
 pytestmark = pytest.mark.timeout(600)
-IMAGES = ("", *SERVICES)
+IMAGES = ("", *SERVICES, *OPTIONAL)
 """The image of the command, and those of the services."""
 EXTRAS = tomllib.loads((REPOSITORY / "bus/pyproject.toml").read_text())["project"]["optional-dependencies"]
 OF_EXTRAS = {"PIL"} | {re.split(r"[^\w-]", one)[0].removeprefix("py") for extra in EXTRAS.values() for one in extra}
