@@ -16,6 +16,11 @@ def is_slug(text: str) -> bool:
     return _WHOLE.fullmatch(text) is not None
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """What a setting lists between commas; empty parts are none."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
 def id_of_name(name: str) -> str | None:
     """The id that is made of a person's name; None for a name without a letter or digit.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from doorbus.wire.channels import OF_INPUTS, Channel, Retain, Role, Under
 from doorbus.wire.codec import Arrival, Body, Refusal, Refused, Word
+from doorbus.wire.ids import listed
 from doorbus.wire.messages import Input, InputState
 from doorbus.wire.packet import Packet
 from doorbus_actuator.words import word_in
@@ -49,7 +50,7 @@ class Vocabulary:
 
 def words(text: str) -> frozenset[str]:
     """The words of a setting."""
-    return frozenset(filter(None, (one.strip().casefold() for one in text.split(","))))
+    return frozenset(listed(text.casefold()))
 
 
 class ForeignReadings:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings, empty_is_none
 from doorbus.wire.hours import Calendar, LibraryMissingError, local_zone
-from doorbus.wire.ids import SLUG, is_slug
+from doorbus.wire.ids import SLUG, is_slug, listed
 from doorbus.wire.messages import Input
 from doorbus.wire.one_time import Totp
 from doorbus_actuator.input_settings import ExitAction, Inputs
@@ -144,7 +144,7 @@ class Actuator(Section, Measures):
     @field_validator("cameras")
     @classmethod
     def _slugs(cls, cameras: str) -> str:
-        for camera in filter(None, map(str.strip, cameras.split(","))):
+        for camera in listed(cameras):
             if not is_slug(camera):
                 raise ValueError(f"{camera!r} is no camera id ({SLUG})")
         return cameras
@@ -222,7 +222,7 @@ class Actuator(Section, Measures):
     @property
     def camera_ids(self) -> frozenset[str]:
         """The cameras that count; empty when all do."""
-        return frozenset(filter(None, map(str.strip, self.cameras.split(","))))
+        return frozenset(listed(self.cameras))
 
     @property
     def calendar(self) -> Calendar:

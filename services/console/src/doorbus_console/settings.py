@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
+from doorbus.wire.ids import listed
 
 COMPATIBLE = ("arsfutura", "moreillon", "facerec", "compreface")
 """Programs whose calls can be taken."""
@@ -106,7 +107,7 @@ class ConsoleSettings(ServiceSettings):
 
 def compatible(text: str) -> frozenset[str]:
     """The names in a setting; raises `ValueError`."""
-    words = {word.strip().lower() for word in text.split(",")} - {""}
+    words = set(listed(text.lower()))
     if words <= {"false", "no", "off", "0", "none"}:
         return frozenset()
     if words <= {"true", "yes", "on", "1", "all"}:
@@ -118,4 +119,4 @@ def compatible(text: str) -> frozenset[str]:
 
 def networks(text: str) -> tuple[Network, ...]:
     """The networks in a setting; raises `ValueError`."""
-    return tuple(ip_network(word.strip(), strict=False) for word in text.split(",") if word.strip())
+    return tuple(ip_network(word, strict=False) for word in listed(text))

@@ -1,12 +1,11 @@
 """What the recognizer can be told, as DOORBUS_RECOGNIZER__NAME."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
-from doorbus.wire.ids import is_slug
+from doorbus.wire.ids import is_slug, listed
 from doorbus_recognizer.models.choice import BLAZEFACE, CPU, MOBILEFACENET, Engine, Mirrored, Precision, RuntimeChoice
 
 
@@ -69,7 +68,7 @@ class Recognizer(Section):
     @field_validator("cameras")
     @classmethod
     def _topics(cls, cameras: str) -> str:
-        for place in _listed(cameras):
+        for place in listed(cameras):
             door, _, camera = place.partition("/")
             if not (is_slug(door) and is_slug(camera)):
                 raise ValueError(f"{place!r} is no door/camera, such as front/porch")
@@ -78,11 +77,7 @@ class Recognizer(Section):
     @property
     def places(self) -> frozenset[str]:
         """The cameras that are looked at, as door/camera; empty when all are."""
-        return frozenset(_listed(self.cameras))
-
-
-def _listed(cameras: str) -> Iterator[str]:
-    return filter(None, map(str.strip, cameras.split(",")))
+        return frozenset(listed(self.cameras))
 
 
 class RecognizerSettings(ServiceSettings):

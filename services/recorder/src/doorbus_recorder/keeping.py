@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from doorbus.wire.ids import listed
 from doorbus.wire.messages import Decision, ListRecordings, Reason, Recording
 from doorbus_recorder.ring import Seen
 from doorbus_recorder.store import Kept
@@ -33,7 +34,7 @@ class Limits(BaseModel):
 
 def kept_reasons(text: str) -> frozenset[Reason]:
     """The reasons of decisions whose pictures are kept, as a setting names them; raises `ValueError`."""
-    words = {word.strip().lower() for word in text.split(",")} - {""}
+    words = set(listed(text.lower()))
     known = {reason.value for reason in Reason} - {reason.value for reason in _LET_IN}
     if wrong := sorted(words - known - {GRANTED}):
         raise ValueError(f"{wrong[0]!r} is neither {GRANTED} nor the reason of a denial, such as {Reason.UNKNOWN_FACE}")

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from doorbus.wire.ids import listed
 from doorbus.wire.messages import FaceForReview, ListReviews, Message, Name, Review, Verdict
 from doorbus.wire.templates import Template, from_gallery, to_gallery, unit
 
@@ -85,7 +86,7 @@ class Sighting:
 
 def wanted_words(text: str) -> frozenset[Wanted]:
     """Whose faces a setting names; raises `ValueError`."""
-    words = {word.strip().lower() for word in text.split(",")} - {""}
+    words = set(listed(text.lower()))
     if wrong := sorted(words - set(Wanted)):
         raise ValueError(f"{wrong[0]!r} is none of {', '.join(Wanted)}")
     return frozenset(map(Wanted, words))

@@ -1,12 +1,11 @@
 """What the recorder can be told: DOORBUS_RECORDER__..."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from doorbus.runtime.settings import Section, ServiceSettings
-from doorbus.wire.ids import is_slug
+from doorbus.wire.ids import is_slug, listed
 from doorbus.wire.messages import Reason
 from doorbus_recorder.keeping import GRANTED, Limits, kept_reasons
 from doorbus_recorder.review import ReviewLimits, Wanted, wanted_words
@@ -53,7 +52,7 @@ class Recorder(Section, Limits, ReviewLimits):
     @field_validator("doors")
     @classmethod
     def _doors_are_ids(cls, text: str) -> str:
-        for door in _listed(text):
+        for door in listed(text):
             if not is_slug(door):
                 raise ValueError(f"{door!r} is no id of a door, such as front")
         return text
@@ -71,11 +70,7 @@ class Recorder(Section, Limits, ReviewLimits):
     @property
     def door_ids(self) -> tuple[str, ...]:
         """The doors whose pictures are kept; none when all are."""
-        return tuple(dict.fromkeys(_listed(self.doors)))
-
-
-def _listed(text: str) -> Iterator[str]:
-    return filter(None, map(str.strip, text.split(",")))
+        return tuple(dict.fromkeys(listed(self.doors)))
 
 
 class RecorderSettings(ServiceSettings):

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from doorbus.wire.ids import SLUG, is_slug
+from doorbus.wire.ids import SLUG, is_slug, listed
 from doorbus.wire.messages import Slug
 
 RELEASED_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -238,7 +238,7 @@ class Measures(BaseModel):
     @field_validator("readers")
     @classmethod
     def _readers(cls, readers: str) -> str:
-        for reader in filter(None, map(str.strip, readers.split(","))):
+        for reader in listed(readers):
             if not is_slug(reader):
                 raise ValueError(f"{reader!r} is no id of a reader ({SLUG})")
         return readers
@@ -253,7 +253,7 @@ class Measures(BaseModel):
     @property
     def reader_ids(self) -> frozenset[str]:
         """The readers that count; empty when all do."""
-        return frozenset(filter(None, map(str.strip, self.readers.split(","))))
+        return frozenset(listed(self.readers))
 
     @property
     def votes_needed(self) -> int:
