@@ -1,4 +1,4 @@
-"""Whenever the enroller is killed, people are as they were before a request or after it."""
+"""Whenever enroller or recorder is killed, all is as it was before a request or after it."""
 
 from pathlib import Path
 
@@ -8,22 +8,12 @@ from support.programs import bench
 
 
 @pytest.mark.timeout(600)
-def test_fifty_kills_amid_requests_leave_no_half_and_undo_nothing_that_was_answered(
-    tmp_path: Path, repository: Path
-) -> None:
+def test_fifty_kills_leave_no_half_and_undo_nothing_that_was_answered(tmp_path: Path, repository: Path) -> None:
     for name in ("weights", "samples"):
         (tmp_path / name).symlink_to(repository / "var" / name)
-    told = bench(repository, tmp_path, "kills", "--rounds", "50")
+    requests = ("enrol", "update", "remove", "remove_sample", "restore", "rotate", "accept", "keep")
+    told = bench(repository, tmp_path, "kills", "--kills", "50", "--people", "150", "--only", *requests)
 
     assert "50 kills; all held" in told
-
-
-@pytest.mark.timeout(600)
-def test_twenty_kills_amid_rotations_of_the_site_key_lose_nobody_and_leave_nothing_to_the_former_key(
-    tmp_path: Path, repository: Path
-) -> None:
-    for name in ("weights", "samples"):
-        (tmp_path / name).symlink_to(repository / "var" / name)
-    told = bench(repository, tmp_path, "kills", "--rounds", "20", "--only", "rotate")
-
-    assert "20 kills; all held" in told
+    for amid in ("enroller amid accept", "recorder amid accept", "enroller amid rotate", "recorder amid keep"):
+        assert amid in told
