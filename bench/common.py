@@ -88,14 +88,14 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": cuts[49], "p90": cuts[89], "p99": cuts[98], "max": max(values)}
 
 
-def show(title: str, rows: Mapping[str, Mapping[str, float]], unit: str) -> None:
+def show(title: str, rows: Mapping[str, Mapping[str, float]], unit: str, digits: int = 1) -> None:
     """Print a table with a row for each entry."""
     table = Table(title=title, title_justify="left")
     columns = list(next(iter(rows.values())))
     for name in ("", *columns):
         table.add_column(name, justify="right" if name else "left")
     for name, values in rows.items():
-        table.add_row(name, *(f"{values[column]:.1f} {unit}" for column in columns))
+        table.add_row(name, *(f"{values[column]:.{digits}f} {unit}" for column in columns))
     console.print(table)
 
 

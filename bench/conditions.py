@@ -7,7 +7,6 @@ All is made by moving and changing pixels: a lens, a sensor and a head do it dif
 """
 
 import argparse
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from doorbus_recognizer.models import blazeface, facemesh
 from doorbus_recognizer.models.choice import RuntimeChoice
 from doorbus_recognizer.models.runtimes import build_runtime
 from doorbus_recognizer.vision import Vision
-from likenesses import PICTURES, read
+from likenesses import faces_in
 from staging import HEIGHT, WIDTH, Likeness, framed, noisy, turned
 
 SIZE = 60.0
@@ -66,17 +65,10 @@ class Outcome:
 def subjects(directories: Iterable[Path], vision: Vision) -> list[Subject]:
     """All faces of all pictures, of those that are large enough to be spoilt."""
     found = []
-    for path in sorted(path for one in directories for path in one.rglob("*") if path.suffix.lower() in PICTURES):
-        image = read(path)
-        faces = () if image is None else vision.see(image)[0]
-        direct = path.parent in directories
-        owner = re.split(r"[\d_]", path.stem)[0] if direct else path.parent.name
-        for number, face in enumerate(faces):
-            assert image is not None
-            person = owner if len(faces) == 1 else f"{path.stem}-{number}"
-            middle = face.points.mean(axis=0)
-            if face.size >= SIZE / 2:
-                found.append(Subject(person, image, (float(middle[0]), float(middle[1])), face.size))
+    for person, picture, face in faces_in(directories, vision):
+        middle = face.points.mean(axis=0)
+        if face.size >= SIZE / 2:
+            found.append(Subject(person, picture, (float(middle[0]), float(middle[1])), face.size))
     if not found:
         raise SystemExit(f"no faces in {', '.join(map(str, directories))}")
     return found

@@ -1,6 +1,7 @@
 """Pictures of people, made ready for staging.py: framed alike, with mesh and eyes."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 
 from common import VAR, console
 from doorbus.wire.templates import mean
-from doorbus_recognizer.faces import Image, Landmarks
+from doorbus_recognizer.faces import Image, Landmarks, SeenFace
 from doorbus_recognizer.models import blazeface, facemesh, iris
 from doorbus_recognizer.models.choice import RuntimeChoice
 from doorbus_recognizer.models.runtimes import build_runtime
@@ -39,6 +40,22 @@ def read(path: Path) -> Image | None:
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     border = max(0, (480 - max(image.shape[:2])) // 2) if max(image.shape[:2]) < 200 else 0
     return np.asarray(cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE), dtype=np.uint8)
+
+
+def faces_in(directories: Iterable[Path], vision: Vision) -> Iterator[tuple[str, Image, SeenFace]]:
+    """Each face of each picture below these directories, with whose it is.
+
+    That is the folder of the picture, or how the file's name begins where it lies in none of its own; each face of a
+    group is a person.
+    """
+    roots = list(directories)
+    for path in sorted(path for one in roots for path in one.rglob("*") if path.suffix.lower() in PICTURES):
+        image = read(path)
+        faces = () if image is None else vision.see(image)[0]
+        owner = re.split(r"[\d_]", path.stem)[0] if path.parent in roots else path.parent.name
+        for number, face in enumerate(faces):
+            assert image is not None
+            yield owner if len(faces) == 1 else f"{path.stem}-{number}", image, face
 
 
 def likenesses(directories: Iterable[Path], vision: Vision, *, size: float, samples: int = 3) -> list[Likeness]:

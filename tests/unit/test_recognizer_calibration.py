@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,6 +8,7 @@ from doorbus_recognizer.calibration import MOBILEFACENET, Scale, scale_from_dist
 
 similarities = st.floats(-1, 1)
 distances = st.floats(0.01, 1)
+sizes = st.integers(1, 100_000)
 
 
 def test_the_anchors_have_the_confidence_that_they_stand_for() -> None:
@@ -46,12 +49,14 @@ def test_the_distance_at_which_deepface_separates_people_is_too_far_for_a_door(d
     assert scale.margin > 0
 
 
-@given(st.integers(1, 10), distances)
-def test_up_to_ten_people_the_anchors_are_those_of_the_model(people: int, distance: float) -> None:
-    assert scale_from_distance(distance).among(people) == scale_from_distance(distance)
+@given(st.integers(1, 10), similarities, distances)
+def test_up_to_ten_people_confidence_is_what_the_model_says(people: int, similarity: float, distance: float) -> None:
+    scale = scale_from_distance(distance)
+
+    assert scale.among(people).confidence(similarity) == scale.confidence(similarity)
 
 
-@given(st.integers(1, 100_000), st.integers(1, 100_000), similarities, distances)
+@given(sizes, sizes, similarities, distances)
 def test_among_more_people_nobody_is_more_certain(one: int, other: int, similarity: float, distance: float) -> None:
     few, many = sorted((one, other))
     scale = scale_from_distance(distance)
@@ -59,10 +64,48 @@ def test_among_more_people_nobody_is_more_certain(one: int, other: int, similari
     assert scale.among(many).confidence(similarity) <= scale.among(few).confidence(similarity)
 
 
-def test_ten_times_as_many_people_ask_for_as_much_more_each_time() -> None:
-    secure = [MOBILEFACENET.among(people).secure for people in (10, 100, 1000, 10_000)]
+@given(sizes, similarities, similarities, distances)
+def test_more_similar_is_never_less_confident_however_many_there_are(
+    people: int, one: float, other: float, distance: float
+) -> None:
+    scale, (low, high) = scale_from_distance(distance).among(people), sorted((one, other))
 
-    assert secure == pytest.approx([0.6, 0.667, 0.734, 0.801])
+    assert 0 <= scale.confidence(low) <= scale.confidence(high) <= 1
+
+
+@given(sizes, st.floats(0.01, 0.99), distances)
+def test_a_confidence_leads_back_to_its_similarity_however_many_there_are(
+    people: int, confidence: float, distance: float
+) -> None:
+    scale = scale_from_distance(distance).among(people)
+
+    assert scale.similarity(confidence) < 1
+    assert scale.confidence(scale.similarity(confidence)) == pytest.approx(confidence)
+
+
+@given(sizes, sizes)
+def test_among_more_people_a_runner_up_may_be_nearer(one: int, other: int) -> None:
+    few, many = sorted((one, other))
+
+    assert 0 < MOBILEFACENET.among(many).margin <= MOBILEFACENET.among(few).margin <= MOBILEFACENET.margin
+
+
+@given(sizes)
+def test_the_same_confidence_is_as_rare_for_a_stranger_however_many_there_are(people: int) -> None:
+    """By the law that the similarities of strangers were found to keep: random directions in 34 dimensions."""
+    for confidence in (0.5, 0.8):
+        asked, at_ten = MOBILEFACENET.among(people).similarity(confidence), MOBILEFACENET.similarity(confidence)
+        assert max(people, 10) * _more_alike(asked) == pytest.approx(10 * _more_alike(at_ten))
+
+
+def _more_alike(similarity: float) -> float:
+    return float((1 - similarity**2) ** 16.5)
+
+
+def test_the_default_model_asks_no_less_than_was_measured_from_outside() -> None:
+    for people in (10, 100, 1000, 10_000):
+        measured = 0.555 + 0.067 * math.log10(people / 10)
+        assert measured <= MOBILEFACENET.among(people).similarity(0.8) <= measured + 0.05
 
 
 def test_anchors_in_the_wrong_order_are_refused() -> None:

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -102,6 +104,34 @@ def test_a_runner_up_who_is_nobody_by_themselves_makes_no_one_ambiguous() -> Non
     assert few.match(seen_as(10, 0.68, runner_up=0.6), SCALE).verdict is Verdict.AMBIGUOUS
 
 
+@given(people=st.integers(2, 40), similarity=st.floats(0, 0.99), margin=st.sampled_from([None, 0.0, 0.02]))
+def test_people_who_are_equally_alike_are_never_told_apart(
+    people: int, similarity: float, margin: float | None
+) -> None:
+    gallery = Gallery.build({f"p{n}": [picture(1, 0.9)] for n in range(people)}, "m@1")
+
+    match = gallery.match(picture(1, similarity, shot=3), SCALE, margin)
+
+    assert match.person is None
+    assert match.verdict is (Verdict.AMBIGUOUS if match.confidence >= 0.5 else Verdict.UNKNOWN)
+
+
+@settings(max_examples=50)
+@given(st.integers(2, 300), st.integers(2, 300), st.floats(0.3, 0.99), st.floats(0, 0.9))
+def test_who_is_nobody_among_few_is_nobody_among_many(
+    one: int, other: int, similarity: float, runner_up: float
+) -> None:
+    few, many = sorted((one, other))
+    runner_up = min(runner_up, similarity, 0.99 * math.sqrt(1 - similarity**2))
+
+    among_many = crowd(many).match(seen_as(many, similarity, runner_up), SCALE)
+    among_few = crowd(few).match(seen_as(few, similarity, runner_up), SCALE)
+
+    assert among_many.confidence <= among_few.confidence
+    if among_few.verdict is Verdict.UNKNOWN:
+        assert among_many.verdict is Verdict.UNKNOWN
+
+
 def test_somebody_who_resembles_two_people_a_little_is_unknown_and_not_ambiguous() -> None:
     gallery = Gallery.build({"alice": [ALICE], "alicia": [picture(1, 0.95)]}, "m@1")
 
@@ -136,7 +166,7 @@ def test_a_match_is_the_most_similar_person_and_beats_the_runner_up_by_the_margi
     if match.person is not None and match.similarity is not None:
         assert match.confidence >= 0.5
         lead = match.similarity - (-1 if match.runner_up is None else match.runner_up)
-        assert lead >= SCALE.margin or (match.runner_up or -1) < SCALE.among(people).likely
+        assert lead >= SCALE.among(people).margin or (match.runner_up or -1) < SCALE.among(people).similarity(0.5)
         assert float(person(int(match.person[1:])) @ probe) == pytest.approx(match.similarity, abs=1e-5)
 
 

@@ -6,8 +6,16 @@ Confidence is a logistic function of the cosine similarity with two anchors:
 - 0.8: one in about 10,000 (1e-4), the threshold at which a door opens unless it is set otherwise.
 
 These hold in a gallery of ten people. One of n makes n comparisons for each probe, and the best of more strangers is
-more similar: `Scale.among` moves both anchors up by what that makes, so that a confidence means the same for a stranger
-before every door.
+more similar. `Scale.among` asks for similarities that are as many times rarer, so that a confidence means the same for
+a stranger before every door.
+
+How rare a similarity is: templates of different people lie like random directions in `_DIMENSIONS` dimensions, where a
+share of about (1 - s^2)^((dimensions - 1) / 2) is more similar than s, the cap of a sphere. Templates of 27 people, 20
+women and 7 men, have similarities of mean 0.10 and standard deviation 0.149 within the sexes, and of -0.01 between
+them. Of 200 million pairs drawn like that the cap of 34 dimensions asks for 0.005 to 0.016 too much among 100 to 10,000
+people; it asks for no less than a cosine of 0.555 among ten people and 0.067 more for ten times as many, which 947
+pictures of 57 people asked for from outside, in searches among means of samples. The mean of samples itself changes
+little: strangers' similarities to means of 3 vary by 0.152, to single samples by 0.151 (8,880 comparisons).
 """
 
 import math
@@ -17,23 +25,20 @@ from typing import Self
 _ODDS_AT_SECURE = math.log(0.8 / 0.2)
 ANCHORED_AT = 10
 """People of a gallery for which the anchors hold as they are; a smaller one is no reason to ask less."""
-_A_DECADE = 0.67
-"""How far the anchors move up for ten times as many people, as a share of the span between them.
-
-From a search among means of several samples, at a false positive identification rate of 1e-4 on 947 pictures of 57
-people: a cosine of 0.555 among ten people, and 0.067 more for ten times as many, where the span of the default model is
-0.10. For other models the share is assumed.
-"""
+_DIMENSIONS = 34
+"""For other models than the default one it is assumed."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The similarities of one model that stand for the two anchors."""
+    """The similarities of one model that stand for the two anchors, and the gallery that they are asked in."""
 
     likely: float
-    """Similarity at confidence 0.5: from here up two templates count as the same person."""
+    """Similarity at confidence 0.5 among ten people: from here up two templates count as the same person."""
     secure: float
-    """Similarity at confidence 0.8; above `likely`."""
+    """Similarity at confidence 0.8 among ten people; above `likely`."""
+    people: int = ANCHORED_AT
+    """Of the gallery."""
 
     def __post_init__(self) -> None:
         if not self.likely < self.secure:
@@ -41,24 +46,36 @@ class Scale:
 
     def among(self, people: int) -> Self:
         """The scale for the best of so many people."""
-        if people <= ANCHORED_AT:
-            return self
-        shift = _A_DECADE * self.margin * math.log10(people / ANCHORED_AT)
-        return replace(self, likely=self.likely + shift, secure=self.secure + shift)
+        return replace(self, people=max(people, ANCHORED_AT))
 
     def confidence(self, similarity: float) -> float:
-        """Confidence 0..1 that two templates of this similarity are of the same person."""
-        odds = _ODDS_AT_SECURE * (similarity - self.likely) / (self.secure - self.likely)
+        """Confidence 0..1 that the best of the gallery, so similar, is the same person; never less for a higher one."""
+        alike = _root(1 - (1 - similarity * abs(similarity)) * self._rarer)
+        odds = _ODDS_AT_SECURE * (alike - self.likely) / (self.secure - self.likely)
         return 1 / (1 + math.exp(-max(-80.0, min(80.0, odds))))
 
     def similarity(self, confidence: float) -> float:
         """The similarity that gives a confidence between 0 and 1, both excluded."""
-        return self.likely + math.log(confidence / (1 - confidence)) * (self.secure - self.likely) / _ODDS_AT_SECURE
+        odds = math.log(confidence / (1 - confidence))
+        alike = self.likely + odds * (self.secure - self.likely) / _ODDS_AT_SECURE
+        return _root(1 - (1 - alike * abs(alike)) / self._rarer)
 
     @property
     def margin(self) -> float:
-        """By how much the best person should be more similar than the runner-up: the span between the anchors."""
-        return self.secure - self.likely
+        """By how much the best person should be more similar than the runner-up: the span between the anchors.
+
+        It is the smaller, the more people there are, as similarities of strangers crowd together there.
+        """
+        return self.similarity(0.8) - self.similarity(0.5)
+
+    @property
+    def _rarer(self) -> float:
+        """By how much smaller 1 - s^2 must be, to be as many times rarer as there are more people."""
+        return float((self.people / ANCHORED_AT) ** (2 / (_DIMENSIONS - 1)))
+
+
+def _root(signed_square: float) -> float:
+    return math.copysign(math.sqrt(abs(signed_square)), signed_square)
 
 
 MOBILEFACENET = Scale(likely=0.50, secure=0.60)

@@ -28,6 +28,9 @@ At most 0.093 for 592 faces of 11 people, plain and distorted, against the plain
 SURE_CONFIDENCE = 0.9
 """A face may be settled without its mirror image when thresholds up to here are out of reach."""
 
+_EQUAL = 1e-5
+"""Similarities that differ by less are the same, but for the rounding of float32."""
+
 Settled = Callable[[Template], bool]
 """Whether a template says already what comes of a face."""
 
@@ -134,7 +137,7 @@ class Gallery:
             probe: template from the gallery's model.
             scale: calibration of that model.
             margin: by how much the best person's similarity must exceed that of a runner-up who would be a match as
-                well; the scale's own when None.
+                well; the scale's own among so many people when None. Equals are a tie, however small it is.
 
         Raises:
             Refused: the probe is not finite or of another length.
@@ -154,8 +157,8 @@ class Gallery:
             runner_up = _cosine(similarities.max())
         here = scale.among(len(self.people))
         confidence = here.confidence(similarity)
-        needed = scale.margin if margin is None else margin
-        rivalled = runner_up is not None and here.confidence(runner_up) >= MATCH_CONFIDENCE
+        needed = max(_EQUAL, here.margin if margin is None else margin)
+        rivalled = runner_up is not None and here.confidence(runner_up + _EQUAL) >= MATCH_CONFIDENCE
         if confidence < MATCH_CONFIDENCE:
             verdict = Verdict.UNKNOWN
         elif runner_up is not None and rivalled and similarity - runner_up < needed:
@@ -181,7 +184,7 @@ class Gallery:
         if match.similarity is None or match.similarity + MIRRORED_APART < likely:
             return True
         lead = math.inf if match.runner_up is None else match.similarity - match.runner_up
-        needed = scale.margin if margin is None else margin
+        needed = here.margin if margin is None else margin
         far_ahead = lead - 2 * MIRRORED_APART >= needed
         return far_ahead and match.similarity - MIRRORED_APART >= here.similarity(SURE_CONFIDENCE)
 
