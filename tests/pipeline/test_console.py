@@ -16,7 +16,6 @@ from PIL import Image
 
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel
-from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
     AlarmState,
     ContactState,
@@ -44,14 +43,13 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import Packet
 from doorbus.wire.snapshot import pack
-from doorbus.wire.topics import DEFAULT_TOPICS
 from doorbus_console.names import id_of
 from doorbus_console.rights import LEAST, Level, Right, Scope
 from doorbus_console.scene import MOST_STRANGE_CAMERAS
 from doorbus_console.settings import Console
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.rendering import language_of
-from support.console import ORIGIN, Desktop, console
+from support.console import ORIGIN, Desktop, console, say, sent, until_sent
 
 FRONT = {"door": "front"}
 PORCH = {"door": "front", "camera": "porch"}
@@ -64,22 +62,6 @@ async def desktop(tmp_path: Path) -> AsyncIterator[Desktop]:
         say(one, channels.LOCK_STATE, LockState.LOCKED, FRONT)
         await one.settled()
         yield one
-
-
-def say(one: Desktop, channel: Channel[Any], message: object, ids: dict[str, str]) -> None:
-    one.bus.publish(Outbound(channel, message, ids).packet(DEFAULT_TOPICS))
-
-
-def sent(one: Desktop, channel: Channel[Any], **ids: str) -> list[Packet]:
-    topic = DEFAULT_TOPICS.topic(channel, **ids)
-    return [packet for packet in one.bus.log if packet.topic == topic]
-
-
-async def until_sent(one: Desktop, channel: Channel[Any], **ids: str) -> Packet:
-    async with asyncio.timeout(5):
-        while not (packets := sent(one, channel, **ids)):
-            await one.settled()
-    return packets[-1]
 
 
 def decision(one: Desktop, **fields: Any) -> Decision:

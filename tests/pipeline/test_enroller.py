@@ -1541,6 +1541,7 @@ async def test_an_enrolment_from_a_camera_says_what_to_do_and_how_it_ended(site:
         "Zoë Bee is enrolled, samples 2 of 3 advised",
     ]
     assert [one.course for one in _told(site)] == [Course.UNDER_WAY] * 4 + [Course.OK]
+    assert [one.error for one in _told(site)] == [None, ErrorCode.TOO_SMALL, ErrorCode.SEVERAL_FACES, None, None]
     assert TOPICS.topic(channels.ENROLMENT) in site.bus.retained
 
 

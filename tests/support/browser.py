@@ -1,6 +1,7 @@
 """A whole running system with the sample camera, as browsers see it."""
 
 import asyncio
+import io
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageOps
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from doorbus.local.stack import Stack
@@ -48,17 +50,34 @@ class Site:
 
 
 @asynccontextmanager
-async def a_browser() -> AsyncIterator[Browser]:
+async def a_browser(*arguments: str) -> AsyncIterator[Browser]:
     """Debian's chromium, which scripts/setup-browser installs."""
     program = shutil.which("chromium")
     if program is None:
         pytest.fail("chromium: not there; run scripts/setup-browser")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *arguments]
         )
         yield browser
         await browser.close()
+
+
+def filmed(path: Path, *pictures: Path) -> list[str]:
+    """Show these pictures to pages as if the machine's camera saw one after the other; arguments of the browser.
+
+    The film is MJPEG, which is JPEGs in a row, at 30 pictures a second, and begins anew when it is over.
+    """
+    frames = []
+    for picture in pictures:
+        with Image.open(picture) as one:
+            shown = ImageOps.pad(one.convert("RGB"), (640, 480))
+        written = io.BytesIO()
+        shown.save(written, "JPEG", quality=90)
+        frames += [written.getvalue()] * 90
+    path.write_bytes(b"".join(frames))
+    fake = "--use-fake-device-for-media-stream"
+    return [fake, "--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={path}"]
 
 
 async def hold(page: Page, button: Locator, milliseconds: int) -> None:

@@ -5,11 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
 from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire.channels import Channel
+from doorbus.wire.exchange import Outbound
+from doorbus.wire.packet import Packet
+from doorbus.wire.topics import DEFAULT_TOPICS
 from doorbus_console import tokens
 from doorbus_console.desk import Desk
 from doorbus_console.fakes import MemoryStore, SilentFront
@@ -87,3 +92,22 @@ async def console(folder: Path, settings: Console | None = None) -> AsyncIterato
     app = create(site)
     async with running(ConsoleService(live, desk, SilentFront(), clock), bus, clock):
         yield Desktop(site, app, bus, clock)
+
+
+def say(one: Desktop, channel: Channel[Any], message: object, ids: dict[str, str]) -> None:
+    """Say something on the bus."""
+    one.bus.publish(Outbound(channel, message, ids).packet(DEFAULT_TOPICS))
+
+
+def sent(one: Desktop, channel: Channel[Any], **ids: str) -> list[Packet]:
+    """What was sent on a channel."""
+    topic = DEFAULT_TOPICS.topic(channel, **ids)
+    return [packet for packet in one.bus.log if packet.topic == topic]
+
+
+async def until_sent(one: Desktop, channel: Channel[Any], **ids: str) -> Packet:
+    """What was sent last on a channel, once something was."""
+    async with asyncio.timeout(5):
+        while not (packets := sent(one, channel, **ids)):
+            await one.settled()
+    return packets[-1]

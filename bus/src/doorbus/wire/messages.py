@@ -1081,6 +1081,7 @@ class Enrolment(Message):
     """How many samples there are, of those `asked` of a camera."""
     asked: Annotated[int, Field(ge=1)] | None = None
     error: ErrorCode | None = None
+    """What was wrong; while it is under way, with the frame that was looked at last."""
 
 
 class ListedPerson(Message):

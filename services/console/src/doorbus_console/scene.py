@@ -11,7 +11,9 @@ from doorbus.wire.messages import (
     Box,
     Challenge,
     ContactState,
+    Course,
     Decision,
+    Enrolment,
     Face,
     Health,
     Lockdown,
@@ -90,6 +92,8 @@ class Scene:
     """The last health of each instance, when it came, and how many came."""
     recordings: Mapping[str, str] = field(default_factory=dict)
     """By the id of a frame, the id of the picture that was kept of it."""
+    enrolment: Enrolment | None = None
+    """How an enrolment from a camera goes, or how the last request about somebody ended."""
 
     def cameras_of(self, door: str) -> tuple[Camera, ...]:
         """The cameras of a door by name."""
@@ -98,6 +102,12 @@ class Scene:
     def recording_of(self, decision: Decision) -> str | None:
         """The picture that was kept of a decision."""
         return next((self.recordings[one] for one in decision.frame_ids if one in self.recordings), None)
+
+    def enrolment_at(self, door: str, camera: str) -> Enrolment | None:
+        """The enrolment that is under way before a camera."""
+        told = self.enrolment
+        under_way = told is not None and told.course is Course.UNDER_WAY
+        return told if under_way and told is not None and (told.door, told.camera) == (door, camera) else None
 
     def name_of(self, person: str | None) -> str:
         """How people call a person; the id of who is not on the roster, nothing for nobody."""
@@ -138,6 +148,11 @@ def locked(scene: Scene, door: str, state: LockState, at: datetime) -> Scene:
 def at_door(scene: Scene, door: str, **told: Any) -> Scene:
     """After a door has told something else of itself: fields of `Door`."""
     return _door(scene, replace(with_door(scene, door).doors[door], **told))
+
+
+def enrolling(scene: Scene, enrolment: Enrolment) -> Scene:
+    """After it was told how an enrolment goes, or how one ended."""
+    return replace(scene, enrolment=enrolment)
 
 
 def recorded(scene: Scene, recording: Recording) -> Scene:

@@ -15,6 +15,7 @@ from doorbus.wire.messages import (
     ContactState,
     Decision,
     Doorbell,
+    Enrolment,
     Frame,
     Health,
     Lockdown,
@@ -80,6 +81,7 @@ class ConsoleService(Service):
             Subscription(channels.RECORDED, self._on_recorded),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._roster.wanted),
+            Subscription(channels.ENROLMENT, self._on_enrolment),
             Subscription(channels.HEALTH, self._on_health),
             Subscription(channels.RESULT_REPLY, self._on_reply, self._desk.reply_ids),
             Subscription(channels.RECOGNISE_REPLY, self._on_recognised, self._desk.reply_ids),
@@ -187,6 +189,12 @@ class ConsoleService(Service):
 
     async def _on_recorded(self, inbound: Inbound[Recording]) -> Iterable[Outbound]:
         self._see(scene.recorded(self._live.scene, inbound.message), ("recorded", inbound.message.frame_id))
+        return ()
+
+    async def _on_enrolment(self, inbound: Inbound[Enrolment]) -> Iterable[Outbound]:
+        after = scene.enrolling(self._live.scene, inbound.message)
+        told = {(one.door, one.camera) for one in (self._live.scene.enrolment, inbound.message) if one is not None}
+        self._see(after, *(("enrolment", door, camera) for door, camera in told if door and camera))
         return ()
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:

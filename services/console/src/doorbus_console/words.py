@@ -1,6 +1,7 @@
 """What states, decisions and errors are called for people who live behind the door. Pure."""
 
 from doorbus.wire.messages import AlarmState, Ask, Decision, ErrorCode, LockState, Outcome, Reason, Trigger
+from doorbus_console.posing import Hint
 
 
 def _(text: str) -> str:
@@ -107,6 +108,19 @@ ERRORS: dict[ErrorCode, str] = {
     ErrorCode.CODE_MISSING: _("the site asks for a one-time code"),
     ErrorCode.CODE_WRONG: _("the one-time code is wrong"),
     ErrorCode.STORAGE_FAILED: _("it could not be stored"),
+}
+HINTS: dict[Hint, str] = {
+    Hint.LOOK: _("look into the camera"),
+    Hint.ALONE: _("only one person, please"),
+    Hint.CLOSER: _("come closer"),
+    Hint.MIDDLE: _("bring your whole face into the picture"),
+    Hint.STILL: _("hold still, and see to it that there is light"),
+    Hint.TURN: _("turn your head a little"),
+    Hint.GOOD: _("good: hold still"),
+    Hint.LIVE: _("show your face, not a picture of it"),
+    Hint.SAME: _("this looks like somebody else"),
+    Hint.KNOWN: _("this face is enrolled already"),
+    Hint.WAIT: _("wait a moment"),
 }
 
 

@@ -557,6 +557,7 @@ class EnrollerService(Service):
             camera=sitting.camera,
             taken=sitting.taken,
             asked=sitting.samples,
+            error=trouble,
         )
         return (Outbound(channels.ENROLMENT, self._told),)
 

@@ -219,10 +219,7 @@ async def people(site: TheSite, visitor: Watching) -> list[PersonShape]:  # noqa
 @router.get("/people/{person}")
 async def one_person(site: TheSite, visitor: Watching, person: PersonId) -> PersonShape:  # noqa: ARG001  # as above
     """A person."""
-    entry = site.live.scene.people.get(person)
-    if entry is None:
-        raise not_found(f"person {person}")
-    return person_shape(entry)
+    return person_shape(site.person(person))
 
 
 @router.patch("/people/{person}")

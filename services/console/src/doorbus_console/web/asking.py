@@ -161,11 +161,18 @@ def remove(site: Site, visitor: Visitor, person: str) -> Errand:
 
 async def recognise(site: Site, visitor: Visitor, jpeg: bytes) -> Recognised:
     """Who is on a picture; no door hears of it. Raises `Problem`."""
+    answer = await look(site, jpeg, site.settings.enrol_seconds)
+    site.note(visitor.name, "recognise", f"{len(answer.faces)} faces", "done")
+    return answer
+
+
+async def look(site: Site, jpeg: bytes, seconds: float) -> Recognised:
+    """The same for who is not told who it is. Raises `Problem`."""
     if not jpeg.startswith(JPEG_START):  # a recognizer would not answer
         code = ErrorCode.NOT_A_PICTURE.value
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, f"{code}: send a JPEG, PNG or WebP")
     try:
-        answer = await site.desk.look(jpeg, site.settings.enrol_seconds)
+        answer = await site.desk.look(jpeg, seconds)
     except BrokerAway:
         raise broker_away() from None
     if answer is None:
@@ -174,7 +181,6 @@ async def recognise(site: Site, visitor: Visitor, jpeg: bytes) -> Recognised:
     if answer.error is not None:
         status = _STATUS.get(answer.error, HTTPStatus.UNPROCESSABLE_ENTITY)
         raise Problem(status, answer.error.value, f"{answer.error.value}: this picture cannot be looked at")
-    site.note(visitor.name, "recognise", f"{len(answer.faces)} faces", "done")
     return answer
 
 

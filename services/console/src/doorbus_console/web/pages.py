@@ -15,21 +15,19 @@ from pydantic import ValidationError
 from doorbus.runtime.checks import Heard, Observed, findings
 from doorbus.wire.channels import OPTIONAL
 from doorbus.wire.codec import Refused
-from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
-from doorbus.wire.messages import Action, EnrolFromCamera, Lockdown, Reason, RosterEntry, Update
+from doorbus.wire.messages import Action, Lockdown, Reason, RosterEntry, Update
 from doorbus.wire.mistakes import first_mistake
 from doorbus_console import bundle, plot, words
 from doorbus_console.live import News, Place
-from doorbus_console.names import id_of
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
 from doorbus_console.web import asking, hours, streams
 from doorbus_console.web.confirming import purpose_of_unlock, show
-from doorbus_console.web.forms import Form, as_jpegs, read_form
+from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import Needs, party, session_of
-from doorbus_console.web.problems import Problem, not_found
+from doorbus_console.web.problems import Problem
 from doorbus_console.web.rendering import language_of
 from doorbus_console.web.site import Site, site_of
 from doorbus_console.week import DAYS
@@ -126,7 +124,7 @@ async def lock_down(request: Request, site: TheSite, visitor: LockingDown, door:
 @router.get("/people")
 async def people(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
     """Who may pass."""
-    return page(request, "people.html", visitor, cameras=_cameras(site, visitor))
+    return page(request, "people.html", visitor, cameras=site.cameras_of(visitor))
 
 
 @router.get("/people/list")
@@ -135,29 +133,16 @@ async def people_list(request: Request, visitor: Watching) -> HTMLResponse:
     return page(request, "part/people.html", visitor)
 
 
-@router.post("/people")
-async def enrol(request: Request, site: TheSite, visitor: Keeping) -> HTMLResponse:
-    """Enrol somebody from pictures or from a camera."""
-    form = await read_form(request)
-    name = form.get("name")
-    person = form.get("person") or id_of(name)
-    if not is_slug(person):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_person_id", "give a name")
-    return await _enrol(request, site, visitor, form, person=person, name=name)
-
-
 @router.get("/people/{person}")
 async def one_person(request: Request, site: TheSite, visitor: Watching, person: str) -> HTMLResponse:
     """A person and their rights."""
-    entry = site.live.scene.people.get(person)
-    if entry is None:
-        raise not_found(f"person {person}")
+    entry = site.person(person)
     return page(
         request,
         "person.html",
         visitor,
         person=entry,
-        cameras=_cameras(site, visitor),
+        cameras=site.cameras_of(visitor),
         doors=site.doors_of(visitor),
         hours=hours.shown(entry.hours),
         days=tuple(zip(DAYS, words.DAYS, strict=True)),
@@ -167,24 +152,17 @@ async def one_person(request: Request, site: TheSite, visitor: Watching, person:
 @router.post("/people/{person}")
 async def change_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> HTMLResponse:
     """Change a person's name and rights."""
-    entry = _known(site, person)
+    entry = site.person(person)
     update = _changed(entry, _update(await read_form(request), entry, site.doors_of(visitor)))
     if update.model_fields_set:
         await asking.done(site, asking.change(site, visitor, person, update))
     return page(request, "part/done.html", visitor, what="changed")
 
 
-@router.post("/people/{person}/samples")
-async def add_samples(request: Request, site: TheSite, visitor: Keeping, person: str) -> HTMLResponse:
-    """Add pictures of a person."""
-    _known(site, person)
-    return await _enrol(request, site, visitor, await read_form(request), person=person)
-
-
 @router.post("/people/{person}/remove")
 async def remove_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> Response:
     """Forget a person."""
-    _known(site, person)
+    site.person(person)
     await asking.done(site, asking.remove(site, visitor, person))
     if "hx-request" in request.headers:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": "/people"})
@@ -252,6 +230,10 @@ def _parts(request: Request, site: Site, visitor: Visitor, news: News) -> Iterab
     kind, *ids = news
     if kind == "broker":
         yield "broker", text(request, "part/broker.html", visitor)
+    elif kind == "enrolment":
+        door, camera = ids
+        if visitor.may(Right.PEOPLE) and visitor.knows(door):
+            yield f"enrolment-{door}-{camera}", text(request, "part/enrolment.html", visitor, door=door, camera=camera)
     elif kind in {"door", "faces"}:
         yield from _at_door(request, site, visitor, kind, ids) if visitor.knows(ids[0]) else ()
     elif kind in {"happening", "recorded"}:
@@ -296,34 +278,6 @@ def _confirmed(request: Request, site: Site, visitor: Visitor, door: str, answer
     if shown != visitor.name:
         raise Problem(HTTPStatus.FORBIDDEN, "not_confirmed", "this is somebody else's passkey")
     return True
-
-
-async def _enrol(
-    request: Request, site: Site, visitor: Visitor, form: Form, *, person: str, name: str = ""
-) -> HTMLResponse:
-    place = form.get("camera").partition("/")
-    pictures = form.pictures("image")
-    if not pictures and not place[2]:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_picture", "choose pictures, or a camera")
-    if pictures:
-        pictures = await as_jpegs(pictures)
-        errands = await asking.enrol_all(site, visitor, person, pictures)
-        if name and any(errand.result is not None and errand.result.error is None for errand in errands):
-            renamed = asking.change(site, visitor, person, Update(name=name[:128]))
-            await asking.result(site, renamed, site.settings.enrol_seconds)
-    else:
-        wish = EnrolFromCamera(door=place[0], camera=place[2], name=name[:128] or None)
-        errand = asking.capture(site, visitor, person, wish)
-        errands = [await asking.result(site, errand, wish.timeout_s + 5)]
-    names = [picture.name for picture in pictures]
-    return page(request, "part/enrolled.html", visitor, person=person, errands=errands, names=names)
-
-
-def _known(site: Site, person: str) -> RosterEntry:
-    entry = site.live.scene.people.get(person)
-    if entry is None:
-        raise not_found(f"person {person}")
-    return entry
 
 
 def _changed(entry: RosterEntry, wish: Update) -> Update:
@@ -394,10 +348,6 @@ def _faces(request: Request, site: Site, place: Place) -> str:
         site.drawn.clear()
     site.drawn[key] = (of, part)
     return part
-
-
-def _cameras(site: Site, visitor: Visitor) -> list[str]:
-    return [f"{door}/{camera}" for door, camera in sorted(site.live.scene.cameras) if visitor.knows(door)]
 
 
 def _steps(site: Site, visitor: Visitor) -> list[tuple[str, bool]]:

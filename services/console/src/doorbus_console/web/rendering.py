@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from doorbus import __version__
 from doorbus.wire.messages import utc
-from doorbus_console import scene, words
+from doorbus_console import posing, scene, words
 
 PACKAGE = Path(__file__).parents[1]
 LANGUAGES = ("en", "de")
@@ -59,6 +59,8 @@ class Pages:
             "alarms": words.ALARMS,
             "reasons": words.REASONS,
             "errors": words.ERRORS,
+            "hints": words.HINTS,
+            "advised": posing.advised,
             "outcome": words.outcome,
             "who": scene.who,
             "caption": scene.caption,

@@ -8,6 +8,7 @@ import structlog
 from starlette.requests import Request
 
 from doorbus.runtime.clock import Clock
+from doorbus.wire.messages import RosterEntry
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live, Place
@@ -65,6 +66,17 @@ class Site:
     def doors_of(self, visitor: Visitor) -> tuple[str, ...]:
         """The doors that `visitor` may know of."""
         return tuple(door for door in sorted(self.live.scene.doors) if visitor.knows(door))
+
+    def cameras_of(self, visitor: Visitor) -> list[str]:
+        """The cameras of these, as `door/camera`."""
+        return [f"{door}/{camera}" for door, camera in sorted(self.live.scene.cameras) if visitor.knows(door)]
+
+    def person(self, person: str) -> RosterEntry:
+        """Somebody who is on the roster; raises `Problem`."""
+        entry = self.live.scene.people.get(person)
+        if entry is None:
+            raise not_found(f"person {person}")
+        return entry
 
 
 def site_of(request: Request) -> Site:
