@@ -8,7 +8,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from doorbus.local.stack import free_port, stack
 from doorbus.wire.channels import Role
-from support.browser import ADMIN, PASSWORD, Site, a_browser
+from support.browser import ADMIN, PASSWORD, Site, a_browser, arrived
 
 ACTUATOR = {
     "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "1",
@@ -64,7 +64,7 @@ async def signed_in(site: Site, chromium: Browser) -> str:
     await page.get_by_label("Name").fill(ADMIN)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Make the account").click()
-    await page.wait_for_url("**/doors")
+    await arrived(page, "/doors")
     path = site.stack.var / "cookies.json"
     await context.storage_state(path=path)
     await context.close()

@@ -14,6 +14,7 @@ from support.browser import (
     PAGES,
     PASSWORD,
     Site,
+    arrived,
     hold,
     picture,
     sign_in,
@@ -42,7 +43,7 @@ async def test_a_new_site_says_what_is_still_to_do(page: Page) -> None:
     await expect(page.get_by_role("heading", name="First steps")).to_be_visible()
     await expect(page.locator(".steps li.done")).to_have_count(2)
     await page.get_by_role("link", name="enrol yourself").click()
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
 
 
 async def test_a_short_press_opens_nothing_and_a_long_one_the_door(page: Page, site: Site) -> None:
@@ -149,7 +150,7 @@ async def test_somebody_is_enrolled_let_in_disabled_and_removed(page: Page, site
     await expect(page.get_by_label("Text of the hours")).to_have_value("Mo-Fr 07:00-19:00")
     await page.locator("summary", has_text="Remove").click()
     await page.get_by_role("button", name="Remove for good").click()
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
     await expect(page.get_by_text("Nobody is enrolled.")).to_be_visible()
 
 
@@ -172,7 +173,7 @@ async def test_a_folder_enrols_everybody_in_it(page: Page, samples: Path, tmp_pa
     await page.get_by_role("link", name="Joe Biden").click()
     await page.locator("summary", has_text="Remove").click()
     await page.get_by_role("button", name="Remove for good").click()
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
 
 
 async def test_faces_are_named_and_discarded_by_the_keyboard_alone(page: Page, site: Site) -> None:
@@ -196,7 +197,7 @@ async def test_faces_are_named_and_discarded_by_the_keyboard_alone(page: Page, s
     await page.get_by_role("link", name="Nora New").click()
     await page.locator("summary", has_text="Remove").click()
     await page.get_by_role("button", name="Remove for good").click()
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
 
     await page.goto("/review")
     while not await cards.count():
@@ -266,7 +267,7 @@ async def test_accounts_and_tokens_are_made_and_taken_away(page: Page, site: Sit
     await expect(rita.get_by_role("navigation").get_by_role("link")).to_have_text(["Doors"])
     await rita.locator("summary", has_text="rita").click()
     await rita.get_by_role("button", name="Sign out").click()
-    await rita.wait_for_url("**/login")
+    await arrived(rita, "/login")
     await other.close()
 
     await page.get_by_role("button", name="Remove rita").click()
@@ -291,7 +292,7 @@ async def test_somebody_signs_in_and_unlocks_with_a_passkey(chromium: Browser, s
     await context.clear_cookies()
     await page.goto("/people")
     await page.get_by_role("button", name="Sign in with a passkey").click()
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
 
     await page.goto("/doors")
     await until_locked(page)

@@ -131,6 +131,21 @@ async def test_a_passkey_that_was_removed_a_copy_of_it_and_an_answer_sent_twice_
     assert (copy, removed) == ((401, ""), (401, ""))
 
 
+async def test_a_passkey_lets_its_owner_in_while_others_of_the_same_address_fail(tmp_path: Path) -> None:
+    device = Authenticator(ORIGIN)
+    async with _desktop(tmp_path) as desktop, _browser(desktop) as browser, desktop.stranger() as stranger:
+        await _make(browser, device)
+        guesses = [await stranger.post("/login", data={"name": "ada", "password": f"guess {n}"}) for n in range(7)]
+        strangers = [await stranger.post("/login/passkey", data={"passkey": "{}"}) for _ in range(20)]
+        entered = await _sign_in(desktop, device)
+        refused = [deed for deed in desktop.site.store.deeds(100) if deed.outcome == "refused"]
+
+    assert guesses[-1].status_code == 429
+    assert {one.status_code for one in strangers} == {401}
+    assert entered == (303, "ada")
+    assert len(refused) < len(guesses) + 10
+
+
 async def test_an_answer_that_comes_late_is_refused(tmp_path: Path) -> None:
     device = Authenticator(ORIGIN)
     async with _desktop(tmp_path) as desktop, _browser(desktop) as browser, desktop.stranger() as stranger:

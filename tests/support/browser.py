@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image, ImageOps
@@ -97,7 +98,12 @@ async def sign_in(page: Page, path: str) -> None:
     await page.get_by_label("Name").fill(ADMIN)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.wait_for_url(f"**{path}")
+    await arrived(page, path)
+
+
+async def arrived(page: Page, path: str) -> None:
+    """Until the browser is on the page of this path; the page to sign in on has it too, in its query."""
+    await page.wait_for_url(lambda url: urlsplit(url).path == path)
 
 
 async def virtual_authenticator(page: Page) -> Callable[[], Awaitable[None]]:

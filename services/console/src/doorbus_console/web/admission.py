@@ -22,6 +22,23 @@ _AT_ONCE = asyncio.Semaphore(2)
 """Hashing takes 64 MiB each."""
 
 
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else ""
+
+
+def is_told(site: Site, kind: str, address: str) -> bool:
+    """Whether a failure of this kind and address is written down: the first ones, then ever fewer.
+
+    So what keeps nobody waiting fills the audit of others no faster than what does.
+    """
+    now = site.clock.monotonic()
+    told = site.throttle.wait(now, (kind, address)) == 0
+    if told:
+        site.throttle.failed(now, (kind, address))
+    return told
+
+
 class Try:
     """One try to prove who somebody is, as `account` if it names one. It counts as failed until it is said to be right.
 
@@ -29,7 +46,7 @@ class Try:
     """
 
     def __init__(self, request: Request, site: Site, account: str = "") -> None:
-        self.address = request.client.host if request.client else ""
+        self.address = address_of(request)
         self._throttle: Throttle = site.throttle
         self._keys = (*([("account", account)] if account else []), ("address", self.address))
         now = site.clock.monotonic()

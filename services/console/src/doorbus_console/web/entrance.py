@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Level, Right, Visitor
-from doorbus_console.web.admission import Try, account_of, is_password, welcome
+from doorbus_console.web.admission import Try, account_of, address_of, is_password, is_told, welcome
 from doorbus_console.web.confirming import show
 from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import COOKIE, Needs, cross_site, forget_cookie, party, same_origin
@@ -41,7 +41,8 @@ async def login(request: Request, site: TheSite) -> Response:
     account = site.store.account(name)
     right = await is_password(account, form.get("password"))
     if account is None or not right:
-        return _turned_away(request, site, name or "?", attempt.address, form)
+        site.note(name or "?", "sign in", f"from {attempt.address}", "refused")
+        return _turned_away(request, form)
     attempt.is_right()
     site.note(name, "sign in", f"from {attempt.address}", "done")
     return welcome(request, site, name, _local(form.get("next")))
@@ -58,16 +59,20 @@ async def passkey_options(request: Request, site: TheSite) -> Response:
 
 @router.post("/login/passkey")
 async def login_with_passkey(request: Request, site: TheSite) -> Response:
-    """Sign in with a passkey instead of name and password."""
+    """Sign in with a passkey instead of name and password.
+
+    Nobody guesses one, so that it lets its owner in also while somebody of the same address is kept waiting.
+    """
     if not same_origin(request):
         raise cross_site()
-    form, attempt = await read_form(request), Try(request, site)
+    form, address = await read_form(request), address_of(request)
     try:
         name = show(request, site, _SIGN_IN, form.get("passkey"))
     except NotConfirmed as error:
-        return _turned_away(request, site, "?", f"{attempt.address}: {error}", form)
-    attempt.is_right()
-    site.note(name, "sign in", f"with a passkey from {attempt.address}", "done")
+        if is_told(site, "passkey", address):
+            site.note("?", "sign in", f"from {address}: {error}", "refused")
+        return _turned_away(request, form)
+    site.note(name, "sign in", f"with a passkey from {address}", "done")
     return welcome(request, site, name, _local(form.get("next")))
 
 
@@ -105,8 +110,7 @@ async def first(request: Request, site: TheSite) -> Response:
     return welcome(request, site, account.name, "/doors")
 
 
-def _turned_away(request: Request, site: Site, name: str, whence: str, form: Form) -> HTMLResponse:
-    site.note(name, "sign in", f"from {whence}", "refused")
+def _turned_away(request: Request, form: Form) -> HTMLResponse:
     answer = page(request, "login.html", None, wrong=form.get("name"), **_login(request, form.get("next")))
     answer.status_code = HTTPStatus.UNAUTHORIZED
     return answer
