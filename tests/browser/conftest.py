@@ -6,16 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
-from doorbus.local.stack import free_port, stack
+from doorbus.local.stack import free_port
 from doorbus.wire.channels import Role
-from support.browser import ADMIN, PASSWORD, Site, a_browser, arrived
-
-ACTUATOR = {
-    "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "1",
-    "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": "0.5",
-    "DOORBUS_ACTUATOR__OUT_OF_VIEW_SECONDS": "0",
-    "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
-}
+from support.browser import ADMIN, PASSWORD, Site, a_browser, a_site, arrived
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,16 +19,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 async def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> AsyncIterator[Site]:
-    """Everything runs; the camera plays the sample scene; nobody is enrolled."""
-    port = free_port()
-    settings = {"DOORBUS_CONSOLE__PORT": str(port), "DOORBUS_CONSOLE__COMPAT": "true"}
-    axe = (repository / "var" / "browser" / "axe.min.js").read_text()
-    async with stack(tmp_path_factory.mktemp("site"), repository / "var", repository / "mosquitto") as one:
-        capture, recognizer = {"DOORBUS_CAPTURE__SCENE_SECONDS": "1"}, {"DOORBUS_RECOGNIZER__REVIEW": "true"}
-        await one.start_all({Role.ACTUATOR: ACTUATOR, Role.CAPTURE: capture, Role.RECOGNIZER: recognizer})
-        await one.start(Role.RECORDER, {"DOORBUS_RECORDER__REVIEW": "unknown"})
-        await one.start(Role.CONSOLE, settings)
-        yield Site(one, f"http://127.0.0.1:{port}", axe)
+    """The system that the tests of the pages share; each leaves it as it was."""
+    async with a_site(tmp_path_factory.mktemp("site"), repository) as one:
+        yield one
 
 
 @pytest.fixture

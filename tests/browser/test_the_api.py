@@ -1,13 +1,14 @@
 """The HTTP API, fuzzed from its own description against a whole running system."""
 
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from doorbus.local.stack import Process
-from support.browser import Site
+from support.browser import Site, a_site
 
 pytestmark = pytest.mark.timeout(300)
 ENDLESS = "/stream"
@@ -21,7 +22,14 @@ expected-statuses = ["2xx", "3xx", "4xx", 503, 504]
 """Another service that does not answer while it is flooded is said to be away, which is no failure of the API."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> AsyncIterator[Site]:
+    """A system of its own, which is left in lockdown or with people whom nobody knows."""
+    async with a_site(tmp_path_factory.mktemp("fuzzed"), repository) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
 async def token(site: Site) -> str:
     """A token with every scope, made as an owner makes it."""
     return await site.token("fuzz", "read", "unlock", "recognise", "people")

@@ -17,8 +17,15 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from doorbus.local.stack import Stack
+from doorbus.local.stack import Stack, free_port, stack
+from doorbus.wire.channels import Role
 
+ACTUATOR = {
+    "DOORBUS_ACTUATOR__UNLOCK_SECONDS": "1",
+    "DOORBUS_ACTUATOR__COOLDOWN_SECONDS": "0.5",
+    "DOORBUS_ACTUATOR__OUT_OF_VIEW_SECONDS": "0",
+    "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
+}
 ADMIN, PASSWORD = "ada", "correct horse battery"
 PAGES = ("/doors", "/people", "/events", "/review", "/system", "/accounts", "/account")
 
@@ -48,6 +55,20 @@ class Site:
         out, _ = await process.communicate()
         assert process.returncode == 0
         return out.decode().strip()
+
+
+@asynccontextmanager
+async def a_site(folder: Path, repository: Path) -> AsyncIterator[Site]:
+    """Everything runs; the camera plays the sample scene; nobody is enrolled."""
+    port = free_port()
+    settings = {"DOORBUS_CONSOLE__PORT": str(port), "DOORBUS_CONSOLE__COMPAT": "true"}
+    axe = (repository / "var" / "browser" / "axe.min.js").read_text()
+    async with stack(folder, repository / "var", repository / "mosquitto") as one:
+        capture, recognizer = {"DOORBUS_CAPTURE__SCENE_SECONDS": "1"}, {"DOORBUS_RECOGNIZER__REVIEW": "true"}
+        await one.start_all({Role.ACTUATOR: ACTUATOR, Role.CAPTURE: capture, Role.RECOGNIZER: recognizer})
+        await one.start(Role.RECORDER, {"DOORBUS_RECORDER__REVIEW": "unknown"})
+        await one.start(Role.CONSOLE, settings)
+        yield Site(one, f"http://127.0.0.1:{port}", axe)
 
 
 @asynccontextmanager
