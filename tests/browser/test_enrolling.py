@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from support.browser import Site, a_browser, filmed, violations
+from support.browser import Site, a_browser, arrived, filmed, violations
 
 expect.set_options(timeout=60_000)
 pytestmark = pytest.mark.timeout(300)
@@ -17,7 +17,7 @@ async def _remove(page: Page, name: str) -> None:
     await page.get_by_role("link", name=name).click()
     await page.locator("summary", has_text="Remove").click()
     await page.get_by_role("button", name="Remove for good").click()
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
 
 
 async def test_the_phones_own_camera_enrols_with_a_word_at_each_step(

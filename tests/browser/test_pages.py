@@ -18,6 +18,7 @@ from support.browser import (
     hold,
     picture,
     sign_in,
+    tap,
     until_locked,
     violations,
     virtual_authenticator,
@@ -52,11 +53,11 @@ async def test_a_short_press_opens_nothing_and_a_long_one_the_door(page: Page, s
     button = page.get_by_role("button", name=UNLOCK)
     before = site.openings
 
-    await hold(page, button, 200)
+    await tap(page, button)
     await page.get_by_label("Seconds").press("Enter")
     await page.wait_for_timeout(500)
     assert site.openings == before
-    await hold(page, button, 1000)
+    await hold(page, button)
 
     await expect(page.locator(".answer")).to_have_text("The door is open.")
     await expect(page.locator(".state")).to_contain_text("Open")
@@ -89,7 +90,7 @@ async def test_a_lockdown_keeps_a_door_shut_until_it_is_ended(page: Page, site: 
     await page.locator("summary", has_text="Lockdown").click()
     await page.get_by_role("button", name="Begin a lockdown").click()
     await expect(page.get_by_text("Lockdown: the door opens for nobody")).to_be_visible()
-    await hold(page, page.get_by_role("button", name=UNLOCK), 1000)
+    await hold(page, page.get_by_role("button", name=UNLOCK))
     await expect(page.locator(".answer")).to_contain_text("the door is in lockdown")
     assert site.openings == before
 
@@ -107,7 +108,7 @@ async def test_one_browser_sees_what_another_does(page: Page, site: Site, chromi
 
     opened = page.locator(".answer", has_text="The door is open.")
     while not await opened.count():  # the door may have been opened just now by another test
-        await hold(page, page.get_by_role("button", name=UNLOCK), 1000)
+        await hold(page, page.get_by_role("button", name=UNLOCK))
         await page.wait_for_timeout(500)
 
     await expect(other.locator(".state")).to_contain_text("Open")
@@ -297,7 +298,7 @@ async def test_somebody_signs_in_and_unlocks_with_a_passkey(chromium: Browser, s
     await page.goto("/doors")
     await until_locked(page)
     before = site.openings
-    await hold(page, page.get_by_role("button", name=UNLOCK), 1000)
+    await hold(page, page.get_by_role("button", name=UNLOCK))
     await expect(page.locator(".answer")).to_contain_text("The door is open.")
     assert site.openings == before + 1
     await context.close()
@@ -317,7 +318,7 @@ async def test_without_its_device_a_passkey_opens_no_door(chromium: Browser, sit
     await until_locked(page)
     before = site.openings
 
-    await hold(page, page.get_by_role("button", name=UNLOCK), 1000)
+    await hold(page, page.get_by_role("button", name=UNLOCK))
     await expect(page.get_by_role("button", name="Confirm with your passkey")).to_be_visible()
 
     assert site.openings == before
@@ -331,7 +332,7 @@ async def test_a_dropped_broker_is_told_and_heals_by_itself(page: Page, site: Si
     await site.stack.broker.stop()
 
     await expect(page.locator(".banner", has_text="The broker is away")).to_be_visible(timeout=40_000)
-    await hold(page, page.get_by_role("button", name=UNLOCK), 1000)
+    await hold(page, page.get_by_role("button", name=UNLOCK))
     await expect(page.locator(".answer")).to_contain_text("nothing was sent")
     await site.stack.broker.start()
 

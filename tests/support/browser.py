@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -102,14 +103,18 @@ def filmed(path: Path, *pictures: Path) -> list[str]:
     return [fake, "--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={path}"]
 
 
-async def hold(page: Page, button: Locator, milliseconds: int) -> None:
-    """Press a button with the mouse for so long."""
-    await button.scroll_into_view_if_needed()
-    box = await button.bounding_box()
-    assert box is not None
-    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+async def hold(page: Page, button: Locator) -> None:
+    """Press a button with the mouse for as long as it asks for."""
+    await button.hover()
     await page.mouse.down()
-    await page.wait_for_timeout(milliseconds)
+    await expect(button).not_to_have_class(re.compile("holding"))
+    await page.mouse.up()
+
+
+async def tap(page: Page, button: Locator) -> None:
+    """Press it for a moment only."""
+    await button.hover()
+    await page.mouse.down()
     await page.mouse.up()
 
 

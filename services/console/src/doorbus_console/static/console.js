@@ -26,8 +26,12 @@ function holdable(button) {
     timer = setTimeout(() => { stop(); held = true; button.form.requestSubmit(button); held = false; }, Number(button.dataset.hold));
   };
   const stop = () => { clearTimeout(timer); timer = null; button.classList.remove("holding"); };
-  button.addEventListener("pointerdown", (event) => { if (event.button === 0) start(); });
-  for (const name of ["pointerup", "pointerleave", "pointercancel", "blur", "keyup"]) button.addEventListener(name, stop);
+  button.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    button.setPointerCapture(event.pointerId);  // news above the button may push it away from under a mouse
+    start();
+  });
+  for (const name of ["pointerup", "lostpointercapture", "pointercancel", "blur", "keyup"]) button.addEventListener(name, stop);
   button.addEventListener("contextmenu", (event) => event.preventDefault());
   button.addEventListener("keydown", (event) => {
     if (event.key !== " " && event.key !== "Enter") return;
