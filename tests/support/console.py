@@ -22,7 +22,7 @@ from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live
 from doorbus_console.rights import Level, Scope
 from doorbus_console.service import ConsoleService
-from doorbus_console.sessions import Sessions
+from doorbus_console.sessions import Sessions, Trips
 from doorbus_console.settings import Console
 from doorbus_console.store import Account
 from doorbus_console.web.app import create
@@ -83,6 +83,7 @@ async def console(folder: Path, settings: Console | None = None) -> AsyncIterato
         desk=desk,
         store=store,
         sessions=Sessions(store, "secret"),
+        trips=Trips("secret"),
         first=FirstAccount(folder, ORIGIN),
         pages=Pages(folder),
         clock=clock,

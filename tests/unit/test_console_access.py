@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from doorbus.runtime.errors import SetupError
 from doorbus.wire.messages import Ask, ErrorCode, LockState, Reason
@@ -18,6 +19,7 @@ from doorbus_console.fakes import MemoryStore
 from doorbus_console.first import FirstAccount
 from doorbus_console.rights import LEAST, SCOPES, Level, Right, Scope, Visitor
 from doorbus_console.sessions import GRACE, IDLE, LONGEST, ROTATED_AFTER, Sessions
+from doorbus_console.settings import Oidc
 from doorbus_console.sqlite_store import SqliteStore
 from doorbus_console.store import Account, Deed, Passkey, Session, Store, StoreFailed, Token
 from doorbus_console.throttle import FREE, LONGEST_SECONDS, MOST, Throttle
@@ -77,6 +79,22 @@ def test_passkeys_belong_to_accounts_and_go_with_them(store: Store) -> None:
     assert [store.remove_passkey(name, "z") for name in ("bob", "ada", "ada")] == [False, True, False]
     store.remove_account("ada")
     assert (store.passkeys("ada"), store.passkeys("bob")) == ((), (bobs,))
+
+
+def test_a_subject_has_one_account_and_goes_with_it(store: Store) -> None:
+    ada = Account("ada", Level.ADMIN, "", subject="https://id.example 1")
+    store.put_account(Account("ada", Level.ADMIN, ""))
+    store.put_account(ada)
+    found = (store.account_of("https://id.example 1"), store.account("ada"), store.account_of("1"))
+    store.put_account(replace(ada, name="countess"))
+    moved = (store.account_of("https://id.example 1"), store.account("ada"))
+    store.remove_account("countess")
+    store.put_account(Account("countess", Level.RESIDENT, ""))
+
+    assert found == (ada, ada, None)
+    assert moved == (replace(ada, name="countess"), replace(ada, subject=None))
+    assert store.account_of("https://id.example 1") is None
+    assert store.account("countess") == Account("countess", Level.RESIDENT, "")
 
 
 def test_the_audit_tells_the_newest_first(store: Store) -> None:
@@ -326,6 +344,30 @@ def test_the_command_knows_no_other_scopes(tmp_path: Path, monkeypatch: pytest.M
         command.main(["token", "siri", "--scope", "everything"])
 
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"issuer": "http://id.example", "client_id": "x"}, "https://"),
+        ({"issuer": "id.example", "client_id": "x"}, "https://"),
+        ({"issuer": "https://id.example"}, "client_id"),
+        ({"roles": "staff=owner"}, "resident, operator, admin"),
+    ],
+)
+def test_a_provider_that_cannot_be_meant_is_refused_when_it_is_set(wrong: dict[str, str], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Oidc(**wrong)
+
+
+def test_the_clients_secret_may_be_in_a_file_which_is_named_when_it_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    oidc = Oidc(issuer="http://localhost:9", client_id="x", client_secret_file=path)
+    with pytest.raises(SetupError, match=f"OIDC__CLIENT_SECRET_FILE={path}: No such file"):
+        oidc.secret()
+    path.write_text("hush\n")
+
+    assert oidc.secret() == "hush"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ SAME = {"Code", "Name", "Passkeys", "Person", "System"}
 """What is the same word in both."""
 GERMAN = gettext.translation("console", PACKAGE / "locale", ["de"])
 TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
-TABLES = (words.STATES, words.ASKS, words.ALARMS, words.REASONS, words.ERRORS)
+CODE = sorted((PACKAGE / "web").glob("*.py"))
+TABLES = (words.STATES, words.ASKS, words.ALARMS, words.REASONS, words.ERRORS, words.NOT_ADMITTED)
 
 
 def _said(path: Path) -> set[str]:
@@ -22,7 +23,7 @@ def _said(path: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*TEMPLATES, *CODE], ids=lambda path: path.stem)
 def test_every_text_of_a_page_is_there_in_german(path: Path) -> None:
     assert {text for text in _said(path) if GERMAN.gettext(text) == text} <= SAME
 

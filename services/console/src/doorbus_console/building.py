@@ -8,9 +8,10 @@ from doorbus.runtime.errors import SetupError
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live
+from doorbus_console.oidc import OidcProvider
 from doorbus_console.server import Server
 from doorbus_console.service import ConsoleService
-from doorbus_console.sessions import Sessions
+from doorbus_console.sessions import Sessions, Trips
 from doorbus_console.settings import ConsoleSettings
 from doorbus_console.sqlite_store import SqliteStore
 from doorbus_console.web.app import create
@@ -21,20 +22,23 @@ from doorbus_console.web.site import Site
 def build(settings: ConsoleSettings) -> ConsoleService:
     """The service, its address not yet taken. Raises `SetupError`."""
     clock, live = SystemClock(), Live(portraits="moreillon" in settings.console.compatible)
-    desk = Desk(clock.now, secrets.token_hex(16))
+    desk, secret = Desk(clock.now, secrets.token_hex(16)), signing_secret(settings)
     store = open_store(settings)
     site = Site(
         settings=settings.console,
         live=live,
         desk=desk,
         store=store,
-        sessions=Sessions(store, signing_secret(settings)),
+        sessions=Sessions(store, secret),
+        trips=Trips(secret),
         first=FirstAccount(settings.folder, settings.console.address),
         pages=Pages(settings.assets),
         clock=clock,
         assets=settings.assets,
         logs=settings.var / "logs",
     )
+    if settings.console.oidc.issuer:
+        site.provider = OidcProvider(settings.console.oidc, clock)
     server = Server(create(site), settings.console, live, store, site.first)
     return ConsoleService(live, desk, server, clock)
 

@@ -1,7 +1,7 @@
 """A store in memory, which keeps the rules of the one on disk and is forgotten at the end; and a front for nobody."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from doorbus_console.store import Account, Deed, Passkey, Session, Token
 
@@ -24,8 +24,15 @@ class MemoryStore:
         """See `Store`."""
         return self._accounts.get(name)
 
+    def account_of(self, subject: str) -> Account | None:
+        """See `Store`."""
+        return next((one for one in self._accounts.values() if one.subject == subject), None)
+
     def put_account(self, account: Account) -> None:
         """See `Store`."""
+        other = None if account.subject is None else self.account_of(account.subject)
+        if other is not None:
+            self._accounts[other.name] = replace(other, subject=None)
         self._accounts[account.name] = account
 
     def remove_account(self, name: str) -> None:

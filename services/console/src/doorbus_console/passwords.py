@@ -17,9 +17,9 @@ def hashed(password: str) -> str:
 
 
 def matches(password: str, kept: str | None) -> bool:
-    """Whether `kept` is the hash of `password`. Without a hash it takes as long, and is wrong."""
+    """Whether `kept` is the hash of `password`. Without one, or with an empty one, it takes as long, and is wrong."""
     try:
         _HASHER.verify(kept or _NOBODYS, password)
     except (VerificationError, InvalidHashError):
         return False
-    return kept is not None
+    return bool(kept)

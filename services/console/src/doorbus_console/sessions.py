@@ -1,7 +1,7 @@
 """Signed cookies of browsers that are signed in. The only importer of itsdangerous."""
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from hmac import compare_digest
 
@@ -12,6 +12,8 @@ from doorbus_console.store import Session, Store
 LONGEST = timedelta(days=30)
 IDLE = timedelta(days=7)
 ROTATED_AFTER = timedelta(minutes=15)
+TRIP = timedelta(minutes=10)
+"""How long people may take to sign in at a provider."""
 GRACE = timedelta(seconds=60)
 """How long the cookie before is taken: requests that were under way carry it."""
 
@@ -22,6 +24,39 @@ class Known:
 
     session: Session
     cookie: str | None
+
+
+@dataclass(frozen=True)
+class Trip:
+    """A sign-in that is under way at a provider: what has to be there when the browser comes back."""
+
+    state: str
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+    where: str
+    """The page that it is for."""
+
+
+class Trips:
+    """Keeps them in the browser itself, as cookies that `secret` signs: so no stranger's takes up room here."""
+
+    def __init__(self, secret: str) -> None:
+        self._cookies = URLSafeSerializer(secret, salt="trip")
+
+    def begin(self, trip: Trip, now: datetime) -> str:
+        """The cookie."""
+        cookie: str = self._cookies.dumps([*astuple(trip), now.timestamp()])
+        return cookie
+
+    def back(self, cookie: str, state: str, now: datetime) -> Trip | None:
+        """The trip that comes back with `state`; None where it was not begun by this browser of late."""
+        try:
+            *told, begun = self._cookies.loads(cookie)
+            trip = Trip(*told)
+        except (BadData, ValueError, TypeError):
+            return None
+        late = not 0 <= now.timestamp() - begun < TRIP.total_seconds()
+        return None if late or not compare_digest(trip.state.encode(), state.encode()) else trip
 
 
 class Sessions:

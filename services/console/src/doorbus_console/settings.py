@@ -1,13 +1,16 @@
 """What the console can be told."""
 
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from doorbus.runtime.settings import Section, ServiceSettings
+from doorbus.runtime.errors import SetupError
+from doorbus.runtime.settings import Section, ServiceSettings, empty_is_none
 from doorbus.wire.ids import listed
+from doorbus_console.identity import Unknown, roles
 
 COMPATIBLE = ("arsfutura", "moreillon", "facerec", "compreface")
 """Programs whose calls can be taken."""
@@ -21,6 +24,85 @@ class Confirm(StrEnum):
     NEVER = "never"
     OWN = "own"
     ALWAYS = "always"
+
+
+class Oidc(Section):
+    """An OpenID Connect provider, such as Keycloak or Authentik, by which people may sign in."""
+
+    issuer: str = Field(
+        default="",
+        description="Address of the provider, such as https://id.example/realms/office, with https unless it is on "
+        "this machine; none when empty. The provider is told to send people back to URL/login/oidc/callback.",
+    )
+    client_id: str = Field(default="", description="What the provider calls this console.")
+    client_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of that client; read from client_secret_file when not given. None: a public one.",
+    )
+    client_secret_file: Path | None = Field(default=None, description="File with that secret on one line.")
+    tls_ca: Path | None = Field(
+        default=None, description="CA certificates (PEM) of the provider; the system's when not given."
+    )
+    label: str = Field(
+        default="", max_length=64, description="What the page that people sign in on calls the provider."
+    )
+    scopes: str = Field(default="openid profile email", description="Scopes that are asked for, with spaces between.")
+    name_claim: str = Field(default="preferred_username", description="Claim that an account gets its name of.")
+    roles_claim: str = Field(
+        default="groups",
+        description="Claim with somebody's groups or roles; dots lead into it, as in realm_access.roles.",
+    )
+    roles: str = Field(
+        default="",
+        description="Which of these makes whom what, such as door-admins=admin, staff=resident: told at each sign-in. "
+        "When empty, accounts are what the console's own page makes them.",
+    )
+    unknown: Unknown = Field(
+        default=Unknown.REFUSE,
+        description="Who has none of these, or no account here: refuse, or resident (of every door).",
+    )
+    session_hours: float = Field(
+        default=12.0,
+        gt=0,
+        le=720,
+        description="How long who has signed in so stays signed in, in hours: for so long, at most, who was removed at "
+        "the provider goes on.",
+    )
+
+    _empty_is_none = field_validator("client_secret", "client_secret_file", "tls_ca", mode="before")(empty_is_none)
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer_is_safe(cls, text: str) -> str:
+        if text and not is_safe(text):
+            raise ValueError("an address with https://; http:// for this machine alone")
+        return text
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_are_known(cls, text: str) -> str:
+        roles(text)
+        return text
+
+    @model_validator(mode="after")
+    def _client_is_named(self) -> "Oidc":
+        if self.issuer and not self.client_id:
+            raise ValueError("issuer needs client_id, which the provider gives")
+        return self
+
+    def secret(self) -> str | None:
+        """The client's secret: as set, or from its file; raises `SetupError`."""
+        if self.client_secret is not None:
+            return self.client_secret.get_secret_value()
+        if self.client_secret_file is None:
+            return None
+        try:
+            return self.client_secret_file.read_text().strip()
+        except OSError as error:
+            raise SetupError(
+                f"DOORBUS_CONSOLE__OIDC__CLIENT_SECRET_FILE={self.client_secret_file}: {error.strerror}; may this user "
+                "read it?"
+            ) from None
 
 
 class Console(Section):
@@ -54,6 +136,7 @@ class Console(Section):
         description="Whether an unlock from the page is confirmed with a passkey: never, own (by accounts that have "
         "one) or always (who has none cannot unlock). Programs have their tokens.",
     )
+    oidc: Oidc = Oidc()
     assets: Path | None = Field(
         default=None, description="Directory of the scripts that pages load; VAR/assets when not given."
     )
@@ -103,6 +186,19 @@ class ConsoleSettings(ServiceSettings):
     def assets(self) -> Path:
         """Where setup has put what pages load besides our own."""
         return self.console.assets or self.var / "assets"
+
+
+def is_safe(address: str) -> bool:
+    """Whether what is sent to this address cannot be read on its way: by https, or on this machine."""
+    parts = urlsplit(address)
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname)))
+
+
+def _is_here(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def compatible(text: str) -> frozenset[str]:

@@ -15,6 +15,7 @@ from doorbus_console.store import Account, Deed, Passkey, Session, StoreFailed, 
 _KEPT = 10_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, level TEXT, password TEXT, doors TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS subjects (account TEXT PRIMARY KEY, subject TEXT UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS passkeys
     (id TEXT PRIMARY KEY, account TEXT, name TEXT, key BLOB, used INTEGER, made_at TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, digest TEXT UNIQUE, scopes TEXT, expires_at TEXT) STRICT;
@@ -22,6 +23,8 @@ CREATE TABLE IF NOT EXISTS sessions
     (id TEXT PRIMARY KEY, account TEXT, begun_at TEXT, renewed_at TEXT, generation INTEGER) STRICT;
 CREATE TABLE IF NOT EXISTS deeds (at TEXT, by TEXT, action TEXT, what TEXT, outcome TEXT) STRICT;
 """
+
+_ACCOUNTS = "SELECT name, level, password, doors, subject FROM accounts LEFT JOIN subjects ON account = name"
 
 
 class SqliteStore:
@@ -39,20 +42,29 @@ class SqliteStore:
 
     def accounts(self) -> tuple[Account, ...]:
         """See `Store`."""
-        return tuple(_account(row) for row in self._read("SELECT * FROM accounts ORDER BY name"))
+        return tuple(_account(row) for row in self._read(f"{_ACCOUNTS} ORDER BY name"))
 
     def account(self, name: str) -> Account | None:
         """See `Store`."""
-        return next((_account(row) for row in self._read("SELECT * FROM accounts WHERE name = ?", name)), None)
+        return next((_account(row) for row in self._read(f"{_ACCOUNTS} WHERE name = ?", name)), None)
+
+    def account_of(self, subject: str) -> Account | None:
+        """See `Store`."""
+        return next((_account(row) for row in self._read(f"{_ACCOUNTS} WHERE subject = ?", subject)), None)
 
     def put_account(self, account: Account) -> None:
         """See `Store`."""
         doors = None if account.doors is None else json.dumps(account.doors)
+        if account.subject is None:
+            self._write("DELETE FROM subjects WHERE account = ?", account.name)
+        else:  # first, so that no account without a password is nobody's if this is cut off
+            self._write("REPLACE INTO subjects VALUES (?, ?)", account.name, account.subject)
         self._write("REPLACE INTO accounts VALUES (?, ?, ?, ?)", account.name, account.level, account.password, doors)
 
     def remove_account(self, name: str) -> None:
         """See `Store`."""
         self._write("DELETE FROM accounts WHERE name = ?", name)
+        self._write("DELETE FROM subjects WHERE account = ?", name)
         self._write("DELETE FROM passkeys WHERE account = ?", name)
         self.remove_sessions(name)
 
@@ -148,8 +160,8 @@ class SqliteStore:
 
 
 def _account(row: tuple[Any, ...]) -> Account:
-    name, level, password, doors = row
-    return Account(name, Level(level), password, None if doors is None else tuple(json.loads(doors)))
+    name, level, password, doors, subject = row
+    return Account(name, Level(level), password, None if doors is None else tuple(json.loads(doors)), subject)
 
 
 def _passkey(row: tuple[Any, ...]) -> Passkey:

@@ -14,8 +14,10 @@ class Account:
     name: str
     level: Level
     password: str = field(repr=False)
-    """Its argon2id hash."""
+    """Its argon2id hash; empty where it has none, and a provider alone lets it in."""
     doors: tuple[str, ...] | None = None
+    subject: str | None = None
+    """The issuer and what it calls this person, with a space between, of whom a provider has let in."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class Store(Protocol):
 
     def account(self, name: str) -> Account | None:
         """The account of that name."""
+        ...
+
+    def account_of(self, subject: str) -> Account | None:
+        """The account of this subject."""
         ...
 
     def put_account(self, account: Account) -> None:

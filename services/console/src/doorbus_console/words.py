@@ -1,6 +1,7 @@
 """What states, decisions and errors are called for people who live behind the door. Pure."""
 
 from doorbus.wire.messages import AlarmState, Ask, Decision, ErrorCode, LockState, Outcome, Reason, Trigger
+from doorbus_console.identity import Why
 from doorbus_console.posing import Hint
 
 
@@ -121,6 +122,15 @@ HINTS: dict[Hint, str] = {
     Hint.SAME: _("this looks like somebody else"),
     Hint.KNOWN: _("this face is enrolled already"),
     Hint.WAIT: _("wait a moment"),
+}
+
+NOT_ADMITTED: dict[Why, str] = {
+    Why.NO_ROLE: _("You have signed in there, but none of your groups may use this console. Ask its admin."),
+    Why.NO_ACCOUNT: _("You have signed in there, but have no account here. Ask an admin to make one of your name."),
+    Why.NO_NAME: _("You have signed in there, but under no name that an account can have. Ask an admin."),
+    Why.NAME_TAKEN: _(
+        "An account of your name is somebody else's here, or has a password: sign in with that, or ask an admin."
+    ),
 }
 
 

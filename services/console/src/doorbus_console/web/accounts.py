@@ -10,8 +10,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from doorbus_console import tokens
+from doorbus_console.identity import NAME
 from doorbus_console.rights import Level, Right, Scope, Visitor
-from doorbus_console.web.admission import NAME, account_of
+from doorbus_console.web.admission import account_of
 from doorbus_console.web.forms import read_form
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.pages import page
@@ -41,7 +42,7 @@ async def put_account(request: Request, site: TheSite, visitor: Administering) -
     except ValueError:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "choose what the account is") from None
     doors = None if level is not Level.RESIDENT or form.get("every_door") == "on" else form.all("door")
-    account = await account_of(form, level, doors)
+    account = await account_of(form, level, doors, may_lack_password=site.provider is not None)
     site.store.put_account(account)
     site.note(visitor.name, "make account", account.name, account.level.value)
     return _accounts(request, site, visitor)
@@ -97,6 +98,7 @@ def _accounts(request: Request, site: Site, visitor: Visitor, secret: str | None
         "scopes": tuple(Scope),
         "levels": tuple(Level),
         "now": site.clock.now(),
+        "provider": site.provider is not None,
     }
     template = "part/accounts.html" if "hx-request" in request.headers else "accounts.html"
     return page(request, template, visitor, **values)

@@ -2,13 +2,13 @@
 
 import asyncio
 import math
-import re
 from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from doorbus_console import passwords
+from doorbus_console.identity import NAME
 from doorbus_console.rights import Level
 from doorbus_console.store import Account
 from doorbus_console.throttle import Throttle
@@ -17,7 +17,6 @@ from doorbus_console.web.guard import COOKIE, set_cookie
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 _AT_ONCE = asyncio.Semaphore(2)
 """Hashing takes 64 MiB each."""
 
@@ -68,11 +67,15 @@ async def is_password(account: Account | None, password: str) -> bool:
         return await asyncio.to_thread(passwords.matches, password[: passwords.LONGEST], kept)
 
 
-async def account_of(form: Form, level: Level, doors: tuple[str, ...] | None = None, name: str = "") -> Account:
-    """The account that a form describes; raises `Problem`."""
+async def account_of(
+    form: Form, level: Level, doors: tuple[str, ...] | None = None, name: str = "", *, may_lack_password: bool = False
+) -> Account:
+    """The account that a form describes; raises `Problem`. One without a password is for somebody of the provider."""
     name, password = name or form.get("name").lower(), (form.all("password") or ("",))[-1]
     if not NAME.fullmatch(name):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_name", "a name is made of a-z, 0-9, . _ @ and -")
+    if not password and may_lack_password:
+        return Account(name, level, "", doors)
     if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
         detail = f"a password has {passwords.SHORTEST} to {passwords.LONGEST} characters"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_password", detail)

@@ -17,7 +17,7 @@ from doorbus.wire.mistakes import in_our_words
 from doorbus_console import compat
 from doorbus_console.compat import arsfutura, compreface, facerec, moreillon
 from doorbus_console.store import StoreFailed
-from doorbus_console.web import accounts, api, enrolling, entrance, inbox, own, pages
+from doorbus_console.web import accounts, api, enrolling, entrance, inbox, own, pages, single_sign_on
 from doorbus_console.web.asking import Once
 from doorbus_console.web.guard import set_cookie
 from doorbus_console.web.problems import Problem, not_found
@@ -37,7 +37,10 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 )
-_ALWAYS = (api.router, entrance.router, own.router, accounts.router, inbox.router, enrolling.router, pages.router)
+_ALWAYS = (
+    *(api.router, entrance.router, single_sign_on.router, own.router, accounts.router),
+    *(inbox.router, enrolling.router, pages.router),
+)
 _COMPATIBLE = {
     "arsfutura": arsfutura.router,
     "compreface": compreface.router,

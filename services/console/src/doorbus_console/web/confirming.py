@@ -6,22 +6,24 @@ from dataclasses import replace
 from starlette.requests import Request
 
 from doorbus_console.passkeys import NotConfirmed
+from doorbus_console.store import Account
 from doorbus_console.web.guard import party
 from doorbus_console.web.site import Site
 
 
-def show(request: Request, site: Site, purpose: str, answer: str) -> str:
+def show(request: Request, site: Site, purpose: str, answer: str) -> Account:
     """The account whose passkey a browser has shown for this purpose; raises `NotConfirmed`."""
     try:
         told = json.loads(answer)
         passkey = site.store.passkey(told["id"])
     except (ValueError, KeyError, TypeError):
         raise NotConfirmed("no passkey was sent") from None
-    if passkey is None or site.store.account(passkey.account) is None:
+    account = None if passkey is None else site.store.account(passkey.account)
+    if passkey is None or account is None:
         raise NotConfirmed("nobody here has this passkey")
     used = site.passkeys.shown(party(request), purpose, passkey, told, site.clock.monotonic())
     site.store.put_passkey(replace(passkey, used=used))
-    return passkey.account
+    return account
 
 
 def purpose_of_unlock(account: str, door: str) -> str:

@@ -2,13 +2,14 @@
 
 import re
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Level, Right, Visitor
+from doorbus_console.store import Account
 from doorbus_console.web.admission import Try, account_of, address_of, is_password, is_told, welcome
 from doorbus_console.web.confirming import show
 from doorbus_console.web.forms import Form, read_form
@@ -16,6 +17,7 @@ from doorbus_console.web.guard import COOKIE, Needs, cross_site, forget_cookie, 
 from doorbus_console.web.pages import page
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site, site_of
+from doorbus_console.words import _
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,7 +29,7 @@ _SIGN_IN = "sign in"
 @router.get("/login")
 async def login_page(request: Request) -> HTMLResponse:
     """Where people sign in."""
-    return page(request, "login.html", None, wrong=None, **_login(request, request.query_params.get("next", "")))
+    return sign_in_page(request, request.query_params.get("next", ""))
 
 
 @router.post("/login")
@@ -45,7 +47,7 @@ async def login(request: Request, site: TheSite) -> Response:
         return _turned_away(request, form)
     attempt.is_right()
     site.note(name, "sign in", f"from {attempt.address}", "done")
-    return welcome(request, site, name, _local(form.get("next")))
+    return welcome(request, site, name, local(form.get("next")))
 
 
 @router.post("/login/passkey/options")
@@ -67,13 +69,13 @@ async def login_with_passkey(request: Request, site: TheSite) -> Response:
         raise cross_site()
     form, address = await read_form(request), address_of(request)
     try:
-        name = show(request, site, _SIGN_IN, form.get("passkey"))
+        account = _shown(request, site, form.get("passkey"))
     except NotConfirmed as error:
         if is_told(site, "passkey", address):
             site.note("?", "sign in", f"from {address}: {error}", "refused")
         return _turned_away(request, form)
-    site.note(name, "sign in", f"with a passkey from {address}", "done")
-    return welcome(request, site, name, _local(form.get("next")))
+    site.note(account.name, "sign in", f"with a passkey from {address}", "done")
+    return welcome(request, site, account.name, local(form.get("next")))
 
 
 @router.post("/logout")
@@ -110,17 +112,40 @@ async def first(request: Request, site: TheSite) -> Response:
     return welcome(request, site, account.name, "/doors")
 
 
-def _turned_away(request: Request, form: Form) -> HTMLResponse:
-    answer = page(request, "login.html", None, wrong=form.get("name"), **_login(request, form.get("next")))
-    answer.status_code = HTTPStatus.UNAUTHORIZED
+def _shown(request: Request, site: Site, passkey: str) -> Account:
+    """Whose passkey it is; raises `NotConfirmed`."""
+    account = show(request, site, _SIGN_IN, passkey)
+    if account.subject is not None:  # whom the provider knows no more would come back by it
+        raise NotConfirmed(f"{account.name} signs in through a provider")
+    return account
+
+
+def sign_in_page(
+    request: Request, where: str, said: str = "", status: HTTPStatus = HTTPStatus.OK, *, name: str = ""
+) -> HTMLResponse:
+    """The page to sign in on, for the page `where`; `said` tells what was wrong, and is translated."""
+    site = site_of(request)
+    answer = page(
+        request,
+        "login.html",
+        None,
+        said=said,
+        name=name,
+        next=local(where),
+        with_passkeys=party(request).can_have_passkeys,
+        provider=None if site.provider is None else site.settings.oidc.label,
+    )
+    answer.status_code = status
     return answer
 
 
-def _login(request: Request, where: str) -> dict[str, Any]:
-    return {"next": _local(where), "with_passkeys": party(request).can_have_passkeys}
+def _turned_away(request: Request, form: Form) -> HTMLResponse:
+    name = form.get("name")
+    said = _("Name or password is wrong.") if name else _("Nobody here has this passkey.")
+    return sign_in_page(request, form.get("next"), said, HTTPStatus.UNAUTHORIZED, name=name)
 
 
-def _local(where: str) -> str:
+def local(where: str) -> str:
     """A page of ours; nothing that leads elsewhere."""
     return where if re.fullmatch(r"/[a-z0-9_/-]*", where) and not where.startswith("//") else "/doors"
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -10,8 +11,8 @@ from starlette.requests import Request
 
 from doorbus_console import tokens
 from doorbus_console.passkeys import Party
-from doorbus_console.rights import Right, Visitor
-from doorbus_console.store import Session
+from doorbus_console.rights import Level, Right, Visitor
+from doorbus_console.store import Account, Session
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site, site_of
 
@@ -47,11 +48,11 @@ def identify(request: Request) -> Visitor | None:
     if session is None:
         return None
     account = site.store.account(session.account)
-    if account is None:
+    if account is None or _is_over(site, session, account):
         return None
     if request.method not in SAFE:
         _refuse_another_sites(request, site, session)
-    doors = None if account.doors is None else frozenset(account.doors)
+    doors = None if account.doors is None or account.level is not Level.RESIDENT else frozenset(account.doors)
     return Visitor(account.name, level=account.level, doors=doors)
 
 
@@ -123,6 +124,18 @@ def set_cookie(cookie: str, *, secure: bool) -> str:
 def forget_cookie() -> str:
     """The header that takes it away."""
     return f"{COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+
+
+def _is_over(site: Site, session: Session, account: Account) -> bool:
+    """Whether somebody has to ask their provider anew; their session ends then."""
+    if account.subject is None:
+        return False
+    oidc = site.settings.oidc
+    ours = site.provider is not None and account.subject.startswith(f"{oidc.issuer} ")
+    if ours and site.clock.now() - session.begun_at < timedelta(hours=oidc.session_hours):
+        return False
+    site.store.remove_session(session.id)
+    return True
 
 
 def _refuse_another_sites(request: Request, site: Site, session: Session) -> None:

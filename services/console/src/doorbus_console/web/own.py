@@ -1,6 +1,7 @@
 """One's own account: its password and its passkeys."""
 
 import json
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from doorbus_console.rights import Right, Visitor
 from doorbus_console.store import Account
 from doorbus_console.web.admission import Try, account_of, is_password, welcome
 from doorbus_console.web.forms import Form, read_form
-from doorbus_console.web.guard import Needs, party
+from doorbus_console.web.guard import Needs, party, session_of
 from doorbus_console.web.pages import page
 from doorbus_console.web.problems import Problem, not_found
 from doorbus_console.web.site import Site, site_of
@@ -23,6 +24,8 @@ TheSite = Annotated[Site, Depends(site_of)]
 Seeing = Annotated[Visitor, Depends(Needs(Right.SEE))]
 _MOST_PASSKEYS = 20
 _LONGEST_NAME = 64
+_FRESH = timedelta(minutes=10)
+"""How long a sign-in at a provider counts as a proof like a password."""
 
 
 @router.get("/account")
@@ -35,6 +38,8 @@ async def own_account(request: Request, site: TheSite, visitor: Seeing) -> HTMLR
 async def change_password(request: Request, site: TheSite, visitor: Seeing) -> Response:
     """Change one's own password; all browsers of the account are signed out but this."""
     form = await read_form(request)
+    if not _own(site, visitor).password:
+        raise Problem(HTTPStatus.CONFLICT, "no_password", "this account has no password: its provider lets it in")
     account = await _proved(request, site, visitor, form)
     fresh = await account_of(form, account.level, account.doors, account.name)
     site.store.put_account(fresh)
@@ -88,8 +93,15 @@ def _own(site: Site, visitor: Visitor) -> Account:
 
 
 async def _proved(request: Request, site: Site, visitor: Visitor, form: Form) -> Account:
-    """One's own account, whose password was told; raises `Problem`."""
+    """One's own account, whose password was told, or whose provider has just let it in; raises `Problem`."""
     account = _own(site, visitor)
+    if account.subject is not None:
+        session = session_of(request)
+        if session is None or site.clock.now() - session.begun_at > _FRESH:
+            raise Problem(
+                HTTPStatus.FORBIDDEN, "sign_in_anew", "sign out and in again first: you have been here for long"
+            )
+        return account
     attempt = Try(request, site, account.name)
     if not await is_password(account, (form.all("old") or ("",))[-1]):
         raise Problem(HTTPStatus.FORBIDDEN, "wrong_password", "the password is wrong")

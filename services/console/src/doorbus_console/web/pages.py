@@ -275,7 +275,7 @@ def _confirmed(request: Request, site: Site, visitor: Visitor, door: str, answer
     except NotConfirmed as error:
         site.note(visitor.name, "unlock", f"door {door}", f"refused: {error}")
         raise Problem(HTTPStatus.FORBIDDEN, "not_confirmed", "your passkey has not confirmed this; try again") from None
-    if shown != visitor.name:
+    if shown.name != visitor.name:
         raise Problem(HTTPStatus.FORBIDDEN, "not_confirmed", "this is somebody else's passkey")
     return True
 

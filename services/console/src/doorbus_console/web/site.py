@@ -12,9 +12,10 @@ from doorbus.wire.messages import RosterEntry
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live, Place
+from doorbus_console.oidc import Provider
 from doorbus_console.passkeys import Passkeys
 from doorbus_console.rights import Visitor
-from doorbus_console.sessions import Sessions
+from doorbus_console.sessions import Sessions, Trips
 from doorbus_console.settings import Console
 from doorbus_console.store import Deed, Store
 from doorbus_console.throttle import Throttle
@@ -40,6 +41,9 @@ class Site:
     assets: Path
     logs: Path
     """Where services of this machine write their logs, if they do."""
+    trips: Trips
+    provider: Provider | None = None
+    """Who else knows people, where that is set."""
     throttle: Throttle = field(default_factory=Throttle)
     passkeys: Passkeys = field(default_factory=Passkeys)
     drawn: dict[tuple[str, Place], tuple[tuple[object, ...], str]] = field(default_factory=dict)
