@@ -1,16 +1,18 @@
 """Whoever has a password can send a lot: commands come through, and what is retained is true afterwards."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from doorbus.local.stack import Broker
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import LockState, Outcome, Trigger
-from doorbus.wire.packet import Packet
+from doorbus.wire.packet import ConnectionLost, Filter, Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.door import Door
 
@@ -21,6 +23,9 @@ STORMS = {
     "commands that are none": (Role.NODERED, TOPICS.topic(channels.LOCK_COMMAND, door="front"), '{"action": "PARTY"}'),
     "words that are none": (Role.NODERED, TOPICS.topic(channels.LOCK_COMMAND, door="front"), "UNLOCK!"),
 }
+
+
+WAITING = 500
 
 
 @asynccontextmanager
@@ -52,6 +57,55 @@ async def test_a_command_opens_in_the_middle_of_a_storm(door: Door, name: str) -
     assert decision.trigger is Trigger.COMMAND
     await door.until_locked()
     assert not door.energised
+
+
+async def test_a_command_comes_past_all_the_recognitions_that_wait(broker: Broker) -> None:
+    at_the_door = {"door": "storm-past", "camera": "porch"}
+    seen, told = (
+        TOPICS.topic(channels.RECOGNITION, **at_the_door),
+        TOPICS.topic(channels.LOCK_COMMAND, door="storm-past"),
+    )
+    came: list[str] = []
+    commanded, all_seen = asyncio.Event(), asyncio.Event()
+
+    def deliver(packet: Packet) -> None:
+        came.append(packet.topic)
+        if packet.topic == told:
+            commanded.set()
+        if came.count(seen) == WAITING:
+            all_seen.set()
+
+    transport = broker.transport(Role.ACTUATOR)
+    async with transport.connect(client_id="storm-past", will=None, deliver=deliver) as connection:
+        await connection.subscribe([Filter(told, qos=1), Filter(seen, qos=1, apart=True)])
+        # In the way of the loop, so that nothing is read before all of it has come to the broker.
+        _published(broker, Role.RECOGNIZER, seen, WAITING)
+        _published(broker, Role.OPERATOR, told, 1)
+        async with asyncio.timeout(20):
+            await commanded.wait()
+        before = came.index(told)
+        async with asyncio.timeout(20):
+            await all_seen.wait()
+
+    assert before < WAITING / 5
+
+
+async def test_whoever_loses_the_way_of_recognitions_has_lost_the_broker(broker: Broker) -> None:
+    transport = broker.transport(Role.ACTUATOR)
+    seen = Filter(TOPICS.topic(channels.RECOGNITION, door="storm-lost", camera="porch"), apart=True)
+    health: list[Packet] = []
+    async with transport.connect(client_id="storm-lost", will=None, deliver=health.append) as connection:
+        await connection.subscribe([seen])
+        async with transport.connect(client_id="storm-lost-apart", will=None, deliver=health.append):
+            with pytest.raises(ConnectionLost):
+                async with asyncio.timeout(20):
+                    await connection.lost()
+
+
+def _published(broker: Broker, role: Role, topic: str, times: int) -> None:
+    user = ("-u", role.value, "-P", broker.password(role))
+    command = ("mosquitto_pub", "-p", str(broker.port), *user, "-V", "5", "-t", topic, "-q", "1", "-l")
+    subprocess.run(command, input=b"nothing\n" * times, check=True, timeout=30)
 
 
 async def test_the_retained_state_is_true_after_a_storm_of_openings(door: Door) -> None:

@@ -54,6 +54,21 @@ async def test_a_recognition_that_tells_of_no_quality_is_not_judged_by_it() -> N
         assert house.unlocked()
 
 
+async def test_a_flood_of_what_is_no_command_pushes_no_recognition_out() -> None:
+    async with House().runs(ALICE) as house:
+        first = await house.sees(match())
+        second = first.model_copy(update={"frame_id": "second", "captured_at": house.clock.now()})
+        house.bus.publish(signing.packet(Outbound(channels.RECOGNITION, second, {"door": "front", "camera": "porch"})))
+        for number in range(3000):
+            house.bus.publish(Packet(SET, (b"UNLOCK!", b'{"action": "PARTY"}')[number % 2], qos=1))
+        await house.settled()
+
+        assert house.unlocked()
+        refused = (await house.health()).refused
+        assert refused["lock_command.unknown_word"] == 1500
+        assert refused["lock_command.wrong_shape"] == 1500
+
+
 async def test_a_face_too_poor_to_be_enrolled_opens_nothing() -> None:
     far, dim = match(size=22.0, quality=0.14), match(size=80.0, sharpness=10.0)
     for face, reason in ((far, Reason.TOO_SMALL), (dim, Reason.BLURRED), (match(quality=0.1), Reason.LOW_QUALITY)):

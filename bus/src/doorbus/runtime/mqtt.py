@@ -4,9 +4,9 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -71,9 +71,15 @@ class MqttTransport:
         cancelled = False
         try:
             async with AsyncExitStack() as stack:
+
+                async def open_apart() -> aiomqtt.Client:
+                    apart = self._client(f"{client_id}-apart", None, deliver)
+                    await self._enter(stack, apart)
+                    return apart
+
                 await self._enter(stack, client)
                 try:
-                    yield MqttConnection(client, self._who)
+                    yield MqttConnection(client, open_apart, self._who)
                 except asyncio.CancelledError:
                     cancelled = True
                     raise
@@ -132,18 +138,29 @@ class MqttTransport:
 
 
 class MqttConnection:
-    """An open connection to a broker; `who` says for people which, and as whom."""
+    """An open connection to a broker, and another beside it once something is to come apart; lost when either is.
 
-    def __init__(self, client: aiomqtt.Client, who: str) -> None:
+    `who` says for people which broker, and as whom.
+    """
+
+    def __init__(
+        self, client: aiomqtt.Client, open_apart: Callable[[], Coroutine[Any, Any, aiomqtt.Client]], who: str
+    ) -> None:
         self._client = client
+        self._open_apart = open_apart
+        self._apart: aiomqtt.Client | None = None
         self._who = who
 
     async def subscribe(self, filters: Sequence[Filter]) -> None:
-        """Subscribe in one packet, so that the broker answers once."""
-        if not filters:
-            return
+        """Subscribe in one packet for each way, so that the broker answers once."""
+        if any(one.apart for one in filters):
+            self._apart = self._apart or await self._open_apart()
+        for client, those in self._by_client(filters):
+            await self._subscribe(client, those)
+
+    async def _subscribe(self, client: aiomqtt.Client, filters: Sequence[Filter]) -> None:
         try:
-            codes = await self._client.subscribe([(f.topic, _options(f)) for f in filters])
+            codes = await client.subscribe([(f.topic, _options(f)) for f in filters])
         except aiomqtt.MqttError as error:
             raise _lost(self._who, error) from error
         for one, code in zip(filters, codes, strict=True):
@@ -152,13 +169,17 @@ class MqttConnection:
                 raise SubscriptionRefused(f"{self._who}: it refuses the subscription to {one.topic}: {code}")
 
     async def unsubscribe(self, filters: Sequence[Filter]) -> None:
-        """Unsubscribe in one packet."""
-        if not filters:
-            return
-        try:
-            await self._client.unsubscribe([one.topic for one in filters])
-        except aiomqtt.MqttError as error:
-            raise _lost(self._who, error) from error
+        """Unsubscribe in one packet for each way."""
+        for client, those in self._by_client(filters):
+            try:
+                await client.unsubscribe([one.topic for one in those])
+            except aiomqtt.MqttError as error:
+                raise _lost(self._who, error) from error
+
+    def _by_client(self, filters: Sequence[Filter]) -> Iterable[tuple[aiomqtt.Client, Sequence[Filter]]]:
+        ways = ((self._apart, True), (self._client, False))
+        found = ((client, [one for one in filters if one.apart is apart]) for client, apart in ways)
+        return ((client, those) for client, those in found if client is not None and those)
 
     async def publish(self, packet: Packet) -> None:
         """Send, and for QoS 1 wait for the acknowledgement."""
@@ -170,12 +191,25 @@ class MqttConnection:
             raise _lost(self._who, error) from error
 
     async def lost(self) -> None:
-        """Wait for the end; packets do not come this way."""
+        """Wait for the end of either; packets do not come this way."""
+        clients = [client for client in (self._client, self._apart) if client is not None]
+        ends = [asyncio.ensure_future(_end_of(client)) for client in clients]
         try:
-            async for _ in self._client.messages:
-                pass  # pragma: no cover  # the queue hands everything over before it gets here
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    end.result()
         except aiomqtt.MqttError as error:
             raise _lost(self._who, error) from error
+        finally:
+            for end in ends:
+                end.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+
+
+async def _end_of(client: aiomqtt.Client) -> None:
+    async for _ in client.messages:
+        pass  # pragma: no cover  # the queue hands everything over before it gets here
 
 
 def _lost(who: str, error: aiomqtt.MqttError) -> ConnectionLost:

@@ -159,8 +159,10 @@ class Runner:
         if delivery is None:
             self._refusals.add("none", packet, Refused(Refusal.UNEXPECTED))
             return
+        subscription = delivery.subscription
         try:
             self._arrivals.check(delivery, way)
+            rank = subscription.rank(packet)
         except Refused as refused:
             with self._going_on(packet.topic):
                 self._send(self._refuse(delivery.arrived, refused))
@@ -168,10 +170,9 @@ class Runner:
         if packet.response_topic is not None and delivery.arrived.reply_ids is None:
             elsewhere = Refused(Refusal.FOREIGN_REPLY_TOPIC, "answered in the usual place")
             self._refusals.add(delivery.arrived.channel.name, packet, elsewhere)
-        subscription = delivery.subscription
         key = packet.topic if subscription.newest_only else None
         too_much = Refused(Refusal.OVERLOADED, "more came than could be handled; try again")
-        for gone in self._inbox.put(delivery, key, rank=subscription.rank(packet), size=len(packet.payload)):
+        for gone in self._inbox.put(delivery, key, rank=rank, size=len(packet.payload)):
             with self._going_on(packet.topic):
                 self._send(self._refuse(gone.arrived, too_much))
 

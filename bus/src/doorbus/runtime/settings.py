@@ -39,7 +39,7 @@ def _why(error: OSError) -> str:
 class Section(BaseModel):
     """A group of settings. A name that does not exist is an error, so that a typing mistake is not a silent default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def empty_is_none(value: object) -> object:

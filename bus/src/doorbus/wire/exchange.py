@@ -128,10 +128,11 @@ class Subscription(Generic[M]):
     """What a service wants to hear, and who handles it.
 
     `ids` narrows the topic: what comes with others is refused. `share` names the group of replicas that share the
-    messages, or says what it is called at the time; `newest_only` keeps one unread message for each topic, `rank` says
-    what goes first when more waits than can be handled. With `others_only` comes what others send, and the retain flag
-    is on what the broker had kept alone. With `on_demand` it is subscribed to only for the ids that this gives at the
-    time; asked again after every handler and tick.
+    messages, or says what it is called at the time; `newest_only` keeps one unread message for each topic. `rank` says
+    what goes first when more waits than can be handled, and raises `Refused` for what is nothing at first sight. What
+    comes `apart` holds nothing else up, however much of it comes. With `others_only` comes what others send, and the
+    retain flag is on what the broker had kept alone. With `on_demand` it is subscribed to only for the ids that this
+    gives at the time; asked again after every handler and tick.
     """
 
     channel: Channel[M]
@@ -142,6 +143,7 @@ class Subscription(Generic[M]):
     on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
     rank: Callable[[Packet], Rank] = _rest
     others_only: bool = False
+    apart: bool = False
 
     def wants(self, ids: Mapping[str, str]) -> bool:
         """Whether `ids` are those that it is narrowed to."""
@@ -162,4 +164,5 @@ class Subscription(Generic[M]):
             replay=retain is Retain.YES,
             as_published=retain is not Retain.REPLAY_REFUSED and not self.others_only,
             own=not self.others_only,
+            apart=self.apart,
         )

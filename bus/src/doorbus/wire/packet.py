@@ -32,7 +32,8 @@ class Filter:
 
     `replay` asks for retained messages at subscribe time; without it the broker sends none (retain handling 2).
     Without `as_published` the broker takes the retain flag off what is sent now, and leaves it on what it replays.
-    Without `own` it delivers nothing that this connection has sent itself.
+    Without `own` it delivers nothing that this connection has sent itself. What comes `apart` has a way of its own, so
+    that a flood of it holds nothing else up.
     """
 
     topic: str
@@ -40,6 +41,7 @@ class Filter:
     replay: bool = False
     as_published: bool = True
     own: bool = True
+    apart: bool = False
 
 
 class ConnectionLost(Exception):  # noqa: N818  # an event of the network, not a fault of the caller
@@ -76,7 +78,7 @@ class Connection(Protocol):
     async def subscribe(self, filters: Sequence[Filter]) -> None:
         """Subscribe to all `filters`; returns when the broker has acknowledged them.
 
-        Raises `SubscriptionRefused` when the broker refuses one.
+        What comes apart is among the first filters. Raises `SubscriptionRefused` when the broker refuses one.
         """
         ...
 

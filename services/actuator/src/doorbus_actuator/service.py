@@ -144,7 +144,7 @@ class ActuatorService(Service):
             Subscription(channels.LOCKDOWN_OF_ALL, self._on_lockdown, rank=rank_of_lockdown),
             *self._inputs(),
             Subscription(channels.CREDENTIAL, self._on_credential, self._door, rank=_early),
-            Subscription(channels.RECOGNITION, self._on_recognition, self._door),
+            Subscription(channels.RECOGNITION, self._on_recognition, self._door, apart=True),
             Subscription(channels.JOURNAL_REQUEST, self._on_journal_request, self._door),
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),

@@ -66,7 +66,7 @@ class Measures(BaseModel):
     Durations are on the monotonic clock unless they speak of age.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     door: Slug = Field(default="front", description="Door that it opens.")
     threshold: float = Field(
