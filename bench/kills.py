@@ -41,6 +41,7 @@ from doorbus.site.site_key import begin, finish
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refused
+from doorbus.wire.drawing import as_jpeg
 from doorbus.wire.ids import id_of_model
 from doorbus.wire.keyfiles import read_keys
 from doorbus.wire.messages import (
@@ -66,7 +67,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.purposes import of_face, of_sample
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import SnapshotReader, as_they_are
-from recording import KEEPS_ALL, Records, WrongError, nobody, records
+from recording import KEEPS_ALL, Records, WrongError, records
 
 T = TypeVar("T")
 
@@ -112,6 +113,8 @@ class Site:
     """The recognizer whose model leads, or is about to."""
     beside: bool = False
     """Whether the other one runs, too."""
+    like: tuple[KeptPerson, ...] = ()
+    """Whose face the crowd has."""
     saved: tuple[KeptPerson, ...] = ()
     """Whom a restoration puts back, their samples open."""
     saved_state: State = field(default_factory=dict)
@@ -197,6 +200,11 @@ class Site:
                     if holds(found):
                         return found
 
+    async def export(self) -> tuple[KeptPerson, ...]:
+        """Everybody, their samples open."""
+        found = await self.kept.ask(channels.EXPORT, ExportPeople(), {}, PATIENCE) or KeptPeople()
+        return tuple(unsealed(each, self.seal) for each in found.people)
+
     async def settled(self) -> None:
         """Wait until the enroller has done what was asked so far."""
         async with connect(self.stack.broker.transport(Role.VIEWER), [channels.HEALTH]) as viewer:
@@ -221,8 +229,10 @@ class Site:
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while (found := await read()) != expected:
             if asyncio.get_running_loop().time() > deadline:
-                different = {who for who in found.keys() | expected.keys() if found.get(who) != expected.get(who)}
-                raise WrongError(f"published is not what is kept of {sorted(different)[:9]}")
+                everybody = sorted(found.keys() | expected.keys())
+                different = [who for who in everybody if found.get(who) != expected.get(who)]
+                some = {who: (found.get(who), expected.get(who)) for who in different[:5]}
+                raise WrongError(f"published is not what is kept of {len(different)} people: {some}")
 
     async def published(self) -> dict[str, tuple[str | None, int]]:
         """Name and number of templates of everybody on the retained roster and gallery."""
@@ -335,17 +345,15 @@ async def accepting(site: Site, person: str, state: State, chance: random.Random
 
 
 def somebody(number: int, like: KeptPerson) -> KeptPerson:
-    """A person of the crowd, who is like nobody else."""
+    """A person of the crowd: with a template like nobody else's, and that face."""
     model, length = like.samples[0].model, len(base64.b64decode(like.samples[0].template)) // 4
     chance = random.Random(number)  # noqa: S311  # the same each time
     template = struct.pack(f"<{length}f", *(chance.gauss(0, 1) for _ in range(length)))
-    face = nobody(chance, 112, 112)
     sample = like.samples[0].model_copy(
         update={
             "template": base64.b64encode(template).decode(),
             "picture": f"{number:064x}",
             "model": model,
-            "face": base64.b64encode(face).decode(),
         }
     )
     return KeptPerson(person=f"crowd-{number}", rights=Rights(), samples=(sample,))
@@ -535,14 +543,17 @@ async def began(one: Stack, clients: AsyncExitStack, requests: tuple[str, ...]) 
         await clients.enter_async_context(records(one)),
         requests=requests,
     )
+    crowd = {"person": "crowd"}
+    await site.results.ask(channels.ENROL, Enrol(jpeg=as_jpeg(sample("astronaut.png"))), crowd, PATIENCE)
+    site.like = await site.export()
+    await site.results.ask(channels.REMOVE, Remove(), crowd, PATIENCE)
     for person, pictures in PICTURES.items():
         await site.results.ask(channels.ENROL, Enrol(jpeg=sample(pictures[0])), {"person": person}, PATIENCE)
         for name in pictures:
             seen = await looked.ask(channels.RECOGNISE_REQUEST, RecogniseRequest(jpeg=sample(name)), {}, PATIENCE)
             site.boxes[name] = seen.faces[0].box if seen and seen.faces else (0.0, 0.0, 100.0, 100.0)
-    found = await site.kept.ask(channels.EXPORT, ExportPeople(), {}, PATIENCE) or KeptPeople()
-    site.saved, site.saved_state = tuple(unsealed(each, site.seal) for each in found.people), site.state()
-    if len(site.saved) != len(PICTURES):
+    site.saved, site.saved_state = await site.export(), site.state()
+    if len(site.like) != 1 or len(site.saved) != len(PICTURES):
         raise SystemExit("nobody could be enrolled")
     return site
 
@@ -553,7 +564,7 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     ends_at = time.monotonic() + given.minutes * 60
     async with stack(var, VAR) as one, AsyncExitStack() as clients:
         site = await began(one, clients, tuple(given.only or every_request()))
-        crowd = site.sealed(tuple(somebody(number, site.saved[0]) for number in range(given.people)))
+        crowd = site.sealed(tuple(somebody(number, site.like[0]) for number in range(given.people)))
         await site.kept.ask(channels.RESTORE, RestorePeople(people=crowd), {}, PATIENCE)
         state = site.state()
         if len(state) != len(PICTURES) + given.people:

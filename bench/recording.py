@@ -198,7 +198,7 @@ class Records:
 
     async def _work(self, chance: random.Random, over: asyncio.Event) -> None:
         while not over.is_set():
-            frame_id = await self.show(nobody(chance, 160, 120))
+            frame_id = await self.show(_grey(chance))
             await self.let_in(frame_id)
             await self.stranger(frame_id, (20.0, 20.0, 40.0, 40.0), chance)
             await self._erase()
@@ -289,7 +289,7 @@ async def records(stack: Stack) -> AsyncIterator[Records]:
             await asyncio.gather(listening, return_exceptions=True)
 
 
-def nobody(chance: random.Random, width: int, height: int) -> bytes:
-    """A picture of nobody, unlike all others, as JPEG."""
-    noise = np.random.default_rng(chance.randrange(2**32)).integers(100, 156, (height // 8, width // 8, 1), np.uint8)
+def _grey(chance: random.Random) -> bytes:
+    """A picture of nobody, unlike all others."""
+    noise = np.random.default_rng(chance.randrange(2**32)).integers(100, 156, (15, 20, 1), np.uint8)
     return encode_jpeg(np.repeat(np.kron(noise, np.ones((8, 8, 1), np.uint8)), 3, axis=2), 80)

@@ -1740,3 +1740,22 @@ async def test_people_are_taken_over_to_another_model_and_who_cannot_be_is_named
     beside = json.loads(site.bus.retained[former].payload)
     assert (leading["model"], leading["count"]) == (other.model, 2)
     assert (beside["model"], beside["count"], beside["version"]) == ("MobileFaceNet", 3, leading["version"])
+
+
+async def test_an_enroller_that_starts_beside_a_broker_that_is_away_forgets_no_model_and_lets_none_lead(
+    site: Site,
+) -> None:
+    store, now = MemoryStore(), site.clock.now()
+    template = to_store(np.array([1, 0, 0], np.float32), "alice", Seal(KEY))
+    store.add("alice", [Sample(template, "MobileFaceNet", 0.9, "0" * 64, now)], Rights(), now)
+    for each in store.unmade("Other@1", now):
+        store.add_templates("Other@1", {each.number: template}, now)
+    service, _ = site.make(store, Seal(KEY))
+
+    await service.start()
+    for _ in range(3):
+        site.clock.advance(100_000)
+        await service.tick()
+    assert store.other_models(now) == ["Other@1"]
+    assert store.people(now).model == "MobileFaceNet"
+    await service.stop()

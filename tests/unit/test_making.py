@@ -37,6 +37,12 @@ def test_a_model_runs_as_long_as_one_recognizer_does_that_told_of_it_last(
         assert set(runners.besides(model)) == set(expected.values()) - {model}
 
 
+@given(st.floats(0, 1e9), MODELS)
+def test_nobody_is_away_before_it_can_be_known_who_is_there(now: float, model: str) -> None:
+    assert Runners().away(model, now) < 0
+    assert Runners().connected(now).away(model, now + 5) == now + 5 - now
+
+
 def test_somebody_who_names_ever_new_models_has_few_of_them_made() -> None:
     runners = Runners()
     for number in range(50):

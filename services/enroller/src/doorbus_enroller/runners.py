@@ -1,5 +1,6 @@
 """Which embedding models recognizers run, and since when nobody runs one. Pure. Times are monotonic seconds."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,8 +14,8 @@ MOST = 3
 class Runners:
     """The recognizers that are online, each with its model."""
 
-    since: float = 0.0
-    """When we connected: before that nobody knows who was there."""
+    since: float = math.inf
+    """When we connected: before that nobody knows who was there, and nobody is away."""
     models: Mapping[str, str] = field(default_factory=dict)
     left: Mapping[str, float] = field(default_factory=dict)
     """When the last one went that ran a model."""
@@ -45,7 +46,7 @@ class Runners:
         return tuple(sorted(set(self.models.values()) - {leading}))[:MOST]
 
     def away(self, model: str, now: float) -> float:
-        """For how long nobody has run a model."""
+        """For how long nobody has run a model; less than nothing before we were connected."""
         if model in self.models.values():
             return 0.0
         return now - self.left.get(model, self.since)

@@ -660,11 +660,11 @@ class EnrollerService(Service):
             outbounds += (await self._change(partial(self._register.take_up, running))).news
         for model, making in list(self._register.making.items()):
             away = self._runners.away(model, now)
-            if not away and self._runners.away(leading, now) >= LEAD_SECONDS and making.may_lead(self._samples()):
+            if away == 0 and self._runners.away(leading, now) >= LEAD_SECONDS and making.may_lead(self._samples()):
                 _log.info("model_leads", model=model, instead_of=leading)
                 outbounds += (await self._change(partial(self._register.lead, model))).news
                 break
-            if away and away >= self._settings.retire_seconds:
+            if away >= max(self._settings.retire_seconds, LEAD_SECONDS):
                 _log.info("model_retired", model=model)
                 outbounds += (await self._change(partial(self._register.let_go, model))).news
         outbounds += await self._ask_for_templates(now)

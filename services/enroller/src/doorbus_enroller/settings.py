@@ -56,7 +56,7 @@ class Enroller(Section, Rules):
         default=600.0,
         ge=0,
         description="How long no recognizer runs a model before its gallery and templates are deleted, in seconds, "
-        "where another model leads.",
+        "where another model leads; at least 10.",
     )
     totp_secret: SecretStr | None = Field(
         default=None,
