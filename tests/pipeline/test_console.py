@@ -47,6 +47,7 @@ from doorbus_console.names import id_of
 from doorbus_console.rights import LEAST, Level, Right, Scope
 from doorbus_console.scene import MOST_STRANGE_CAMERAS
 from doorbus_console.settings import Console
+from doorbus_console.store import Account
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.rendering import language_of
 from support.console import ORIGIN, Desktop, console, say, sent, until_sent
@@ -353,6 +354,65 @@ async def test_a_stream_goes_on_when_a_camera_comes_back(desktop: Desktop, jpeg:
         next_one = await desktop.site.live.newer(place, last.number)
 
     assert next_one.frame_id == "3"
+
+
+async def test_a_page_that_is_open_for_long_signs_nobody_out(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        following = asyncio.create_task(browser.get("/live"))
+        await desktop.followed()
+        for _ in range(40):
+            desktop.clock.advance(61)
+            say(desktop, channels.DOORBELL, Doorbell(at=desktop.clock.now()), FRONT)
+            await desktop.settled()
+        still = await browser.get("/api/v1/me")
+        following.cancel()
+
+    assert still.json()["name"] == "ada"
+
+
+@pytest.mark.parametrize("path", ["/doors/front/porch/live.mjpg", "/api/v1/doors/front/cameras/porch/stream.mjpg"])
+@pytest.mark.parametrize("how", ["account", "session", "level", "token"])
+async def test_pictures_end_for_who_may_see_them_no_more(
+    desktop: Desktop, jpeg: dict[str, bytes], path: str, how: str
+) -> None:
+    def show(name: str) -> None:
+        say(desktop, channels.FRAME, Frame(jpeg=jpeg[name], frame_id=name, captured_at=desktop.clock.now()), PORCH)
+
+    show("obama")
+    await desktop.settled()
+    store = desktop.site.store
+    who = desktop.program(Scope.READ) if how == "token" else desktop.browser("bob", Level.RESIDENT)
+    async with who as client, asyncio.timeout(10):
+        looking = asyncio.create_task(client.get(path))
+        await desktop.looked(PORCH)
+        match how:
+            case "account":
+                store.remove_account("bob")
+            case "session":
+                store.remove_sessions("bob")
+            case "level":
+                store.put_account(Account("bob", Level.RESIDENT, "hash", ("yard",)))
+            case "token":
+                store.remove_token("program")
+        desktop.clock.advance(15)
+        show("biden")
+        seen = (await looking).content
+
+    assert jpeg["obama"] in seen
+    assert jpeg["biden"] not in seen
+
+
+@pytest.mark.parametrize("path", ["/live", "/api/v1/events/stream"])
+async def test_news_end_for_who_may_hear_them_no_more(desktop: Desktop, path: str) -> None:
+    async with desktop.browser("bob") as client, asyncio.timeout(10):
+        following = asyncio.create_task(client.get(path))
+        await desktop.followed()
+        desktop.site.store.remove_account("bob")
+        desktop.clock.advance(15)
+        say(desktop, channels.DECISION, decision(desktop, person="alice", trigger=Trigger.FACE), FRONT)
+        heard = (await following).text
+
+    assert "alice" not in heard
 
 
 async def test_the_page_makes_no_token_of_a_name_that_another_has(desktop: Desktop) -> None:
@@ -868,7 +928,7 @@ def test_the_language_is_the_one_that_the_browser_likes_best(accepted: str, expe
     assert language_of(accepted) == expected
 
 
-@pytest.mark.parametrize(("text", "number"), [("true", 4), ("false", 0), ("facerec, arsfutura", 2), ("", 0)])
+@pytest.mark.parametrize(("text", "number"), [("true", 5), ("false", 0), ("facerec, arsfutura", 2), ("", 0)])
 def test_calls_of_other_programs_are_taken_all_some_or_none(text: str, number: int) -> None:
     assert len(Console(compat=text).compatible) == number
 

@@ -1,6 +1,7 @@
 """The calls of other programs, as their clients make them."""
 
 import asyncio
+import base64
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable
@@ -26,6 +27,7 @@ from doorbus.wire.messages import (
     ResultStatus,
     RosterEntry,
     Verdict,
+    utc,
 )
 from doorbus.wire.packet import Packet
 from doorbus.wire.snapshot import pack
@@ -49,6 +51,7 @@ CALLS = {
         ("GET", "/add-face/Alice"),
     ],
     "compreface": [("POST", "/api/v1/recognition/recognize")],
+    "doubletake": [("GET", "/api/recognize"), ("POST", "/api/recognize/upload")],
 }
 
 
@@ -153,9 +156,10 @@ async def test_a_token_is_taken_in_any_of_the_ways_that_clients_know(desktop: De
             await stranger.get("/users", auth=("anybody", secret)),
             await stranger.get("/users", params={"token": secret}),
             await stranger.get("/users", headers={"X-Api-Key": secret}),
+            await stranger.get("/users", headers={"Authorization": secret}),
         ]
 
-    assert [one.status_code for one in answers] == [200] * 4
+    assert [one.status_code for one in answers] == [200] * 5
 
 
 @pytest.mark.parametrize(
@@ -413,10 +417,98 @@ async def test_comprefaces_recognize_answers_in_its_words(desktop: Desktop, jpeg
         found, _ = await seeing(desktop, program.post(path, files=files), ALICE, STRANGER)
         nobody, _ = await seeing(desktop, program.post(path, files=files), after=1)
 
-    box = {"probability": 0.9, "x_min": 100, "y_min": 50, "x_max": 140, "y_max": 110}
-    assert found.json()["result"][0] == {"box": box, "subjects": [{"subject": "alice", "similarity": 0.97}]}
-    assert found.json()["result"][1]["subjects"] == []
-    assert (nobody.status_code, nobody.json()["code"]) == (400, 28)
+    alices = {"probability": 0.9, "x_min": 100, "y_min": 50, "x_max": 140, "y_max": 110}
+    strangers = {"probability": 0.5, "x_min": 10, "y_min": 20, "x_max": 40, "y_max": 60}
+    assert found.json() == {
+        "result": [
+            {"box": alices, "subjects": [{"subject": "alice", "similarity": 0.97}]},
+            {"box": strangers, "subjects": []},
+        ]
+    }
+    assert nobody.status_code == 400
+    assert nobody.json() == {"message": "No face is found in the given image", "code": 28}
+
+
+@pytest.mark.parametrize(
+    ("wish", "widths"),
+    [({}, [40, 30]), ({"limit": "1"}, [40]), ({"limit": "0"}, [40, 30]), ({"det_prob_threshold": "0.8"}, [40])],
+)
+async def test_compreface_tells_of_the_largest_faces_first_and_of_as_many_as_are_asked_for(
+    desktop: Desktop, jpeg: dict[str, bytes], wish: dict[str, str], widths: list[int]
+) -> None:
+    path, sent = "/api/v1/recognition/recognize", {"file": base64.b64encode(jpeg["obama"]).decode()}
+    async with desktop.program(Scope.RECOGNISE) as program:
+        found, shown = await seeing(desktop, program.post(path, params=wish, json=sent), STRANGER, ALICE)
+
+    assert shown == jpeg["obama"]
+    assert [one["box"]["x_max"] - one["box"]["x_min"] for one in found.json()["result"]] == widths
+
+
+@pytest.mark.parametrize(
+    ("call", "status"),
+    [
+        ({"json": {"file": "no base64!"}}, 400),
+        ({"json": ["file"]}, 400),
+        ({"json": {"file": 7}}, 400),
+        ({"data": {"limit": "1"}}, 400),
+        ({"json": {"file": "AAAA"}}, 422),
+        ({"json": {"file": "AAAA"}, "params": {"limit": "many"}}, 422),
+    ],
+)
+async def test_what_compreface_could_not_recognise_is_refused_with_a_message(
+    desktop: Desktop, call: dict[str, Any], status: int
+) -> None:
+    async with desktop.program(Scope.RECOGNISE) as program:
+        refused = await program.post("/api/v1/recognition/recognize", **call)
+
+    assert refused.status_code == status
+    assert refused.json()["message"]
+
+
+# Double Take.
+
+
+async def test_double_takes_recognize_is_what_the_named_camera_sees_now(
+    desktop: Desktop, jpeg: dict[str, bytes]
+) -> None:
+    address = {"url": "http://127.0.0.1:1/latest.jpg", "camera": "porch", "results": "best", "attempts": "1"}
+    sure = ALICE.model_copy(update={"confidence": 0.98765, "box": (0, 0, 9, 9)})
+    async with desktop.program(Scope.RECOGNISE) as program:
+        call = program.get("/api/recognize", params=address)
+        found, shown = await seeing(desktop, call, ALICE, sure, STRANGER)
+        elsewhere = await program.get("/api/recognize", params={**address, "camera": "garage"})
+
+    document = found.json()
+    alice = {"name": "alice", "confidence": 98.77, "match": True, "box": {"top": 0, "left": 0, "width": 9, "height": 9}}
+    more = {"type": "manual", "duration": 0.0, "detector": "doorbus", "filename": None, "base64": None}
+    box = {"top": 20, "left": 10, "width": 30, "height": 40}
+    assert shown == jpeg["obama"]
+    assert document.pop("id")
+    assert document == {
+        "duration": 0.0,
+        "timestamp": utc(desktop.clock.now()),
+        "attempts": 1,
+        "camera": "porch",
+        "zones": [],
+        "counts": {"person": 3, "match": 1, "miss": 0, "unknown": 2},
+        "matches": [{**alice, **more}],
+        "misses": [],
+        "unknowns": [{"name": "unknown", "confidence": 10.0, "match": False, "box": box, **more}],
+    }
+    assert elsewhere.status_code == 400
+    assert "no url is fetched" in elsewhere.json()["message"]
+
+
+async def test_double_takes_upload_says_that_it_worked_and_who_it_is(desktop: Desktop, jpeg: dict[str, bytes]) -> None:
+    files = {"files[]": ("x.jpg", jpeg["biden"])}
+    async with desktop.program(Scope.RECOGNISE) as program:
+        found, shown = await seeing(desktop, program.post("/api/recognize/upload", files=files), ALICE)
+        none = await program.post("/api/recognize/upload", data={"camera": "porch"})
+
+    assert shown == jpeg["biden"]
+    assert (found.json()["success"], found.json()["camera"]) == (True, "manual")
+    assert [one["name"] for one in found.json()["matches"]] == ["alice"]
+    assert none.status_code == 400
 
 
 async def test_the_api_says_who_is_on_a_picture_and_no_door_hears_of_it(

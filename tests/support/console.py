@@ -66,6 +66,18 @@ class Desktop:
         client.headers["Authorization"] = f"Bearer {secret}"
         return client
 
+    async def followed(self) -> None:
+        """Until somebody follows the news."""
+        async with asyncio.timeout(5):
+            while not self.site.live.following:
+                await self.settled()
+
+    async def looked(self, place: dict[str, str]) -> None:
+        """Until somebody waits for the next picture of a camera."""
+        async with asyncio.timeout(5):
+            while not self.site.live.is_awaited((place["door"], place["camera"])):
+                await self.settled()
+
     async def settled(self) -> None:
         """Until what is under way on the bus has arrived."""
         for _ in range(20):

@@ -90,6 +90,10 @@ class Live:
         """When the next picture has been kept for long enough, monotonic; None where there is none."""
         return min((shown.at + KEPT_SECONDS for shown in self._pictures.values()), default=None)
 
+    def is_awaited(self, place: Place) -> bool:
+        """Whether somebody waits for the next picture of a camera."""
+        return place in self._waiting
+
     async def newer(self, place: Place, number: int = 0) -> Shown:
         """The newest picture once it is newer than `number`. Who asks seldom gets fewer pictures, never older ones."""
         while True:

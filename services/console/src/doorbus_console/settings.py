@@ -12,7 +12,7 @@ from doorbus.runtime.settings import Section, ServiceSettings, empty_is_none
 from doorbus.wire.ids import listed
 from doorbus_console.identity import Unknown, roles
 
-COMPATIBLE = ("arsfutura", "moreillon", "facerec", "compreface")
+COMPATIBLE = ("arsfutura", "moreillon", "facerec", "compreface", "doubletake")
 """Programs whose calls can be taken."""
 
 Network = IPv4Network | IPv6Network

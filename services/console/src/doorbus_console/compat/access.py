@@ -8,7 +8,7 @@ from fastapi import Request
 from doorbus_console import tokens
 from doorbus_console.rights import Right, Scope, Visitor
 from doorbus_console.settings import networks
-from doorbus_console.web.guard import Needs, cross_site, same_origin, shown_token
+from doorbus_console.web.guard import Needs, by_token, cross_site, same_origin, shown_token
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import site_of
 
@@ -22,9 +22,9 @@ class NeedsToken(Needs):
     async def __call__(self, request: Request) -> Visitor:
         """The visitor; raises `Problem`."""
         site = site_of(request)
-        secret = request.headers.get("x-api-key") or shown_token(request)
+        secret = request.headers.get("x-api-key") or _bare_token(request) or shown_token(request)
         if secret is not None:
-            visitor = tokens.visitor(site.store, secret, site.clock.now())
+            visitor = by_token(request, secret)
         elif _trusted(request, site.settings.trusted):
             if not same_origin(request):
                 raise cross_site()
@@ -38,6 +38,12 @@ class NeedsToken(Needs):
         if not visitor.may(self.right):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden", f"{visitor.name} may not do this")
         return visitor
+
+
+def _bare_token(request: Request) -> str | None:
+    """A token that is all of the header, as clients of Double Take send theirs."""
+    given = request.headers.get("authorization", "")
+    return given if given.startswith(tokens.PREFIX) else None
 
 
 def _trusted(request: Request, setting: str) -> bool:

@@ -11,6 +11,7 @@ from doorbus_console.compat.access import OPEN, RECOGNISE, SEE
 from doorbus_console.compat.common import UNKNOWN, first_camera, first_door, name_of, the_image
 from doorbus_console.rights import Visitor
 from doorbus_console.web import asking, streams
+from doorbus_console.web.guard import still
 from doorbus_console.web.site import Site, site_of
 
 router = APIRouter(include_in_schema=False)
@@ -38,7 +39,7 @@ async def face_recognition(
 @router.get("/stream.mjpg", response_class=StreamingResponse)
 async def stream(request: Request, site: TheSite, visitor: Annotated[Visitor, Depends(SEE)]) -> StreamingResponse:
     """What the camera sees."""
-    return streams.mjpeg(site.live, first_camera(site, request, visitor))
+    return streams.mjpeg(site.live, first_camera(site, request, visitor), still(request, visitor))
 
 
 def _face(site: Site, face: Face, *, every: bool) -> dict[str, Any]:

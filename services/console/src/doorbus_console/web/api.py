@@ -18,7 +18,7 @@ from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
 from doorbus_console.web import asking, exposition, reviewing, streams
 from doorbus_console.web.forms import MOST_FILES, PICTURES, read_pictures
-from doorbus_console.web.guard import Needs
+from doorbus_console.web.guard import Needs, still
 from doorbus_console.web.problems import MEDIA_TYPE, Problem, broker_away, not_found
 from doorbus_console.web.shapes import (
     AcceptedShape,
@@ -205,9 +205,9 @@ async def frame(site: TheSite, visitor: Seeing, door: DoorId, camera: CameraId) 
 
 
 @router.get("/doors/{door}/cameras/{camera}/stream.mjpg", response_class=StreamingResponse)
-async def stream(site: TheSite, visitor: Seeing, door: DoorId, camera: CameraId) -> StreamingResponse:
+async def stream(request: Request, site: TheSite, visitor: Seeing, door: DoorId, camera: CameraId) -> StreamingResponse:
     """The pictures of a camera as MJPEG. Who reads slowly gets fewer, never older ones."""
-    return streams.mjpeg(site.live, site.camera(visitor, door, camera))
+    return streams.mjpeg(site.live, site.camera(visitor, door, camera), still(request, visitor))
 
 
 @router.get("/people")
@@ -313,7 +313,7 @@ async def events(
 
 
 @router.get("/events/stream", response_class=StreamingResponse)
-async def follow_events(site: TheSite, visitor: Watching) -> StreamingResponse:
+async def follow_events(request: Request, site: TheSite, visitor: Watching) -> StreamingResponse:
     """What is decided from now on, as server-sent events with the name `decision`."""
 
     def tell(news: News) -> list[tuple[str, str]]:
@@ -323,7 +323,7 @@ async def follow_events(site: TheSite, visitor: Watching) -> StreamingResponse:
         shapes = [event_shape(site.live.scene, one) for one in found if one.number == int(news[1])]
         return [("decision", shape.model_dump_json()) for shape in shapes]
 
-    return streams.events(site.live, (), tell)
+    return streams.events(site.live, (), tell, still(request, visitor))
 
 
 @router.get("/recordings/{recording}/picture.jpg", response_class=Response, responses=_JPEG)

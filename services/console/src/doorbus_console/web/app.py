@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from doorbus import __version__
 from doorbus.wire.mistakes import in_our_words
 from doorbus_console import compat
-from doorbus_console.compat import arsfutura, compreface, facerec, moreillon
+from doorbus_console.compat import arsfutura, compreface, doubletake, facerec, moreillon
 from doorbus_console.store import StoreFailed
 from doorbus_console.web import accounts, api, enrolling, entrance, inbox, own, pages, single_sign_on
 from doorbus_console.web.asking import Once
@@ -44,6 +44,7 @@ _ALWAYS = (
 _COMPATIBLE = {
     "arsfutura": arsfutura.router,
     "compreface": compreface.router,
+    "doubletake": doubletake.router,
     "facerec": facerec.router,
     "moreillon": moreillon.router,
 }

@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,13 +14,16 @@ from starlette.requests import Request
 from doorbus_console import tokens
 from doorbus_console.passkeys import Party
 from doorbus_console.rights import Level, Right, Visitor
-from doorbus_console.store import Account, Session
+from doorbus_console.sessions import LONGEST
+from doorbus_console.store import Account, Session, StoreFailed
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site, site_of
 
 COOKIE = "doorbus_session"
 FORM_TOKEN = "X-Form-Token"  # noqa: S105  # the name of a header
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+AGAIN_SECONDS = 15.0
+"""So long, at most, an answer that does not end goes on after somebody was signed out, or their token taken away."""
 _API = "/api/"
 
 
@@ -43,15 +48,55 @@ def identify(request: Request) -> Visitor | None:
     site = site_of(request)
     secret = shown_token(request)
     if secret is not None:
-        return tokens.visitor(site.store, secret, site.clock.now())
+        return by_token(request, secret)
     session = session_of(request)
-    if session is None:
-        return None
-    account = site.store.account(session.account)
-    if account is None or _is_over(site, session, account):
+    visitor = None if session is None else _signed_in(site, session)
+    if session is None or visitor is None:
         return None
     if request.method not in SAFE:
         _refuse_another_sites(request, site, session)
+    request.state.again = partial(_still_signed_in, site, session)
+    return visitor
+
+
+def by_token(request: Request, secret: str) -> Visitor | None:
+    """Whose token it is."""
+    site = site_of(request)
+
+    def known() -> Visitor | None:
+        return tokens.visitor(site.store, secret, site.clock.now())
+
+    request.state.again = known
+    return known()
+
+
+def still(request: Request, visitor: Visitor) -> Callable[[], bool]:
+    """Whether who has asked may go on with an answer that does not end; looked up anew each `AGAIN_SECONDS`."""
+    site, again = site_of(request), getattr(request.state, "again", lambda: visitor)
+    due = site.clock.monotonic() + AGAIN_SECONDS
+
+    def asked() -> bool:
+        nonlocal due
+        if site.clock.monotonic() < due:
+            return True
+        due = site.clock.monotonic() + AGAIN_SECONDS
+        try:
+            return bool(again() == visitor)
+        except StoreFailed:  # who is signed in goes on seeing
+            return True
+
+    return asked
+
+
+def _still_signed_in(site: Site, session: Session) -> Visitor | None:
+    known = site.store.session(session.id)
+    return None if known is None or site.clock.now() - known.begun_at > LONGEST else _signed_in(site, known)
+
+
+def _signed_in(site: Site, session: Session) -> Visitor | None:
+    account = site.store.account(session.account)
+    if account is None or _is_over(site, session, account):
+        return None
     doors = None if account.doors is None or account.level is not Level.RESIDENT else frozenset(account.doors)
     return Visitor(account.name, level=account.level, doors=doors)
 
@@ -70,7 +115,17 @@ def shown_token(request: Request) -> str | None:
 
 
 def session_of(request: Request) -> Session | None:
-    """The session of the browser that asks; its cookie may be exchanged by the answer."""
+    """The session of the browser that asks; its cookie may be exchanged by the answer.
+
+    It is looked up once: a cookie that is shown again while an endless answer goes on would be taken for a copy.
+    """
+    if not hasattr(request.state, "session"):
+        request.state.session = _known(request)
+    session: Session | None = request.state.session
+    return session
+
+
+def _known(request: Request) -> Session | None:
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         return None

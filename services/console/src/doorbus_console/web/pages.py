@@ -26,7 +26,7 @@ from doorbus_console.scene import Sought
 from doorbus_console.web import asking, hours, streams
 from doorbus_console.web.confirming import purpose_of_unlock, show
 from doorbus_console.web.forms import Form, read_form
-from doorbus_console.web.guard import Needs, party, session_of
+from doorbus_console.web.guard import Needs, party, session_of, still
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.rendering import language_of
 from doorbus_console.web.site import Site, site_of
@@ -84,9 +84,9 @@ async def doors(request: Request, site: TheSite, visitor: Seeing) -> HTMLRespons
 
 
 @router.get("/doors/{door}/{camera}/live.mjpg")
-async def live_picture(site: TheSite, visitor: Seeing, door: str, camera: str) -> StreamingResponse:
+async def live_picture(request: Request, site: TheSite, visitor: Seeing, door: str, camera: str) -> StreamingResponse:
     """What a camera sees."""
-    return streams.mjpeg(site.live, site.camera(visitor, door, camera))
+    return streams.mjpeg(site.live, site.camera(visitor, door, camera), still(request, visitor))
 
 
 @router.post("/doors/{door}/unlock")
@@ -222,7 +222,8 @@ async def support_bundle(site: TheSite, visitor: Administering) -> Response:
 async def live(request: Request, site: TheSite, visitor: Seeing) -> StreamingResponse:
     """What moves on the pages, as parts of them."""
     known = [("door", door) for door in site.doors_of(visitor)]
-    return streams.events(site.live, [("broker",), *known], partial(_parts, request, site, visitor))
+    tell = partial(_parts, request, site, visitor)
+    return streams.events(site.live, [("broker",), *known], tell, still(request, visitor))
 
 
 def _parts(request: Request, site: Site, visitor: Visitor, news: News) -> Iterable[tuple[str, str]]:

@@ -16,12 +16,12 @@ QUIET_SECONDS = 15.0
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def mjpeg(live: Live, place: Place) -> StreamingResponse:
-    """The pictures of a camera for as long as somebody looks: each the newest there is."""
+def mjpeg(live: Live, place: Place, still: Callable[[], bool]) -> StreamingResponse:
+    """The pictures of a camera for as long as somebody looks, and still may: each the newest there is."""
 
     async def pictures() -> AsyncIterator[bytes]:
         number = 0
-        while (shown := await _unless_over(live, live.newer(place, number))) is not None:
+        while (shown := await _unless_over(live, live.newer(place, number))) is not None and still():
             number = shown.number
             yield _HEAD.format(len(shown.jpeg)).encode() + shown.jpeg + b"\r\n"
 
@@ -39,14 +39,22 @@ async def _unless_over(live: Live, work: Coroutine[Any, Any, Shown]) -> Shown | 
         over.cancel()
 
 
-def events(live: Live, first: Iterable[News], tell: Callable[[News], Iterable[tuple[str, str]]]) -> StreamingResponse:
-    """News as server-sent events: `tell` makes names and texts of each; `first` is what is told at once."""
+def events(
+    live: Live,
+    first: Iterable[News],
+    tell: Callable[[News], Iterable[tuple[str, str]]],
+    still: Callable[[], bool],
+) -> StreamingResponse:
+    """News as server-sent events, to who still may hear them.
+
+    `tell` makes names and texts of each; `first` is what is told at once.
+    """
 
     async def texts() -> AsyncIterator[str]:
         with live.followed() as follower:
             follower.hear(tuple(first))
             async for news in follower.news(QUIET_SECONDS):
-                if live.ended.is_set():
+                if live.ended.is_set() or not still():
                     return
                 told = [_event(name, text) for one in news for name, text in tell(one)]
                 if told or not news:
