@@ -23,6 +23,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import Packet
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus_actuator.fakes import FakeJournal
 from doorbus_actuator.input_settings import Contact, ExitAction, ExitButton, Inputs, Tamper
 from doorbus_actuator.policy import Relock
 from doorbus_actuator.settings import Actuator, Unjournaled
@@ -33,8 +34,9 @@ CONTACT = Input.CONTACT
 ALL = tuple(Input)
 
 
-def house(wired: Iterable[Input] = ALL, **settings: object) -> House:
-    return House(Actuator.model_validate({"inputs": Inputs(simulated=False), **settings}), wired=wired)
+def house(wired: Iterable[Input] = ALL, journal: FakeJournal | None = None, **settings: object) -> House:
+    chosen = Actuator.model_validate({"inputs": Inputs(simulated=False), **settings})
+    return House(chosen, journal=journal, wired=wired)
 
 
 def kinds(one: House) -> list[AlarmKind]:
@@ -81,6 +83,61 @@ async def test_a_door_that_is_opened_while_it_is_locked_is_forced_until_it_is_sh
         assert kinds(door) == [AlarmKind.FORCED]
     assert alarms(door) == [(AlarmKind.FORCED, True), (AlarmKind.FORCED, False)]
     assert felt(door)[:4] == [(CONTACT, False), (Input.TAMPER, False), (CONTACT, True), (CONTACT, False)]
+
+
+async def forced_and_tampered() -> FakeJournal:
+    """The journal of an actuator that has ended amid two alarms."""
+    one = house()
+    async with one.runs() as door:
+        await door.feels(CONTACT, on=False)
+        await door.feels(CONTACT)
+        await door.feels(Input.TAMPER)
+        assert kinds(door) == [AlarmKind.FORCED, AlarmKind.TAMPER]
+    return one.journal
+
+
+async def test_alarms_go_on_after_a_restart_until_their_cause_is_over() -> None:
+    journal = await forced_and_tampered()
+    async with house(journal=journal).runs() as door:
+        assert state(door) is AlarmState.TAMPER
+        assert door.service.figures()["alarm"] == 1
+        door.switches[Input.TAMPER].felt = True
+        await door.feels(CONTACT)
+        assert kinds(door) == []  # they have not begun anew
+        await door.feels(Input.TAMPER, on=False)
+        assert state(door) is AlarmState.FORCED
+        await door.feels(CONTACT, on=False)
+        assert state(door) is AlarmState.NONE
+        assert alarms(door)[-2:] == [(AlarmKind.TAMPER, False), (AlarmKind.FORCED, False)]
+    async with house(journal=journal).runs() as door:
+        assert state(door) is AlarmState.NONE
+
+
+async def test_a_door_that_was_shut_while_the_actuator_was_away_is_forced_no_longer() -> None:
+    async with house(journal=await forced_and_tampered()).runs() as door:
+        await door.feels(CONTACT, on=False)
+        await door.feels(Input.TAMPER, on=False)
+        assert state(door) is AlarmState.NONE
+
+
+async def test_a_door_that_stood_open_too_soon_before_a_restart_is_held_open_after_it() -> None:
+    one = house()
+    async with one.runs() as door:
+        await door.feels(CONTACT)
+        await door.passes(30)
+        assert kinds(door) == [AlarmKind.HELD_OPEN_SOON]
+    async with house(journal=one.journal).runs() as door:
+        assert state(door) is AlarmState.HELD_OPEN_SOON
+        await door.feels(CONTACT)
+        await door.passes(60)
+        assert kinds(door) == [AlarmKind.HELD_OPEN]
+
+
+async def test_alarms_of_inputs_that_the_door_has_no_longer_are_over_with_a_restart() -> None:
+    async with house(journal=await forced_and_tampered(), wired=()).runs() as door:
+        await door.passes(1)
+        assert state(door) is AlarmState.NONE
+        assert alarms(door)[-2:] == [(AlarmKind.FORCED, False), (AlarmKind.TAMPER, False)]
 
 
 async def test_a_door_that_bounces_is_opened_once() -> None:

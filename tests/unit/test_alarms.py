@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorbus.wire.messages import AlarmKind
+from doorbus.wire.messages import AlarmKind, Input
 from doorbus_actuator import alarms, debounce
 from doorbus_actuator.alarms import Admitted, Bolted, Happening, Leaving, Limits, Opened, Shut, Tampered, Tick, Watch
 from doorbus_actuator.policy import Now
@@ -40,6 +40,30 @@ def after(limits: Limits, history: list[tuple[float, Happening]]) -> tuple[Watch
         passed += seconds
         watch = alarms.react(limits, watch, happening, at(passed))
     return watch, at(passed)
+
+
+@given(ANY_LIMITS, HISTORIES)
+def test_what_goes_on_at_the_end_of_the_process_goes_on_at_the_next_start(
+    limits: Limits, history: list[tuple[float, Happening]]
+) -> None:
+    before, now = after(limits, history)
+    later = Now(now.wall + timedelta(minutes=5), 7.0)
+
+    watch = alarms.resumed(alarms.going_of(alarms.words_of(before.going)), frozenset(Input), later)
+
+    assert watch.going == before.going
+    assert alarms.react(limits, watch, Opened(seen=False), later).going == before.going
+    shut = alarms.react(limits, alarms.react(limits, watch, Shut(), later), Tampered(is_open=False), later)
+    assert not shut.going
+
+
+@given(ANY_LIMITS, HISTORIES)
+def test_an_alarm_whose_input_is_gone_does_not_go_on_for_ever(
+    limits: Limits, history: list[tuple[float, Happening]]
+) -> None:
+    before, now = after(limits, history)
+
+    assert not alarms.resumed(before.going, frozenset({Input.EXIT, Input.DOORBELL}), now).going
 
 
 @given(ANY_LIMITS, HISTORIES)

@@ -3,18 +3,25 @@
 The door is forced when it is opened while it is locked, unless somebody asked to leave a while before, or it was
 unlocked a moment before (the contact of a radio sensor comes late). It is held open when it stands open for too long
 since it was locked; as long as it is unlocked, on purpose, nothing runs. An alarm goes on until its cause is over: the
-door is shut, or the case. What is open when the service starts was not opened under its eyes: it is not forced.
+door is shut, or the case. What is open when the service starts was not opened under its eyes: it is not forced. But
+what was an alarm before the service ended is one again until it is found to be over.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from doorbus.wire.messages import AlarmKind
+from doorbus.wire.messages import AlarmKind, Input, utc
 from doorbus_actuator.policy import Now
 
 NEVER = -math.inf
+_FELT_BY = {
+    AlarmKind.FORCED: Input.CONTACT,
+    AlarmKind.HELD_OPEN: Input.CONTACT,
+    AlarmKind.HELD_OPEN_SOON: Input.CONTACT,
+    AlarmKind.TAMPER: Input.TAMPER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,29 @@ class Watch:
     def gravest(self) -> AlarmKind | None:
         """The gravest alarm that goes on."""
         return max(self.going, key=list(AlarmKind).index, default=None)
+
+
+def words_of(going: Mapping[AlarmKind, Going]) -> str:
+    """Alarms that go on as a text, which `going_of` reads."""
+    return ";".join(" ".join(filter(None, (kind, utc(its.since), its.person))) for kind, its in going.items())
+
+
+def going_of(text: str) -> dict[AlarmKind, Going]:
+    """The alarms in a text of `words_of`; raises `ValueError` for any other."""
+    going = {}
+    for words in filter(None, text.split(";")):
+        kind, since, *person = words.split(" ")
+        going[AlarmKind(kind)] = Going(datetime.fromisoformat(since), *person[:1])
+    return going
+
+
+def resumed(going: Mapping[AlarmKind, Going], felt: Collection[Input], now: Now) -> Watch:
+    """What is known of a door at a start before which these alarms went on, as far as it has the inputs to end them."""
+    going = {kind: its for kind, its in going.items() if _FELT_BY[kind] in felt}
+    opened = [its.since for kind, its in going.items() if _FELT_BY[kind] is Input.CONTACT]
+    if not opened:
+        return Watch(going=going)
+    return Watch(going=going, open_since=min(opened), counted_from=now.monotonic)
 
 
 def react(limits: Limits, watch: Watch, happening: Happening, now: Now) -> Watch:

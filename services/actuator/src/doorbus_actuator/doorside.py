@@ -1,6 +1,7 @@
 """What a door feels: its inputs, debounced, and the alarms that follow; and how both are told."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,7 +23,7 @@ from doorbus_actuator import alarms, debounce
 from doorbus_actuator.foreign_inputs import BUTTONS, Vocabulary, foreign, words
 from doorbus_actuator.input_settings import Inputs, Level
 from doorbus_actuator.journal import Note
-from doorbus_actuator.policy import Now
+from doorbus_actuator.policy import Kind, Now, Seen
 
 _STATES: Mapping[Input, tuple[Channel[Any], Mapping[bool, StrEnum]]] = {
     Input.CONTACT: (channels.CONTACT_STATE, {True: ContactState.OPEN, False: ContactState.CLOSED}),
@@ -61,6 +62,13 @@ class Doorside:
         self._lines = dict.fromkeys(Input, debounce.Line())
         self._watch = alarms.Watch()
         self._told: Mapping[AlarmKind, alarms.Going] = {}
+
+    def recall(self, seen: Iterable[Seen], felt: Collection[Input], now: Now) -> None:
+        """Go on with the alarms of before; over are those of inputs that the door does not have any more."""
+        texts = [one.id for one in seen if one.kind is Kind.ALARMS]
+        with suppress(ValueError):  # of another version
+            self._told = alarms.going_of(texts[-1] if texts else "")
+        self._watch = alarms.resumed(self._told, felt, now)
 
     @property
     def gravest(self) -> AlarmKind | None:
@@ -141,6 +149,11 @@ class Doorside:
             for kind, its in begun
         ]
         return tuple(notes), (*told, self._alarm_state())
+
+    @property
+    def remembered(self) -> tuple[Seen, ...]:
+        """What `recall` is to find after the end of this process."""
+        return (Seen(Kind.ALARMS, alarms.words_of(self._told)),)
 
     def states(self) -> Iterable[Outbound]:
         """The retained states; what a former start has said of an input that nothing is known of is deleted."""

@@ -167,7 +167,9 @@ class ActuatorService(Service):
     async def start(self) -> None:
         """De-energise the relay, and recall what was seen before."""
         await self._bolt.secure()
-        self._state = policy.recall(self._journal.open(), self._now())
+        seen, now = self._journal.open(), self._now()
+        self._state = policy.recall(seen, now)
+        self._doorside.recall(seen, self._settings.felt_inputs | self._switches.keys(), now)
         self._recording = True
         self._write((Note(self._clock.now(), JournalKind.STARTED, {"version": __version__}),))
         self._note_relay()
@@ -381,7 +383,7 @@ class ActuatorService(Service):
         notes, outbounds = self._doorside.news(self._now())
         for note in notes:
             _log.warning("alarm", alarm=note.fields["alarm"], on=note.fields["on"], person=note.fields["person"])
-        self._write(notes)
+        self._write(notes, self._doorside.remembered if notes else ())
         return [*outbounds, *(self._tell_of(one.message) for one in outbounds if isinstance(one.message, Alarm))]
 
     def _tell_of(self, alarm: Alarm) -> Outbound:

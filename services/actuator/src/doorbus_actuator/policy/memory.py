@@ -29,6 +29,8 @@ class Kind(StrEnum):
     """The day on which somebody of the first came in."""
     LOCKDOWN = "lockdown"
     """Not seen, but ordered: the newest says whether there is one."""
+    ALARMS = "alarms"
+    """Those that go on at the door, of which no rule knows: the newest says which."""
 
 
 MOST = {
@@ -39,6 +41,7 @@ MOST = {
     Kind.ENTERED: MAX_ENTERED,
     Kind.FIRST_IN: 2,
     Kind.LOCKDOWN: 2,
+    Kind.ALARMS: 2,
 }
 """How many of each kind need outlive the process."""
 
