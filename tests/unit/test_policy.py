@@ -931,6 +931,65 @@ def test_the_cooldown_lasts_at_least_as_long_as_the_door_is_held() -> None:
     assert opened(door.told_to())
 
 
+def test_a_command_may_hold_a_door_that_is_open_for_longer() -> None:
+    door = Door()
+    assert grant(door.told_to()).seconds == 3.0
+    door.wait(1)
+    assert grant(door.told_to(seconds=10.0)).seconds == 10.0
+    door.wait(9)
+    assert grant(door.told_to(seconds=10.5)).seconds == 10.5
+    door.wait(10.4)
+    assert reasons(door.told_to()) == [Reason.COOLDOWN]
+    door.wait(0.1)
+    assert opened(door.told_to())
+
+
+@pytest.mark.parametrize("asked", [None, 1.0, 3.0])
+def test_a_command_that_asks_for_no_more_than_the_one_before_waits_for_the_cooldown(asked: float | None) -> None:
+    door = Door()
+    door.told_to()
+    door.wait(2)
+    assert reasons(door.told_to(seconds=asked)) == [Reason.COOLDOWN]
+
+
+def test_a_command_for_longer_waits_for_the_cooldown_once_the_door_is_locked_again() -> None:
+    door = Door()
+    door.told_to()
+    door.wait(3)
+    assert reasons(door.told_to(seconds=20.0)) == [Reason.COOLDOWN]
+
+    locked = Door()
+    locked.told_to()
+    locked.told_to(Action.LOCK)
+    assert reasons(locked.told_to(seconds=20.0)) == [Reason.COOLDOWN]
+
+
+def test_however_often_it_is_asked_the_door_is_held_open_no_longer_than_the_maximum_in_all() -> None:
+    door = Door()
+    door.told_to(seconds=20.0)
+    door.wait(15)
+    assert grant(door.told_to(seconds=25.0)).seconds == 15.0
+    door.wait(1)
+    for seconds in (29.0, 30.0, 3600.0):
+        assert not opened(door.told_to(seconds=seconds))
+    door.wait(14)
+    assert opened(door.told_to(seconds=29.0))
+
+
+def test_a_command_for_longer_needs_a_code_of_its_own() -> None:
+    door = Door(Rules(door="front", codes=OneCode("1", "2")))
+    assert opened(door.told_to(code="1"))
+    assert reasons(door.told_to(seconds=20.0, code="1")) == [Reason.REPLAYED]
+    assert opened(door.told_to(seconds=20.0, code="2"))
+
+
+def test_a_face_that_comes_while_a_command_holds_the_door_is_told_how_long_it_stays_open() -> None:
+    door = Door(Rules(door="front", votes="1/1", cooldown_seconds=0.0, out_of_view_seconds=0.0, hold_open_seconds=60.0))
+    door.told_to(seconds=60.0)
+    door.wait(59)
+    assert grant(door.sees(match())).seconds == 1.0
+
+
 @pytest.mark.parametrize(("asked", "held"), [(1.0, 1.0), (30.0, 30.0), (31.0, 30.0), (3600.0, 30.0), (None, 3.0)])
 def test_no_command_holds_the_door_longer_than_the_maximum(asked: float | None, held: float) -> None:
     assert grant(Door().told_to(seconds=asked)).seconds == held

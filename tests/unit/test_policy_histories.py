@@ -200,6 +200,9 @@ class History:
     lockdown: bool = False
     open_until: float = -math.inf
     """Until when the door was told to stay unlocked."""
+    open_since: float = -math.inf
+    held: float = 0.0
+    """For how long it was told so last."""
     last_jump: float = -math.inf
     seen: list[tuple[str, Seen]] = field(default_factory=list)
     grants: list[tuple[float, Grant]] = field(default_factory=list)
@@ -288,6 +291,9 @@ class History:
             if isinstance(effect, Grant):
                 self._witness(effect, event)
                 self.grants.append((self.monotonic, effect))
+                if self.monotonic >= self.open_until:
+                    self.open_since = self.monotonic
+                self.held = effect.seconds
                 self.open_until = self.monotonic + effect.seconds
             elif isinstance(effect, Lock):
                 self.open_until = -math.inf
@@ -304,10 +310,13 @@ class History:
             return
         assert not self.lockdown, "opened from outside in lockdown"
         by_command = grant.decision.trigger is Trigger.COMMAND
+        if self.monotonic < self.open_until:
+            longest = self.open_since + self.rules.longest_hold
+            assert self.monotonic + grant.seconds <= longest + 1e-6, "held open for longer than anybody may"
         for at, before in self.grants:
             if before.decision.trigger is Trigger.EXIT_BUTTON:
                 continue
-            if by_command and before.decision.trigger is not Trigger.COMMAND:
+            if by_command and (before.decision.trigger is not Trigger.COMMAND or self._is_held_for_longer(event)):
                 continue
             assert self.monotonic >= at + max(self.rules.cooldown_seconds, before.seconds), "opened in the cooldown"
             again = before.decision.person is not None and before.decision.person == grant.decision.person
@@ -318,6 +327,11 @@ class History:
         else:
             assert isinstance(event, Sighting)
             self._witness_votes(grant.decision, event)
+
+    def _is_held_for_longer(self, event: Event) -> bool:
+        """Whether a command finds the door unlocked, and asks for more than whoever had it unlocked."""
+        seconds = event.command.seconds if isinstance(event, Command) else None
+        return self.monotonic < self.open_until and seconds is not None and seconds > self.held
 
     def _out_of_view(self, person: str | None, since: float) -> bool:
         """Whether nobody could have seen `person` for as long as is asked, at some time since then."""

@@ -184,10 +184,11 @@ def _decision_of(case: FaceCase, camera: str, outcome: Outcome, reason: Reason) 
 
 def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: Now) -> Step:
     commanded, coded = decision.trigger is Trigger.COMMAND, decision.trigger is Trigger.CREDENTIAL
-    seconds = min(seconds, rules.longest_hold if commanded else rules.max_hold_seconds)
+    asked = min(seconds, rules.longest_hold if commanded else rules.max_hold_seconds)
+    seconds = min(asked, passage.room(rules, state, now))
     until = now.monotonic + max(rules.cooldown_seconds, min(seconds, rules.max_hold_seconds))
     if not commanded:  # who comes in while the door is held open does not shut it
-        seconds = max(seconds, passage.left(state, now))
+        asked = seconds = max(seconds, passage.left(state, now))
     waiting = (Reason.AWAITING_VOTES, Reason.AWAITING_CHALLENGE)
     state = telling.withdraw(state, [key for key in state.tallies if key[0] in waiting])
     state, counted = telling.tell_counted(state, now)
@@ -195,7 +196,7 @@ def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: 
     if state.trial is not None or state.advice is not None:
         effects += (challenge.NOTHING_ASKED,)
     granted = replace(
-        passage.unlocked(state, seconds, now),
+        passage.unlocked(rules, state, asked, now),
         cooldown_until=until,
         commanded_until=until if commanded else state.commanded_until,
         coded_until=until if coded else state.coded_until,

@@ -8,9 +8,19 @@ from doorbus_actuator.policy.rules import Relock, Rules
 from doorbus_actuator.policy.state import Hold, State, Step
 
 
-def unlocked(state: State, seconds: float, now: Now) -> State:
+def unlocked(rules: Rules, state: State, seconds: float, now: Now) -> State:
     """Take note that the door is told to stay unlocked for so long."""
-    return replace(state, hold=Hold(seconds, now.monotonic + seconds))
+    since = _since(state, now)
+    return replace(state, hold=Hold(seconds, min(now.monotonic + seconds, since + rules.longest_hold), since))
+
+
+def room(rules: Rules, state: State, now: Now) -> float:
+    """How long the door may stay unlocked from now on, seeing that it may be so already."""
+    return _since(state, now) + rules.longest_hold - now.monotonic
+
+
+def _since(state: State, now: Now) -> float:
+    return now.monotonic if state.hold is None or not left(state, now) else state.hold.since
 
 
 def left(state: State, now: Now) -> float:
@@ -38,7 +48,7 @@ def let_out(rules: Rules, state: State, now: Now) -> Step:
     already = left(state, now)
     seconds = max(rules.unlock_seconds, already)
     if already < rules.unlock_seconds:
-        state = unlocked(state, seconds, now)
+        state = unlocked(rules, state, seconds, now)
     decision = exit_decision(None, now).model_copy(update={"seconds": seconds})
     return state, (Grant(seconds, decision),)
 

@@ -14,7 +14,8 @@ field of `State`     serves the rules                                    written
 `commanded_until`    `COOLDOWN` of commands                              `deciding`: a grant to a command
 `admitted`           no rule: whose frames are no decision any more      `admitted`
 `lockdown`           `LOCKDOWN`, besides the setting                     `deciding`: a lockdown begun or ended
-`hold`               no rule: what an exit must not cut short, and       `passage`
+`hold`               `COOLDOWN` of commands, which may hold the door     `passage`
+                     for longer; what an exit must not cut short, and
                      what ends when somebody has passed
 `commands`           `REPLAYED` of a command by its id                   `commands`
 `codes`              `REPLAYED` of a command by its code                 `commands`
@@ -102,10 +103,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """For how long the door was told to stay unlocked, and until when, in monotonic seconds."""
+    """For how long the door was told to stay unlocked, until when, and since when it is, in monotonic seconds."""
 
     seconds: float
     until: float
+    since: float
 
 
 @dataclass(frozen=True, slots=True)

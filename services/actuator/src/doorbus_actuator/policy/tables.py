@@ -114,6 +114,14 @@ class CommandCase:
         return self.command.issued_at is not None and self.command.id is not None
 
     @property
+    def extends(self) -> bool:
+        """Whether it asks that a door which is unlocked stay so for longer than was asked before, and it may."""
+        hold, seconds = self.state.hold, self.command.seconds
+        if hold is None or seconds is None or self.now.monotonic >= hold.until:
+            return False
+        return seconds > hold.seconds and hold.until < hold.since + self.rules.longest_hold
+
+    @property
     def code_holds(self) -> bool:
         """Whether the code is right, where one is asked."""
         code, codes = self.command.code or "", self.rules.codes
@@ -250,7 +258,7 @@ COMMAND_RULES: Table[CommandCase] = (
     (Reason.REPLAYED, lambda c: c.command.id is None or c.command.id not in c.state.commands),
     (Reason.CODE_MISSING, lambda c: c.rules.codes is None or bool(c.command.code)),
     (Reason.CODE_WRONG, lambda c: c.code_holds),
-    (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.commanded_until),
+    (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.commanded_until or c.extends),
     (Reason.REPLAYED, lambda c: c.rules.codes is None or c.command.code not in c.state.codes),
 )
 UNSEEN_CODE_RULES: Table[CodeCase] = (
