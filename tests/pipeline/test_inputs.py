@@ -497,10 +497,28 @@ async def test_a_topic_on_which_nothing_comes_is_told_of_until_something_does() 
         assert (told["input"], told["topic"]) == (CONTACT, ZIGBEE)
         assert "actuator" in told["why"]
         figures = (await door.health()).figures
-        assert {name: on for name, on in figures.items() if "unheard" in name} == {"contact_unheard": 1}
+        assert {name: on for name, on in figures.items() if "unheard" in name} == {
+            "contact_unheard": 1,
+            "exit_unheard": 1,
+        }
         await says(door, ZIGBEE, '{"contact":true}')
         await says(door, ZIGBEE, "{")  # refused, which is news to health
-        assert (await door.health()).figures["contact_unheard"] == 0
+        figures = (await door.health()).figures
+        assert (figures["contact_unheard"], figures["exit_unheard"]) == (0, 1)
+        await says(door, "zigbee2mqtt/way_out", "ON")
+        await says(door, ZIGBEE, "{")
+        assert (await door.health()).figures["exit_unheard"] == 0
+
+
+async def test_a_wired_button_says_in_health_that_it_was_never_pressed_until_it_is() -> None:
+    inputs = Inputs(simulated=False, exit=ExitButton(pin=5), contact=Contact(pin=6))
+    async with house(wired=(Input.EXIT, CONTACT), inputs=inputs).runs() as door:
+        await door.feels(CONTACT, on=False)
+        figures = (await door.health()).figures
+        assert {name: on for name, on in figures.items() if "unheard" in name} == {"exit_unheard": 1}
+        await door.feels(Input.EXIT)
+        await door.told("{")  # refused, which is news to health
+        assert (await door.health()).figures["exit_unheard"] == 0
 
 
 @pytest.mark.parametrize(("word", "wanted"), [("OPEN", ContactState.OPEN), ("closed", ContactState.CLOSED)])

@@ -331,6 +331,17 @@ def test_an_input_of_which_nothing_is_heard_is_a_warning_once_it_has_had_time_to
     assert after(5, contact_unheard=1) == []
 
 
+def test_a_button_that_nobody_has_pressed_is_told_of_and_is_no_warning() -> None:
+    figures = {"exit_unheard": 1.0, "doorbell_unheard": 0.0}
+    health = _health(Role.ACTUATOR, started_at=AT - timedelta(hours=9), figures=figures)
+
+    seen = _without(Role.ACTUATOR, Heard(health, AT, live=True))
+
+    assert _bad(seen) == []
+    (told,) = [one.state for one in findings(seen) if "nothing heard" in one.state]
+    assert told.startswith("exit button: nothing heard since the start")
+
+
 @pytest.mark.parametrize(
     ("ago", "level", "state"),
     [

@@ -162,6 +162,11 @@ def test_inputs_are_named_one_by_one_in_the_environment(tmp_path: Path, monkeypa
     [
         ({"CONTACT__PIN": "22", "CONTACT__LINE": "22"}, r"INPUTS__CONTACT: .*one of PIN, LINE and TOPIC"),
         ({"CONTACT__PIN": "41"}, "INPUTS__CONTACT__PIN=41"),
+        ({"EXIT__FIELD": "action"}, r"INPUTS__EXIT: .*FIELD without TOPIC: give TOPIC, too"),
+        ({"EXIT__FIELD": "action", "EXIT__PIN": "22"}, "FIELD without TOPIC"),
+        ({"CONTACT__ON": "open", "CONTACT__OFF": "shut", "CONTACT__LINE": "22"}, "OFF, ON without TOPIC"),
+        ({"TAMPER__NORMALLY": "open"}, "NORMALLY without PIN or LINE"),
+        ({"DOORBELL__WIRED_TO": "supply", "DOORBELL__TOPIC": "bell"}, "WIRED_TO without PIN or LINE"),
         ({"EXIT__TOPIC": "doorbus/v1/door/front/lock/state"}, "another program"),
         ({"EXIT__TOPIC": "zigbee2mqtt/+"}, "without"),
         ({"EXIT__NORMALY": "open"}, "there is no such setting"),

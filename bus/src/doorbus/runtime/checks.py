@@ -10,7 +10,7 @@ from typing import Any
 from doorbus.wire import channels
 from doorbus.wire.channels import CHANNELS, OPTIONAL, SERVICES, Channel, Role
 from doorbus.wire.codec import CommandCodec, LockdownCodec, Refusal, Word
-from doorbus.wire.messages import Action, Health, Lockdown, LockState, Manifest, Presence
+from doorbus.wire.messages import Action, Health, Input, Lockdown, LockState, Manifest, Presence
 from doorbus.wire.topics import DEFAULT_TOPICS
 
 CLOCK_WARN_SECONDS = 0.5
@@ -75,6 +75,7 @@ class Observed:
 
 
 _UNHEARD = "_unheard"
+_BUTTONS = {Input.EXIT.value: "exit button", Input.DOORBELL.value: "doorbell"}
 
 _MEANING = {
     Refusal.STALE: "it came too late: a slow network or recognizer, or clocks that disagree",
@@ -188,8 +189,12 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
 
 
 def _unheard(name: str, figure: str) -> Finding:
-    """A device on a topic of its own that is silent: a broker does not tell who may not read a topic."""
+    """An input that is silent: a broker does not tell who may not read a topic, and a cut wire is no press."""
     felt = figure.removesuffix(_UNHEARD)
+    if felt in _BUTTONS:
+        return Finding(
+            Severity.OK, name, f"{_BUTTONS[felt]}: nothing heard since the start; press it to see that it works"
+        )
     setting = f"DOORBUS_ACTUATOR__INPUTS__{felt.upper()}__TOPIC"
     way_out = (
         f"is {setting} right, does its device send, and may the actuator's user of the broker read it (doorbus secrets "

@@ -13,6 +13,10 @@ from doorbus_actuator.foreign_inputs import words
 from doorbus_actuator.policy import Relock
 from doorbus_actuator.switch import Circuit, Pole
 
+_OF_TOPIC = frozenset({"field", "on", "off"})
+_OF_WIRE = frozenset({"wired_to", "normally"})
+"""Settings that say something of a place, and nothing without it."""
+
 
 class ExitAction(StrEnum):
     """What the exit button does."""
@@ -72,6 +76,11 @@ class Felt(Section):
     def _one_place(self) -> Self:
         if sum(one is not None for one in (self.pin, self.line, self.topic)) > 1:
             raise ValueError("give one of PIN, LINE and TOPIC")
+        fields = type(self).model_fields
+        told = {name for name in fields if getattr(self, name) != fields[name].default}
+        for of, place, given in ((_OF_TOPIC, "TOPIC", self.topic is not None), (_OF_WIRE, "PIN or LINE", self.wired)):
+            if not given and (idle := sorted(told & of)):
+                raise ValueError(f"{', '.join(idle).upper()} without {place}: give {place}, too, or leave it out")
         return self
 
     @property

@@ -360,6 +360,7 @@ class ActuatorService(Service):
         outbounds: list[Outbound] = []
         for change in changes:
             now = self._now()
+            self._unheard.heard(change.input)
             _log.info("input", input=change.input, on=change.on)
             self._write((self._doorside.note_of(change, now),))
             self._doorside.felt(change, now)
