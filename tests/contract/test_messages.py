@@ -442,6 +442,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     KeptPeople: (
         KeptPeople(),
         KeptPeople(people=(KEPT,), next="alice", left_out=2, count=3, roster_version=4, gallery_version=5, error=FAULT),
+        KeptPeople(count=3, again=("alice",)),
         KeptPeople(groups=(GroupEntry(**GROUP),), schedules=(ScheduleEntry(schedule="office", **SCHEDULE),)),
     ),
     Fault: (FAULT,),

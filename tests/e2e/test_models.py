@@ -11,7 +11,7 @@ from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Models, ModelState, Verdict
-from support.door import Door
+from support.door import QUICK_ACTUATOR, Door, at_the_door
 from support.programs import doorbus
 
 OURS, DLIB = "MobileFaceNet", "Dlib"
@@ -102,3 +102,25 @@ async def test_who_was_enrolled_without_a_kept_face_is_named(
     assert status == 1
     assert "enrol again, as no face of a sample is kept, or none is found on it: biden" in told
     await own_door.opens_for(jpeg["obama2"])
+
+
+async def test_whoever_was_exported_is_let_in_at_a_site_that_goes_by_another_model(
+    door: Door, living: Stack, fresh_stack: Stack, jpeg: dict[str, bytes], tmp_path: Path
+) -> None:
+    await door.until_locked()
+    file, passphrase = tmp_path / "people.doorbus", tmp_path / "passphrase"
+    passphrase.write_text("correct horse battery\n")
+    assert (await doorbus(living, "export", file, "--passphrase-file", passphrase))[0] == 0
+    await fresh_stack.broker.start()
+    for role, environment in (
+        (Role.ENROLLER, {}),
+        (Role.RECOGNIZER, RUN[DLIB]),
+        (Role.ACTUATOR, QUICK_ACTUATOR),
+    ):
+        await fresh_stack.start(role, environment)
+    async with at_the_door(fresh_stack) as elsewhere:
+        assert (await elsewhere.enrol("biden", jpeg["biden"])).error is None
+        restored = await doorbus(fresh_stack, "restore", file, "--passphrase-file", passphrase)
+        assert restored == (0, "1 people are back; 2 are here\n")
+        await elsewhere.opens_for(jpeg["obama"])
+        assert (await states(fresh_stack, lambda told: DLIB in told)).keys() == {DLIB}

@@ -3,32 +3,49 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from doorbus.cli.asking import Unanswered
+from doorbus.cli.asking import Unanswered, asking
 from doorbus.cli.backup import export_people, hand_over, read_backup, restore_people
 from doorbus.runtime.client import Client, connect
+from doorbus.runtime.service import Service
 from doorbus.site.vault import VaultError
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
-from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import ErrorCode, GalleryEntry, Manifest, Rights, RosterEntry, Update
+from doorbus.wire.channels import Role
+from doorbus.wire.exchange import Inbound, Outbound, Subscription
+from doorbus.wire.ids import id_of_model
+from doorbus.wire.messages import (
+    Embedded,
+    EmbeddedFace,
+    ErrorCode,
+    GalleryEntry,
+    Manifest,
+    Remove,
+    RestorePeople,
+    Rights,
+    RosterEntry,
+    Update,
+)
 from doorbus.wire.packet import Packet
+from doorbus.wire.purposes import OF_A_FACE, of_face
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import SnapshotReader, as_they_are
-from doorbus.wire.templates import from_gallery, to_store, unit
+from doorbus.wire.templates import Template, from_gallery, to_gallery, to_reply, to_store, unit
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.sqlite_store import SqliteStore
 from doorbus_enroller.store import Sample, Store
-from support.signing import ENROLLERS
+from support.signing import ENROLLERS, RECOGNIZERS
 
 HERE, THERE = Seal(bytes(range(32))), Seal(bytes(range(1, 33)))
 PASSPHRASE = "correct horse battery"
@@ -223,23 +240,157 @@ async def test_with_another_site_key_nothing_is_written(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-async def test_templates_of_another_model_or_another_key_change_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "backup"
-    async with _site(_populated(tmp_path / "here.db", HERE, 3), HERE, tmp_path) as here:
-        await export_people(here.admin, file, PASSPHRASE, HERE, 10)
+class Faces(Service):
+    """A recognizer that makes templates of aligned faces, but for some."""
+
+    role = Role.RECOGNIZER
+    keys = RECOGNIZERS
+
+    def __init__(self, model: str, faceless: bytes = b"nothing") -> None:
+        self._model = model
+        self._faceless = faceless
+        self.asked = 0
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        return (Subscription(channels.EMBED_FACE, self._embed, {"embedder": id_of_model(self._model)}, share="all"),)
+
+    def place(self) -> Mapping[str, str]:
+        return {"model": self._model}
+
+    async def _embed(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        self.asked += 1
+        jpeg = THERE.unseal(inbound.message, OF_A_FACE)
+        if jpeg == self._faceless:
+            answer = Embedded(model=self._model, same_person_similarity=0.5, error=ErrorCode.NO_FACE)
+            return inbound.reply(answer)
+        template = to_reply(_of_a_face(jpeg), THERE)
+        face = EmbeddedFace(box=(0, 0, 112, 112), size=0, sharpness=0, quality=0, template=template)
+        return inbound.reply(Embedded(model=self._model, faces=(face,), same_person_similarity=0.5))
+
+
+def _of_a_face(jpeg: bytes) -> Template:
+    return unit(np.random.default_rng(list(jpeg)).standard_normal(6))
+
+
+def _with_faces(path: Path, seal: Seal, model: str) -> SqliteStore:
+    store = SqliteStore(path)
+    store.begin(AT)
+    for person, kept in (("alice", True), ("bob", True), ("carol", False)):
+        for number in range(2):
+            face = seal.seal(f"{person} {number}".encode(), of_face(person)) if kept else None
+            store.add(person, [replace(_sample(person, number, seal, model), face=face)], RIGHTS, AT)
+    return store
+
+
+async def _exported(store: Store, file: Path, var: Path) -> Path:
+    async with _site(store, HERE, var) as here:
+        assert await export_people(here.admin, file, PASSPHRASE, HERE, 10) == 0
+    return file
+
+
+async def test_at_a_site_with_another_model_recognizers_make_new_templates_of_the_faces_that_were_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = await _exported(_with_faces(tmp_path / "here.db", HERE, "M"), tmp_path / "backup", tmp_path)
+    store = _populated(tmp_path / "there.db", THERE, 0)
+    store.add("zoe", [_sample("zoe", 1, THERE, "another")], Rights(), AT)
+    own = _sample("carol", 9, THERE, "another")
+    store.add("carol", [own], Rights(enabled=False), AT)
+    async with _site(store, THERE, tmp_path) as site, running(Faces("another", b"bob 1"), site.bus, FakeClock()):
+        assert await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 3, 10) == 1
+        gallery, roster = site.gallery(THERE), site.roster()
+        told = capsys.readouterr()
+        assert await export_people(site.admin, tmp_path / "again", PASSPHRASE, THERE, 10) == 0
+
+    made = {
+        person: [to_gallery(_of_a_face(f"{person} {number}".encode())) for number in range(2)]
+        for person in ("alice", "bob")
+    }
+    assert {person: [to_gallery(unit(np.array(each))) for each in one] for person, one in gallery.items()} == {
+        "alice": made["alice"],
+        "bob": made["bob"][:1],
+        "carol": [to_gallery(unit(np.random.default_rng([9, *b"carol"]).standard_normal(8)))],
+        "zoe": [to_gallery(unit(np.random.default_rng([1, *b"zoe"]).standard_normal(8)))],
+    }
+    assert roster["carol"].enabled, "rights come back all the same"
+    assert "3 people are back; 4 are here" in told.out
+    assert "enrol again, as no face of a sample is kept, or none is found on it: bob, carol" in told.err
+    again = {one.person: one for one in read_backup(tmp_path / "again", PASSPHRASE, THERE)}
+    assert {one.model for each in again.values() for one in each.samples} == {"another"}
+    assert all(one.face for one in again["alice"].samples)
+
+
+async def test_where_nobody_runs_the_model_of_the_site_nothing_is_put_back(tmp_path: Path) -> None:
+    file = await _exported(_with_faces(tmp_path / "here.db", HERE, "M"), tmp_path / "backup", tmp_path)
     store = _populated(tmp_path / "there.db", THERE, 0)
     store.add("zoe", [_sample("zoe", 1, THERE, "another")], Rights(), AT)
     async with _site(store, THERE, tmp_path) as site:
-        before = dict(site.bus.retained)
-        with pytest.raises(Unanswered, match="other_model: these samples were made with M, the gallery with another"):
+        before = (site.roster(), site.versions())
+        with pytest.raises(Unanswered, match=r"no_recognizer: the gallery was made with another, .*; start a recogn"):
             await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 3, 10)
-        assert site.bus.retained == before
+        assert (site.roster(), site.versions()) == before
+
+
+async def test_who_is_removed_while_faces_are_looked_at_does_not_come_back(tmp_path: Path) -> None:
+    file = await _exported(_with_faces(tmp_path / "here.db", HERE, "M"), tmp_path / "backup", tmp_path)
+    store = _populated(tmp_path / "there.db", THERE, 0)
+    store.add("zoe", [_sample("zoe", 1, THERE, "another")], Rights(), AT)
+    store.add("alice", [_sample("alice", 5, THERE, "another")], Rights(), AT)
+    faces = Hesitant("another")
+    async with _site(store, THERE, tmp_path) as site, running(faces, site.bus, FakeClock()):
+        people = RestorePeople(people=tuple(read_backup(file, PASSPHRASE, THERE)))
+        async with asking(site.admin, channels.PEOPLE_REPLY) as asker:
+            restoring = asyncio.create_task(asker.ask(channels.RESTORE, people, {}, 20))
+            await faces.came.wait()
+            late = await asker.ask(channels.RESTORE, people, {}, 20)
+            async with connect(site.bus) as operator, asking(operator, channels.RESULT_REPLY) as results:
+                removed = await results.ask(channels.REMOVE, Remove(), {"person": "alice"}, 20)
+            faces.may.set()
+            done = await restoring
+        assert late is not None
+        assert late.error is not None
+        assert late.error.code is ErrorCode.BUSY
+        assert removed is not None
+        assert removed.error is None
+        assert done is not None
+        assert done.error is None
+        assert set(site.roster()) == {"bob", "carol", "zoe"}
+        assert set(site.gallery(THERE)) == {"bob", "zoe"}
+
+
+class Hesitant(Faces):
+    """One that waits before it answers."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.came, self.may = asyncio.Event(), asyncio.Event()
+
+    async def _embed(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
+        self.came.set()
+        await self.may.wait()
+        return await super()._embed(inbound)
+
+
+async def test_samples_of_several_models_come_back_as_those_of_the_one_that_runs(tmp_path: Path) -> None:
+    store = _with_faces(tmp_path / "here.db", HERE, "M")
+    store.add("dora", [_sample("dora", 3, HERE, "another")], Rights(), AT)
+    file = await _exported(store, tmp_path / "backup", tmp_path)
+    empty = _populated(tmp_path / "there.db", THERE, 0)
+    async with _site(empty, THERE, tmp_path) as site, running(Faces("another"), site.bus, FakeClock()):
+        assert await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 4, 10) == 1
+        assert {person: len(one) for person, one in site.gallery(THERE).items()} == {"alice": 2, "bob": 2, "dora": 1}
+
+
+async def test_templates_of_another_key_change_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with _site(_populated(tmp_path / "here.db", HERE, 3), HERE, tmp_path) as here:
+        await export_people(here.admin, file, PASSPHRASE, HERE, 10)
     store = _populated(tmp_path / "elsewhere.db", THERE, 2)
     async with _site(store, THERE, tmp_path) as site:
-        before = dict(site.bus.retained)
+        before = (site.roster(), site.versions())
         with pytest.raises(Unanswered, match="bad_request: 1 samples of person-001 cannot be read with this site key"):
             await restore_people(site.admin, read_backup(file, PASSPHRASE, HERE), 3, 10)
-        assert site.bus.retained == before
+        assert (site.roster(), site.versions()) == before
 
 
 async def test_where_nobody_answers_it_is_told_and_nothing_is_written(tmp_path: Path) -> None:

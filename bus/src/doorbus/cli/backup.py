@@ -15,6 +15,7 @@ from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import Unanswered, answered, asking, pages
 from doorbus.cli.common import As, ExitStatus, Timeout, err, out
 from doorbus.cli.lines import line
+from doorbus.cli.models import enrol_again
 from doorbus.files import put
 from doorbus.runtime.client import Client
 from doorbus.runtime.site_key import open_seal
@@ -63,7 +64,8 @@ def restore(
 ) -> None:
     """Put everybody in FILE back, at this site or another. Who is in it is replaced, who is not stays.
 
-    After an interruption run it again. Exit status 0: all are back, 1: refused, or FILE cannot be opened, 2: no answer.
+    Where the site has another model, its recognizers make new templates of the faces in FILE. After an interruption run
+    it again. Exit status 0: all are back, 1: refused, FILE cannot be opened, or some must enrol again, 2: no answer.
     """
     access = Access.of(role, Role.ADMIN)
     seal, passphrase = open_seal(access.settings), _passphrase(passphrase_file, again=False)
@@ -104,16 +106,19 @@ async def restore_people(
     arranged: RestorePeople | None = None,
 ) -> int:
     """Send what is `arranged`, then everybody, page by page; returns the exit status. Raises `Unanswered`."""
-    here = 0
+    here, again = 0, list[str]()
     async with asking(client, PEOPLE_REPLY) as asker:
         with _progress() as progress:
             bar = progress.add_task("people", total=count)
             first = [arranged] if arranged and (arranged.groups or arranged.schedules) else []
             for page in chain(first, _pages(people)):
-                here = (await answered(asker, RESTORE, page, timeout, _SILENCE)).count
+                told = await answered(asker, RESTORE, page, timeout, _SILENCE)
+                here, again = told.count, [*again, *(told.again or ())]
                 progress.advance(bar, len(page.people))
     out.print(line(f"{count} people are back; {here} are here"))
-    return ExitStatus.OK
+    if again:
+        err.print(line((enrol_again(again, len(again)), "yellow")))
+    return ExitStatus.REFUSED if again else ExitStatus.OK
 
 
 async def kept(client: Client, asked: ExportPeople, timeout: float) -> AsyncIterator[KeptPeople]:  # noqa: ASYNC109

@@ -1,7 +1,7 @@
 """`doorbus models`: which embedding models run, and how far people have been taken over to each."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
@@ -57,6 +57,11 @@ def _counts(one: ModelState) -> tuple[str, str, str]:
 
 def _again(one: ModelState) -> Iterator[str]:
     if one.again_count:
-        named = ", ".join(one.again[:_SHOWN])
-        more = f" and {one.again_count - _SHOWN} more" if one.again_count > _SHOWN else ""
-        yield f"{one.model}: enrol again, as no face of a sample is kept, or none is found on it: {named}{more}"
+        yield f"{one.model}: {enrol_again(one.again, one.again_count)}"
+
+
+def enrol_again(people: Sequence[str], count: int) -> str:
+    """The first of `count` people of whom samples cannot be taken over to a model, and why."""
+    named = ", ".join(people[:_SHOWN])
+    more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
+    return f"enrol again, as no face of a sample is kept, or none is found on it: {named}{more}"

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.26"
+CONTRACT = "1.27"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"

@@ -1049,6 +1049,8 @@ class KeptPeople(Message):
     groups: tuple[GroupEntry, ...] | None = None
     """All groups, on the first page of everybody; None where there are none."""
     schedules: tuple[ScheduleEntry, ...] | None = None
+    again: tuple[Slug, ...] | None = None
+    """Who was put back and has to be enrolled again: not all samples, made with another model, could be taken over."""
     error: Fault | None = None
 
 

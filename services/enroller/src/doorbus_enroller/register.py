@@ -1,6 +1,7 @@
 """The people as the site sees them: what the store keeps, and the two maps that are published of it."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -38,7 +39,7 @@ from doorbus.wire.messages import (
     Update,
 )
 from doorbus.wire.plain import plain
-from doorbus.wire.purposes import OF_A_FACE, of_face
+from doorbus.wire.purposes import of_face
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack, reseal, sealed_with
 from doorbus.wire.templates import Template, to_gallery, to_store
@@ -56,7 +57,7 @@ from doorbus_enroller.resealing import BATCH, any_sealed_with, resealed
 from doorbus_enroller.rights import unreadable
 from doorbus_enroller.runners import Runners
 from doorbus_enroller.store import Person, Sample, StorageFailed, Store, StoreDamaged, Unmade, Versions
-from doorbus_enroller.templates import Unsealed, look, unseal
+from doorbus_enroller.templates import Unsealed, face_to_send, look, unopened, unseal
 
 _log = structlog.get_logger("doorbus.enroller")
 
@@ -278,7 +279,7 @@ class Register:
         """The face of a sample, sealed for a recognizer; None where it is gone or cannot be read."""
         kept = self._store.face(one.number, now)
         with suppress(Refused):
-            return kept and self._seal.seal(self._seal.unseal(kept, of_face(one.person)), OF_A_FACE)
+            return kept and face_to_send(kept, one.person, self._seal)
         return None
 
     def give_up(self, model: str, number: int, now: datetime) -> Outcome:
@@ -626,29 +627,57 @@ class Register:
             )
         return self._outcome(state), page
 
+    def takes_over(self, people: Sequence[Person], running: Collection[str]) -> str | None:
+        """The model of which samples of these people need templates before they are put back; None where none does.
+
+        That is the one that leads, unless all whom it has are among these people, and no recognizer runs it.
+        """
+        models = Counter(sample.model for each in people for sample in each.samples)
+        state, ids = self._state, {each.person for each in people}
+        stay = state is not None and any(count for person, count in state.samples.items() if person not in ids)
+        if state is not None and state.model is not None and (stay or state.model in running):
+            wanted = state.model
+        else:
+            wanted = max(models, key=lambda model: (model in running, models[model]), default="")
+        return wanted if models.keys() - {wanted} else None
+
+    def unopened(self, people: Sequence[Person]) -> Fault | None:
+        """Why people cannot be put back whose samples are sealed otherwise."""
+        for each in people:
+            if count := unopened(each, self._seal):
+                message = f"{count} samples of {each.person} cannot be read with this site key"
+                return Fault(code=ErrorCode.BAD_REQUEST, message=message)
+        return None
+
     def restore(
-        self, people: Sequence[Person], now: datetime, arranged: Sequence[GroupEntry | ScheduleEntry] = ()
+        self,
+        people: Sequence[Person],
+        now: datetime,
+        arranged: Sequence[GroupEntry | ScheduleEntry] = (),
+        bare: Collection[str] = (),
     ) -> Outcome:
         """Have these people, groups and schedules exactly as they are given, all or none.
 
-        That is the way back from a store that was lost or is damaged, too: one is begun whoever is known elsewhere.
+        Those of `bare` have lost all their samples on the way: what is kept of them here stays. That is the way back
+        from a store that was lost or is damaged, too: one is begun whoever is known elsewhere.
         """
         state = self._mended(now)
-        fault, whole = None, dict[str, Enrolled | None]()
+        people = [self._with_own(each, state, now) if each.person in bare else each for each in people]
+        whole = dict[str, Enrolled | None]()
         models = {sample.model for each in people for sample in each.samples}
         others = state.samples.keys() - {each.person for each in people}
         theirs = state.model if any(state.samples[each] for each in others) else None
+        fault = self.unopened(people)
         if len(models | ({theirs} if theirs else set())) > 1:
-            fault = Fault(
-                code=ErrorCode.OTHER_MODEL,
-                message=f"these samples were made with {' and '.join(sorted(models))}, the gallery with {theirs}; "
-                "remove who is there, or restore into another site",
+            message = (
+                f"these samples were made with {' and '.join(sorted(models))}, the gallery with {theirs}; try again"
             )
+            fault = Fault(code=ErrorCode.OTHER_MODEL, message=message)
         for each in people:
             unsealed = unseal(each, next(iter(models), None), self._seal)
             whole[each.person] = unsealed.enrolled
             if unsealed.damaged:
-                message = f"{unsealed.damaged} samples of {each.person} cannot be read with this site key"
+                message = f"{unsealed.damaged} samples of {each.person} do not belong together"
                 fault = fault or Fault(code=ErrorCode.BAD_REQUEST, message=message)
         if fault:
             return self._outcome(state, fault)
@@ -660,6 +689,12 @@ class Register:
         if arranged or added or state.credentials.all:  # it may move others, too
             return self._outcome(self._read(versions, now))
         return self._outcome(self._with_people(state, anew, whole, versions, now))
+
+    def _with_own(self, person: Person, state: _State, now: datetime) -> Person:
+        """The person with the samples that are kept here."""
+        known = self._store.find(person.person, now, faces=True)
+        own = look(known, state.model, self._seal)[0] if known else []
+        return replace(person, samples=tuple(each.sample for each in own))
 
     def _mended(self, now: datetime) -> _State:
         """What is known of everybody, of whom nobody is left where the store was lost or damaged."""

@@ -70,7 +70,7 @@ from doorbus.wire.messages import (
 from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
-from doorbus.wire.templates import Template
+from doorbus.wire.templates import Template, to_store
 from doorbus_enroller.codes import NOTHING_TO_CHECK_WITH, Codes, apart
 from doorbus_enroller.custody import Custody, Race
 from doorbus_enroller.enrolment import advice, fault_of, id_of
@@ -79,13 +79,14 @@ from doorbus_enroller.keeping import restored
 from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.maps import BESIDE, GALLERY, PLACES, ROSTER, Place
 from doorbus_enroller.register import Outcome, Register, Shot
+from doorbus_enroller.returning import Returning, blind_to
 from doorbus_enroller.rights import Doors, doubts, fault_in
 from doorbus_enroller.runners import LEAD_SECONDS, Runners
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
-from doorbus_enroller.store import StorageFailed, Store, Unmade
+from doorbus_enroller.store import Person, StorageFailed, Store, Unmade
 from doorbus_enroller.telling import Names, ended, hint, place_of, progress
-from doorbus_enroller.templates import read_answer
+from doorbus_enroller.templates import face_to_send, read_answer
 
 _log = structlog.get_logger("doorbus.enroller")
 
@@ -181,6 +182,8 @@ class EnrollerService(Service):
         """The faces that recognizers of another model than the leading one were asked about."""
         self._made: dict[str, list[tuple[Unmade, Template]]] = {}
         """Their answers that are not kept yet, by model."""
+        self._returning: tuple[Inbound[RestorePeople], Returning] | None = None
+        """People who are put back as soon as recognizers have taken them over to the leading model."""
         self._takeover_at: float | None = None
         self._states: Models | None = None
         self._told_models_at = -math.inf
@@ -255,6 +258,8 @@ class EnrollerService(Service):
         self._holders = self._holders.connected(now)
         self._runners = self._runners.connected(now)
         self._asked.clear()
+        if self._returning is not None:
+            self._returning = (self._returning[0], self._returning[1].anew())
         self._states = None
         if self._register.gallery_version is None:  # by then it is known what the broker retains
             self._reopen_at = now + SETTLE_SECONDS
@@ -274,6 +279,7 @@ class EnrollerService(Service):
         due += [] if self._reopen_at is None else [self._reopen_at]
         due += [self._turn_at()]
         due += [] if self._takeover_at is None else [self._takeover_at]
+        due += [] if self._returning is None else [self._returning_at(self._returning[1])]
         return min(due)
 
     async def tick(self) -> Iterable[Outbound]:
@@ -296,6 +302,7 @@ class EnrollerService(Service):
         self._race, others = self._race.run(now)
         if others is not None:
             outbounds += (await self._change(partial(self._register.outrun, others))).news
+        outbounds += await self._return(now)
         return [*outbounds, *await self._turn(now), *await self._take_over(now), *self._put_right(now)]
 
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
@@ -390,7 +397,10 @@ class EnrollerService(Service):
         self._register.close()
         self._worker.shutdown(wait=False)
         fault = Fault(code=ErrorCode.BUSY, message="the enroller is stopping; send the request again")
-        return [outbound for inbound in waiting for outbound in self._answer(inbound, fault)]
+        outbounds = [outbound for inbound in waiting for outbound in self._answer(inbound, fault)]
+        if self._returning is not None:
+            outbounds += self._returning[0].reply(KeptPeople(error=fault))
+        return outbounds
 
     async def _on_enrol(self, inbound: Inbound[Enrol]) -> Iterable[Outbound]:
         if len(self._pending) >= self._settings.max_pending:
@@ -433,6 +443,8 @@ class EnrollerService(Service):
             return ()
         if key in self._asked:
             return await self._on_made(self._asked.pop(key), inbound.message)
+        if self._returning is not None and key in self._returning[1].asked:
+            return await self._on_returned(*self._returning, key, inbound.message)
         pending = self._pending.get(key)
         if pending is None:
             raise Refused(Refusal.UNEXPECTED, "no picture waits for this answer")
@@ -586,6 +598,8 @@ class EnrollerService(Service):
         """Forget a person, and the person's pictures that still wait: what was sent before must not come back after."""
         person, name = inbound.ids["person"], self._names.called(inbound.ids["person"])
         waiting = self._withdraw(lambda request: request.ids["person"] == person)
+        if self._returning is not None:
+            self._returning = (self._returning[0], self._returning[1].without(person))
         removed = Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"{person} was removed before the picture was looked at")
         outbounds = [each for request in waiting for each in self._answer(request, removed)]
         outcome = await self._change(partial(self._register.remove, person))
@@ -680,10 +694,9 @@ class EnrollerService(Service):
         for model in self._made.keys() - {each.model for each in self._asked.values()}:  # no other answer comes
             outbounds += await self._keep_made(model)
         for model, making in self._register.making.items():
-            runners = self._runners.of(model)
             under_way = {each.one.number for each in self._asked.values() if each.model == model}
             under_way |= {one.number for one, _ in self._made.get(model, ())}
-            room = min(len(runners), MOST_RUNNERS) * FACES_EACH - len(under_way)
+            room = self._room_for(model) - len(under_way)
             for one in islice((one for one in making.todo if one.number not in under_way), max(0, room)):
                 face = await self._work(partial(self._register.face, one, self._clock.now()))
                 if face is None:
@@ -691,16 +704,17 @@ class EnrollerService(Service):
                     break  # what is still to be done has changed
                 key = self._new_id()
                 self._asked[key] = _Asked(model, one, now + self._settings.embed_timeout_seconds)
-                outbounds.append(
-                    Outbound(
-                        channels.EMBED_FACE,
-                        face,
-                        {"embedder": id_of_model(model)},
-                        correlation=key,
-                        response=(channels.EMBED_REPLY, self._reply_ids),
-                    )
-                )
+                outbounds.append(self._embed_face(model, key, face))
         return outbounds
+
+    def _embed_face(self, model: str, key: bytes, face: bytes) -> Outbound:
+        return Outbound(
+            channels.EMBED_FACE,
+            face,
+            {"embedder": id_of_model(model)},
+            correlation=key,
+            response=(channels.EMBED_REPLY, self._reply_ids),
+        )
 
     async def _on_made(self, asked: "_Asked", message: Embedded) -> Iterable[Outbound]:
         """Take a template of another model; several are kept at once."""
@@ -860,17 +874,95 @@ class EnrollerService(Service):
         try:
             people = [restored(each) for each in inbound.message.people]
         except ValueError:
-            fault = Fault(code=ErrorCode.BAD_REQUEST, message="a template that is not base64")
+            bad = Fault(code=ErrorCode.BAD_REQUEST, message="a template that is not base64")
+            return inbound.reply(KeptPeople(error=bad))
+        running = {*self._runners.models.values()}
+        model = self._register.takes_over(people, running)
+        if model is None:
+            return await self._restore(inbound, people, blind_to(people, running))
+        if (fault := self._why_not_over_to(model, people)) is not None:
             return inbound.reply(KeptPeople(error=fault))
+        self._returning = (inbound, Returning.begun(tuple(people), model, self._clock.monotonic()))
+        return await self._return(self._clock.monotonic())
+
+    def _why_not_over_to(self, model: str, people: Sequence[Person]) -> Fault | None:
+        if self._returning is not None:
+            return Fault(code=ErrorCode.BUSY, message="others are being put back; send the request again")
+        if not self._runners.of(model) and any(
+            sample.face is not None and sample.model != model for each in people for sample in each.samples
+        ):
+            message = f"the gallery was made with {model}, these samples were not; start a recognizer that runs it"
+            return Fault(code=ErrorCode.NO_RECOGNIZER, message=message)
+        return self._register.unopened(people)
+
+    async def _restore(
+        self, inbound: Inbound[RestorePeople], people: Sequence[Person], lost: Sequence[str] = ()
+    ) -> Iterable[Outbound]:
+        """Put people back; `lost` are those of whom not all samples could be taken over."""
         arranged: list[GroupEntry | ScheduleEntry] = [*(inbound.message.schedules or ())]
         arranged += inbound.message.groups or ()
-        outcome = await self._change(partial(self._register.restore, people, arranged=arranged))
+        bare = {each.person for each in people if not each.samples} & {*lost}
+        outcome = await self._change(partial(self._register.restore, people, arranged=arranged, bare=bare))
         error = str(outcome.fault.code) if outcome.fault else None
         _log.info("restored", people=0 if error else len(people), error=error)
         reply = KeptPeople(
-            count=len(self._register.people), gallery_version=self._register.gallery_version, error=outcome.fault
+            count=len(self._register.people),
+            gallery_version=self._register.gallery_version,
+            again=tuple(lost) or None,
+            error=outcome.fault,
         )
         return [*outcome.news, *inbound.reply(reply)]
+
+    def _returning_at(self, returning: Returning) -> float:
+        """When recognizers are to be asked about more faces, once more, or no longer."""
+        if returning.done or (returning.todo and len(returning.asked) < self._room_for(returning.model)):
+            return self._clock.monotonic()
+        timeout = self._settings.embed_timeout_seconds
+        return returning.heard_at + (timeout if returning.asked_again else timeout / 2)
+
+    def _room_for(self, model: str) -> int:
+        """How many faces recognizers of a model are asked about at once."""
+        return min(len(self._runners.of(model)), MOST_RUNNERS) * FACES_EACH
+
+    async def _return(self, now: float) -> Iterable[Outbound]:
+        """Ask about the faces of people who are to be put back; put them back when all are answered."""
+        if self._returning is None:
+            return ()
+        inbound, returning = self._returning
+        timeout = self._settings.embed_timeout_seconds
+        if not returning.done and now >= returning.heard_at + timeout:
+            self._returning = None
+            message = f"no recognizer that runs {returning.model} answered within {timeout:g} s; is one running?"
+            return inbound.reply(KeptPeople(error=Fault(code=ErrorCode.NO_RECOGNIZER, message=message)))
+        if not returning.asked_again and now >= returning.heard_at + timeout / 2:
+            returning = returning.anew()
+        outbounds: list[Outbound] = []
+        while returning.todo and len(returning.asked) < self._room_for(returning.model):
+            key, (person, sample) = self._new_id(), returning.sample(returning.todo[0])
+            try:
+                face = face_to_send(sample.face or b"", person, self._seal)
+            except Refused:
+                returning = returning.passed_over()
+                continue
+            returning = returning.asking(key)
+            outbounds.append(self._embed_face(returning.model, key, face))
+        self._returning = (inbound, returning)
+        if not returning.done:
+            return outbounds
+        self._returning = None
+        return [*outbounds, *await self._restore(inbound, list(returning.whole()), returning.lacking())]
+
+    async def _on_returned(
+        self, inbound: Inbound[RestorePeople], returning: Returning, key: bytes, message: Embedded
+    ) -> Iterable[Outbound]:
+        """Take a template of somebody who is to be put back."""
+        if message.model != returning.model:
+            raise Refused(Refusal.UNEXPECTED, f"no template of {message.model} was asked for")
+        answer, now = read_answer(message, self._seal), self._clock.monotonic()
+        person, _ = returning.sample(returning.asked[key])
+        made = None if answer.error or not answer.faces else to_store(answer.faces[0].template, person, self._seal)
+        self._returning = (inbound, returning.answered(key, made, now))
+        return await self._return(now)
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
         """Signed, so the enroller's own: of another time, or of another enroller."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from doorbus.wire import templates
 from doorbus.wire.codec import Refused
 from doorbus.wire.messages import Embedded
-from doorbus.wire.purposes import OF_A_FACE
+from doorbus.wire.purposes import OF_A_FACE, of_face
 from doorbus.wire.seal import Seal
 from doorbus_enroller.care import Looked
 from doorbus_enroller.enrolment import Answer, Candidate
@@ -32,6 +32,22 @@ def read_answer(embedded: Embedded, seal: Seal) -> Answer:
         same_person_similarity=embedded.same_person_similarity,
         error=embedded.error,
     )
+
+
+def face_to_send(kept: bytes, person: str, seal: Seal) -> bytes:
+    """A face as it is kept, sealed for a recognizer; raises `Refused`."""
+    return seal.seal(seal.unseal(kept, of_face(person)), OF_A_FACE)
+
+
+def unopened(person: Person, seal: Seal) -> int:
+    """How many samples of a person are sealed with no key of the site, or damaged."""
+    count = 0
+    for sample in person.samples:
+        try:
+            templates.from_store(sample.template, person.person, seal)
+        except Refused:
+            count += 1
+    return count
 
 
 @dataclass(frozen=True)
