@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from doorbus.runtime.errors import SetupError
 from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live
-from doorbus_console.settings import Console
+from doorbus_console.settings import Console, networks
 from doorbus_console.store import Store
 
 _log = structlog.get_logger("doorbus.console")
@@ -85,7 +85,7 @@ class Server:
             access_log=False,  # addresses may hold tokens
             server_header=False,
             proxy_headers=bool(settings.proxies),
-            forwarded_allow_ips=settings.proxies or None,
+            forwarded_allow_ips=[str(one) for one in networks(settings.proxies)],
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
             timeout_graceful_shutdown=1,
