@@ -28,6 +28,7 @@ from doorbus.wire.messages import (
     Decision,
     Face,
     GalleryEntry,
+    HashedCredentials,
     LockCommand,
     Outcome,
     Recognition,
@@ -181,6 +182,7 @@ class Branch:
                 (roster, channels.ROSTER_SHARD, channels.ROSTER_MANIFEST),
                 (gallery, channels.GALLERY_SHARD, channels.GALLERY_MANIFEST),
             ):
+                await enroller.send(Outbound(channels.CREDENTIALS, CODES))
                 for index, shard in enumerate(shards):
                     await enroller.send(Outbound(to_shard, shard, {"shard": str(index)}))
                 await enroller.send(Outbound(to_manifest, manifest))
@@ -224,6 +226,7 @@ class Branch:
         assert granted.by == "fresh"
 
 
+CODES = HashedCredentials(credentials=()).model_dump_json().encode()
 _PORCH = {"door": "front", "camera": "porch"}
 
 
@@ -330,6 +333,9 @@ async def test_a_door_opens_for_who_was_enrolled_at_the_centre_also_without_upli
     await branch.enrol(1, "alice")
     assert await branch.gallery_at_the_door(1) == ("alice",)
     await branch.opens_for("alice")
+    door = branch.door.broker.transport(Role.ACTUATOR)
+    async with asyncio.timeout(30), connect(door, (channels.CREDENTIALS,)) as actuator:
+        assert (await actuator.expect(channels.CREDENTIALS)).message == CODES
     async with asyncio.timeout(10):
         decision: Decision = await _until(
             branch.operator, channels.DECISION, lambda one: one.outcome is Outcome.GRANTED

@@ -29,7 +29,7 @@ from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from support.channels import topic_of
 
 Resource = dict[str, Any]
-OVERLAYS = ("centre", "door-front")
+OVERLAYS = ("centre", "door-front", "recorder")
 WORKLOADS = ("Deployment", "StatefulSet")
 SCHEMAS = ("1.30", "1.37")
 """The oldest and the newest Kubernetes that is checked."""
@@ -227,6 +227,7 @@ def test_every_service_is_ready_when_connected_and_restarted_when_it_hangs(every
         "actuator",
         "enroller",
         "console",
+        "recorder",
     }
     for workload in services:
         container = _pod(workload)["containers"][0]
@@ -297,6 +298,23 @@ def test_every_user_of_a_role_gets_a_password(rendered: Mapping[str, list[Resour
     (users,) = [one for one in _of(rendered["centre"], "Secret") if one["metadata"]["name"].startswith("broker-users-")]
 
     assert set(users["data"]) == {role.value for role in Role}
+
+
+def test_the_recorder_has_the_key_of_what_it_keeps_and_not_the_sites_and_a_site_can_do_without_it(
+    rendered: Mapping[str, list[Resource]], everything: list[Resource]
+) -> None:
+    recorder = _named(rendered["recorder"], "StatefulSet", "recorder")
+    (secrets,) = _of(rendered["recorder"], "Secret")
+    held = {
+        one["metadata"]["name"]
+        for one in _of(everything, "Secret")
+        if "recorder.key" in one["data"] and not one["metadata"]["name"].startswith("broker-users-")
+    }
+
+    assert set(secrets["data"]) == {"doorbus_broker__password", "recorder.key", "signers"}
+    assert {name.rpartition("-")[0] for name in held} == {"recorder", "recognizer"}
+    assert [one["metadata"]["name"] for one in recorder["spec"]["volumeClaimTemplates"]] == ["var"]
+    assert "recorder" not in {one["metadata"]["name"] for one in _of(rendered["centre"], *WORKLOADS)}
 
 
 def test_two_doors_do_not_take_each_other_for_themselves(site: Path) -> None:
@@ -389,7 +407,7 @@ def _fits(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     )
 
 
-CLIENTS = ("recognizer", "enroller", "console", "metrics", "capture-front", "actuator-front")
+CLIENTS = ("recognizer", "enroller", "console", "metrics", "recorder", "capture-front", "actuator-front")
 
 
 def test_services_reach_the_broker_and_nothing_else(everything: list[Resource]) -> None:

@@ -143,6 +143,57 @@ async def test_a_rotation_that_was_killed_goes_on_at_the_next_start(
     await own_door.opens_for(jpeg["obama3"])
 
 
+async def test_a_rotation_leaves_what_the_recorder_keeps_as_it_is_also_where_services_are_killed_meanwhile(
+    fresh_stack: Stack, jpeg: dict[str, bytes], tmp_path: Path
+) -> None:
+    await fresh_stack.start_all(
+        {
+            Role.ACTUATOR: QUICK_ACTUATOR,
+            Role.CAPTURE: {"DOORBUS_CAPTURE__SOURCE": "none"},
+            Role.RECOGNIZER: {"DOORBUS_RECOGNIZER__REVIEW": "true"},
+        }
+    )
+    await fresh_stack.start(Role.RECORDER, {"DOORBUS_RECORDER__REVIEW": "unknown"})
+    async with (
+        connect(fresh_stack.broker.transport(Role.ADMIN), [channels.RECORDED, channels.HEALTH]) as admin,
+        at_the_door(fresh_stack) as door,
+        asyncio.timeout(200),
+    ):
+        assert (await door.enrol("obama", jpeg["obama"])).error is None
+        await door.opens_for(jpeg["obama2"])
+        kept = (await admin.expect(channels.RECORDED)).message.recording
+        async with door.showing(jpeg["biden"]):
+            while not (await admin.expect(channels.HEALTH, service="recorder")).message.figures["review_entries"]:
+                pass
+        before = await _shown(fresh_stack, kept, tmp_path / "before")
+
+        rotating = asyncio.create_task(doorbus(fresh_stack, "key", "rotate", "--timeout", "60"))
+        while len((await admin.expect(channels.HEALTH, service="enroller")).message.site_keys) < 2:
+            pass
+        for name in (Role.RECORDER, Role.ENROLLER):
+            await fresh_stack.stop_service(name, signal.SIGKILL)
+        for role in (Role.RECORDER, Role.ENROLLER):
+            await fresh_stack.start(role)
+        assert (await rotating)[0] == 0, await rotating
+
+        assert await _shown(fresh_stack, kept, tmp_path / "after") == before
+        (entry,) = before.keys() - {kept}
+        accepted = await doorbus(fresh_stack, "review", "accept", entry, "biden", "--new")
+        assert accepted == (0, f"{entry}: ok biden has 1 sample\n")
+        await door.opens_for(jpeg["biden"])
+
+
+async def _shown(site: Stack, recording: str, into: Path) -> dict[str, bytes]:
+    """The pictures that the recorder keeps, by id: of a decision, and of the one face that waits."""
+    assert (await doorbus(site, "review", "--into", into))[0] == 0
+    assert (await doorbus(site, "recordings", "show", recording, into / f"{recording}.jpg"))[0] == 0
+    return _pictures(into)
+
+
+def _pictures(folder: Path) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in folder.glob("*.jpg")}
+
+
 async def test_a_key_that_is_not_the_sites_is_not_rotated(fresh_stack: Stack) -> None:
     await fresh_stack.broker.start()
     status, told = await doorbus(fresh_stack, "key", "rotate", "--timeout", "3")
