@@ -19,6 +19,7 @@ from support.browser import (
     picture,
     sign_in,
     tap,
+    too_wide,
     until_locked,
     violations,
     virtual_authenticator,
@@ -147,6 +148,7 @@ async def test_somebody_is_enrolled_let_in_disabled_and_removed(page: Page, site
     await expect(page.get_by_label("In these hours of a week")).to_be_checked()
     await expect(page.get_by_label("Friday until", exact=True)).to_have_value("19:00")
     assert await violations(page, site) == []
+    assert await too_wide(page) == []
     await page.get_by_label("As a text").check()
     await expect(page.get_by_label("Text of the hours")).to_have_value("Mo-Fr 07:00-19:00")
     await page.locator("summary", has_text="Remove").click()

@@ -15,7 +15,6 @@ from fastapi.routing import APIRoute
 from PIL import Image
 
 from doorbus.wire import channels
-from doorbus.wire.channels import Channel
 from doorbus.wire.messages import (
     AlarmState,
     ContactState,
@@ -33,8 +32,6 @@ from doorbus.wire.messages import (
     Reason,
     Recognition,
     Recording,
-    Result,
-    ResultStatus,
     Review,
     Reviews,
     RosterEntry,
@@ -50,7 +47,7 @@ from doorbus_console.settings import Console
 from doorbus_console.store import Account
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.rendering import language_of
-from support.console import ORIGIN, Desktop, console, say, sent, until_sent
+from support.console import ORIGIN, Desktop, answer, console, enrolled, replied, say, sent, until_sent
 
 FRONT = {"door": "front"}
 PORCH = {"door": "front", "camera": "porch"}
@@ -72,26 +69,6 @@ async def desktop(tmp_path: Path) -> AsyncIterator[Desktop]:
 def decision(one: Desktop, **fields: Any) -> Decision:
     given = {"outcome": Outcome.GRANTED, "reason": Reason.COMMANDED, "trigger": Trigger.COMMAND, "at": one.clock.now()}
     return Decision(**{**given, **fields})
-
-
-async def answer(one: Desktop, channel: Channel[Any], error: ErrorCode | None = None, **ids: str) -> Packet:
-    """Answer the next request as the enroller does."""
-    request = await until_sent(one, channel, **ids)
-    fault = Fault(code=error, message="as it was found") if error else None
-    status = ResultStatus.ERROR if error else ResultStatus.OK
-    person = ids.get("person", "newcomer-1")
-    result = Result(status=status, action=channel.name, person=person, at=one.clock.now(), samples=1, error=fault)
-    assert request.response_topic is not None
-    payload = result.model_dump_json(exclude_none=True).encode()
-    one.bus.publish(Packet(request.response_topic, payload, qos=1, correlation=request.correlation))
-    return request
-
-
-def enrolled(one: Desktop, *entries: RosterEntry) -> None:
-    packed = pack(entries, version=1)
-    for index, shard in enumerate(packed.shards):
-        say(one, channels.ROSTER_SHARD, shard, {"shard": str(index)})
-    say(one, channels.ROSTER_MANIFEST, packed.manifest, {})
 
 
 async def test_a_program_unlocks_a_door_and_follows_what_became_of_it(desktop: Desktop) -> None:
@@ -185,30 +162,19 @@ async def test_a_page_tells_what_a_door_feels(desktop: Desktop) -> None:
     assert (told["contact"], told["alarm"], told["lockdown"]) == ("OPEN", "forced", "ON")
 
 
-async def inbox(one: Desktop, channel: Channel[Any], said: Reviews, after: int = 0, **ids: str) -> Packet:
-    """Answer the next request about the inbox as the recorder does."""
-    async with asyncio.timeout(5):
-        while len(asked := sent(one, channel, **ids)) <= after:
-            await one.settled()
-    assert asked[-1].response_topic is not None
-    payload = said.model_dump_json(exclude_none=True).encode()
-    one.bus.publish(Packet(asked[-1].response_topic, payload, qos=1, correlation=asked[-1].correlation))
-    return asked[-1]
-
-
 async def test_faces_wait_for_a_word_and_get_it(desktop: Desktop) -> None:
     now = desktop.clock.now()
     entry = Review(entry="e1", door="front", camera="porch", first_at=now, at=now, count=3, person="alice", bytes=9)
     async with desktop.browser() as browser:
         asked = asyncio.create_task(browser.get("/review"))
-        await inbox(desktop, channels.REVIEW_LIST, Reviews(entries=(entry,), count=1))
+        await replied(desktop, channels.REVIEW_LIST, Reviews(entries=(entry,), count=1))
         page = (await asked).text
         asked = asyncio.create_task(browser.post("/reviews/e1/accept", data={"person": "alice", "name": ""}))
-        accept = await inbox(desktop, channels.REVIEW_ACCEPT, Reviews(person="alice", samples=2), entry="e1")
+        accept = await replied(desktop, channels.REVIEW_ACCEPT, Reviews(person="alice", samples=2), entry="e1")
         accepted = await asked
         asked = asyncio.create_task(browser.delete("/api/v1/reviews/e1"))
         gone = Fault(code=ErrorCode.UNKNOWN_RECORDING, message="there is no entry e1")
-        await inbox(desktop, channels.REVIEW_DISCARD, Reviews(error=gone), entry="e1")
+        await replied(desktop, channels.REVIEW_DISCARD, Reviews(error=gone), entry="e1")
         discarded = await asked
         both = await browser.post("/api/v1/reviews/e1/accept", json={"person": "alice", "name": "Alice"})
 
@@ -222,7 +188,7 @@ async def test_faces_wait_for_a_word_and_get_it(desktop: Desktop) -> None:
 async def test_a_face_becomes_somebody_new_with_a_name(desktop: Desktop) -> None:
     async with desktop.program(Scope.PEOPLE) as program:
         asked = asyncio.create_task(program.post("/api/v1/reviews/e1/accept", json={"name": "Zoë Bee"}))
-        accept = await inbox(desktop, channels.REVIEW_ACCEPT, Reviews(person="zoe-bee", samples=1), entry="e1")
+        accept = await replied(desktop, channels.REVIEW_ACCEPT, Reviews(person="zoe-bee", samples=1), entry="e1")
         named = await answer(desktop, channels.UPDATE, person="zoe-bee")
         done = await asked
 
@@ -685,7 +651,7 @@ async def test_pages_show_the_people_and_nothing_of_theirs_as_markup(desktop: De
     assert not any("<script>alert" in page or '" onload="x' in page for page in pages)
 
 
-@pytest.mark.parametrize("path", ["/doors", "/people", "/events", "/system", "/accounts", "/login"])
+@pytest.mark.parametrize("path", ["/doors", "/people", "/groups", "/events", "/system", "/accounts", "/login"])
 @pytest.mark.parametrize("tongue", ["en", "de"])
 async def test_every_page_renders_on_an_empty_site_without_anything_inline(
     tmp_path: Path, path: str, tongue: str

@@ -28,7 +28,7 @@ ACTUATOR = {
     "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
 }
 ADMIN, PASSWORD = "ada", "correct horse battery"
-PAGES = ("/doors", "/people", "/events", "/review", "/system", "/accounts", "/account")
+PAGES = ("/doors", "/people", "/groups", "/events", "/review", "/system", "/accounts", "/account")
 
 
 @dataclass
@@ -155,6 +155,20 @@ async def virtual_authenticator(page: Page) -> Callable[[], Awaitable[None]]:
 async def until_locked(page: Page) -> None:
     """Until the page says that the door is locked."""
     await expect(page.locator(".state")).to_contain_text("Locked")
+
+
+async def too_wide(page: Page, width: int = 360) -> list[str]:
+    """What makes a page scroll sideways on a phone."""
+    before = page.viewport_size
+    await page.set_viewport_size({"width": width, "height": 740})
+    found: list[str] = await page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] : "
+        "[...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth)"
+        ".map(one => one.outerHTML.slice(0, 120))"
+    )
+    if before is not None:
+        await page.set_viewport_size(before)
+    return found
 
 
 async def violations(page: Page, site: Site) -> list[str]:

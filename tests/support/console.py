@@ -11,9 +11,12 @@ import httpx
 from fastapi import FastAPI
 
 from doorbus.testing import FakeClock, MemoryBus, running
+from doorbus.wire import channels
 from doorbus.wire.channels import Channel
 from doorbus.wire.exchange import Outbound
+from doorbus.wire.messages import ErrorCode, Fault, Message, Result, ResultStatus, RosterEntry
 from doorbus.wire.packet import Packet
+from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS
 from doorbus_console import tokens
 from doorbus_console.desk import Desk
@@ -124,3 +127,35 @@ async def until_sent(one: Desktop, channel: Channel[Any], **ids: str) -> Packet:
         while not (packets := sent(one, channel, **ids)):
             await one.settled()
     return packets[-1]
+
+
+async def answer(one: Desktop, channel: Channel[Any], error: ErrorCode | None = None, **ids: str) -> Packet:
+    """Answer the next request as the enroller does."""
+    request = await until_sent(one, channel, **ids)
+    fault = Fault(code=error, message="as it was found") if error else None
+    status = ResultStatus.ERROR if error else ResultStatus.OK
+    person = ids.get("person", "newcomer-1")
+    result = Result(status=status, action=channel.name, person=person, at=one.clock.now(), samples=1, error=fault)
+    assert request.response_topic is not None
+    payload = result.model_dump_json(exclude_none=True).encode()
+    one.bus.publish(Packet(request.response_topic, payload, qos=1, correlation=request.correlation))
+    return request
+
+
+def enrolled(one: Desktop, *entries: RosterEntry, version: int = 1) -> None:
+    """Publish a roster of these people."""
+    packed = pack(entries, version=version)
+    for index, shard in enumerate(packed.shards):
+        say(one, channels.ROSTER_SHARD, shard, {"shard": str(index)})
+    say(one, channels.ROSTER_MANIFEST, packed.manifest, {})
+
+
+async def replied(one: Desktop, channel: Channel[Any], said: Message, after: int = 0, **ids: str) -> Packet:
+    """Answer the next request after so many as the enroller or the recorder does."""
+    async with asyncio.timeout(5):
+        while len(asked := sent(one, channel, **ids)) <= after:
+            await one.settled()
+    assert asked[-1].response_topic is not None
+    payload = said.model_dump_json(exclude_none=True).encode()
+    one.bus.publish(Packet(asked[-1].response_topic, payload, qos=1, correlation=asked[-1].correlation))
+    return asked[-1]

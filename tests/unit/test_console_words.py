@@ -9,12 +9,15 @@ import pytest
 from doorbus_console import words
 from doorbus_console.web.rendering import PACKAGE
 
-SAME = {"Code", "Name", "Passkeys", "Person", "System"}
+SAME = {"Code", "Codes", "Name", "Passkeys", "Person", "System"}
 """What is the same word in both."""
 GERMAN = gettext.translation("console", PACKAGE / "locale", ["de"])
 TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
 CODE = sorted((PACKAGE / "web").glob("*.py"))
-TABLES = (words.STATES, words.ASKS, words.ALARMS, words.REASONS, words.ERRORS, words.NOT_ADMITTED)
+TABLES = (
+    *(words.STATES, words.ASKS, words.ALARMS, words.REASONS, words.ERRORS),
+    *(words.NOT_ADMITTED, words.HINTS, words.WEAKNESSES),
+)
 
 
 def _said(path: Path) -> set[str]:

@@ -18,7 +18,6 @@ from doorbus.wire.channels import (
     RESULT_REPLY,
     REVIEW_GET,
     REVIEW_REPLY,
-    REVIEWS_REPLY,
     Channel,
 )
 from doorbus.wire.exchange import Outbound
@@ -37,7 +36,6 @@ from doorbus.wire.messages import (
     RecogniseRequest,
     Result,
     ReviewPicture,
-    Reviews,
     Slug,
 )
 
@@ -139,18 +137,17 @@ class Desk:
         message: Message,
         by: str,
         *,
-        person: str | None = None,
         errand_id: str | None = None,
+        **ids: str,
     ) -> Errand:
-        """Send a request about `person`, or about a newcomer. Raises `BrokerAway`."""
+        """Send a request about the `person` of `ids`, or about a newcomer. Raises `BrokerAway`."""
         errand_id = errand_id or uuid4().hex
         known = self._errands.get(errand_id)
         if known is not None:
             return known
-        ids = {} if person is None else {"person": person}
         outbound = Outbound(channel, message, ids, errand_id.encode(), (RESULT_REPLY, self.reply_ids))
         self._send(outbound)
-        errand = Errand(errand_id, channel.name, person or "", by, self._now())
+        errand = Errand(errand_id, channel.name, ids.get("person", ""), by, self._now())
         _keep(self._errands, errand_id, errand)
         self._answered[errand_id] = asyncio.Event()
         return errand
@@ -171,10 +168,10 @@ class Desk:
         found: KeptPicture | None = await self._reply(RECORDING_GET, request, ids, RECORDING_REPLY, seconds)
         return found
 
-    async def inbox(self, channel: Channel[Any], request: Message, seconds: float, **ids: str) -> Reviews | None:
-        """What the recorder says of its inbox; None when it says nothing within so long. Raises `BrokerAway`."""
-        found: Reviews | None = await self._reply(channel, request, ids, REVIEWS_REPLY, seconds)
-        return found
+    async def request(self, channel: Channel[Any], message: Message, seconds: float, **ids: str) -> Any:
+        """The answer to a request; None when nobody answers within so many seconds. Raises `BrokerAway`."""
+        assert channel.reply is not None
+        return await self._reply(channel, message, ids, channel.reply, seconds)
 
     async def face(self, entry: str, seconds: float) -> ReviewPicture | None:
         """The face of an entry of the inbox; None when nobody answers within so long. Raises `BrokerAway`."""
@@ -182,8 +179,8 @@ class Desk:
         found: ReviewPicture | None = await self._reply(REVIEW_GET, GetReview(), ids, REVIEW_REPLY, seconds)
         return found
 
-    def replied(self, correlation: bytes | None, message: KeptPicture | Reviews | ReviewPicture) -> None:
-        """Note what the recorder has answered."""
+    def replied(self, correlation: bytes | None, message: object) -> None:
+        """Note what somebody has answered."""
         self._replied(correlation, message)
 
     def lock_down(self, door: str, lockdown: Lockdown, by: str) -> None:

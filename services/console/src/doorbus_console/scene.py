@@ -16,6 +16,10 @@ from doorbus.wire.messages import (
     Enrolment,
     Face,
     Health,
+    ListedGroup,
+    ListedGroups,
+    ListedSchedule,
+    ListedSchedules,
     Lockdown,
     LockState,
     Manifest,
@@ -86,6 +90,8 @@ class Scene:
     cameras: Mapping[tuple[str, str], Camera] = field(default_factory=dict)
     people: Mapping[str, RosterEntry] = field(default_factory=dict)
     roster: Manifest | None = None
+    groups: Mapping[str, ListedGroup] = field(default_factory=dict)
+    schedules: Mapping[str, ListedSchedule] = field(default_factory=dict)
     happenings: tuple[Happening, ...] = ()
     """Oldest first."""
     services: Mapping[tuple[str, str], tuple[Health, datetime, int]] = field(default_factory=dict)
@@ -153,6 +159,16 @@ def at_door(scene: Scene, door: str, **told: Any) -> Scene:
 def enrolling(scene: Scene, enrolment: Enrolment) -> Scene:
     """After it was told how an enrolment goes, or how one ended."""
     return replace(scene, enrolment=enrolment)
+
+
+def grouped(scene: Scene, listed: ListedGroups) -> Scene:
+    """After the groups were listed."""
+    return replace(scene, groups={one.group: one for one in listed.groups})
+
+
+def scheduled(scene: Scene, listed: ListedSchedules) -> Scene:
+    """After the schedules were listed."""
+    return replace(scene, schedules={one.schedule: one for one in listed.schedules})
 
 
 def recorded(scene: Scene, recording: Recording) -> Scene:

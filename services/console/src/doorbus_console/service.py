@@ -18,6 +18,8 @@ from doorbus.wire.messages import (
     Enrolment,
     Frame,
     Health,
+    ListedGroups,
+    ListedSchedules,
     Lockdown,
     LockState,
     Manifest,
@@ -82,10 +84,15 @@ class ConsoleService(Service):
             Subscription(channels.ROSTER_MANIFEST, self._on_manifest),
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._roster.wanted),
             Subscription(channels.ENROLMENT, self._on_enrolment),
+            Subscription(channels.GROUPS, self._on_groups),
+            Subscription(channels.SCHEDULES, self._on_schedules),
             Subscription(channels.HEALTH, self._on_health),
             Subscription(channels.RESULT_REPLY, self._on_reply, self._desk.reply_ids),
             Subscription(channels.RECOGNISE_REPLY, self._on_recognised, self._desk.reply_ids),
             Subscription(channels.RECORDING_REPLY, self._on_replied, self._desk.reply_ids),
+            Subscription(channels.ARRANGED, self._on_replied, self._desk.reply_ids),
+            Subscription(channels.PEOPLE_CHECKED, self._on_replied, self._desk.reply_ids),
+            Subscription(channels.RECORDINGS_REPLY, self._on_replied, self._desk.reply_ids),
             Subscription(channels.REVIEWS_REPLY, self._on_replied, self._desk.reply_ids),
             Subscription(channels.REVIEW_REPLY, self._on_replied, self._desk.reply_ids),
         )
@@ -195,6 +202,14 @@ class ConsoleService(Service):
         after = scene.enrolling(self._live.scene, inbound.message)
         told = {(one.door, one.camera) for one in (self._live.scene.enrolment, inbound.message) if one is not None}
         self._see(after, *(("enrolment", door, camera) for door, camera in told if door and camera))
+        return ()
+
+    async def _on_groups(self, inbound: Inbound[ListedGroups]) -> Iterable[Outbound]:
+        self._see(scene.grouped(self._live.scene, inbound.message), ("arranged",))
+        return ()
+
+    async def _on_schedules(self, inbound: Inbound[ListedSchedules]) -> Iterable[Outbound]:
+        self._see(scene.scheduled(self._live.scene, inbound.message), ("arranged",))
         return ()
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:

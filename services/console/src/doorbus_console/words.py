@@ -1,6 +1,6 @@
 """What states, decisions and errors are called for people who live behind the door. Pure."""
 
-from doorbus.wire.messages import AlarmState, Ask, Decision, ErrorCode, LockState, Outcome, Reason, Trigger
+from doorbus.wire.messages import AlarmState, Ask, Decision, ErrorCode, LockState, Outcome, Reason, Trigger, Weakness
 from doorbus_console.identity import Why
 from doorbus_console.posing import Hint
 
@@ -122,6 +122,13 @@ HINTS: dict[Hint, str] = {
     Hint.SAME: _("this looks like somebody else"),
     Hint.KNOWN: _("this face is enrolled already"),
     Hint.WAIT: _("wait a moment"),
+}
+WEAKNESSES: dict[Weakness, str] = {
+    Weakness.FEW_SAMPLES: _("few pictures"),
+    Weakness.UNLIKE: _("a picture that is unlike the others"),
+    Weakness.POOR_QUALITY: _("no good picture"),
+    Weakness.ONE_LIGHT: _("all in one light"),
+    Weakness.DAMAGED: _("samples that cannot be read"),
 }
 
 NOT_ADMITTED: dict[Why, str] = {

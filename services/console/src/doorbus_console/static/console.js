@@ -137,6 +137,9 @@ document.addEventListener("DOMContentLoaded", () => {
       for (const day of ["Tu", "We", "Th", "Fr"]) input.form.elements[day + input.name.slice(2)].value = input.value;
     }
   });
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    if ("emptied" in event.target.dataset && event.detail.successful) event.target.reset();  // codes do not stay on a page
+  });
   document.body.addEventListener("keydown", reviewing);
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const card = event.target.closest(".review");

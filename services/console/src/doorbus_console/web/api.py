@@ -3,15 +3,16 @@
 import re
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPBearer
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from doorbus import __version__
-from doorbus.wire.messages import Action, EnrolFromCamera, Reason, Update
+from doorbus.wire.messages import Action, EnrolFromCamera, Message, Reason, Update
+from doorbus.wire.mistakes import first_mistake
 from doorbus_console.desk import Command, Errand
 from doorbus_console.live import News
 from doorbus_console.rights import Right, Visitor
@@ -49,7 +50,8 @@ from doorbus_console.web.shapes import (
 )
 from doorbus_console.web.site import Site, site_of
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+M = TypeVar("M", bound=Message)
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     status.value: {"model": ProblemShape, "content": {MEDIA_TYPE: {}}, "description": status.phrase}
     for status in (
         HTTPStatus.BAD_REQUEST,
@@ -88,10 +90,10 @@ _PICTURES = {
     }
 }
 
-_TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="As `doorbus-console token` prints it.")
+TOKEN = HTTPBearer(auto_error=False, scheme_name="token", description="As `doorbus-console token` prints it.")
 """For the description only: `Needs` decides."""
 
-router = APIRouter(prefix="/api/v1", responses=_PROBLEMS, dependencies=[Depends(_TOKEN)])
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS, dependencies=[Depends(TOKEN)])
 
 TheSite = Annotated[Site, Depends(site_of)]
 Seeing = Annotated[Visitor, Depends(Needs(Right.SEE))]
@@ -227,7 +229,7 @@ async def change_person(site: TheSite, visitor: Keeping, person: PersonId, chang
     """Change a person's name or rights."""
     if not change.model_fields_set:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "nothing_to_change", "name at least one field")
-    errand = asking.change(site, visitor, person, update_of(change))
+    errand = asking.change(site, visitor, person, message_of(Update, change))
     await asking.done(site, errand)
     return errand_shape(site.desk.find_errand(errand.id) or errand)
 
@@ -389,18 +391,22 @@ async def metrics(site: TheSite, visitor: Watching) -> Response:  # noqa: ARG001
     return Response(exposition.text(site.live.scene), media_type=exposition.MEDIA_TYPE)
 
 
-def update_of(change: ChangeShape) -> Update:
+def message_of(model: type[M], shape: BaseModel) -> M:
     """The message that asks for this; raises `Problem`."""
     try:
-        return Update.model_validate_json(change.model_dump_json(exclude_unset=True))
-    except ValueError:
-        detail = "a time needs a time zone, such as 2026-12-01T08:00Z"
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", detail) from None
+        return model.model_validate_json(shape.model_dump_json(exclude_unset=True))
+    except ValidationError as error:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", _mistake(error)) from None
 
 
 def capture_of(wish: CaptureShape) -> EnrolFromCamera:
     """The message that asks for this."""
     return EnrolFromCamera.model_validate_json(wish.model_dump_json(exclude_none=True))
+
+
+def _mistake(error: ValidationError) -> str:
+    mistake = str(first_mistake(error))
+    return f"{mistake}; a time needs a time zone, such as 2026-12-01T08:00Z" if "timezone" in mistake else mistake
 
 
 async def _commanded(site: Site, sent: Command, wait: float, response: Response) -> CommandShape:

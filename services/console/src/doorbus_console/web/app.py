@@ -17,7 +17,19 @@ from doorbus.wire.mistakes import in_our_words
 from doorbus_console import compat
 from doorbus_console.compat import arsfutura, compreface, doubletake, facerec, moreillon
 from doorbus_console.store import StoreFailed
-from doorbus_console.web import accounts, api, enrolling, entrance, inbox, own, pages, single_sign_on
+from doorbus_console.web import (
+    accounts,
+    api,
+    api_keeping,
+    enrolling,
+    entrance,
+    groups,
+    inbox,
+    own,
+    pages,
+    people,
+    single_sign_on,
+)
 from doorbus_console.web.asking import Once
 from doorbus_console.web.guard import set_cookie
 from doorbus_console.web.problems import Problem, not_found
@@ -38,8 +50,8 @@ _HEADERS = (
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 )
 _ALWAYS = (
-    *(api.router, entrance.router, single_sign_on.router, own.router, accounts.router),
-    *(inbox.router, enrolling.router, pages.router),
+    *(api.router, api_keeping.router, entrance.router, single_sign_on.router, own.router, accounts.router),
+    *(inbox.router, enrolling.router, people.router, groups.router, pages.router),
 )
 _COMPATIBLE = {
     "arsfutura": arsfutura.router,

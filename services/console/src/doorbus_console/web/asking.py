@@ -6,7 +6,17 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from doorbus.wire.channels import ENROL, ENROL_FROM_CAMERA, NEWCOMER, REMOVE, UPDATE, Channel
+from doorbus.wire.channels import (
+    ENROL,
+    ENROL_FROM_CAMERA,
+    NEWCOMER,
+    REMOVE,
+    REMOVE_CREDENTIAL,
+    REMOVE_SAMPLE,
+    SET_CREDENTIAL,
+    UPDATE,
+    Channel,
+)
 from doorbus.wire.codec import JPEG_START
 from doorbus.wire.messages import (
     Action,
@@ -17,7 +27,10 @@ from doorbus.wire.messages import (
     Message,
     Recognised,
     Remove,
+    RemoveCredential,
+    RemoveSample,
     Result,
+    SetCredential,
     Update,
 )
 from doorbus_console.desk import BrokerAway, Command, Errand
@@ -159,6 +172,21 @@ def remove(site: Site, visitor: Visitor, person: str) -> Errand:
     return _ask(site, visitor, REMOVE, Remove(), person)
 
 
+def give_code(site: Site, visitor: Visitor, person: str, credential: str, wish: SetCredential) -> Errand:
+    """Give a person, or a guest who is made by it, a PIN or a tag; raises `Problem`."""
+    return _ask(site, visitor, SET_CREDENTIAL, wish, person, credential=credential)
+
+
+def take_code(site: Site, visitor: Visitor, person: str, credential: str) -> Errand:
+    """Take a PIN or a tag away; raises `Problem`."""
+    return _ask(site, visitor, REMOVE_CREDENTIAL, RemoveCredential(), person, credential=credential)
+
+
+def forget_sample(site: Site, visitor: Visitor, person: str, sample: int) -> Errand:
+    """Forget one sample of a person; raises `Problem`."""
+    return _ask(site, visitor, REMOVE_SAMPLE, RemoveSample(), person, sample=str(sample))
+
+
 async def recognise(site: Site, visitor: Visitor, jpeg: bytes) -> Recognised:
     """Who is on a picture; no door hears of it. Raises `Problem`."""
     answer = await look(site, jpeg, site.settings.enrol_seconds)
@@ -222,9 +250,11 @@ def _ask(
     person: str | None,
     *,
     errand_id: str | None = None,
+    **ids: str,
 ) -> Errand:
+    ids |= {} if person is None else {"person": person}
     try:
-        errand = site.desk.ask(channel, message, visitor.name, person=person, errand_id=errand_id)
+        errand = site.desk.ask(channel, message, visitor.name, errand_id=errand_id, **ids)
     except BrokerAway:
         raise broker_away() from None
     site.note(visitor.name, channel.name, f"person {person or 'newcomer'}", f"sent as {errand.id}")

@@ -8,13 +8,12 @@ from doorbus_console.web.problems import Problem
 from doorbus_console.week import DAYS, MIDNIGHT, RANGES, Range, Week, read, written
 
 _TIME = re.compile(r"(\d\d):(\d\d)(?::\d\d)?")
-WAYS = ("any", "week", "text")
 
 
-def shown(hours: str | None) -> dict[str, object]:
+def shown(hours: str | None, schedule: str | None = None) -> dict[str, object]:
     """What a form shows of these hours: which way, and the fields of the week."""
     week = None if hours is None else read(hours)
-    way = "any" if hours is None else "text" if week is None else "week"
+    way = "schedule" if schedule else "any" if hours is None else "text" if week is None else "week"
     fields = {
         f"{day}{number}{edge}": _shown(ranges[number][at]) if number < len(ranges) else ""
         for day, ranges in zip(DAYS, (week or Week()).days, strict=True)
@@ -24,13 +23,22 @@ def shown(hours: str | None) -> dict[str, object]:
     return {"way": way, "fields": fields, "holidays_closed": week is not None and week.holidays_closed, "text": hours}
 
 
-def told(form: Form, before: str | None) -> str | None:
-    """The hours that a form says; those before where it says none, or the same. Raises `Problem`."""
+def told(form: Form, before: str | None, schedule: str | None = None) -> tuple[str | None, str | None]:
+    """The hours or the schedule that a form says; those before where it says none, or the same. Raises `Problem`."""
     way = form.get("hours_way")
     if way == "any":
-        return None
-    if way != "week":
-        return (form.get("hours") or None) if way == "text" or "hours" in form.fields else before
+        return None, None
+    if way == "schedule":
+        named = form.get("schedule") or schedule
+        if named is None:
+            raise _wrong("choose a schedule, or other hours")
+        return (before if named == schedule else None), named
+    if way == "text" or (not way and "hours" in form.fields):
+        return form.get("hours") or None, None
+    return (_week(form, before), None) if way == "week" else (before, schedule)
+
+
+def _week(form: Form, before: str | None) -> str:
     days = tuple(tuple(sorted(_range(form, day, number) for number in _given(form, day))) for day in DAYS)
     week = Week(days, holidays_closed=form.get("holidays_closed") == "on")
     mistake = week.mistake()

@@ -3,34 +3,30 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
-from pydantic import ValidationError
 
 from doorbus.runtime.checks import Heard, Observed, findings
 from doorbus.wire.channels import OPTIONAL
 from doorbus.wire.codec import Refused
 from doorbus.wire.jpeg import survey
-from doorbus.wire.messages import Action, Lockdown, Reason, RosterEntry, Update
-from doorbus.wire.mistakes import first_mistake
+from doorbus.wire.messages import Action, Lockdown, Reason
 from doorbus_console import bundle, plot, words
 from doorbus_console.live import News, Place
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
-from doorbus_console.web import asking, hours, streams
+from doorbus_console.web import asking, streams
 from doorbus_console.web.confirming import purpose_of_unlock, show
 from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import Needs, party, session_of, still
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.rendering import language_of
 from doorbus_console.web.site import Site, site_of
-from doorbus_console.week import DAYS
 
 router = APIRouter(include_in_schema=False)
 
@@ -118,55 +114,7 @@ async def lock_down(request: Request, site: TheSite, visitor: LockingDown, door:
     """Begin or end a lockdown of a door."""
     lockdown = Lockdown.ON if (await read_form(request)).get("lockdown") == "ON" else Lockdown.OFF
     asking.lock_down(site, visitor, door, lockdown)
-    return page(request, "part/done.html", visitor, what="lockdown")
-
-
-@router.get("/people")
-async def people(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
-    """Who may pass."""
-    return page(request, "people.html", visitor, cameras=site.cameras_of(visitor))
-
-
-@router.get("/people/list")
-async def people_list(request: Request, visitor: Watching) -> HTMLResponse:
-    """The same as a part of the page."""
-    return page(request, "part/people.html", visitor)
-
-
-@router.get("/people/{person}")
-async def one_person(request: Request, site: TheSite, visitor: Watching, person: str) -> HTMLResponse:
-    """A person and their rights."""
-    entry = site.person(person)
-    return page(
-        request,
-        "person.html",
-        visitor,
-        person=entry,
-        cameras=site.cameras_of(visitor),
-        doors=site.doors_of(visitor),
-        hours=hours.shown(entry.hours),
-        days=tuple(zip(DAYS, words.DAYS, strict=True)),
-    )
-
-
-@router.post("/people/{person}")
-async def change_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> HTMLResponse:
-    """Change a person's name and rights."""
-    entry = site.person(person)
-    update = _changed(entry, _update(await read_form(request), entry, site.doors_of(visitor)))
-    if update.model_fields_set:
-        await asking.done(site, asking.change(site, visitor, person, update))
-    return page(request, "part/done.html", visitor, what="changed")
-
-
-@router.post("/people/{person}/remove")
-async def remove_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> Response:
-    """Forget a person."""
-    site.person(person)
-    await asking.done(site, asking.remove(site, visitor, person))
-    if "hx-request" in request.headers:
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": "/people"})
-    return RedirectResponse("/people", HTTPStatus.SEE_OTHER)
+    return page(request, "part/done.html", visitor, what="lockdown", warning=None)
 
 
 @router.get("/events")
@@ -239,7 +187,7 @@ def _parts(request: Request, site: Site, visitor: Visitor, news: News) -> Iterab
         yield from _at_door(request, site, visitor, kind, ids) if visitor.knows(ids[0]) else ()
     elif kind in {"happening", "recorded"}:
         yield from _of_events(request, site, visitor, kind, ids[0]) if visitor.may(Right.WATCH) else ()
-    elif kind in {"people", "services", "doors"}:
+    elif kind in {"people", "services", "doors", "arranged"}:
         yield kind, ""
 
 
@@ -281,15 +229,6 @@ def _confirmed(request: Request, site: Site, visitor: Visitor, door: str, answer
     return True
 
 
-def _changed(entry: RosterEntry, wish: Update) -> Update:
-    """Only what differs: what is the group's or a schedule's stays theirs. A form knows no seconds."""
-    before, after = ({**one.model_dump(), "doors": one.doors and set(one.doors)} for one in (entry, wish))
-    for fields in (before, after):
-        for name in ("valid_from", "valid_until"):
-            fields[name] = fields[name] and fields[name].replace(second=0, microsecond=0)
-    return Update.model_validate({name: getattr(wish, name) for name in wish.changes() if before[name] != after[name]})
-
-
 def _seconds(given: str) -> float | None:
     if not given:
         return None
@@ -300,35 +239,6 @@ def _seconds(given: str) -> float | None:
     if not 0 < seconds <= 3600:  # noqa: PLR2004  # what a lock command takes
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "seconds are a number from 1 to 3600")
     return seconds
-
-
-def _update(form: Form, entry: RosterEntry, doors: Iterable[str]) -> Update:
-    every = form.get("every_door") == "on"
-    try:
-        return Update(
-            name=form.get("name")[:128] or None,
-            enabled=form.get("enabled") == "on",
-            doors=None if every else tuple(door for door in doors if door in form.all("door")),
-            valid_from=_moment(form.get("valid_from"), form.get("offset")),
-            valid_until=_moment(form.get("valid_until"), form.get("offset")),
-            hours=hours.told(form, entry.hours),
-            threshold=float(form.get("threshold")) if form.get("threshold") else None,
-        )
-    except ValidationError as error:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", str(first_mistake(error))) from None
-    except ValueError:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "a time or number cannot be read") from None
-
-
-def _moment(given: str, offset: str) -> datetime | None:
-    """A moment as a browser writes it, in its own zone: `offset` is how many minutes UTC is ahead of it."""
-    if not given:
-        return None
-    moment = datetime.fromisoformat(given)
-    if moment.tzinfo is not None:
-        return moment
-    minutes = int(offset or 0)
-    return datetime.fromtimestamp(moment.replace(tzinfo=UTC).timestamp() + 60 * minutes, UTC)
 
 
 def _faces(request: Request, site: Site, place: Place) -> str:

@@ -59,6 +59,7 @@ class Pages:
             "alarms": words.ALARMS,
             "reasons": words.REASONS,
             "errors": words.ERRORS,
+            "weaknesses": words.WEAKNESSES,
             "hints": words.HINTS,
             "advised": posing.advised,
             "outcome": words.outcome,

@@ -63,7 +63,7 @@ async def discard(site: Site, visitor: Visitor, entry: str) -> None:
 
 async def _said(site: Site, channel: Channel[Any], message: Message, seconds: float, **ids: str) -> Reviews:
     try:
-        said = await site.desk.inbox(channel, message, seconds, **ids)
+        said: Reviews | None = await site.desk.request(channel, message, seconds, **ids)
     except BrokerAway:
         raise broker_away() from None
     if said is None:

@@ -9,10 +9,14 @@ from doorbus.wire.messages import (
     MAX_NAME,
     AlarmState,
     Ask,
+    CheckedPerson,
+    ClosePair,
     ContactState,
     Decision,
     Fault,
     Health,
+    ListedGroup,
+    ListedSchedule,
     Lockdown,
     LockState,
     Recognised,
@@ -112,10 +116,14 @@ class PersonShape(Shape):
     """The schedule whose hours these are."""
     inherited: list[str] | None = None
     """Fields whose values are the group's."""
+    second_factor: bool | None = None
+    """Whether a code is asked for after the face."""
+    credentials: list[str] | None = None
+    """What the PINs and tags are called; nobody sees them again."""
 
 
-class ChangeShape(Shape):
-    """What to change of a person; fields that are not sent stay, null clears."""
+class EntitlementShape(Shape):
+    """Where and when somebody may pass; fields that are not sent stay, null clears."""
 
     name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
     enabled: bool = True
@@ -124,8 +132,69 @@ class ChangeShape(Shape):
     valid_until: datetime | None = None
     hours: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     threshold: Unit | None = None
-    group: SlugText | None = None
     schedule: SlugText | None = None
+    second_factor: bool | None = None
+
+
+class ChangeShape(EntitlementShape):
+    """What to change of a person; fields that are not sent stay, null clears."""
+
+    group: SlugText | None = None
+
+
+class GroupShape(EntitlementShape):
+    """A group."""
+
+    group: str
+    people: int
+    """How many are in it."""
+
+
+class ChangeScheduleShape(Shape):
+    """What to change of a schedule; fields that are not sent stay, null clears."""
+
+    name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
+    hours: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    holidays: Annotated[list[Annotated[str, Field(min_length=2, max_length=64)]], Field(max_length=100)] | None = None
+    """What `PH` in the hours means; null is the country's."""
+
+
+class ScheduleShape(Shape):
+    """A schedule: hours with a name."""
+
+    schedule: str
+    name: str | None
+    hours: str
+    holidays: list[str] | None
+    people: int
+    """How many follow it."""
+
+
+class ArrangedShape(Shape):
+    """What a change of a group or schedule has done."""
+
+    id: str
+    people: int
+    """How many it concerns."""
+    warning: str | None = None
+    """What will not be as one would think."""
+
+
+class CodeShape(Shape):
+    """A PIN, or what a tag says of itself."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)] = Field(repr=False)
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    guest: Annotated[str, Field(min_length=1, max_length=MAX_NAME)] | None = None
+    """Name of a guest, who is let in by this alone and need not be enrolled."""
+
+
+class WeakShape(Shape):
+    """Who is hard to recognise, and who is hard to tell apart."""
+
+    people: list[CheckedPerson]
+    pairs: list[ClosePair]
 
 
 class CaptureShape(Shape):
@@ -293,6 +362,16 @@ def errand_shape(errand: Errand) -> ErrandShape:
 def person_shape(entry: RosterEntry) -> PersonShape:
     """A person of the roster."""
     return PersonShape.model_validate(entry.model_dump(include=set(PersonShape.model_fields)))
+
+
+def group_shape(group: ListedGroup) -> GroupShape:
+    """A group of the scene."""
+    return GroupShape.model_validate(group.model_dump(include=set(GroupShape.model_fields)))
+
+
+def schedule_shape(schedule: ListedSchedule) -> ScheduleShape:
+    """A schedule of the scene."""
+    return ScheduleShape.model_validate(schedule.model_dump())
 
 
 def faces_shape(scene: Scene, answer: Recognised) -> FacesShape:

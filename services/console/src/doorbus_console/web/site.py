@@ -8,7 +8,7 @@ import structlog
 from starlette.requests import Request
 
 from doorbus.runtime.clock import Clock
-from doorbus.wire.messages import RosterEntry
+from doorbus.wire.messages import PeopleChecked, RosterEntry
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live, Place
@@ -48,6 +48,9 @@ class Site:
     passkeys: Passkeys = field(default_factory=Passkeys)
     drawn: dict[tuple[str, Place], tuple[tuple[object, ...], str]] = field(default_factory=dict)
     """The boxes of the newest picture of each camera by language, which are the same for everybody who looks."""
+
+    checked: tuple[tuple[object, ...], PeopleChecked] | None = None
+    """Who was hard to recognise when it was asked last, and of which people that was said."""
 
     def note(self, by: str, action: str, what: str, outcome: str) -> None:
         """Write down who did what, and what became of it."""

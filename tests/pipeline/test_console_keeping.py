@@ -1,0 +1,286 @@
+"""Groups, schedules, codes and samples on the console's pages and in its API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doorbus.wire import channels
+from doorbus.wire.messages import (
+    Arranged,
+    CheckedPerson,
+    CheckedSample,
+    ClosePair,
+    ErrorCode,
+    Fault,
+    ListedGroup,
+    ListedGroups,
+    ListedSchedule,
+    ListedSchedules,
+    LockState,
+    PeopleChecked,
+    ResultStatus,
+    RosterEntry,
+    Weakness,
+)
+from doorbus_console.rights import Level, Scope
+from doorbus_console.week import DAYS
+from support.console import Desktop, answer, console, enrolled, replied, say, sent
+
+ALICE = RosterEntry(person="alice", name="Alice", group="staff", credentials=("pin",), inherited=("doors",))
+BOB = RosterEntry(person="bob", name="Bob", hours="Mo-Fr 07:00-19:00", schedule="office")
+
+WORKING_WEEK = {f"{day}0{edge}": at for day in DAYS[:5] for edge, at in (("from", "07:00"), ("to", "19:00"))}
+
+
+@pytest.fixture
+async def desktop(tmp_path: Path) -> AsyncIterator[Desktop]:
+    async with console(tmp_path) as one:
+        say(one, channels.LOCK_STATE, LockState.LOCKED, {"door": "front"})
+        group = ListedGroup(group="staff", name="Staff", doors=("front",), people=1)
+        office = ListedSchedule(schedule="office", hours="Mo-Fr 07:00-19:00", holidays=("Dec 24",), people=1)
+        say(one, channels.GROUPS, ListedGroups(groups=(group,)), {})
+        say(one, channels.SCHEDULES, ListedSchedules(schedules=(office,)), {})
+        enrolled(one, ALICE, BOB)
+        async with asyncio.timeout(5):
+            while not one.site.live.scene.people:
+                await one.settled()
+        yield one
+
+
+def arranged(one: Desktop, which: str, error: ErrorCode | None = None, **fields: Any) -> Arranged:
+    fault = Fault(code=error, message="as it was found") if error else None
+    status = ResultStatus.ERROR if error else ResultStatus.OK
+    return Arranged(status=status, action="a", id=which, at=one.clock.now(), error=fault, **fields)
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    """The form of somebody's rights as a browser sends it."""
+    return {"name": "Bob", "enabled": "on", "every_door": "on", "hours_way": "schedule", "schedule": "office", **fields}
+
+
+async def test_a_group_is_made_changed_and_removed_on_its_page(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        listed = (await browser.get("/groups")).text
+        made = asyncio.create_task(browser.post("/groups", data={"name": "Staff"}, headers={"HX-Request": "true"}))
+        making = await replied(desktop, channels.SET_GROUP, arranged(desktop, "staff-2"), group="staff-2")
+        page = (await browser.get("/groups/staff")).text
+        saved = asyncio.create_task(
+            browser.post(
+                "/groups/staff",
+                data={"name": "Staff", "enabled": "on", "door": [], "hours_way": "schedule", "schedule": "office"},
+            )
+        )
+        told = arranged(desktop, "staff", warning="no door at all may be used")
+        changing = await replied(desktop, channels.SET_GROUP, told, group="staff")
+        removed = asyncio.create_task(browser.post("/groups/staff/remove", headers={"HX-Request": "true"}))
+        busy = arranged(desktop, "staff", ErrorCode.IN_USE)
+        await replied(desktop, channels.REMOVE_GROUP, busy, group="staff")
+
+    assert all(text in listed for text in ("Staff", "Dec 24", "/schedules/office"))
+    assert (await made).headers["hx-redirect"] == "/groups/staff-2"
+    assert json.loads(making.payload) == {"name": "Staff"}
+    assert "Alice" in page
+    assert json.loads(changing.payload) == {"doors": [], "hours": None, "schedule": "office"}
+    assert "no door at all may be used" in (await saved).text
+    assert "there are still people who have it" in (await removed).text
+
+
+async def test_a_schedule_has_hours_as_a_week_and_holidays_of_its_own(desktop: Desktop) -> None:
+    before = {"hours_way": "text", "hours": BOB.hours, "holidays_own": "on", "holidays": "Dec 24"}
+    fields = {
+        "hours_way": "week",
+        "Sa0from": "09:00",
+        "Sa0to": "12:00",
+        "holidays_own": "on",
+        "holidays": "PH\r\nDec 31\r\n",
+    }
+    async with desktop.browser() as browser:
+        page = (await browser.get("/schedules/office")).text
+        saved = asyncio.create_task(browser.post("/schedules/office", data=fields))
+        request = await replied(desktop, channels.SET_SCHEDULE, arranged(desktop, "office"), schedule="office")
+        same = await browser.post("/schedules/office", data=before)
+        never = await browser.post("/schedules/office", data={"hours_way": "text", "hours": ""})
+
+    assert "Dec 24</textarea>" in page
+    assert "Saved" in (await saved).text
+    assert json.loads(request.payload) == {"hours": "Sa 09:00-12:00", "holidays": ["PH", "Dec 31"]}
+    assert ("Saved" in same.text, never.status_code) == (True, 422)
+    assert len(sent(desktop, channels.SET_SCHEDULE, schedule="office")) == 1
+
+
+async def test_people_are_put_into_a_group_and_taken_out(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        joined = asyncio.create_task(browser.post("/groups/staff/people", data={"person": "bob"}))
+        joining = await answer(desktop, channels.UPDATE, person="bob")
+        left = asyncio.create_task(browser.post("/groups/staff/people/alice/remove"))
+        leaving = await answer(desktop, channels.UPDATE, person="alice")
+        nobody = await browser.post("/groups/staff/people", data={"person": "nobody"})
+
+    assert (await joined).status_code == (await left).status_code == 200
+    assert (json.loads(joining.payload), json.loads(leaving.payload)) == ({"group": "staff"}, {"group": None})
+    assert nobody.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, None),
+        ({"group": "staff"}, {"group": "staff"}),
+        ({"second_factor": "yes"}, {"second_factor": True}),
+        ({"hours_way": "any"}, {"hours": None, "schedule": None}),
+        ({"hours_way": "text", "hours": "Mo-Fr 07:00-19:00"}, {"hours": "Mo-Fr 07:00-19:00", "schedule": None}),
+        (
+            {"hours_way": "week", **WORKING_WEEK},
+            {"hours": "Mo-Fr 07:00-19:00", "schedule": None},
+        ),
+        ({"schedule": "night"}, {"hours": None, "schedule": "night"}),
+    ],
+)  # fmt: skip
+async def test_a_persons_group_schedule_and_second_factor_are_changed_alone(
+    desktop: Desktop, fields: dict[str, str], expected: dict[str, object] | None
+) -> None:
+    async with desktop.browser() as browser:
+        saved = asyncio.create_task(browser.post("/people/bob", data=form(**fields)))
+        request = None if expected is None else await answer(desktop, channels.UPDATE, person="bob")
+        text = (await saved).text
+
+    assert "Saved" in text
+    assert (request and json.loads(request.payload)) == expected
+
+
+async def test_a_code_is_given_and_taken_away_and_never_shown(desktop: Desktop) -> None:
+    ends = {"valid_from": "2026-12-01T08:00", "valid_until": "2026-12-01T10:00", "offset": "-60"}
+    async with desktop.browser() as browser:
+        page = (await browser.get("/people/alice")).text
+        given = asyncio.create_task(
+            browser.post("/people/alice/codes", data={"credential": "tag", "code": "04-a2-1b-32", **ends})
+        )
+        giving = await answer(desktop, channels.SET_CREDENTIAL, person="alice", credential="tag")
+        taken = asyncio.create_task(browser.post("/people/alice/codes/pin/remove"))
+        await answer(desktop, channels.REMOVE_CREDENTIAL, person="alice", credential="pin")
+        empty = await browser.post("/people/alice/codes", data={"credential": "tag", "code": ""})
+        bad = await browser.post("/people/alice/codes", data={"code": "274163", "valid_from": "soon"})
+
+    deeds, told = desktop.site.store.deeds(10), (await given).text
+    assert "<strong>pin</strong>" in page
+    assert json.loads(giving.payload) == {
+        "code": "04-a2-1b-32",
+        "valid_from": "2026-12-01T07:00:00Z",
+        "valid_until": "2026-12-01T09:00:00Z",
+    }
+    assert ("Saved" in told, (await taken).status_code) == (True, 200)
+    assert (empty.status_code, bad.status_code) == (422, 422)
+    assert "04-a2" not in f"{told} {deeds}"
+    assert [deed.action for deed in deeds] == ["remove_credential", "set_credential"]
+
+
+async def test_a_guest_is_made_by_a_code_alone(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        data = {"name": "Alice", "credential": "pin", "code": "274163"}
+        made = asyncio.create_task(browser.post("/guests", data=data, headers={"HX-Request": "true"}))
+        request = await answer(desktop, channels.SET_CREDENTIAL, person="alice-2", credential="pin")
+
+    assert json.loads(request.payload) == {"code": "274163", "guest": "Alice"}
+    assert (await made).headers["hx-redirect"] == "/people/alice-2"
+
+
+CHECKED = PeopleChecked(
+    people=(CheckedPerson(person="alice", weaknesses=(Weakness.FEW_SAMPLES, Weakness.ONE_LIGHT)),),
+    count=2,
+    pairs=(ClosePair(person="alice", other="bob", similarity=0.7),),
+    close=1,
+    similarity=0.4,
+)
+
+
+async def test_weak_people_are_flagged_and_asked_about_only_when_somebody_has_changed(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.get("/list/weak"))
+        await replied(desktop, channels.CHECK, CHECKED.model_copy(update={"next": "alice"}))
+        more = PeopleChecked(people=(CheckedPerson(person="bob", weaknesses=(Weakness.POOR_QUALITY,)),), count=2)
+        await replied(desktop, channels.CHECK, more, after=1)
+        found = " ".join((await asked).text.split())
+        again = await browser.get("/list/weak")
+        enrolled(desktop, ALICE, version=2)
+        await desktop.site.live.until_people_are_read(5)
+        asked = asyncio.create_task(browser.get("/list/weak"))
+        await replied(desktop, channels.CHECK, PeopleChecked(count=1, similarity=0.4), after=2)
+        better = (await asked).text
+
+    assert "<strong>Alice</strong>: few pictures, all in one light" in found
+    assert "<strong>Bob</strong>: no good picture" in found
+    assert "hard to tell apart" in found
+    assert "few pictures" in again.text
+    assert better.strip() == ""
+
+
+async def test_a_persons_samples_are_listed_and_forgotten_one_by_one(desktop: Desktop) -> None:
+    at = desktop.clock.now()
+    samples = tuple(CheckedSample(number=number, quality=0.5, likeness=0.2, created_at=at) for number in (3, 7))
+    checked = PeopleChecked(people=(CheckedPerson(person="alice", weaknesses=(Weakness.UNLIKE,), samples=samples),))
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.get("/people/alice/samples"))
+        await replied(desktop, channels.CHECK, checked)
+        page = (await asked).text
+        asked = asyncio.create_task(browser.post("/people/alice/samples/7/remove"))
+        await answer(desktop, channels.REMOVE_SAMPLE, person="alice", sample="7")
+        await replied(desktop, channels.CHECK, PeopleChecked(), after=1)
+        after = (await asked).text
+
+    assert all(text in page for text in ("a picture that is unlike the others", "Forget sample 3", "Forget sample 7"))
+    assert "None." in after
+
+
+async def test_a_program_keeps_groups_schedules_and_codes(desktop: Desktop) -> None:
+    async with desktop.program(Scope.PEOPLE, Scope.READ) as program:
+        groups = (await program.get("/api/v1/groups")).json()
+        schedule = (await program.get("/api/v1/schedules/office")).json()
+        asked = asyncio.create_task(program.patch("/api/v1/groups/cleaners", json={"doors": ["front"]}))
+        setting = await replied(desktop, channels.SET_GROUP, arranged(desktop, "cleaners", people=3), group="cleaners")
+        made = (await asked).json()
+        asked = asyncio.create_task(program.delete("/api/v1/schedules/office"))
+        busy = arranged(desktop, "office", ErrorCode.IN_USE)
+        await replied(desktop, channels.REMOVE_SCHEDULE, busy, schedule="office")
+        refused = await asked
+        asked = asyncio.create_task(program.put("/api/v1/people/alice/credentials/tag", json={"code": "04-a2-1b-32"}))
+        await answer(desktop, channels.SET_CREDENTIAL, person="alice", credential="tag")
+        given = await asked
+        alice = (await program.get("/api/v1/people/alice")).json()
+        untimely = await program.patch("/api/v1/groups/cleaners", json={"valid_from": "2026-12-01T08:00:00"})
+        nothing = await program.patch("/api/v1/schedules/office", json={})
+        asked = asyncio.create_task(program.get("/api/v1/weak"))
+        await replied(desktop, channels.CHECK, CHECKED)
+        weak = (await asked).json()
+
+    assert [(one["group"], one["doors"], one["people"]) for one in groups] == [("staff", ["front"], 1)]
+    assert schedule["holidays"] == ["Dec 24"]
+    assert json.loads(setting.payload) == {"doors": ["front"]}
+    assert made == {"id": "cleaners", "people": 3, "warning": None}
+    assert (refused.status_code, refused.json()["code"]) == (422, "in_use")
+    assert given.json()["status"] == "ok"
+    assert "04-a2" not in given.text
+    assert (alice["credentials"], alice["inherited"]) == (["pin"], ["doors"])
+    assert (untimely.status_code, nothing.status_code) == (422, 422)
+    assert weak["people"][0]["weaknesses"] == ["few_samples", "one_light"]
+
+
+async def test_an_operator_keeps_people_and_a_resident_sees_none_of_it(desktop: Desktop) -> None:
+    async with desktop.browser("olga", Level.OPERATOR) as olga, desktop.browser("rita", Level.RESIDENT) as rita:
+        pages = [await olga.get(path) for path in ("/groups", "/groups/staff", "/schedules/office", "/people/bob")]
+        refused = [await rita.get(path) for path in ("/groups", "/list/weak", "/people/alice/samples")]
+
+    assert {one.status_code for one in pages} == {200}
+    assert all("Make the group" in pages[0].text for _ in pages)
+    assert {one.status_code for one in refused} == {403}
+
+
+async def test_a_silent_enroller_leaves_the_pages_and_says_so(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        silent = await browser.post("/groups/staff/remove", headers={"HX-Request": "true"})
+
+    assert silent.status_code == 504
+    assert "the enroller has not answered" in silent.text
