@@ -117,4 +117,4 @@ def _silent(request: Request, where: str, error: Unreachable) -> Response:
 def _tell(site: Site, request: Request, name: str, why: str) -> None:
     address = address_of(request)
     if is_told(site, "oidc", address):
-        site.note(name, "sign in", f"through {site.settings.oidc.issuer} from {address}: {why[:200]}", "refused")
+        site.note(name, "sign in", f"through {site.settings.oidc.issuer} from {address}: {why}", "refused")

@@ -23,6 +23,8 @@ from doorbus_console.web.problems import not_found
 from doorbus_console.web.rendering import Pages
 
 _log = structlog.get_logger("doorbus.console")
+_MOST_SAID = 200
+"""Characters of one word of the audit: some of it is what strangers have sent."""
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\uffff]")
 
 
@@ -54,9 +56,9 @@ class Site:
 
     def note(self, by: str, action: str, what: str, outcome: str) -> None:
         """Write down who did what, and what became of it."""
-        who = _UNPRINTABLE.sub("?", by)[:128]
-        _log.info("done", by=who, action=action, what=what, outcome=outcome)
-        self.store.note(Deed(self.clock.now(), who, action, what, outcome))
+        by, what, outcome = (_UNPRINTABLE.sub("?", text)[:_MOST_SAID] for text in (by, what, outcome))
+        _log.info("done", by=by, action=action, what=what, outcome=outcome)
+        self.store.note(Deed(self.clock.now(), by, action, what, outcome))
 
     def door(self, visitor: Visitor, door: str) -> str:
         """A door that is there and that `visitor` may know of; raises `Problem`."""
