@@ -1,7 +1,7 @@
 """The pages."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -41,6 +41,8 @@ Administering = Annotated[Visitor, Depends(Needs(Right.ADMINISTER))]
 _ON_PAGE = 50
 _SILENT_SECONDS = 15.0
 _MOST_DRAWN = 200
+_PART = "part/"
+"""Templates of parts of pages, which carry no form token: that of the page goes with their forms."""
 
 
 def page(request: Request, template: str, visitor: Visitor | None = None, /, **values: Any) -> HTMLResponse:
@@ -51,7 +53,7 @@ def page(request: Request, template: str, visitor: Visitor | None = None, /, **v
 def text(request: Request, template: str, visitor: Visitor | None = None, /, **values: Any) -> str:
     """The same as text."""
     site = site_of(request)
-    session = session_of(request) if visitor is not None else None
+    session = None if visitor is None or template.startswith(_PART) else session_of(request)
     common = {
         "scene": site.live.scene,
         "visitor": visitor,
@@ -178,33 +180,36 @@ def _parts(request: Request, site: Site, visitor: Visitor, news: News) -> Iterab
     """Names of parts of the pages and what is in them now, for news that `visitor` may hear."""
     kind, *ids = news
     if kind == "broker":
-        yield "broker", text(request, "part/broker.html", visitor)
+        yield _part(request, site, "broker", "part/broker.html")
     elif kind == "enrolment":
         door, camera = ids
         if visitor.may(Right.PEOPLE) and visitor.knows(door):
             yield f"enrolment-{door}-{camera}", text(request, "part/enrolment.html", visitor, door=door, camera=camera)
     elif kind in {"door", "faces"}:
-        yield from _at_door(request, site, visitor, kind, ids) if visitor.knows(ids[0]) else ()
+        yield from _at_door(request, site, kind, ids) if visitor.knows(ids[0]) else ()
     elif kind in {"happening", "recorded"}:
         yield from _of_events(request, site, visitor, kind, ids[0]) if visitor.may(Right.WATCH) else ()
     elif kind in {"people", "services", "doors", "arranged"}:
         yield kind, ""
 
 
-def _at_door(request: Request, site: Site, visitor: Visitor, kind: str, ids: list[str]) -> Iterable[tuple[str, str]]:
+def _at_door(request: Request, site: Site, kind: str, ids: list[str]) -> Iterable[tuple[str, str]]:
     if kind == "door":
-        yield f"door-{ids[0]}", text(request, "part/door.html", visitor, door=site.live.scene.doors[ids[0]])
+        yield _part(request, site, f"door-{ids[0]}", "part/door.html", door=site.live.scene.doors[ids[0]])
     else:
         yield f"faces-{ids[0]}-{ids[1]}", _faces(request, site, (ids[0], ids[1]))
 
 
 def _of_events(request: Request, site: Site, visitor: Visitor, kind: str, which: str) -> Iterable[tuple[str, str]]:
-    after = int(which) - 1 if kind == "happening" else 0
-    for one in Sought(after, doors=visitor.doors).of(site.live.scene.happenings):
-        if kind == "happening" and one.number == int(which):
-            yield "happening", text(request, "part/event.html", visitor, happening=one)
-        elif kind == "recorded" and which in one.decision.frame_ids:
-            yield f"picture-{one.number}", text(request, "part/picture.html", visitor, happening=one)
+    for one in reversed(site.live.scene.happenings):
+        if not visitor.knows(one.door):
+            continue
+        if kind == "happening" and one.number <= int(which):  # they are numbered as they come
+            if one.number == int(which):
+                yield _part(request, site, "happening", "part/event.html", happening=one)
+            return
+        if kind == "recorded" and which in one.decision.frame_ids:
+            yield _part(request, site, f"picture-{one.number}", "part/picture.html", happening=one)
 
 
 def _ask_for_passkey(request: Request, site: Site, visitor: Visitor, door: str, form: Form) -> HTMLResponse:
@@ -246,15 +251,29 @@ def _faces(request: Request, site: Site, place: Place) -> str:
     camera = known.cameras.get(place)
     if shown is None or camera is None or not camera.faces:
         return ""
-    key, of = (language(request), place), (shown, camera, known.people)
-    drawn = site.drawn.get(key)
-    if drawn is not None and all(one is other for one, other in zip(drawn[0], of, strict=True)):
-        return drawn[1]  # as for the browser before
-    try:
-        seen = survey(shown.jpeg)
-    except Refused:
-        return ""
-    part = text(request, "part/faces.html", None, camera=camera, width=seen.width, height=seen.height)
+
+    def drawn() -> str:
+        try:
+            seen = survey(shown.jpeg)
+        except Refused:
+            return ""
+        return text(request, "part/faces.html", None, camera=camera, width=seen.width, height=seen.height)
+
+    return _once(site, (place, language(request)), (shown, camera, known.people), drawn)
+
+
+def _part(request: Request, site: Site, name: str, template: str, **values: object) -> tuple[str, str]:
+    """A part of that name, which shows everybody the same of the scene as it is."""
+    key, of = (name, language(request)), (site.live.scene, *values.values())
+    return name, _once(site, key, of, lambda: text(request, template, None, **values))
+
+
+def _once(site: Site, key: tuple[object, ...], of: tuple[object, ...], draw: Callable[[], str]) -> str:
+    """What `draw` makes of what is the same for many browsers: it is drawn for the first of them."""
+    kept = site.drawn.get(key)
+    if kept is not None and all(one is other for one, other in zip(kept[0], of, strict=True)):
+        return kept[1]
+    part = draw()
     if len(site.drawn) >= _MOST_DRAWN:  # names of cameras can be invented
         site.drawn.clear()
     site.drawn[key] = (of, part)

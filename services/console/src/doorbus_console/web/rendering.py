@@ -22,7 +22,7 @@ class Pages:
     """Renders templates in a language. `assets` is where files are that pages load, by name, besides our own."""
 
     def __init__(self, assets: Path) -> None:
-        self._assets = assets
+        self._folders = (PACKAGE / "static", assets)
         self._environments = {language: self._environment(language) for language in LANGUAGES}
 
     def render(self, template: str, language: str, values: Mapping[str, Any]) -> str:
@@ -35,10 +35,9 @@ class Pages:
 
     def file(self, name: str) -> Path | None:
         """A file that pages load."""
-        for folder in (PACKAGE / "static", self._assets):
-            if name in {path.name for path in folder.glob("*")}:
-                return folder / name
-        return None
+        if name in {"", ".", ".."} or Path(name).name != name:  # it comes from an address
+            return None
+        return next((path for folder in self._folders if (path := folder / name).is_file()), None)
 
     def _environment(self, language: str) -> Environment:
         environment = Environment(

@@ -11,7 +11,7 @@ from doorbus.runtime.clock import Clock
 from doorbus.wire.messages import PeopleChecked, RosterEntry
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
-from doorbus_console.live import Live, Place
+from doorbus_console.live import Live
 from doorbus_console.oidc import Provider
 from doorbus_console.passkeys import Passkeys
 from doorbus_console.rights import Visitor
@@ -48,8 +48,8 @@ class Site:
     """Who else knows people, where that is set."""
     throttle: Throttle = field(default_factory=Throttle)
     passkeys: Passkeys = field(default_factory=Passkeys)
-    drawn: dict[tuple[str, Place], tuple[tuple[object, ...], str]] = field(default_factory=dict)
-    """The boxes of the newest picture of each camera by language, which are the same for everybody who looks."""
+    drawn: dict[tuple[object, ...], tuple[tuple[object, ...], str]] = field(default_factory=dict)
+    """Parts of pages that are the same for everybody who looks, and of what each was drawn."""
 
     checked: tuple[tuple[object, ...], PeopleChecked] | None = None
     """Who was hard to recognise when it was asked last, and of which people that was said."""
