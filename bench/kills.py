@@ -7,7 +7,7 @@ Exits with status 1 where one of these does not hold after a kill and a new star
 not at all; none that was answered is undone; nobody else has changed; the database is sound; roster and galleries on
 the broker say what it says; no face leaves the inbox but for a person; pictures that were told of are there byte for
 byte, those that were erased are not, nor those of who was removed. After a rotation that was let end the former key
-opens nothing.
+opens nothing. What the site was like then is kept in VAR/bench/kills.
 """
 
 import argparse
@@ -15,11 +15,13 @@ import asyncio
 import base64
 import importlib.util
 import random
+import shutil
 import signal
 import sqlite3
 import struct
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -191,11 +193,12 @@ class Site:
                 holdings = holdings.hear((await viewer.expect(channels.HEALTH)).message)
 
     async def models(self, holds: Callable[[dict[str, ModelState]], bool]) -> dict[str, ModelState]:
-        """What the enroller tells of models, by name, as soon as that holds."""
+        """What the enroller tells of models, by name, as soon as that holds; it may take long if it goes on."""
         async with connect(self.stack.broker.transport(Role.VIEWER), [channels.MODELS]) as viewer:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE) as patience:
                 while True:
                     told: Models = (await viewer.expect(channels.MODELS)).message
+                    patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
                     found = {one.model.partition("@")[0]: one for one in told.models}
                     if holds(found):
                         return found
@@ -575,8 +578,9 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
                 if time.monotonic() > ends_at:
                     break
                 state = await one_round(site, state, chance)
-        except WrongError as error:
-            wrong = str(error)
+        except (WrongError, TimeoutError) as error:
+            wrong = str(error) or traceback.format_exc()
+            shutil.copytree(one.var, VAR / "bench" / "kills", symlinks=True, dirs_exist_ok=True)
     for what, count in sorted(site.counts.items()):
         console.print(f"{count:5} {what}")
     console.print(f"{site.counts.total()} kills" + (f"; WRONG: {wrong}" if wrong else "; all held"))
