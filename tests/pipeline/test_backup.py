@@ -110,10 +110,12 @@ class Site:
 
 
 @asynccontextmanager
-async def _site(store: Store, seal: Seal, var: Path, bus: MemoryBus | None = None) -> AsyncIterator[Site]:
+async def _site(
+    store: Store, seal: Seal, var: Path, bus: MemoryBus | None = None, **enroller: object
+) -> AsyncIterator[Site]:
     bus, clock = bus or MemoryBus(), FakeClock()
     clock.advance(60.0 * len(bus.retained))  # who comes second comes later
-    own = Enroller.model_validate({"probe_seconds": 0})
+    own = Enroller.model_validate({"probe_seconds": 0, **enroller})
     settings = EnrollerSettings(_env_file=None, instance="one", var=var, health_seconds=1e9, enroller=own)
     service = EnrollerService(settings, store, seal, ENROLLERS, clock)
     async with asyncio.timeout(50), running(service, bus, clock, settings), connect(bus) as admin:
@@ -318,6 +320,17 @@ async def test_at_a_site_with_another_model_recognizers_make_new_templates_of_th
     again = {one.person: one for one in read_backup(tmp_path / "again", PASSPHRASE, THERE)}
     assert {one.model for each in again.values() for one in each.samples} == {"another"}
     assert all(one.face for one in again["alice"].samples)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_site_that_keeps_no_faces_gets_none_by_restoring(tmp_path: Path, *, keeps: bool) -> None:
+    file = await _exported(_with_faces(tmp_path / "here.db", HERE, "M"), tmp_path / "backup", tmp_path)
+    store = _populated(tmp_path / "there.db", THERE, 0)
+    async with _site(store, THERE, tmp_path, keep_faces=keeps) as site:
+        assert await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 3, 10) == 0
+    kept = [store.find(person, AT, faces=True) for person in ("alice", "bob")]
+
+    assert [one.face is not None for each in kept if each for one in each.samples] == [keeps] * 4
 
 
 async def test_where_nobody_runs_the_model_of_the_site_nothing_is_put_back(tmp_path: Path) -> None:

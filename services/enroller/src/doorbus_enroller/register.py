@@ -685,6 +685,8 @@ class Register:
         if (fault := state.credentials.fault_in(added)) is not None:
             return self._outcome(state, fault)
         anew = [_among(each, resealed(each, self._seal)) for each in people]
+        if not self._keep_faces:
+            anew = [each if each.person in bare else _faceless(each) for each in anew]
         versions = self._store.put(anew, now, arranged)
         if arranged or added or state.credentials.all:  # it may move others, too
             return self._outcome(self._read(versions, now))
@@ -963,6 +965,10 @@ def _among(person: Person, others: Person) -> Person:
     """The person with these samples in the place of those of the same pictures."""
     new = {sample.picture: sample for sample in others.samples}
     return replace(person, samples=tuple(new.get(sample.picture, sample) for sample in person.samples))
+
+
+def _faceless(person: Person) -> Person:
+    return replace(person, samples=tuple(replace(sample, face=None) for sample in person.samples))
 
 
 def _and_also(enrolled: Enrolled | None, candidate: Candidate, shot: Shot) -> Enrolled:
