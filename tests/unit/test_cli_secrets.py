@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from doorbus.cli.app import app
@@ -121,9 +122,15 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path: Path) -> None:
     assert (said.exit_code, "may this user write there" in said.output) == (1, True)
 
 
-def test_a_setting_of_one_service_is_set_from_standard_input_and_taken_back(tmp_path: Path) -> None:
-    path = tmp_path / "s/settings/capture/doorbus_capture__password"
-    words = ("set", "capture", "DOORBUS_CAPTURE__PASSWORD")
+@pytest.mark.parametrize(
+    ("service", "setting"),
+    [("capture", "DOORBUS_CAPTURE__PASSWORD"), ("console", "DOORBUS_CONSOLE__OIDC__CLIENT_SECRET")],
+)
+def test_a_setting_of_one_service_is_set_from_standard_input_and_taken_back(
+    tmp_path: Path, service: str, setting: str
+) -> None:
+    path = tmp_path / "s/settings" / service / setting.lower()
+    words = ("set", service, setting)
 
     told = _say(tmp_path / "s", *words, line="p@ss word\n")
     kept = path.read_text()

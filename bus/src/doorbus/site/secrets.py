@@ -142,7 +142,7 @@ class Site:
         """Tell the service of a user one setting that nobody else may read; an empty `value` takes it back."""
         with _naming_the_file(self.directory):
             user = next((one for one in everybody(self.named()) if one.name == name), None)
-            if user is None or user.role not in SERVICES:
+            if user is None or user.role not in {*SERVICES, *OPTIONAL}:
                 raise SiteError(f"{name}: no user of a service")
             if not re.fullmatch(r"DOORBUS_[A-Z0-9_]+", setting):
                 raise SiteError(f"{setting}: not the name of a setting, such as DOORBUS_CAPTURE__PASSWORD")
