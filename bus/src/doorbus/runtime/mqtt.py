@@ -31,6 +31,9 @@ _QUIET = logging.getLogger("doorbus.runtime.mqtt")
 _QUIET.setLevel(logging.CRITICAL)  # what matters comes back as ConnectionLost and is logged once, with the address
 _RETAIN_NOT_ON_SUBSCRIBE = 2
 _FAILURE = 0x80
+_PATIENCE_APART = 60
+"""Seconds between signs of life where a flood may come: the answer to one stands behind it. That the broker is away the
+other connection tells sooner."""
 _MAX_PROPERTIES = 4096
 """Bytes: all that doorbus sends takes some 300."""
 _UNAUTHORIZED = frozenset({0x86, 0x87, 0x8A, 0x8C})
@@ -67,13 +70,14 @@ class MqttTransport:
         self, *, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]
     ) -> AsyncIterator[Connection]:
         """Open a connection; see `doorbus.wire.packet.Transport`."""
-        client = self._client(client_id, will, deliver)
+        client = self._client(client_id, will, deliver, self._keepalive)
         cancelled = False
         try:
             async with AsyncExitStack() as stack:
 
                 async def open_apart() -> aiomqtt.Client:
-                    apart = self._client(f"{client_id}-apart", None, deliver)
+                    keepalive = max(self._keepalive, _PATIENCE_APART)
+                    apart = self._client(f"{client_id}-apart", None, deliver, keepalive)
                     await self._enter(stack, apart)
                     return apart
 
@@ -88,7 +92,9 @@ class MqttTransport:
                 raise asyncio.CancelledError from error
             raise _lost(self._who, error) from error
 
-    def _client(self, client_id: str, will: Packet | None, deliver: Callable[[Packet], None]) -> aiomqtt.Client:
+    def _client(
+        self, client_id: str, will: Packet | None, deliver: Callable[[Packet], None], keepalive: int
+    ) -> aiomqtt.Client:
         client = aiomqtt.Client(
             self._host,
             self._port,
@@ -97,7 +103,7 @@ class MqttTransport:
             identifier=client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,
-            keepalive=self._keepalive,
+            keepalive=keepalive,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # else a second packet waits for 40 ms
             timeout=self._timeout,
             tls_context=self._tls,
