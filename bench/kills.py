@@ -77,7 +77,7 @@ PICTURES = {"obama": ("obama.jpg", "obama2.jpg", "obama3.jpg"), "biden": ("biden
 LONGEST = {"enrol": 0.25, "accept": 0.35, "restore": 0.06}
 """Seconds after which at the latest the service is killed, by request; others are quicker."""
 SHORT = 0.03
-AMID = 0.4
+AMID = 0.1
 """The same for a rotation, after it has begun to seal anew."""
 TAKING = 3.0
 """The same for a change of the model, after the other one has come."""
@@ -89,7 +89,7 @@ CHANGE = "change"
 """What is asked by starting and stopping recognizers."""
 REQUESTS = ("enrol", "enrol", "update", "remove", "remove_sample", "restore", "rotate", "accept", "accept", "keep")
 VICTIMS = {"accept": (Role.ENROLLER, Role.RECORDER), "remove": (Role.ENROLLER, Role.RECORDER)}
-"""Who may be killed amid a request, where that is not the enroller alone."""
+"""Who is killed amid a request, in turns, where that is not the enroller alone."""
 MODELS = {"first": "MobileFaceNet", "second": "Dlib"}
 """What recognizers run, by instance."""
 DLIB = "weights/.deepface/weights/dlib_face_recognition_resnet_model_v1.dat"
@@ -124,6 +124,9 @@ class Site:
     """How many kills left some samples sealed with the one key and some or all with the other."""
     counts: Counter[str] = field(default_factory=Counter)
     requests: tuple[str, ...] = REQUESTS
+    left: list[str] = field(default_factory=list)
+    """Those of which each takes its turn before any comes again."""
+    turns: Counter[str] = field(default_factory=Counter)
 
     @property
     def path(self) -> Path:
@@ -308,7 +311,8 @@ class Request:
 async def choose(site: Site, state: State, chance: random.Random) -> Request:
     """A request that can be met."""
     person = chance.choice(list(PICTURES))
-    name = chance.choice(site.requests)
+    site.left = site.left or chance.sample(site.requests, len(site.requests))
+    name = site.left.pop()
     if name in WORK:
         return Request(name)
     if name == "restore":
@@ -408,7 +412,9 @@ async def killed(site: Site, request: Request, chance: random.Random) -> tuple[R
     if request.channel is None:
         return await WORK[request.name](site, chance), None
     askers: dict[str, Asker[Any]] = {"restore": site.kept, "accept": site.records.reviews}
-    asker, victim = askers.get(request.name, site.results), chance.choice(VICTIMS.get(request.name, (Role.ENROLLER,)))
+    asker, victims = askers.get(request.name, site.results), VICTIMS.get(request.name, (Role.ENROLLER,))
+    site.turns[request.name] += 1
+    victim = victims[site.turns[request.name] % len(victims)]
     asking_it = asyncio.create_task(asker.ask(request.channel, request.message, request.ids, PATIENCE))
     await asyncio.sleep(chance.uniform(0, LONGEST.get(request.name, SHORT)))
     await site.stack.stop_service(victim, signal.SIGKILL)
