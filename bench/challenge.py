@@ -9,23 +9,20 @@ import argparse
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from rich.progress import track
 
 from common import VAR, console, keep
-from doorbus.wire.messages import Ask, Face, Recognition, RosterEntry, Verdict
-from doorbus_actuator import policy
-from doorbus_actuator.policy import LivenessMode, Now, Person, RosterChanged, Rules, Sighting, State
+from doorbus.wire.messages import Ask
+from doorbus_actuator.policy import LivenessMode, Rules
 from doorbus_recognizer.faces import Image
 from doorbus_recognizer.factory import build_vision
-from doorbus_recognizer.vision import Vision
+from doors import Door
 from likenesses import likenesses
 from staging import HEIGHT, WIDTH, Hold, Likeness, closed, held, noisy, turned
 
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECONDS = 3.6
 """Of an attempt that are shown: the acts take no longer."""
 START = 0.6
@@ -190,58 +187,6 @@ PHOTOS: dict[str, tuple[Act, tuple[Ask, ...]]] = {
 BEYOND: dict[str, tuple[Act, tuple[Ask, ...]]] = {"video of the right act": (replay, ANY)}
 
 
-def attempt(vision: Vision, frames: Iterator[tuple[float, Image]], ask: Ask, own: np.ndarray) -> bool:
-    """Whether the door opens while it sees these frames."""
-    rules = Rules(door="front", liveness=LivenessMode.CHALLENGE)
-    choice = {Ask.BLINK: 0.0, Ask.TURN_LEFT: 0.5, Ask.TURN_RIGHT: 0.99}[ask]
-    state, _ = policy.decide(rules, State(), RosterChanged({"one": Person(RosterEntry(person="one"))}), Now(NOON, 0.0))
-    for number, (at, image) in enumerate(frames):
-        wall = NOON + timedelta(seconds=at)
-        faces = _faces(vision, image, own)
-        recognition = Recognition(
-            frame_id=f"f{number}",
-            captured_at=wall,
-            recognized_at=wall,
-            recognizer="bench",
-            model=vision.model_id,
-            faces=faces,
-            width=WIDTH,
-            height=HEIGHT,
-        )
-        now = Now(wall + timedelta(milliseconds=30), at + 0.03)
-        state, effects = policy.decide(rules, state, Sighting("porch", recognition, choice), now)
-        if any(isinstance(effect, policy.Grant) for effect in effects):
-            return True
-    return False
-
-
-def _faces(vision: Vision, image: Image, own: np.ndarray) -> tuple[Face, ...]:
-    told = []
-    for seen in vision.see(image, lids=True)[0][:1]:
-        similarity = float(np.clip(seen.template @ own, -1, 1))
-        confidence = vision.scale.confidence(similarity)
-        matched = confidence >= 0.5
-        told.append(
-            Face(
-                box=seen.box,
-                verdict=Verdict.MATCH if matched else Verdict.UNKNOWN,
-                person="one" if matched else None,
-                confidence=confidence,
-                similarity=similarity,
-                live=1.0,
-                size=seen.size,
-                sharpness=seen.sharpness,
-                quality=seen.quality,
-                yaw=seen.pose.yaw,
-                pitch=seen.pose.pitch,
-                roll=seen.pose.roll,
-                aspect=seen.aspect,
-                lids=seen.lids,
-            )
-        )
-    return tuple(told)
-
-
 def sequence(act: Act, one: Likeness, means: Means, fps: float, sigma: float) -> Iterator[tuple[float, Image]]:
     """The frames of an attempt, the first two of which make the door ask."""
     at = 0.0
@@ -261,6 +206,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     vision = build_vision(weights_dir=VAR / "weights", threads=1, liveness=False)
+    door = Door(vision, Rules(door="front", liveness=LivenessMode.CHALLENGE), alive=True)
     people = likenesses(given.pictures, vision, size=80.0)
     rows: dict[str, dict[str, float]] = {}
     for name, (act, asks) in (RESIDENTS | PHOTOS | BEYOND).items():
@@ -275,7 +221,7 @@ def main() -> None:
             other = others[int(random.integers(len(others)))]
             means = Means(random, asks[number % len(asks)], other, grey, list(random.random(12)))
             frames = sequence(act, one, means, given.fps, given.noise)
-            passed += attempt(vision, frames, means.ask, one.template)
+            passed += door.opens(frames, one.template, means.ask)
         rows[name] = {"passed": passed, "of": given.sequences, "rate": passed / given.sequences}
         console.print(f"{name:55} {passed:5} of {given.sequences}  {passed / given.sequences:.3f}")
     keep("challenge", {"fps": given.fps, "noise": given.noise, "kinds": rows})

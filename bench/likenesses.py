@@ -20,13 +20,19 @@ PICTURES = {".jpg", ".jpeg", ".png"}
 
 
 def people_in(directories: Iterable[Path]) -> dict[str, list[Path]]:
-    """The pictures below each directory, by person: the name of the folder that they lie in."""
-    found: dict[str, list[Path]] = {}
-    for directory in directories:
-        for path in sorted(directory.rglob("*")):
-            if path.suffix.lower() in PICTURES:
-                found.setdefault(path.parent.name, []).append(path)
+    """The pictures below each directory, by person: the folder that they lie in, or else how their name begins."""
+    roots, found = list(directories), dict[str, list[Path]]()
+    for path in _pictures(roots):
+        found.setdefault(_owner(path, roots), []).append(path)
     return found
+
+
+def _pictures(roots: list[Path]) -> list[Path]:
+    return sorted(path for one in roots for path in one.rglob("*") if path.suffix.lower() in PICTURES)
+
+
+def _owner(path: Path, roots: list[Path]) -> str:
+    return re.split(r"[\d_]", path.stem)[0] if path.parent in roots else path.parent.name
 
 
 def read(path: Path) -> Image | None:
@@ -49,10 +55,10 @@ def faces_in(directories: Iterable[Path], vision: Vision) -> Iterator[tuple[str,
     group is a person.
     """
     roots = list(directories)
-    for path in sorted(path for one in roots for path in one.rglob("*") if path.suffix.lower() in PICTURES):
+    for path in _pictures(roots):
         image = read(path)
         faces = () if image is None else vision.see(image)[0]
-        owner = re.split(r"[\d_]", path.stem)[0] if path.parent in roots else path.parent.name
+        owner = _owner(path, roots)
         for number, face in enumerate(faces):
             assert image is not None
             yield owner if len(faces) == 1 else f"{path.stem}-{number}", image, face
@@ -62,16 +68,16 @@ def likenesses(directories: Iterable[Path], vision: Vision, *, size: float, samp
     """Each picture with a face, framed so that the outer corners of the eyes are `size` pixels apart.
 
     `template` is that of the person enrolled with so many others of their pictures, or with that one where there is
-    none.
+    none. Pictures of several people are left out, as nobody says who is who.
     """
     runtime = build_runtime(RuntimeChoice.AUTO, VAR / "weights", threads=1, callers=1)
     detector, mesh, eyes = blazeface.BlazeFace(runtime), facemesh.FaceMesh(runtime), iris.EyeLids(runtime)
 
     def located(image: Image) -> tuple[Landmarks, tuple[float, float]] | None:
         faces = detector.detect(image)
-        if not faces:
+        if len(faces) != 1:
             return None
-        face = max(faces, key=lambda one: one.box[2]).in_whole_pixels()
+        face = faces[0].in_whole_pixels()
         landmarks = mesh.locate(image, face)
         left, top, width, height = face.box
         return (landmarks, (left + width / 2, top + height / 2)) if landmarks.score > 0.5 else None

@@ -19,8 +19,10 @@ from doorbus_recognizer.faces import Image, Landmarks
 WIDTH, HEIGHT = 640, 480
 _FOCAL = 700.0
 """Of the camera, in pixels: 49 degrees across 640 px."""
-_LID = 0.07
+_LID = 0.11
 """How much further down than the contour of an eye its upper lid reaches when it is closed, in widths of the eye."""
+_HEAD, _ROOM = 1.35, 2.2
+"""How far the head reaches around the face, and what moves with it, in sizes of the face."""
 Grid = NDArray[np.float32]
 
 
@@ -58,36 +60,30 @@ def noisy(image: Image, random: np.random.Generator, sigma: float) -> Image:
     return np.clip(image + np.float32(sigma) * noise, 0, 255).astype(np.uint8)
 
 
-def turned(one: Likeness, yaw: float, pitch: float = 0.0) -> Image:
-    """The head turned by these degrees: to the person's own left, and up."""
+def turned(one: Likeness, yaw: float) -> Image:
+    """The head turned by these degrees, to the person's own left.
+
+    What is around the face, ears and hair, is a ring about its axis, so that it comes into view on one side and is
+    hidden by the cheek on the other; the background further out gives way. As far as the head moves as a whole, the
+    frame goes with it: what counts is what moves within the face.
+    """
     mesh = one.landmarks.points
     wide = float(np.ptp(mesh[:, 0]))
     centre = mesh.mean(axis=0)
     axis = mesh[:, 2].max() + 0.2 * wide  # of the neck, behind the ears
-    across, deep = mesh[:, 0] - centre[0], axis - mesh[:, 2]
-    angle, lift = np.radians(yaw), np.radians(pitch)
+    rim = cv2.convexHull(mesh[:, :2].astype(np.float32)).reshape(-1, 2) - centre[:2]
+    across = np.concatenate((mesh[:, 0] - centre[0], _HEAD * rim[:, 0]))
+    deep = np.concatenate((axis - mesh[:, 2], np.full(len(rim), -0.1 * wide)))
+    angle = np.radians(yaw)
     x = across * np.cos(angle) + deep * np.sin(angle)
     nearer = deep * np.cos(angle) - across * np.sin(angle)
-    y = (mesh[:, 1] - centre[1]) * np.cos(lift) - (nearer - nearer.mean()) * np.sin(lift)
-    # As far as the head moves as a whole, the frame goes with it: what counts is what moves within the face.
-    target = np.stack((x - x.mean() + centre[0], y - y.mean() + centre[1]), axis=1)
-    source = np.ascontiguousarray(mesh[:, :2])
-    fields = _around(one.image, target, source - target, wide)
-    return _taken(one.image, _within(fields, source, target, nearer))
-
-
-def _around(image: Image, target: NDArray[np.float64], shift: NDArray[np.float64], wide: float) -> Grid:
-    """Where pixels come from that lie around the face: from where its edge does, less and less so further out."""
-    height, width = image.shape[:2]
-    sums, weights = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
-    columns = np.clip(np.rint(target[:, 0]), 0, width - 1).astype(int)
-    rows = np.clip(np.rint(target[:, 1]), 0, height - 1).astype(int)
-    np.add.at(sums, (rows, columns), shift.astype(np.float32))
-    np.add.at(weights, (rows, columns), 1.0)
-    sigma = 0.12 * wide
-    spread, weight = (np.asarray(cv2.GaussianBlur(one, (0, 0), sigma), np.float32) for one in (sums, weights))
-    known = float(np.median(weight[rows, columns]))
-    return cast("Grid", spread / (weight + 0.05 * known)[..., np.newaxis])
+    x += centre[0] - x[: len(mesh)].mean()
+    y = np.concatenate((mesh[:, 1], centre[1] + _HEAD * rim[:, 1]))
+    still = centre[:2] + _ROOM * rim
+    source = np.concatenate((np.stack((across + centre[0], y), axis=1), still))
+    target = np.concatenate((np.stack((x, y), axis=1), still))
+    behind = np.concatenate((nearer, np.full(len(rim), -wide)))
+    return _taken(one.image, _moved(source, target, behind))
 
 
 @cache
@@ -103,12 +99,10 @@ def _triangles(points: bytes) -> NDArray[np.int64]:
     return np.array([one for one in corners if None not in one], dtype=int)
 
 
-def _within(
-    fields: Grid, source: NDArray[np.float64], target: NDArray[np.float64], nearer: NDArray[np.float64]
-) -> Grid:
-    """The same with the triangles of the mesh, the nearest last."""
-    whole = _triangles(source.tobytes())
-    numbers = np.full(fields.shape[:2], -1, np.int32)
+def _moved(source: NDArray[np.float64], target: NDArray[np.float64], nearer: NDArray[np.float64]) -> Grid:
+    """Where pixels come from when points go from source to target: by the triangles between them, the nearest last."""
+    whole = _triangles(np.ascontiguousarray(source).tobytes())
+    numbers = np.full((HEIGHT, WIDTH), -1, np.int32)
     matrices = np.zeros((len(whole), 2, 3))
     for number in np.argsort(nearer[whole].mean(axis=1)):
         there = target[whole[number]]
@@ -119,7 +113,7 @@ def _within(
     rows, columns = np.nonzero(numbers >= 0)
     chosen = matrices[numbers[rows, columns]]
     places = np.stack((columns, rows, np.ones_like(rows)), axis=1).astype(float)
-    result = fields.copy()
+    result: Grid = np.zeros((HEIGHT, WIDTH, 2), np.float32)
     result[rows, columns] = np.einsum("nij,nj->ni", chosen, places) - places[:, :2]
     return result
 
@@ -154,7 +148,8 @@ def closed(one: Likeness, how_far: float) -> Image:
             stretched = fold + (rows - fold) * (upper_lid - fold) / max(edge_at - fold, 1e-6)
             source = np.where(rows <= edge_at, stretched, rows)
             fields[rows, column, 1] = source - rows
-    return _taken(one.image, np.asarray(cv2.GaussianBlur(fields, (0, 0), 0.8), np.float32))
+    # Smooth from column to column alone: between lid and cheek it would show what is under the lid.
+    return _taken(one.image, np.asarray(cv2.GaussianBlur(fields, (5, 1), 0.8), np.float32))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from doorbus_recognizer.models.geometry import (
     similarity_transform,
     square_crop,
 )
+from doorbus_recognizer.models.imaging import lit
 from doorbus_recognizer.models.liveness import surroundings
 
 FRONTAL = FakeMesh().locate(np.zeros((480, 640, 3), np.uint8), Detection(box=(100, 100, 112, 112), score=1.0))
@@ -153,3 +154,14 @@ def test_the_crop_for_liveness_lies_in_the_picture_and_is_never_empty(
 
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
+
+
+@given(light=st.floats(1, 255), level=st.floats(1, 200), most=st.floats(1, 10))
+def test_a_dark_crop_is_brightened_as_far_as_is_asked_and_no_further(light: float, level: float, most: float) -> None:
+    image = np.full((8, 8, 3), round(light), dtype=np.uint8)
+
+    seen = float(lit(image, level, most).mean())
+
+    assert seen >= float(image.mean())
+    assert seen <= max(level, float(image.mean())) + 1
+    assert seen == pytest.approx(max(float(image.mean()), min(level, most * float(image.mean()))), abs=1)

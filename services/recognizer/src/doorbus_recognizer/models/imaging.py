@@ -56,6 +56,12 @@ def shrink(image: Image, size: tuple[int, int]) -> Image:
     return cast("Image", cv2.resize(image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
 
 
+def lit(image: Image, level: float, most: float) -> Image:
+    """A picture brightened to this mean, by so many times at most; as it is where it is brighter already."""
+    gain = min(most, level / max(float(image.mean()), 1.0))
+    return image if gain <= 1 else cast("Image", cv2.convertScaleAbs(image, alpha=gain))
+
+
 def mirrored(image: Image) -> Image:
     """The picture as a mirror shows it."""
     return cast("Image", cv2.flip(image, 1))

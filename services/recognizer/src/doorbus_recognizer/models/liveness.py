@@ -7,7 +7,7 @@ the face, and says little where that does not show: a filter and no defence.
 import numpy as np
 
 from doorbus_recognizer.faces import Box, Image
-from doorbus_recognizer.models.imaging import shrink
+from doorbus_recognizer.models.imaging import lit, shrink
 from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "fr_liveness.onnx"
@@ -15,6 +15,13 @@ _SIDE = 128
 FEED = Feed(WEIGHTS, _SIDE, planar=True)
 _CONTEXT = 2.7
 """Side of the crop over the side of the face box that the model was trained with."""
+_LEVEL, _MOST_GAIN = 90.0, 3.0
+"""In the dark the model takes faces for prints: the crop is brightened to this mean, by so many times at most.
+
+Of 68 pictures of 7 people, with a sensor's noise, it then takes 0.79 to 0.97 of those at a third or a fifth of the
+light for live, and not 0.29 to 0.97. Of prints and screens whose edges show it takes as many as before at a third of
+the light, and up to 0.4 instead of 0.06 of small ones at a fifth.
+"""
 _LIVE = 0
 """Index of the class `live` in the output."""
 
@@ -28,7 +35,7 @@ class PassiveLiveness:
     def live(self, image: Image, box: Box) -> float:
         """Probability 0..1 that the face in the box is a live one."""
         left, top, right, bottom = surroundings(box, image.shape[1], image.shape[0])
-        crop = shrink(image[top:bottom, left:right], (_SIDE, _SIDE))
+        crop = lit(shrink(image[top:bottom, left:right], (_SIDE, _SIDE)), _LEVEL, _MOST_GAIN)
         logits = self._runner.run(crop)[0][0].astype(np.float64)
         odds = np.exp(logits - logits.max())
         return float(odds[_LIVE] / odds.sum())
