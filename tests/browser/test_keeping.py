@@ -114,3 +114,28 @@ async def test_a_guest_comes_by_a_code_without_a_picture(page: Page) -> None:
     await expect(page.locator("#codes-list li")).to_contain_text("pin")
     await _remove(page)
     await page.wait_for_url("**/people")
+
+
+async def test_pictures_are_erased_one_by_one_and_with_the_person(page: Page, site: Site, samples: Path) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    await _biden(page, samples)
+    await page.goto("/events")
+    await page.get_by_label("Person").select_option("joe-biden")
+    await expect(page).to_have_url(re.compile("person=joe-biden"))
+    first = page.get_by_role("button", name=re.compile("^Erase the picture"))
+    while not await first.count():  # until the camera has seen him, and the recorder has kept it
+        await page.wait_for_timeout(500)
+        await page.reload()
+    which = await page.locator("#events img.kept").first.get_attribute("src")
+    await first.first.press("Enter")
+    await expect(page.locator(f"#events img[src='{which}']")).to_have_count(0)
+    await page.locator("summary", has_text="Erase pictures").click()
+    await _good(page, site)
+    await page.get_by_role("button", name="Erase all pictures of Joe Biden").click()
+    await expect(page.locator("#erased")).to_have_text(re.compile(r"^Erased: \d+$"))
+
+    await page.goto("/people/joe-biden")
+    await page.locator("summary", has_text="Remove").click()
+    await page.get_by_label("Erase also all pictures").check()
+    await page.get_by_role("button", name="Remove for good").click()
+    await page.wait_for_url("**/people")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from doorbus.wire.messages import (
     CheckedPerson,
     CheckedSample,
     ClosePair,
+    Decision,
     ErrorCode,
     Fault,
     ListedGroup,
@@ -21,9 +23,14 @@ from doorbus.wire.messages import (
     ListedSchedule,
     ListedSchedules,
     LockState,
+    Outcome,
     PeopleChecked,
+    Reason,
+    Recording,
+    Recordings,
     ResultStatus,
     RosterEntry,
+    Trigger,
     Weakness,
 )
 from doorbus_console.rights import Level, Scope
@@ -206,7 +213,9 @@ async def test_weak_people_are_flagged_and_asked_about_only_when_somebody_has_ch
         found = " ".join((await asked).text.split())
         again = await browser.get("/list/weak")
         enrolled(desktop, ALICE, version=2)
-        await desktop.site.live.until_people_are_read(5)
+        async with asyncio.timeout(5):
+            while (roster := desktop.site.live.scene.roster) is None or roster.version != 2:
+                await desktop.settled()
         asked = asyncio.create_task(browser.get("/list/weak"))
         await replied(desktop, channels.CHECK, PeopleChecked(count=1, similarity=0.4), after=2)
         better = (await asked).text
@@ -284,3 +293,92 @@ async def test_a_silent_enroller_leaves_the_pages_and_says_so(desktop: Desktop) 
 
     assert silent.status_code == 504
     assert "the enroller has not answered" in silent.text
+
+
+def recording(one: Desktop, name: str) -> Recording:
+    now = one.clock.now()
+    return Recording(
+        recording=name, camera="porch", at=now, reason=Reason.MATCHED, frame_id=name, captured_at=now, bytes=9,
+        door="front", outcome=Outcome.GRANTED, person="alice",
+    )  # fmt: skip
+
+
+async def test_an_admin_erases_one_picture_and_all_of_a_person(desktop: Desktop) -> None:
+    one, two = recording(desktop, "r1"), recording(desktop, "r2")
+    told = {"outcome": Outcome.GRANTED, "reason": Reason.MATCHED, "trigger": Trigger.FACE, "at": desktop.clock.now()}
+    for kept in (one, two):
+        decided = Decision.model_validate({**told, "person": "alice", "frame_ids": (kept.frame_id,)})
+        say(desktop, channels.DECISION, decided, {"door": "front"})
+        say(desktop, channels.RECORDED, kept, {"door": "front"})
+    await desktop.settled()
+    gone = Fault(code=ErrorCode.UNKNOWN_RECORDING, message="no such recording")
+    async with desktop.browser() as browser:
+        before = (await browser.get("/events", params={"person": "alice"})).text
+        asked = asyncio.create_task(browser.post("/recordings/r1/erase"))
+        await replied(desktop, channels.RECORDING_ERASE, Recordings(), recording="r1")
+        erased = await asked
+        after = (await browser.get("/events", params={"person": "alice"})).text
+        asked = asyncio.create_task(browser.delete("/api/v1/people/alice/recordings"))
+        listing = await replied(desktop, channels.RECORDING_LIST, Recordings(recordings=(one,), next="r1", count=2))
+        await replied(desktop, channels.RECORDING_ERASE, Recordings(error=gone), after=1, recording="r1")
+        await replied(desktop, channels.RECORDING_LIST, Recordings(recordings=(two,), count=2), after=1)
+        await replied(desktop, channels.RECORDING_ERASE, Recordings(), recording="r2")
+        all_of_her = (await asked).json()
+        asked = asyncio.create_task(browser.delete("/api/v1/recordings/r1"))
+        await replied(desktop, channels.RECORDING_ERASE, Recordings(error=gone), after=2, recording="r1")
+        again = await asked
+
+    assert all(f"/recordings/{name}/erase" in before for name in ("r1", "r2"))
+    assert (erased.status_code, "/recordings/r1/" in after, "/recordings/r2/" in after) == (200, False, True)
+    assert json.loads(listing.payload)["person"] == "alice"
+    assert all_of_her == {"erased": 1}
+    assert again.status_code == 404
+    assert [deed.what for deed in desktop.site.store.deeds(10)] == ["person alice", "recording r1"]
+
+
+async def test_a_person_is_removed_with_the_pictures_or_without_them(desktop: Desktop) -> None:
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.post("/people/alice/remove", data={"recordings": "on"}))
+        await replied(desktop, channels.RECORDING_LIST, Recordings(recordings=(recording(desktop, "r1"),), count=1))
+        await replied(desktop, channels.RECORDING_ERASE, Recordings(), recording="r1")
+        await answer(desktop, channels.REMOVE, person="alice")
+        await replied(desktop, channels.RECORDING_LIST, Recordings(recordings=(recording(desktop, "r2"),)), after=1)
+        await replied(desktop, channels.RECORDING_ERASE, Recordings(), recording="r2")
+        removed = await asked
+        asked = asyncio.create_task(browser.post("/people/bob/remove"))
+        await answer(desktop, channels.REMOVE, person="bob")
+        without = await asked
+
+    assert (removed.status_code, without.status_code) == (303, 303)
+    assert len(sent(desktop, channels.RECORDING_LIST)) == 2
+
+
+async def test_who_is_no_admin_erases_no_picture(desktop: Desktop) -> None:
+    async with desktop.browser("olga", Level.OPERATOR) as olga, desktop.program(*Scope) as program:
+        page = (await olga.get("/events", params={"person": "alice"})).text
+        refused = [
+            await olga.post("/recordings/r1/erase"),
+            await olga.post("/people/alice/remove", data={"recordings": "on"}),
+            await program.delete("/api/v1/recordings/r1"),
+        ]
+
+    assert "Erase" not in page
+    assert {one.status_code for one in refused} == {403}
+    assert sent(desktop, channels.REMOVE, person="alice") == []
+
+
+async def test_events_are_filtered_by_the_time_as_the_viewers_clock_shows_it(desktop: Desktop) -> None:
+    at = desktop.clock.now()
+    local = (at + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")
+    told = {"outcome": Outcome.GRANTED, "reason": Reason.MATCHED, "trigger": Trigger.FACE, "at": at}
+    say(desktop, channels.DECISION, Decision.model_validate({**told, "person": "zoe"}), {"door": "front"})
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        found = [
+            (await browser.get("/events", params={edge: local, "offset": "-60"}, headers={"HX-Request": "true"})).text
+            for edge in ("since", "until")
+        ]
+        nonsense = await browser.get("/events", params={"since": "soon"})
+
+    assert [">zoe</td>" in one for one in found] == [True, False]
+    assert nonsense.status_code == 422

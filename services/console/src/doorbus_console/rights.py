@@ -12,7 +12,7 @@ class Level(StrEnum):
     OPERATOR = "operator"
     """Sees, opens and locks down the doors, reads the events, and keeps the people."""
     ADMIN = "admin"
-    """May also give and take accounts and tokens."""
+    """May also give and take accounts and tokens, and erase pictures that were kept."""
 
 
 class Scope(StrEnum):
@@ -39,6 +39,8 @@ class Right(StrEnum):
     """Ask who is on a picture."""
     PEOPLE = "people"
     """Enrol, change and remove."""
+    ERASE = "erase"
+    """Erase what a recorder keeps, as the broker's `admin` may; no token may."""
     ADMINISTER = "administer"
     """Accounts and tokens; no token may."""
 
@@ -50,6 +52,7 @@ LEAST: dict[Right, Level] = {
     Right.WATCH: Level.OPERATOR,
     Right.RECOGNISE: Level.OPERATOR,
     Right.PEOPLE: Level.OPERATOR,
+    Right.ERASE: Level.ADMIN,
     Right.ADMINISTER: Level.ADMIN,
 }
 """The lowest level that has a right."""
@@ -60,6 +63,7 @@ SCOPES: dict[Right, Scope | None] = {
     Right.WATCH: Scope.READ,
     Right.RECOGNISE: Scope.RECOGNISE,
     Right.PEOPLE: Scope.PEOPLE,
+    Right.ERASE: None,
     Right.ADMINISTER: None,
 }
 """The scope of a token that has it."""

@@ -177,6 +177,12 @@ def recorded(scene: Scene, recording: Recording) -> Scene:
     return replace(scene, recordings=dict(kept))
 
 
+def erased(scene: Scene, recording: str) -> Scene:
+    """After a picture that was kept is no more."""
+    kept = {frame: one for frame, one in scene.recordings.items() if one != recording}
+    return scene if len(kept) == len(scene.recordings) else replace(scene, recordings=kept)
+
+
 def decided(scene: Scene, door: str, decision: Decision) -> Scene:
     """After a decision."""
     known = with_door(scene, door).doors[door]

@@ -17,7 +17,7 @@ from doorbus_console.desk import Command, Errand
 from doorbus_console.live import News
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.scene import Sought
-from doorbus_console.web import asking, exposition, reviewing, streams
+from doorbus_console.web import asking, erasing, exposition, reviewing, streams
 from doorbus_console.web.forms import MOST_FILES, PICTURES, read_pictures
 from doorbus_console.web.guard import Needs, still
 from doorbus_console.web.problems import MEDIA_TYPE, Problem, broker_away, not_found
@@ -28,6 +28,7 @@ from doorbus_console.web.shapes import (
     ChangeShape,
     CommandShape,
     DoorShape,
+    ErasedShape,
     ErrandShape,
     EventShape,
     FacesShape,
@@ -102,9 +103,11 @@ LockingDown = Annotated[Visitor, Depends(Needs(Right.LOCK_DOWN))]
 Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
 Recognising = Annotated[Visitor, Depends(Needs(Right.RECOGNISE))]
 Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
+Erasing = Annotated[Visitor, Depends(Needs(Right.ERASE))]
 DoorId = Annotated[SlugText, Path(description="Id of a door.", examples=["front"])]
 CameraId = Annotated[SlugText, Path(description="Id of a camera at that door.", examples=["porch"])]
 EntryId = Annotated[SlugText, Path(description="Id of a face that waits.")]
+RecordingId = Annotated[SlugText, Path(description="As `recording` of an event says.")]
 PersonId = Annotated[SlugText, Path(description="Id of a person.", examples=["alice"])]
 Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait for the outcome.")]
 COMMANDED, ASKED = (
@@ -333,11 +336,23 @@ async def kept_picture(
     *,
     site: TheSite,
     visitor: Watching,  # noqa: ARG001  # asked for its right
-    recording: Annotated[SlugText, Path(description="As `recording` of an event says.")],
+    recording: RecordingId,
     boxes: Annotated[bool, Query(description="With boxes and names.")] = False,
 ) -> Response:
     """A picture that the recorder has kept."""
     return Response(await asking.kept(site, recording, boxes=boxes), media_type="image/jpeg")
+
+
+@router.delete("/recordings/{recording}", status_code=HTTPStatus.NO_CONTENT)
+async def erase_recording(site: TheSite, visitor: Erasing, recording: RecordingId) -> None:
+    """Erase a picture that was kept. For admins, as their browser is signed in; no token may."""
+    await erasing.erase(site, visitor, recording)
+
+
+@router.delete("/people/{person}/recordings")
+async def erase_recordings(site: TheSite, visitor: Erasing, person: PersonId) -> ErasedShape:
+    """Erase all pictures that name a person, also one who is no longer there. For admins, as above."""
+    return ErasedShape(erased=await erasing.erase_all(site, visitor, person))
 
 
 @router.get("/reviews")

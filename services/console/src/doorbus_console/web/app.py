@@ -23,6 +23,7 @@ from doorbus_console.web import (
     api_keeping,
     enrolling,
     entrance,
+    events,
     groups,
     inbox,
     own,
@@ -51,7 +52,7 @@ _HEADERS = (
 )
 _ALWAYS = (
     *(api.router, api_keeping.router, entrance.router, single_sign_on.router, own.router, accounts.router),
-    *(inbox.router, enrolling.router, people.router, groups.router, pages.router),
+    *(inbox.router, enrolling.router, people.router, groups.router, events.router, pages.router),
 )
 _COMPATIBLE = {
     "arsfutura": arsfutura.router,

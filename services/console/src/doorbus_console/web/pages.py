@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -19,7 +18,6 @@ from doorbus_console import bundle, plot, words
 from doorbus_console.live import News, Place
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Right, Visitor
-from doorbus_console.scene import Sought
 from doorbus_console.web import asking, streams
 from doorbus_console.web.confirming import purpose_of_unlock, show
 from doorbus_console.web.forms import Form, read_form
@@ -117,23 +115,6 @@ async def lock_down(request: Request, site: TheSite, visitor: LockingDown, door:
     lockdown = Lockdown.ON if (await read_form(request)).get("lockdown") == "ON" else Lockdown.OFF
     asking.lock_down(site, visitor, door, lockdown)
     return page(request, "part/done.html", visitor, what="lockdown", warning=None)
-
-
-@router.get("/events")
-async def events(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
-    """What was decided, newest first, and what is decided from now on."""
-    query = request.query_params
-    wanted = {name: query.get(name) or None for name in ("door", "person", "reason")}
-    if wanted["door"] is not None:
-        site.door(visitor, wanted["door"])
-    sought = Sought(
-        door=wanted["door"], person=wanted["person"], reason=wanted["reason"], limit=_ON_PAGE, doors=visitor.doors
-    )
-    found = sought.of(site.live.scene.happenings)
-    of_a_day = replace(sought, limit=len(site.live.scene.happenings)).of(site.live.scene.happenings)
-    day = plot.day_of(of_a_day, site.clock.now())
-    template = "part/events.html" if "hx-request" in request.headers else "events.html"
-    return page(request, template, visitor, happenings=found, wanted=wanted, doors=site.doors_of(visitor), day=day)
 
 
 @router.get("/system")

@@ -11,7 +11,7 @@ from doorbus.wire.messages import SetCredential
 from doorbus_console import words
 from doorbus_console.names import free_id
 from doorbus_console.rights import Right, Visitor
-from doorbus_console.web import asking, checkup, hours
+from doorbus_console.web import asking, checkup, erasing, hours
 from doorbus_console.web.entitling import message_of, moment, update_of
 from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import Needs
@@ -74,9 +74,16 @@ async def change_person(request: Request, site: TheSite, visitor: Keeping, perso
 
 @router.post("/people/{person}/remove")
 async def remove_person(request: Request, site: TheSite, visitor: Keeping, person: str) -> Response:
-    """Forget a person."""
+    """Forget a person, and where it is wished the pictures that the recorder keeps."""
     site.person(person)
+    with_pictures = (await read_form(request)).get("recordings") == "on"
+    if with_pictures and not visitor.may(Right.ERASE):
+        raise Problem(HTTPStatus.FORBIDDEN, "forbidden", f"{visitor.name} may not erase pictures")
+    if with_pictures:  # first, so that nobody is removed where it cannot be done
+        await erasing.erase_all(site, visitor, person)
     await asking.done(site, asking.remove(site, visitor, person))
+    if with_pictures:  # those that were kept meanwhile
+        await erasing.erase_all(site, visitor, person)
     return gone_to(request, "/people")
 
 

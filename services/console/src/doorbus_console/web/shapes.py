@@ -252,6 +252,12 @@ class EventShape(Shape):
     """Id of the picture that was kept of it."""
 
 
+class ErasedShape(Shape):
+    """How many pictures are no more."""
+
+    erased: int
+
+
 class ReviewShape(Shape):
     """A face that waits for a person's word."""
 
