@@ -394,6 +394,19 @@ async def test_samples_of_several_models_come_back_as_those_of_the_one_that_runs
         assert {person: len(one) for person, one in site.gallery(THERE).items()} == {"alice": 2, "bob": 2, "dora": 1}
 
 
+async def test_at_an_empty_site_it_is_told_whom_its_recognizers_cannot_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = await _exported(_with_faces(tmp_path / "here.db", HERE, "M"), tmp_path / "backup", tmp_path)
+    for model, status in (("M", 0), ("another", 1)):
+        empty = _populated(tmp_path / f"{model}.db", THERE, 0)
+        async with _site(empty, THERE, tmp_path) as site, running(Faces(model), site.bus, FakeClock()):
+            assert await restore_people(site.admin, read_backup(file, PASSPHRASE, THERE), 3, 10) == status
+        told = capsys.readouterr()
+        assert "3 people are back; 3 are here" in told.out
+        assert ("none is found on it: carol" in told.err) is bool(status)
+
+
 async def test_templates_of_another_key_change_nothing(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     async with _site(_populated(tmp_path / "here.db", HERE, 3), HERE, tmp_path) as here:
