@@ -51,6 +51,47 @@ async def enrolled(house: House, *people: RosterEntry, codes: bytes = CODES, ver
     await house.settled()
 
 
+ESP_RFID = {
+    "2.0": '{"cmd":"log","type":"access","time":1605991375,"isKnown":"false","access":"Denied","username":"Unknown",'
+    '"uid":"04a21b32","hostname":"esp-rfid"}',
+    "1.3": '{"type":"access","time":1605991375,"isKnown":"true","access":"Disabled","username":"Bob","uid":"04a21b32",'
+    '"door":"esp-rfid"}',
+    "for Home Assistant": '{"uid":"04a21b32","username":"Unknown","access":"Denied","time":1605991375}',
+}
+"""What esp-rfid says of a tag, in its own words; its clock may be years off."""
+ESP_RFID_BESIDES = {
+    "heartbeat": '{"type":"heartbeat","time":1605991375,"uptime":999,"ip":"192.168.1.7","hostname":"esp-rfid"}',
+    "boot": '{"type":"boot","time":1605987212,"uptime":"0","ip":"192.168.1.7","hostname":"esp-rfid"}',
+    "opened by MQTT": '{"type":"access","time":1,"isKnown":"true","access":"Always","username":"MQTT","uid":" "}',
+    "event": '{"type":"WARN","src":"rfid","desc":"Unknown rfid tag is scanned","data":"","time":1,"cmd":"event"}',
+}
+
+
+@pytest.mark.parametrize("version", ESP_RFID)
+async def test_a_tag_opens_by_the_words_of_esp_rfid_whatever_that_thinks_of_it(version: str) -> None:
+    async with House(Actuator(codes_alone=True)).runs() as house:
+        await enrolled(house, ALICE)
+
+        await types(house, ESP_RFID[version], reader="send")
+
+        assert house.unlocked()
+        assert (house.decisions[-1].credential, house.decisions[-1].reader) == ("tag", "send")
+
+
+@pytest.mark.parametrize("what", ESP_RFID_BESIDES)
+async def test_what_esp_rfid_says_besides_is_no_try_of_a_code(what: str) -> None:
+    async with House(Actuator(codes_alone=True)).runs() as house:
+        await enrolled(house, ALICE)
+
+        for _ in range(20):
+            await types(house, ESP_RFID_BESIDES[what], reader="send")
+        assert house.decisions == []
+        assert (await house.health()).refused == {"credential.wrong_shape": 20}
+
+        await types(house, ESP_RFID["2.0"], reader="send")
+        assert house.unlocked()
+
+
 async def types(house: House, code: str | bytes, reader: str = "keypad", *, retain: bool = False) -> None:
     raw = code.encode() if isinstance(code, str) else code
     house.bus.publish(Packet(f"{ROOT}/door/front/credential/{reader}", raw, qos=1, retain=retain))

@@ -7,14 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from doorbus.wire.messages import Action, Credential, LockCommand, Lockdown, LockdownOrder, Message, Picture, utc
+from doorbus.wire.messages import Action, Credential, LockCommand, Lockdown, LockdownOrder, Picture, utc
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.packet import Packet
 
 M = TypeVar("M")
-B = TypeVar("B", bound=Message)
+B = TypeVar("B", bound=BaseModel)
 P = TypeVar("P", bound=Picture)
 E = TypeVar("E", bound=StrEnum)
 
@@ -245,8 +245,14 @@ class LockdownCodec:
         return LockdownOrder(lockdown=Word(Lockdown).decode(packet, ids, arrival))
 
 
+class _EspRfid(BaseModel):
+    """What esp-rfid says of a tag: what it thinks of it by its own list is nothing to us, nor is its clock."""
+
+    uid: str = Field(pattern=r"\S")  # it is blank where nobody held anything against it
+
+
 class CredentialCodec:
-    """What somebody typed or held against a reader: the bare text, or JSON."""
+    """What somebody typed or held against a reader: the bare text, JSON, or the JSON of esp-rfid."""
 
     content_type = "text/plain"
     model = Credential
@@ -258,12 +264,14 @@ class CredentialCodec:
 
     def decode(self, packet: Packet, ids: Mapping[str, str], arrival: Arrival) -> Credential:  # noqa: ARG002  # the Protocol's
         """JSON begins with a brace. What is refused is told without the text."""
-        if packet.payload.startswith(b"{"):
-            return parse_json(Credential, packet.payload)
-        if not packet.payload:
+        raw = packet.payload
+        if not raw:
             raise Refused(Refusal.EMPTY)
+        of_esp_rfid = b'"uid"' in raw and b'"code"' not in raw
+        if raw.startswith(b"{") and not of_esp_rfid:
+            return parse_json(Credential, raw)
         try:
-            return Credential(code=packet.payload.decode())
+            return Credential(code=parse_json(_EspRfid, raw).uid if raw.startswith(b"{") else raw.decode())
         except UnicodeDecodeError:
             raise Refused(Refusal.WRONG_SHAPE, "a code is text") from None
         except ValidationError as error:
