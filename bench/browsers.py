@@ -1,5 +1,7 @@
 """Many browsers on one console, each on a live picture and on the news of the pages; a process of its own.
 
+They are on machines of their own where people have them: here they leave the processor to whoever else wants it.
+
 Says "ready" when all are answered, and at the end, on SIGTERM, what they got as JSON: pictures and events in all, and
 how many seconds that took.
 """
@@ -7,6 +9,7 @@ how many seconds that took.
 import argparse
 import asyncio
 import json
+import os
 import signal
 import time
 from collections import Counter
@@ -33,6 +36,7 @@ async def browse(address: str, cookie: str, path: str, got: Counter[str], answer
 
 async def run(given: argparse.Namespace) -> None:
     """Play the browsers."""
+    os.nice(19)
     got: Counter[str] = Counter()
     answered, ended = asyncio.Semaphore(0), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)

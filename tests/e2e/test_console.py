@@ -214,6 +214,14 @@ async def test_only_a_named_proxy_says_which_address_and_scheme_a_browser_has(
     assert ("Secure" in made.headers["set-cookie"]) is (address != "127.0.0.1")
 
 
+async def test_pictures_for_browsers_give_way_to_what_opens_the_door(fresh_stack: Stack) -> None:
+    await fresh_stack.broker.start()
+    async with _program(fresh_stack, "read"):
+        priority = os.getpriority(os.PRIO_PROCESS, fresh_stack.process("console").pid)
+
+    assert priority > os.getpriority(os.PRIO_PROCESS, 0)  # a larger number is a lower priority
+
+
 async def test_a_port_that_is_taken_is_one_sentence(fresh_stack: Stack) -> None:
     await fresh_stack.broker.start()
     environment = {
