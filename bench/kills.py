@@ -526,7 +526,7 @@ def recognizer(name: str) -> dict[str, str]:
     return {**TELLING, "DOORBUS_RECOGNIZER__MODEL": MODELS[name]}
 
 
-TELLING = {"DOORBUS_HEALTH_SECONDS": "0.3"}
+TELLING = {"DOORBUS_HEALTH_SECONDS": "0.15"}
 RULES = {
     "DOORBUS_ENROLLER__MAX_SAMPLES": "6",
     "DOORBUS_ENROLLER__NEAR_DUPLICATE": "1",

@@ -53,7 +53,7 @@ KEEPS_ALL = {
     "DOORBUS_RECORDER__MAX_RECORDINGS": "100000",
 }
 """Settings with which nothing goes by itself."""
-_RECOGNISED_AFTER = 0.02
+_RECOGNISED_AFTER, _KEPT_AFTER = 0.02, 0.1
 _SOON, _AT_LAST = 0.3, 20.0
 """Seconds for an answer of a recorder that may be killed, and of one that is not."""
 _UNTOUCHED = 4
@@ -167,7 +167,7 @@ class Records:
         async with asyncio.timeout(_AT_LAST):
             while len(self.book.of) == before:
                 await self.let_in(await self.show(picture), person)
-                await asyncio.sleep(_SOON)
+                await asyncio.sleep(_KEPT_AFTER)
 
     async def forgets(self, person: str) -> None:
         """Wait until no picture shows a person."""

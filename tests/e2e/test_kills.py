@@ -12,7 +12,7 @@ def test_fifty_kills_leave_no_half_and_undo_nothing_that_was_answered(tmp_path: 
     for name in ("weights", "samples"):
         (tmp_path / name).symlink_to(repository / "var" / name)
     requests = ("enrol", "update", "remove", "remove_sample", "restore", "rotate", "accept", "keep")
-    told = bench(repository, tmp_path, "kills", "--kills", "50", "--people", "150", "--only", *requests)
+    told = bench(repository, tmp_path, "kills", "--kills", "50", "--people", "100", "--only", *requests)
 
     assert "50 kills; all held" in told
     for amid in ("enroller amid accept", "recorder amid accept", "enroller amid rotate", "recorder amid keep"):
