@@ -651,7 +651,9 @@ async def test_pages_show_the_people_and_nothing_of_theirs_as_markup(desktop: De
     assert not any("<script>alert" in page or '" onload="x' in page for page in pages)
 
 
-@pytest.mark.parametrize("path", ["/doors", "/people", "/groups", "/events", "/system", "/accounts", "/login"])
+@pytest.mark.parametrize(
+    "path", ["/doors", "/people", "/groups", "/steps", "/events", "/system", "/accounts", "/login"]
+)
 @pytest.mark.parametrize("tongue", ["en", "de"])
 async def test_every_page_renders_on_an_empty_site_without_anything_inline(
     tmp_path: Path, path: str, tongue: str

@@ -28,7 +28,7 @@ ACTUATOR = {
     "DOORBUS_ACTUATOR__TIME_ZONE": "UTC",
 }
 ADMIN, PASSWORD = "ada", "correct horse battery"
-PAGES = ("/doors", "/people", "/groups", "/events", "/review", "/system", "/accounts", "/account")
+PAGES = ("/doors", "/people", "/groups", "/steps", "/events", "/review", "/system", "/accounts", "/account")
 
 
 @dataclass

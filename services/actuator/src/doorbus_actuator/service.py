@@ -231,6 +231,7 @@ class ActuatorService(Service):
             **self._floor.figures("roster"),
             "codes": len(self._codebook),
             "takes_unsigned": float(self._settings.unsigned_recognitions),
+            "threshold": self._rules.threshold,
             "asks_code": float(self._settings.totp_secret is not None),
             "journal_newest": self._journal.newest,
             "journal_unsent": self._posting.unsent,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from doorbus.wire.messages import Box, Health
 from doorbus_console.scene import Scene
+from doorbus_console.trying import Tries
 
 Place = tuple[str, str]
 """A door and a camera of it."""
@@ -40,6 +41,7 @@ class Live:
 
     def __init__(self, *, portraits: bool = False) -> None:
         self.scene = Scene()
+        self.tries = Tries()
         self.last_detection: bytes | None = None
         """A picture that somebody has asked about last, with boxes and names."""
         self._portraits: OrderedDict[str, tuple[bytes, Box | None]] | None = OrderedDict() if portraits else None

@@ -159,6 +159,7 @@ class ConsoleService(Service):
     async def _on_recognition(self, inbound: Inbound[Recognition]) -> Iterable[Outbound]:
         door, camera = inbound.ids["door"], inbound.ids["camera"]
         self._see(scene.recognised(self._live.scene, door, camera, inbound.message), ("faces", door, camera))
+        self._live.tries = self._live.tries.seen(inbound.message.faces)
         shown = self._live.picture((door, camera))
         for face in inbound.message.faces if shown and shown.frame_id == inbound.message.frame_id else ():
             if face.person in self._live.scene.people:

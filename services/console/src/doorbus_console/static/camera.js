@@ -93,8 +93,9 @@ async function enrol(box) {
   }
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  for (const box of document.querySelectorAll("[data-own-camera]")) {
+function offer() {
+  for (const box of document.querySelectorAll("[data-own-camera]:not([data-offered])")) {
+    box.dataset.offered = "";
     const there = window.isSecureContext && navigator.mediaDevices;
     box.querySelector(there ? "[data-start]" : "[data-insecure]").hidden = false;
     box.querySelector("[data-fallback]").hidden = Boolean(there);
@@ -105,4 +106,9 @@ document.addEventListener("DOMContentLoaded", () => {
       for (const input of event.currentTarget.querySelectorAll("input[type=file]")) input.value = "";
     });
   }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  offer();
+  document.body.addEventListener("htmx:load", offer);
 });

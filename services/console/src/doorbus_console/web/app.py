@@ -30,6 +30,7 @@ from doorbus_console.web import (
     pages,
     people,
     single_sign_on,
+    stepping,
 )
 from doorbus_console.web.asking import Once
 from doorbus_console.web.guard import set_cookie
@@ -52,7 +53,7 @@ _HEADERS = (
 )
 _ALWAYS = (
     *(api.router, api_keeping.router, entrance.router, single_sign_on.router, own.router, accounts.router),
-    *(inbox.router, enrolling.router, people.router, groups.router, events.router, pages.router),
+    *(inbox.router, enrolling.router, people.router, groups.router, events.router, stepping.router, pages.router),
 )
 _COMPATIBLE = {
     "arsfutura": arsfutura.router,

@@ -18,6 +18,7 @@ from doorbus_console import bundle, plot, words
 from doorbus_console.live import News, Place
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Right, Visitor
+from doorbus_console.steps import NEEDED
 from doorbus_console.web import asking, streams
 from doorbus_console.web.confirming import purpose_of_unlock, show
 from doorbus_console.web.forms import Form, read_form
@@ -76,7 +77,9 @@ async def home(visitor: Seeing) -> RedirectResponse:  # noqa: ARG001  # asked fo
 @router.get("/doors")
 async def doors(request: Request, site: TheSite, visitor: Seeing) -> HTMLResponse:
     """Each door at a glance."""
-    return page(request, "doors.html", visitor, doors=site.doors_of(visitor), steps=_steps(site, visitor))
+    taken = site.steps() if visitor.may(Right.PEOPLE) else {}
+    shown = taken if not all(taken.get(one) for one in NEEDED) else {}
+    return page(request, "doors.html", visitor, doors=site.doors_of(visitor), steps=shown)
 
 
 @router.get("/doors/{door}/{camera}/live.mjpg")
@@ -259,21 +262,6 @@ def _once(site: Site, key: tuple[object, ...], of: tuple[object, ...], draw: Cal
         site.drawn.clear()
     site.drawn[key] = (of, part)
     return part
-
-
-def _steps(site: Site, visitor: Visitor) -> list[tuple[str, bool]]:
-    """What is still to do on a new site, for those who keep the people; nothing once all is done."""
-    if not visitor.may(Right.PEOPLE):
-        return []
-    known = site.live.scene
-    steps = [
-        ("door", any(door.state is not None for door in known.doors.values())),
-        ("camera", any(site.live.last_at(place) is not None for place in known.cameras)),
-        ("enrol", bool(known.people)),
-        ("open", any(door.last_granted is not None for door in known.doors.values())),
-    ]
-    enrolled = dict(steps)["enrol"]
-    return [] if enrolled and all(done for name, done in steps if name != "open") else steps
 
 
 def _lines(site: Site) -> dict[tuple[str, str], dict[str, str]]:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from doorbus.runtime.clock import Clock
 from doorbus.wire.messages import PeopleChecked, RosterEntry
+from doorbus_console import steps
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live
@@ -79,6 +80,11 @@ class Site:
     def cameras_of(self, visitor: Visitor) -> list[str]:
         """The cameras of these, as `door/camera`."""
         return [f"{door}/{camera}" for door, camera in sorted(self.live.scene.cameras) if visitor.knows(door)]
+
+    def steps(self) -> dict[steps.Step, bool]:
+        """Which of the first steps are done, in their order."""
+        seen = any(self.live.last_at(place) is not None for place in self.live.scene.cameras)
+        return steps.done(self.live.scene, seen=seen, tries=self.live.tries)
 
     def person(self, person: str) -> RosterEntry:
         """Somebody who is on the roster; raises `Problem`."""
