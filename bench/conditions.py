@@ -21,12 +21,9 @@ from doorbus.wire.templates import Template, mean
 from doorbus_recognizer.calibration import Scale
 from doorbus_recognizer.faces import MIN_SHARPNESS, MIN_SIZE, Image, Landmarks
 from doorbus_recognizer.factory import build_vision
-from doorbus_recognizer.models import blazeface, facemesh
-from doorbus_recognizer.models.choice import RuntimeChoice
-from doorbus_recognizer.models.runtimes import build_runtime
 from doorbus_recognizer.vision import Vision
-from likenesses import faces_in
-from staging import HEIGHT, WIDTH, Likeness, framed, noisy, turned
+from likenesses import Meshes, faces_in
+from staging import HEIGHT, WIDTH, framed, noisy, turned
 
 SIZE = 60.0
 """Pixels between the outer corners of the eyes, where it is not the size that is spoilt."""
@@ -114,25 +111,16 @@ class _Turning:
     """Turns heads, for which it has to find their meshes first."""
 
     def __init__(self) -> None:
-        runtime = build_runtime(RuntimeChoice.AUTO, VAR / "weights", threads=1, callers=1)
-        self._detector, self._mesh = blazeface.BlazeFace(runtime), facemesh.FaceMesh(runtime)
+        self._meshes = Meshes(VAR / "weights")
         self._known: dict[int, Landmarks | None] = {}
 
     def by(self, degrees: float) -> Callable[[Subject], Image]:
         def spoil(one: Subject) -> Image:
             frame = one.at(SIZE)
-            landmarks = self._known.setdefault(id(one), self._located(frame))
-            if landmarks is None or not degrees:
-                return frame
-            return turned(
-                Likeness(one.person, frame, landmarks, (np.zeros((0, 2)),) * 2, np.zeros(0, np.float32)), degrees
-            )
+            landmarks = self._known.setdefault(id(one), self._meshes.of(frame))
+            return frame if landmarks is None or not degrees else turned(frame, landmarks, degrees)
 
         return spoil
-
-    def _located(self, frame: Image) -> Landmarks | None:
-        faces = self._detector.detect(frame)
-        return self._mesh.locate(frame, max(faces, key=lambda face: face.score).in_whole_pixels()) if faces else None
 
 
 def conditions() -> dict[str, tuple[str, dict[float, Callable[[Subject], Image]]]]:

@@ -19,6 +19,19 @@ from staging import Likeness, framed
 PICTURES = {".jpg", ".jpeg", ".png"}
 
 
+class Meshes:
+    """Puts the mesh on the most certain face of a picture."""
+
+    def __init__(self, weights: Path) -> None:
+        runtime = build_runtime(RuntimeChoice.AUTO, weights, threads=1, callers=1)
+        self._detector, self._mesh = blazeface.BlazeFace(runtime), facemesh.FaceMesh(runtime)
+
+    def of(self, image: Image) -> Landmarks | None:
+        """The mesh; None where no face is found."""
+        faces = self._detector.detect(image)
+        return self._mesh.locate(image, max(faces, key=lambda one: one.score).in_whole_pixels()) if faces else None
+
+
 def people_in(directories: Iterable[Path]) -> dict[str, list[Path]]:
     """The pictures below each directory, by person: the folder that they lie in, or else how their name begins."""
     roots, found = list(directories), dict[str, list[Path]]()

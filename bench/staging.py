@@ -60,14 +60,14 @@ def noisy(image: Image, random: np.random.Generator, sigma: float) -> Image:
     return np.clip(image + np.float32(sigma) * noise, 0, 255).astype(np.uint8)
 
 
-def turned(one: Likeness, yaw: float) -> Image:
+def turned(image: Image, landmarks: Landmarks, yaw: float) -> Image:
     """The head turned by these degrees, to the person's own left.
 
     What is around the face, ears and hair, is a ring about its axis, so that it comes into view on one side and is
     hidden by the cheek on the other; the background further out gives way. As far as the head moves as a whole, the
     frame goes with it: what counts is what moves within the face.
     """
-    mesh = one.landmarks.points
+    mesh = landmarks.points
     wide = float(np.ptp(mesh[:, 0]))
     centre = mesh.mean(axis=0)
     axis = mesh[:, 2].max() + 0.2 * wide  # of the neck, behind the ears
@@ -83,7 +83,7 @@ def turned(one: Likeness, yaw: float) -> Image:
     source = np.concatenate((np.stack((across + centre[0], y), axis=1), still))
     target = np.concatenate((np.stack((x, y), axis=1), still))
     behind = np.concatenate((nearer, np.full(len(rim), -wide)))
-    return _taken(one.image, _moved(source, target, behind))
+    return _taken(image, _moved(source, target, behind))
 
 
 @cache

@@ -26,6 +26,8 @@ from doorbus_recognizer.factory import build_vision
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
+from likenesses import Meshes
+from staging import turned
 from support.jpegs import shot
 from support.signing import ENROLLERS, KEYS, RECOGNIZERS
 from support.snapshots import nowhere
@@ -176,6 +178,39 @@ async def test_two_photos_of_which_one_is_turned_are_no_head_that_turns(vision: 
         await one.sees([*[right] * 4, *[left] * 4, *[right] * 4, left])
         yaws = [recognition.faces[0].yaw or 0.0 for recognition in one.seen]
         assert max(yaws) - min(yaws) > 20
+        assert not await one.lets_in()
+
+
+@pytest.mark.parametrize(("ask", "side"), [(Ask.TURN_LEFT, 1), (Ask.TURN_RIGHT, -1)])
+@pytest.mark.parametrize("name", ["obama2.jpg", "obama3.jpg"])
+async def test_a_resident_who_turns_the_head_by_thirty_degrees_is_let_in(
+    vision: Vision, samples: Path, weights: Path, *, name: str, ask: Ask, side: int
+) -> None:
+    view = visit(samples, name)
+    mesh = Meshes(weights).of(view)
+    assert mesh is not None
+    async with porch(vision, samples, ask, view) as one:
+        await one.sees([*[view] * 4, *(turned(view, mesh, side * degrees) for degrees in range(5, 35, 5))])
+        assert (await one.decides(Reason.MATCHED)).person == "obama"
+
+
+async def test_a_resident_who_turns_to_the_other_side_is_not(vision: Vision, samples: Path, weights: Path) -> None:
+    view = visit(samples, "obama3.jpg")
+    mesh = Meshes(weights).of(view)
+    assert mesh is not None
+    async with porch(vision, samples, Ask.TURN_LEFT, view) as one:
+        await one.sees([*[view] * 4, *(turned(view, mesh, -degrees) for degrees in range(5, 35, 5))])
+        assert not await one.lets_in()
+
+
+async def test_a_head_of_which_nothing_is_seen_between_front_and_side_turns_nowhere(
+    vision: Vision, samples: Path, weights: Path
+) -> None:
+    view = visit(samples, "obama3.jpg")
+    mesh = Meshes(weights).of(view)
+    assert mesh is not None
+    async with porch(vision, samples, Ask.TURN_LEFT, view) as one:
+        await one.sees([*[view] * 4, *[turned(view, mesh, 30)] * 4, *[view] * 4, turned(view, mesh, 30)])
         assert not await one.lets_in()
 
 
