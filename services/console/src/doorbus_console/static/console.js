@@ -116,7 +116,11 @@ document.addEventListener("DOMContentLoaded", () => {
   const offline = document.getElementById("offline");
   const say = (gone) => { if (offline !== null) offline.hidden = !gone; };
   document.body.addEventListener("htmx:load", (event) => prepare(event.detail.elt.parentElement || event.detail.elt));
-  document.body.addEventListener("htmx:sseError", () => say(true));
+  document.body.addEventListener("htmx:sseError", async () => {
+    say(true);
+    const answer = await fetch("/api/v1/me").catch(() => null);
+    if (answer !== null && answer.status === 401) location.assign("/login?next=" + location.pathname);  // signed out meanwhile
+  });
   document.body.addEventListener("htmx:sseOpen", () => {
     if (offline !== null && !offline.hidden) {
       for (const img of document.querySelectorAll(".live img")) img.src = img.src.split("?")[0] + "?" + Date.now();
