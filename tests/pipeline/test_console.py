@@ -368,6 +368,40 @@ async def test_pictures_end_for_who_may_see_them_no_more(
     assert jpeg["biden"] not in seen
 
 
+@pytest.mark.parametrize(
+    ("level", "more"),
+    [(Level.ADMIN, {"happening", "picture-1"}), (Level.OPERATOR, {"happening", "picture-1"}), (Level.RESIDENT, set())],
+)
+async def test_a_page_hears_of_all_that_moves_and_that_its_reader_may_know(
+    desktop: Desktop, jpeg: dict[str, bytes], level: Level, more: set[str]
+) -> None:
+    now = desktop.clock.now()
+    face = Face(box=(10, 20, 30, 40), verdict=Verdict.UNKNOWN)
+    seen = Recognition(frame_id="f1", captured_at=now, recognized_at=now, recognizer="r", model="m", faces=(face,))
+    kept = Recording(
+        recording="r1", camera="porch", at=now, reason=Reason.MATCHED, frame_id="f1", captured_at=now, bytes=9,
+        door="front", outcome=Outcome.GRANTED,
+    )  # fmt: skip
+    async with desktop.browser("bob", level) as client, desktop.browser("eve", level) as other, asyncio.timeout(10):
+        following = [asyncio.create_task(one.get("/live")) for one in (client, other)]
+        await desktop.followed(2)
+        say(desktop, channels.FRAME, Frame(jpeg=jpeg["obama"], frame_id="f1", captured_at=now), PORCH)
+        say(desktop, channels.RECOGNITION, seen, PORCH)
+        say(desktop, channels.LOCK_STATE, LockState.UNLOCKED, FRONT)
+        say(desktop, channels.DECISION, decision(desktop, frame_ids=("f1",)), FRONT)
+        say(desktop, channels.RECORDED, kept, FRONT)
+        await desktop.settled()
+        for name in ("bob", "eve"):
+            desktop.site.store.remove_account(name)
+        desktop.clock.advance(15)
+        say(desktop, channels.DOORBELL, Doorbell(at=now), FRONT)
+        heard = [(await one).text for one in following]
+
+    names = {line.removeprefix("event: ") for line in heard[0].splitlines() if line.startswith("event: ")}
+    assert names - {"doors", "people", "services"} == {"broker", "door-front", "faces-front-porch"} | more
+    assert heard[0] == heard[1]
+
+
 @pytest.mark.parametrize("path", ["/live", "/api/v1/events/stream"])
 async def test_news_end_for_who_may_hear_them_no_more(desktop: Desktop, path: str) -> None:
     async with desktop.browser("bob") as client, asyncio.timeout(10):

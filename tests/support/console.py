@@ -69,10 +69,10 @@ class Desktop:
         client.headers["Authorization"] = f"Bearer {secret}"
         return client
 
-    async def followed(self) -> None:
-        """Until somebody follows the news."""
+    async def followed(self, by: int = 1) -> None:
+        """Until so many follow the news."""
         async with asyncio.timeout(5):
-            while not self.site.live.following:
+            while self.site.live.following < by:
                 await self.settled()
 
     async def looked(self, place: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -164,22 +165,22 @@ def _parts(request: Request, site: Site, visitor: Visitor, news: News) -> Iterab
     """Names of parts of the pages and what is in them now, for news that `visitor` may hear."""
     kind, *ids = news
     if kind == "broker":
-        yield _part(request, site, "broker", "part/broker.html")
+        yield _part(request, site, visitor, "broker", "part/broker.html")
     elif kind == "enrolment":
         door, camera = ids
         if visitor.may(Right.PEOPLE) and visitor.knows(door):
             yield f"enrolment-{door}-{camera}", text(request, "part/enrolment.html", visitor, door=door, camera=camera)
     elif kind in {"door", "faces"}:
-        yield from _at_door(request, site, kind, ids) if visitor.knows(ids[0]) else ()
+        yield from _at_door(request, site, visitor, kind, ids) if visitor.knows(ids[0]) else ()
     elif kind in {"happening", "recorded"}:
         yield from _of_events(request, site, visitor, kind, ids[0]) if visitor.may(Right.WATCH) else ()
     elif kind in {"people", "services", "doors", "arranged"}:
         yield kind, ""
 
 
-def _at_door(request: Request, site: Site, kind: str, ids: list[str]) -> Iterable[tuple[str, str]]:
+def _at_door(request: Request, site: Site, visitor: Visitor, kind: str, ids: list[str]) -> Iterable[tuple[str, str]]:
     if kind == "door":
-        yield _part(request, site, f"door-{ids[0]}", "part/door.html", door=site.live.scene.doors[ids[0]])
+        yield _part(request, site, visitor, f"door-{ids[0]}", "part/door.html", door=site.live.scene.doors[ids[0]])
     else:
         yield f"faces-{ids[0]}-{ids[1]}", _faces(request, site, (ids[0], ids[1]))
 
@@ -190,10 +191,10 @@ def _of_events(request: Request, site: Site, visitor: Visitor, kind: str, which:
             continue
         if kind == "happening" and one.number <= int(which):  # they are numbered as they come
             if one.number == int(which):
-                yield _part(request, site, "happening", "part/event.html", happening=one)
+                yield _part(request, site, visitor, "happening", "part/event.html", happening=one)
             return
         if kind == "recorded" and which in one.decision.frame_ids:
-            yield _part(request, site, f"picture-{one.number}", "part/picture.html", happening=one)
+            yield _part(request, site, visitor, f"picture-{one.number}", "part/picture.html", happening=one)
 
 
 def _ask_for_passkey(request: Request, site: Site, visitor: Visitor, door: str, form: Form) -> HTMLResponse:
@@ -246,10 +247,13 @@ def _faces(request: Request, site: Site, place: Place) -> str:
     return _once(site, (place, language(request)), (shown, camera, known.people), drawn)
 
 
-def _part(request: Request, site: Site, name: str, template: str, **values: object) -> tuple[str, str]:
-    """A part of that name, which shows everybody the same of the scene as it is."""
-    key, of = (name, language(request)), (site.live.scene, *values.values())
-    return name, _once(site, key, of, lambda: text(request, template, None, **values))
+def _part(
+    request: Request, site: Site, visitor: Visitor, name: str, template: str, **values: object
+) -> tuple[str, str]:
+    """A part of that name, which shows everybody of the same rights the same of the scene as it is."""
+    anybody = replace(visitor, name="")
+    key, of = (name, language(request), anybody), (site.live.scene, *values.values())
+    return name, _once(site, key, of, lambda: text(request, template, anybody, **values))
 
 
 def _once(site: Site, key: tuple[object, ...], of: tuple[object, ...], draw: Callable[[], str]) -> str:
