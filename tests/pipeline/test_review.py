@@ -31,7 +31,7 @@ from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_recorder.fakes import MemoryStore
 from doorbus_recorder.files import FileStore
 from doorbus_recorder.review import Case
-from doorbus_recorder.reviewing import ANSWER_SECONDS
+from doorbus_recorder.reviewing import AGAIN_SECONDS, ANSWER_SECONDS
 from support.recorder import ME, PORCH, SEAL, Watch, recorder
 from support.signing import packet
 
@@ -199,6 +199,31 @@ async def test_what_the_enroller_refuses_or_does_not_answer_stays_in_the_inbox(
     assert answer.error is not None
     assert answer.error.code is (ErrorCode.BUSY if silent else ErrorCode.TOO_SMALL)
     assert after.count == 1
+
+
+async def test_a_word_that_a_restarted_enroller_has_not_heard_can_be_said_again_soon(jpeg: dict[str, bytes]) -> None:
+    async with recorder(MemoryStore(), review=BOTH) as one:
+        await one.enrolled("alice")
+        seen(one, jpeg["biden"], "f-1")
+        (entry,) = (await inbox(one)).entries
+        said = AcceptReview(person="zoe", new=True)
+        lost = asyncio.create_task(ask(one, channels.REVIEW_ACCEPT, said, b"lost", entry=entry.entry))
+        await inbox(one, b"meanwhile")
+        at_once = await ask(one, channels.REVIEW_ACCEPT, said, b"at once", entry=entry.entry)
+        await one.pass_time(AGAIN_SECONDS)
+        again = asyncio.create_task(ask(one, channels.REVIEW_ACCEPT, said, b"again", entry=entry.entry))
+        async with asyncio.timeout(20):
+            while len(asked := [each for each in one.bus.log if "/zoe/enrol" in each.topic]) < 2:  # noqa: ASYNC110  # a log has no event
+                await asyncio.sleep(0.001)
+        payload = result(one, "zoe").model_dump_json(exclude_none=True).encode()
+        one.bus.publish(Packet(asked[1].response_topic or "", payload, qos=1, correlation=asked[1].correlation))
+        answer, after = await again, await inbox(one, b"after")
+        await one.pass_time(ANSWER_SECONDS)
+        late = await lost
+
+    assert at_once.error.code is ErrorCode.BUSY
+    assert (answer.person, answer.error, after.count) == ("zoe", None, 0)
+    assert late.error.code is ErrorCode.BUSY
 
 
 async def test_what_was_discarded_is_gone_and_asked_again_unknown(jpeg: dict[str, bytes], tmp_path: Path) -> None:

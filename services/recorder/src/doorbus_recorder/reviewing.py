@@ -1,6 +1,7 @@
 """The inbox of faces that wait for a person's word, as a part of the service."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +51,8 @@ _log = structlog.get_logger("doorbus.recorder")
 
 ANSWER_SECONDS = 25.0
 """How long the enroller has for an answer: less than the asker's patience with ours."""
+AGAIN_SECONDS = 5.0
+"""From then on the same may be said again: an enroller that was restarted meanwhile answers the second time alone."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Inbox:
         self._limits = Limits(max_recordings=settings.review_entries, max_days=settings.review_days)
         self._written: dict[str, float] = {}
         self._asked: dict[bytes, _Asked] = {}
+        self._numbers = itertools.count()
         self._people: Mapping[str, str] | None = None
         self._counts = dict.fromkeys(("faces_seen", "faces_without_frame", "accepted", "discarded"), 0)
 
@@ -202,7 +206,7 @@ class Inbox:
             jpeg = await self.shelf.picture(entry)
         except StorageFailed as failed:
             return inbound.reply(self._answer(Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed))))
-        key = f"{entry}/{len(self._asked)}".encode()
+        key = f"{entry}/{next(self._numbers)}".encode()
         self._asked[key] = _Asked(inbound, entry, self._clock.monotonic() + ANSWER_SECONDS)
         _log.info("accepted", entry=entry, person=said.person, new=said.new, by=said.by)
         response = (channels.RESULT_REPLY, self._reply_ids)
@@ -211,7 +215,8 @@ class Inbox:
     def _why_not(self, entry: str, said: AcceptReview) -> Fault | None:
         if entry not in self.shelf.items:
             return _unknown(entry)
-        if any(asked.entry == entry for asked in self._asked.values()):
+        lately = self._clock.monotonic() + ANSWER_SECONDS - AGAIN_SECONDS
+        if any(asked.entry == entry and asked.expires_at > lately for asked in self._asked.values()):
             return Fault(code=ErrorCode.BUSY, message=f"{entry}: the enroller is asked about this face already")
         if self._people is None:
             return Fault(code=ErrorCode.BUSY, message="nobody knows yet who is enrolled; does the enroller run?")
