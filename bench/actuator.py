@@ -27,7 +27,7 @@ from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
-from proc import guardian_of, usage
+from proc import guardian_of, proportional, usage
 
 ACTUATOR = {
     "DOORBUS_ACTUATOR__VOTES": "1/1",
@@ -195,6 +195,14 @@ async def floods(given: argparse.Namespace, broker: Broker) -> dict[str, dict[st
     return found
 
 
+def memory_of(service: int) -> tuple[dict[str, float], dict[str, float]]:
+    """What an actuator and its guardian have resident, in MiB; and the same with what is shared divided."""
+    pids = {"service": service, "guardian": guardian_of(service)}
+    resident = {name: usage(pid).resident for name, pid in pids.items()}
+    shared = {name: proportional(pid) for name, pid in pids.items()}
+    return {**resident, "both": sum(resident.values())}, {**shared, "both": sum(shared.values())}
+
+
 async def measure(given: argparse.Namespace, var: Path) -> None:
     """Start, open, look, and print."""
     broker = Broker(var, free_port())
@@ -218,10 +226,7 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
                 if at is not None:
                     sent.append(at)
                 await asyncio.sleep(0.05)
-        memory = {
-            "service": usage(process.pid).resident,
-            "guardian": usage(guardian_of(process.pid)).resident,
-        }
+        memory, shared = memory_of(process.pid)
         pulses = energised(var / "relay.jsonl")
         flooded = await floods(given, broker) if given.rate else {}
         await process.stop()
@@ -233,11 +238,10 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     milliseconds = spread([(at - max(one for one in sent if one <= at)) * 1000 for at in pulses])
     show(f"{len(sent)} of {given.openings} recognitions opened the door", {"recognition to relay": milliseconds}, "ms")
     show(f"{given.starts} starts", {"start to ready": spread([1000 * one for one in starts])}, "ms")
-    memory["both"] = sum(memory.values())
-    show("resident memory", {"": memory}, "MiB")
+    show("memory", {"resident": memory, "what is shared divided": shared}, "MiB")
     if flooded:
         show(f"unlocking by hand while {given.rate:,} messages a second are sent", flooded, "ms")
-    alone = {"milliseconds": milliseconds, "start_seconds": spread(starts), "mebibytes": memory}
+    alone = {"milliseconds": milliseconds, "start_seconds": spread(starts), "mebibytes": memory, "shared": shared}
     keep("actuator", {**alone, "floods_milliseconds": flooded})
     for name, figures in flooded.items():
         if figures["max"] > MOST_IN_A_FLOOD:

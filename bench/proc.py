@@ -9,6 +9,7 @@ from pathlib import Path
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB$", re.MULTILINE)
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+_PROPORTIONAL = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 _IDLE = (3, 4)
 """Fields of the first line of /proc/stat in which the processors did nothing: idle, and waiting for a disk."""
 _GUEST = 8
@@ -43,6 +44,14 @@ def peak(pid: int) -> float:
         found = _PEAK.search((Path("/proc") / str(pid) / "status").read_text())
     except FileNotFoundError:
         raise ProcessLookupError(pid) from None
+    if found is None:
+        raise ProcessLookupError(pid)
+    return int(found[1]) / 1024
+
+
+def proportional(pid: int) -> float:
+    """Memory in MiB of the process `pid`, what it shares divided among those who share it; it must be one's own."""
+    found = _PROPORTIONAL.search((Path("/proc") / str(pid) / "smaps_rollup").read_text())
     if found is None:
         raise ProcessLookupError(pid)
     return int(found[1]) / 1024
