@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from support.browser import Site, a_browser, arrived, filmed, violations
+from support.browser import Site, a_browser, arrived, filmed, for_the_documents, violations
 
 expect.set_options(timeout=60_000)
 pytestmark = pytest.mark.timeout(300)
@@ -32,6 +32,7 @@ async def test_the_phones_own_camera_enrols_with_a_word_at_each_step(
         await page.get_by_role("button", name="Use the camera of this device").press("Enter")
         await expect(page.locator("[data-taken]")).to_have_text("1 of 3")
         assert await violations(page, site) == []
+        await for_the_documents(page, "console-enrol.jpg")
         await expect(page.locator("[data-said]")).to_have_text(re.compile("turn|hold still|camera|closer"))
 
         await expect(page.locator("#enrolled li")).to_have_count(3)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from support.browser import Site, too_wide, violations
+from support.browser import Site, arrived, too_wide, violations
 
 expect.set_options(timeout=90_000)
 pytestmark = pytest.mark.timeout(300)
@@ -36,4 +36,4 @@ async def test_the_first_steps_go_on_by_themselves_until_the_threshold_fits(
     await page.goto("/people/first-resident")
     await page.locator("summary", has_text="Remove").click()
     await page.get_by_role("button", name="Remove for good").click()
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from support.browser import Site, too_wide, violations
+from support.browser import Site, arrived, too_wide, violations
 
 expect.set_options(timeout=60_000)
 pytestmark = pytest.mark.timeout(300)
@@ -44,7 +44,7 @@ async def _biden(page: Page, samples: Path) -> None:
 
 async def test_a_group_on_a_schedule_gives_its_people_their_hours(page: Page, site: Site, samples: Path) -> None:
     await _named(page, "schedule", "Office hours")
-    await page.wait_for_url("**/schedules/office-hours")
+    await arrived(page, "/schedules/office-hours")
     await page.get_by_label("Monday from", exact=True).fill("06:00")
     await page.get_by_label("Holidays of its own").check()
     await page.get_by_label(re.compile("^Its holidays")).fill("PH\nDec 31")
@@ -52,7 +52,7 @@ async def test_a_group_on_a_schedule_gives_its_people_their_hours(page: Page, si
     await _good(page, site)
 
     await _named(page, "group", "Staff")
-    await page.wait_for_url("**/groups/staff")
+    await arrived(page, "/groups/staff")
     await page.get_by_label("By a schedule").check()
     await _saved(page)
     await _good(page, site)
@@ -68,12 +68,12 @@ async def test_a_group_on_a_schedule_gives_its_people_their_hours(page: Page, si
     await expect(page.get_by_text("Of the group, until something else is said here:")).to_contain_text("schedule")
     await expect(page.get_by_label("By a schedule")).to_be_checked()
     await _remove(page)
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
 
     for path, empty in (("/groups/staff", "There is no group."), ("/schedules/office-hours", "There is no schedule.")):
         await page.goto(path)
         await _remove(page)
-        await page.wait_for_url("**/groups")
+        await arrived(page, "/groups")
         await expect(page.get_by_text(empty)).to_be_visible()
 
 
@@ -100,7 +100,7 @@ async def test_a_code_is_given_and_never_shown_again_and_weak_people_are_flagged
     await page.get_by_role("button", name="Take away pin").press("Enter")
     await expect(page.locator("#codes-list")).to_contain_text("None.")
     await _remove(page)
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
 
 
 async def test_a_guest_comes_by_a_code_without_a_picture(page: Page) -> None:
@@ -110,10 +110,10 @@ async def test_a_guest_comes_by_a_code_without_a_picture(page: Page) -> None:
     await page.get_by_label(re.compile("^PIN, or what a tag says")).fill("839274")
     await page.get_by_role("button", name="Let in").click()
 
-    await page.wait_for_url("**/people/the-plumber")
+    await arrived(page, "/people/the-plumber")
     await expect(page.locator("#codes-list li")).to_contain_text("pin")
     await _remove(page)
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")
 
 
 async def test_pictures_are_erased_one_by_one_and_with_the_person(page: Page, site: Site, samples: Path) -> None:
@@ -138,4 +138,4 @@ async def test_pictures_are_erased_one_by_one_and_with_the_person(page: Page, si
     await page.locator("summary", has_text="Remove").click()
     await page.get_by_label("Erase also all pictures").check()
     await page.get_by_role("button", name="Remove for good").click()
-    await page.wait_for_url("**/people")
+    await arrived(page, "/people")

@@ -162,6 +162,28 @@ async def test_a_page_tells_what_a_door_feels(desktop: Desktop) -> None:
     assert (told["contact"], told["alarm"], told["lockdown"]) == ("OPEN", "forced", "ON")
 
 
+async def test_what_a_door_no_longer_says_is_no_longer_shown(desktop: Desktop) -> None:
+    say(desktop, channels.CONTACT_STATE, ContactState.OPEN, FRONT)
+    say(desktop, channels.ALARM_STATE, AlarmState.FORCED, FRONT)
+    say(desktop, channels.LOCK_STATE, LockState.LOCKED, {"door": "yard"})
+    await desktop.settled()
+    for channel, door in (
+        (channels.CONTACT_STATE, "front"),
+        (channels.ALARM_STATE, "front"),
+        (channels.LOCK_STATE, "yard"),
+    ):
+        say(desktop, channel, None, {"door": door})
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        page = (await browser.get("/doors")).text
+        told = (await browser.get("/api/v1/doors")).json()
+
+    assert "The door was forced open" not in page
+    assert [(one["door"], one["state"], one["contact"], one["alarm"]) for one in told] == [
+        ("front", "LOCKED", None, "none")
+    ]
+
+
 async def test_faces_wait_for_a_word_and_get_it(desktop: Desktop) -> None:
     now = desktop.clock.now()
     entry = Review(entry="e1", door="front", camera="porch", first_at=now, at=now, count=3, person="alice", bytes=9)

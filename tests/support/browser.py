@@ -186,3 +186,15 @@ async def picture(page: Page, path: Path) -> None:
     """Keep what a page looks like, as a JPEG for the documents."""
     path.parent.mkdir(parents=True, exist_ok=True)
     await page.screenshot(path=path, type="jpeg", quality=80)
+
+
+async def for_the_documents(page: Page, name: str) -> None:
+    """Keep what a phone shows, where DOORBUS_PICTURES names a directory for it."""
+    into = os.environ.get("DOORBUS_PICTURES")
+    if into:
+        before = page.viewport_size
+        await page.set_viewport_size({"width": 420, "height": 860})
+        await page.locator("[data-shown]").evaluate("one => one.scrollIntoView({block: 'end'})")
+        await picture(page, Path(into) / name)
+        if before is not None:
+            await page.set_viewport_size(before)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from doorbus.wire.channels import ALARM_STATE, CHALLENGE, CONTACT_STATE, HEALTH, LOCK_STATE, LOCKDOWN_STATE
 from doorbus.wire.messages import (
     AlarmState,
     Ask,
@@ -37,6 +38,15 @@ MOST_STRANGE_CAMERAS = 64
 """How many cameras are shown of which nothing but topics is known: who may send frames invents names as he likes."""
 FACES_LAST_SECONDS = 1.0
 """A frame so much newer than the last with a face says that nobody is there any more."""
+
+_SAID: Mapping[str, tuple[str, ...]] = {
+    LOCK_STATE.name: ("state", "since"),
+    LOCKDOWN_STATE.name: ("lockdown",),
+    CONTACT_STATE.name: ("contact",),
+    ALARM_STATE.name: ("alarm",),
+    CHALLENGE.name: ("challenge",),
+}
+"""What of a door each retained channel says."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +241,24 @@ def healthy(scene: Scene, health: Health, at: datetime) -> Scene:
     if health.door is not None and health.camera is not None:
         return with_camera(scene, health.door, health.camera, named=True)
     return scene if health.door is None else with_door(scene, health.door)
+
+
+def unsaid(scene: Scene, channel: str, ids: Mapping[str, str]) -> Scene:
+    """After the broker forgot what was last said on a channel; a door of which nothing else is known goes with it."""
+    door = scene.doors.get(ids.get("door", ""))
+    if channel == HEALTH.name:
+        key = (ids["service"], ids["instance"])
+        return replace(scene, services={other: one for other, one in scene.services.items() if other != key})
+    if door is None or channel not in _SAID:
+        return scene
+    blank = Door(door.name)
+    field_names = _SAID[channel]
+    door = replace(door, **{name: getattr(blank, name) for name in field_names})
+    named = any(camera.named for camera in scene.cameras_of(door.name))
+    if door.state is None and not named:
+        cameras = {key: camera for key, camera in scene.cameras.items() if key[0] != door.name}
+        return replace(scene, cameras=cameras, doors={key: one for key, one in scene.doors.items() if key != door.name})
+    return _door(scene, door)
 
 
 def _without_camera(scene: Scene, key: tuple[str, str]) -> Scene:

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Protocol
 from doorbus.runtime.clock import Clock, Timer
 from doorbus.runtime.service import Inlet, Producer, Service
 from doorbus.wire import channels
-from doorbus.wire.channels import Role
-from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
+from doorbus.wire.channels import Retain, Role
+from doorbus.wire.codec import Refused
+from doorbus.wire.exchange import Arrived, Inbound, Intake, Outbound, Subscription
 from doorbus.wire.messages import (
     AlarmState,
     Challenge,
@@ -109,6 +110,15 @@ class ConsoleService(Service):
     def disconnected(self) -> None:
         """Note that it is away, and say so to whoever looks."""
         self._is_connected(yes=False)
+
+    def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:  # noqa: ARG002  # as it is told
+        """Note that something retained was deleted, which is no message of its channel."""
+        if not arrived.packet.payload and arrived.channel.retain is Retain.YES:
+            door = arrived.ids.get("door")
+            after = scene.unsaid(self._live.scene, arrived.channel.name, arrived.ids)
+            news = ("door", door) if door is not None and door in after.doors else ("services",)
+            self._see(after, news, *([] if set(after.doors) == set(self._live.scene.doors) else [("doors",)]))
+        return ()
 
     def producers(self) -> Sequence[Producer]:
         """What people have asked for."""

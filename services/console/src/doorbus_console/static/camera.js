@@ -71,6 +71,7 @@ async function enrol(box) {
     video.srcObject = stream;
     shown.hidden = false;
     await video.play();
+    shown.scrollIntoView({ block: "nearest" });
     box.querySelector("[data-stop]").addEventListener("click", stop);
     document.addEventListener("visibilitychange", hidden);
     const best = await sat(box, video, () => !stopped && stream.active);
