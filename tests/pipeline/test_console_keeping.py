@@ -163,6 +163,7 @@ async def test_a_code_is_given_and_taken_away_and_never_shown(desktop: Desktop) 
     ends = {"valid_from": "2026-12-01T08:00", "valid_until": "2026-12-01T10:00", "offset": "-60"}
     async with desktop.browser() as browser:
         page = (await browser.get("/people/alice")).text
+        german = (await browser.get("/people/alice", headers={"Accept-Language": "de"})).text
         given = asyncio.create_task(
             browser.post("/people/alice/codes", data={"credential": "tag", "code": "04-a2-1b-32", **ends})
         )
@@ -174,6 +175,7 @@ async def test_a_code_is_given_and_taken_away_and_never_shown(desktop: Desktop) 
 
     deeds, told = desktop.site.store.deeds(10), (await given).text
     assert "<strong>pin</strong>" in page
+    assert ("said here: the doors<" in page, "gesagt ist: die Türen<" in german) == (True, True)
     assert json.loads(giving.payload) == {
         "code": "04-a2-1b-32",
         "valid_from": "2026-12-01T07:00:00Z",

@@ -16,7 +16,7 @@ TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
 CODE = sorted((PACKAGE / "web").glob("*.py"))
 TABLES = (
     *(words.STATES, words.ASKS, words.ALARMS, words.REASONS, words.ERRORS),
-    *(words.NOT_ADMITTED, words.HINTS, words.WEAKNESSES),
+    *(words.NOT_ADMITTED, words.HINTS, words.WEAKNESSES, words.RIGHTS),
 )
 
 

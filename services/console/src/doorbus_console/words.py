@@ -123,6 +123,16 @@ HINTS: dict[Hint, str] = {
     Hint.KNOWN: _("this face is enrolled already"),
     Hint.WAIT: _("wait a moment"),
 }
+RIGHTS: dict[str, str] = {
+    "doors": _("the doors"),
+    "valid_from": _("from when"),
+    "valid_until": _("until when"),
+    "hours": _("the hours"),
+    "schedule": _("the schedule"),
+    "threshold": _("the confidence asked"),
+    "second_factor": _("a code after the face"),
+}
+"""What somebody may have of a group, by the field of the roster."""
 WEAKNESSES: dict[Weakness, str] = {
     Weakness.FEW_SAMPLES: _("few pictures"),
     Weakness.UNLIKE: _("a picture that is unlike the others"),

@@ -58,6 +58,7 @@ class Pages:
             "alarms": words.ALARMS,
             "reasons": words.REASONS,
             "errors": words.ERRORS,
+            "rights": words.RIGHTS,
             "weaknesses": words.WEAKNESSES,
             "hints": words.HINTS,
             "advised": posing.advised,
