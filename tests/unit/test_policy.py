@@ -28,14 +28,17 @@ from doorbus_actuator.policy import (
     Command,
     CommandMode,
     Deny,
+    DoorMoved,
     Effect,
     Event,
+    ExitRequested,
     Grant,
     LivenessMode,
     Lock,
     Now,
     OpeningFailed,
     Person,
+    Relock,
     RosterChanged,
     Rules,
     Sighting,
@@ -973,7 +976,32 @@ def test_however_often_it_is_asked_the_door_is_held_open_no_longer_than_the_maxi
     for seconds in (29.0, 30.0, 3600.0):
         assert not opened(door.told_to(seconds=seconds))
     door.wait(14)
-    assert opened(door.told_to(seconds=29.0))
+    assert grant(door.told_to(seconds=29.0)).seconds == 29.0
+
+
+def test_an_exit_after_the_longest_hold_opens_the_door_for_as_long_as_any() -> None:
+    door = Door()
+    door.told_to(seconds=20.0)
+    door.wait(15)
+    door.told_to(seconds=25.0)
+    door.wait(16)
+    assert grant(door.happens(ExitRequested())).seconds == 3.0
+
+
+def test_each_opening_has_the_whole_of_the_longest_hold() -> None:
+    door = Door()
+    door.told_to(seconds=20.0)
+    door.wait(40)
+    assert grant(door.told_to(seconds=30.0)).seconds == 30.0
+
+
+def test_a_door_that_is_held_open_does_not_lock_behind_who_comes_in_by_a_face() -> None:
+    rules = Rules(door="front", votes="1/1", cooldown_seconds=0.0, hold_open_seconds=60.0, relock=Relock.CLOSING)
+    door = Door(rules)
+    door.told_to(seconds=60.0)
+    door.wait(31)
+    assert grant(door.sees(match())).seconds == 29.0
+    assert Lock() not in door.happens(DoorMoved(is_open=False))
 
 
 def test_a_command_for_longer_needs_a_code_of_its_own() -> None:

@@ -130,7 +130,7 @@ def resumed(going: Mapping[AlarmKind, Going], felt: Collection[Input], now: Now)
     opened = [its.since for kind, its in going.items() if _FELT_BY[kind] is Input.CONTACT]
     if not opened:
         return Watch(going=going)
-    return Watch(going=going, open_since=min(opened), counted_from=now.monotonic)
+    return Watch(going=going, open_since=opened[0], counted_from=now.monotonic)
 
 
 def react(limits: Limits, watch: Watch, happening: Happening, now: Now) -> Watch:

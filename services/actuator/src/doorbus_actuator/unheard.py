@@ -38,7 +38,7 @@ class Unheard:
 
     def wake_at(self) -> float:
         """The monotonic time at which `overdue` has something to say."""
-        return self._due if self._due is not None and self._silent & self._topics.keys() else math.inf
+        return self._due if self._due is not None and self._silent else math.inf
 
     def overdue(self, now: float) -> Mapping[Input, str]:
         """The topics of what lasts that have been silent for too long, once."""
