@@ -131,6 +131,18 @@ def test_who_stayed_outside_because_the_relay_failed_may_try_again_and_was_not_t
     assert door.waits(2).sees("alice") is Reason.MATCHED
 
 
+def test_when_the_relay_fails_for_somebody_else_the_first_has_come_in_all_the_same() -> None:
+    door = Door(first_in="staff")
+    door.decide(OpeningFailed("bob"))
+    assert door.sees("bob") is Reason.NOBODY_IN_YET
+    door.waits(2).sees("alice")
+
+    assert door.waits(2).sees("bob") is Reason.MATCHED
+    door.decide(OpeningFailed("bob"))
+
+    assert door.waits(2).sees("bob") is Reason.MATCHED
+
+
 @pytest.mark.parametrize("first", ["face", "code"])
 def test_nobody_comes_in_before_somebody_of_the_first_on_each_day_of_the_doors_time_zone(first: str) -> None:
     door = Door(first_in="staff", zone=ZoneInfo("Europe/Berlin"))

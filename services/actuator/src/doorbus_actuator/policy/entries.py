@@ -22,10 +22,9 @@ def enter(rules: Rules, state: State, people: Iterable[str], now: Now) -> State:
     return replace(state, entered=dict(list(entered.items())[-MAX_ENTERED:]))
 
 
-def may_again(rules: Rules, state: State, person: str, now: Now) -> bool:
-    """Whether somebody has not been let in just now."""
-    at = state.entered.get(person)
-    return at is None or now.monotonic - at >= rules.passback_seconds
+def may_again(state: State, person: str) -> bool:
+    """Whether somebody has not been let in just now: `forget` drops who was long enough ago."""
+    return person not in state.entered
 
 
 def may_be_next(rules: Rules, state: State, rights: RosterEntry, now: Now) -> bool:

@@ -229,7 +229,7 @@ PERSON_RULES: Table[FaceCase] = (
 )
 OPENING_RULES: Table[FaceCase] = (
     (Reason.NOBODY_IN_YET, lambda c: may_be_next(c.rules, c.state, c.rights, c.now)),
-    (Reason.PASSBACK, lambda c: may_again(c.rules, c.state, c.rights.person, c.now)),
+    (Reason.PASSBACK, lambda c: may_again(c.state, c.rights.person)),
     (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.cooldown_until),
     (Reason.AWAITING_VOTES, lambda c: len(c.votes) >= c.rules.votes_needed),
     (
@@ -282,7 +282,7 @@ CODE_RULES: Table[CodeCase] = (
     (Reason.NOT_ENTITLED, lambda c: c.rights.doors is None or c.rules.door in c.rights.doors),
     (Reason.OUTSIDE_HOURS, lambda c: c.within_hours),
     (Reason.NOBODY_IN_YET, lambda c: may_be_next(c.rules, c.state, c.rights, c.now)),
-    (Reason.PASSBACK, lambda c: may_again(c.rules, c.state, c.rights.person, c.now)),
+    (Reason.PASSBACK, lambda c: may_again(c.state, c.rights.person)),
     (Reason.FACE_NEEDED, lambda c: c.counts),
     (Reason.COOLDOWN, lambda c: c.now.monotonic >= c.state.coded_until),
 )
