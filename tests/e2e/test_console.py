@@ -66,6 +66,15 @@ async def test_somebody_enrolled_and_let_in_by_http_is_seen_by_http(door: Door, 
     assert removed.status_code == 204
 
 
+async def test_what_was_decided_before_the_console_listened_is_told_too(door: Door, jpeg: dict[str, bytes]) -> None:
+    decision = await door.opens_for(jpeg["obama2"])
+
+    async with _program(door.stack, "read") as program:
+        told = await _grant_of(program, "obama")
+
+    assert told["frame_ids"] == list(decision.frame_ids)
+
+
 async def _grant_of(program: httpx.AsyncClient, person: str) -> dict[str, Any]:
     """The decision that let somebody in, amid those about later frames of theirs."""
     async with asyncio.timeout(30):

@@ -84,7 +84,7 @@ class Door:
 
 @dataclass(frozen=True)
 class Happening:
-    """A decision, and its number: later ones have higher numbers."""
+    """A decision, and its number: what is heard of later has a higher one."""
 
     number: int
     door: str
@@ -104,6 +104,8 @@ class Scene:
     schedules: Mapping[str, ListedSchedule] = field(default_factory=dict)
     happenings: tuple[Happening, ...] = ()
     """Oldest first."""
+    told: int = 0
+    """The number of the one that was heard of last, which may have happened earlier than others."""
     services: Mapping[tuple[str, str], tuple[Health, datetime, int]] = field(default_factory=dict)
     """The last health of each instance, when it came, and how many came."""
     recordings: Mapping[str, str] = field(default_factory=dict)
@@ -197,9 +199,25 @@ def decided(scene: Scene, door: str, decision: Decision) -> Scene:
     """After a decision."""
     known = with_door(scene, door).doors[door]
     granted = decision if decision.outcome is Outcome.GRANTED else known.last_granted
-    number = scene.happenings[-1].number + 1 if scene.happenings else 1
-    happenings = (*scene.happenings, Happening(number, door, decision))[-KEPT:]
-    return replace(_door(scene, replace(known, last=decision, last_granted=granted)), happenings=happenings)
+    happenings = (*scene.happenings, Happening(scene.told + 1, door, decision))[-KEPT:]
+    after = _door(scene, replace(known, last=decision, last_granted=granted))
+    return replace(after, happenings=happenings, told=scene.told + 1)
+
+
+def remembered(scene: Scene, door: str, decisions: Iterable[Decision]) -> Scene:
+    """After a door has told what was decided before anybody listened, oldest first."""
+    heard_of = {(one.door, one.decision) for one in scene.happenings}
+    past = [one for one in decisions if (door, one) not in heard_of]
+    happenings = [*scene.happenings, *(Happening(scene.told + n, door, one) for n, one in enumerate(past, 1))]
+    happenings.sort(key=lambda one: one.decision.at)
+    known = with_door(scene, door).doors[door]
+    granted = [one for one in past if one.outcome is Outcome.GRANTED]
+    known = replace(
+        known,
+        last=known.last or (past[-1] if past else None),
+        last_granted=known.last_granted or (granted[-1] if granted else None),
+    )
+    return replace(_door(scene, known), happenings=tuple(happenings[-KEPT:]), told=scene.told + len(past))
 
 
 def recognised(scene: Scene, door: str, camera: str, recognition: Recognition) -> Scene:

@@ -36,6 +36,7 @@ from doorbus.wire.snapshot import Snapshot, SnapshotReader, as_they_are, shard_n
 from doorbus_console import scene
 from doorbus_console.desk import Desk
 from doorbus_console.live import Live
+from doorbus_console.past import Past
 
 
 class Front(Protocol):
@@ -68,6 +69,7 @@ class ConsoleService(Service):
         self._clock = clock
         self._roster = SnapshotReader(RosterEntry, as_they_are)
         self._letting_go: Timer | None = None
+        self._past = Past(desk, self._remember, self._keep)
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """All that a page shows, and the answers to what was asked from it."""
@@ -90,6 +92,7 @@ class ConsoleService(Service):
             Subscription(channels.HEALTH, self._on_health),
             Subscription(channels.RESULT_REPLY, self._on_reply, self._desk.reply_ids),
             Subscription(channels.RECOGNISE_REPLY, self._on_recognised, self._desk.reply_ids),
+            Subscription(channels.JOURNAL_REPLY, self._on_replied, self._desk.reply_ids),
             Subscription(channels.RECORDING_REPLY, self._on_replied, self._desk.reply_ids),
             Subscription(channels.ARRANGED, self._on_replied, self._desk.reply_ids),
             Subscription(channels.PEOPLE_CHECKED, self._on_replied, self._desk.reply_ids),
@@ -125,8 +128,8 @@ class ConsoleService(Service):
         return (self._desk.outgoing,)
 
     def inlets(self) -> Sequence[Inlet]:
-        """The page and the API."""
-        return (self._serve,)
+        """The page and the API; and what happened before."""
+        return (self._serve, self._past.run)
 
     def figures(self) -> Mapping[str, float]:
         """How many follow, and what is known."""
@@ -181,6 +184,7 @@ class ConsoleService(Service):
         door = inbound.ids["door"]
         self._see(scene.locked(self._live.scene, door, inbound.message, self._clock.now()), ("door", door))
         self._desk.told(door, inbound.message)
+        self._past.wanted(door)
         return ()
 
     async def _on_decision(self, inbound: Inbound[Decision]) -> Iterable[Outbound]:
@@ -205,9 +209,15 @@ class ConsoleService(Service):
     async def _on_doorbell(self, inbound: Inbound[Doorbell]) -> Iterable[Outbound]:
         return self._told(inbound, rang_at=inbound.message.at)
 
+    def _remember(self, door: str, decisions: Iterable[Decision]) -> None:
+        self._see(scene.remembered(self._live.scene, door, decisions), ("door", door))
+
     async def _on_recorded(self, inbound: Inbound[Recording]) -> Iterable[Outbound]:
-        self._see(scene.recorded(self._live.scene, inbound.message), ("recorded", inbound.message.frame_id))
+        self._keep(inbound.message)
         return ()
+
+    def _keep(self, recording: Recording) -> None:
+        self._see(scene.recorded(self._live.scene, recording), ("recorded", recording.frame_id))
 
     async def _on_enrolment(self, inbound: Inbound[Enrolment]) -> Iterable[Outbound]:
         after = scene.enrolling(self._live.scene, inbound.message)

@@ -189,9 +189,8 @@ def _of_events(request: Request, site: Site, visitor: Visitor, kind: str, which:
     for one in reversed(site.live.scene.happenings):
         if not visitor.knows(one.door):
             continue
-        if kind == "happening" and one.number <= int(which):  # they are numbered as they come
-            if one.number == int(which):
-                yield _part(request, site, visitor, "happening", "part/event.html", happening=one)
+        if kind == "happening" and one.number == int(which):
+            yield _part(request, site, visitor, "happening", "part/event.html", happening=one)
             return
         if kind == "recorded" and which in one.decision.frame_ids:
             yield _part(request, site, visitor, f"picture-{one.number}", "part/picture.html", happening=one)
