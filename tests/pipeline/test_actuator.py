@@ -669,6 +669,7 @@ async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
             "relay_energised": 1.0,
             "alarm": 0.0,
             "lockdown": 0.0,
+            "lockdown_unkept": 0.0,
             "roster_people": 1,
             "roster_version": 1,
             "roster_floor": 1,
@@ -966,3 +967,21 @@ async def test_a_lockdown_begins_although_the_journal_is_full() -> None:
         house.journal.full = True
         assert (await confined(house, "ON"))[-1] is Lockdown.ON
         assert not house.unlocked()
+
+
+async def test_a_lockdown_ordered_while_the_journal_is_full_outlasts_the_actuator_all_the_same() -> None:
+    journal = FakeJournal()
+    async with House(journal=journal).runs(ALICE) as first:
+        journal.full = True
+        await confined(first, "ON")
+    async with House(journal=journal).runs(ALICE) as second:
+        await second.told("UNLOCK")
+        assert not second.unlocked()
+
+
+async def test_a_lockdown_that_cannot_be_kept_is_told_as_a_problem() -> None:
+    async with House().runs(ALICE) as house:
+        house.journal.unkept = "an order about lockdown does not outlast a restart: no room"
+        await confined(house, "ON")
+        assert house.service.problem() == house.journal.unkept
+        assert house.service.figures()["lockdown_unkept"] == 1

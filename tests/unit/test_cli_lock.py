@@ -1,7 +1,7 @@
 """`doorbus unlock` and `lock`, with an actuator that answers as it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -163,9 +163,16 @@ class Confinable(Service):
 
     role = Role.ACTUATOR
 
-    def __init__(self, door: str, *, stubborn: bool = False) -> None:
+    def __init__(self, door: str, *, stubborn: bool = False, full: bool = False) -> None:
         self.door = {"door": door}
         self.stubborn = stubborn
+        self.full = full
+
+    def place(self) -> Mapping[str, str]:
+        return self.door
+
+    def figures(self) -> Mapping[str, float]:
+        return {"lockdown_unkept": float(self.full)}
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         return (
@@ -205,3 +212,14 @@ async def test_a_lockdown_is_told_for_each_door(
     told = capsys.readouterr()
     lines = [*told.out.splitlines(), *told.err.splitlines()]
     assert [line for line in lines if "lockdown" in line or "answer" in line] == said
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_a_lockdown_that_the_actuator_cannot_keep_is_said_to_be_so(
+    capsys: pytest.CaptureFixture[str], *, full: bool
+) -> None:
+    bus = MemoryBus()
+    async with asyncio.timeout(20), running(Confinable("front", full=full), bus, FakeClock()), connect(bus) as client:
+        order = LockdownOrder(lockdown=Lockdown.ON, by="reception")
+        assert await confine(client, "front", order, 5) == ExitStatus.OK
+    assert ("front: its actuator cannot keep that for its next start" in capsys.readouterr().err) is full

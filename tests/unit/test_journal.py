@@ -17,13 +17,14 @@ from doorbus.wire.messages import (
     JournalEntry,
     JournalKind,
     LockCommand,
+    Lockdown,
     LockState,
     Outcome,
     Reason,
     Trigger,
 )
 from doorbus_actuator.journal import Note, notes_of, of_relay
-from doorbus_actuator.policy import MOST, Command, Deny, Grant, Kind, Lock, Seen
+from doorbus_actuator.policy import MOST, Command, Deny, Grant, Kind, Lock, Seen, confinement
 from doorbus_actuator.sqlite_journal import SqliteJournal
 from support.programs import bench
 
@@ -43,7 +44,7 @@ class Shelf:
     @contextmanager
     def journal(self) -> Iterator[SqliteJournal]:
         one = SqliteJournal(self.path, self.days, self.mebibytes, lambda: self.now)
-        self.seen = one.open()
+        self.seen = list(one.open())
         try:
             yield one
         finally:
@@ -210,6 +211,91 @@ async def test_a_place_that_cannot_be_written_is_a_fault_until_it_can(tmp_path: 
         await journal.upkeep()
         assert works(journal)
         assert [one.why for one in all_of(journal)] == ["note 1"]
+
+
+# What is ordered about lockdown.
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def ordered(by: str | None, *, on: bool) -> tuple[list[Note], list[Seen]]:
+    fields = {"lockdown": Lockdown.ON if on else Lockdown.OFF, "by": by}
+    return [Note(AT, JournalKind.LOCKDOWN, fields)], [confinement(on=on)]
+
+
+async def test_a_lockdown_outlasts_a_process_that_had_no_room_to_write_it_and_is_written_when_there_is(
+    shelf: Shelf,
+) -> None:
+    with shelf.journal() as journal:
+        assert journal.write((note(1),))
+    with no_file_larger_than(1024):
+        with shelf.journal() as journal:
+            assert not journal.write(*ordered("reception", on=True))
+            assert journal.unkept is None
+        with shelf.journal() as journal:
+            assert shelf.seen[-1:] == [confinement(on=True)]
+    with shelf.journal() as journal:
+        assert shelf.seen[-1:] == [confinement(on=True)]
+        await journal.upkeep()
+        entries = all_of(journal)
+    assert [(one.lockdown, one.by) for one in entries if one.lockdown] == [(Lockdown.ON, "reception")]
+    assert mistakes(entries) == [None] * 2
+
+
+async def test_the_end_of_a_lockdown_outlasts_it_too(shelf: Shelf) -> None:
+    with shelf.journal() as journal:
+        assert journal.write(*ordered("reception", on=True))
+    with no_file_larger_than(1024), shelf.journal() as journal:
+        journal.write(*ordered("watch", on=False))
+    with shelf.journal() as journal:
+        await journal.upkeep()
+        words = [one.lockdown for one in all_of(journal) if one.lockdown]
+    assert words == [Lockdown.ON, Lockdown.OFF]
+    with shelf.journal():
+        assert shelf.seen[-1:] == [confinement(on=False)]
+
+
+async def test_a_lockdown_that_cannot_be_kept_is_told_and_kept_as_soon_as_it_can(shelf: Shelf) -> None:
+    reserve = shelf.path.with_suffix(".lockdown")
+    with shelf.journal() as journal:
+        reserve.unlink()
+        reserve.mkdir()
+        journal.write(*ordered("reception", on=True))
+        assert f"an order about lockdown does not outlast a restart: {reserve}: " in str(journal.unkept)
+        reserve.rmdir()
+        await journal.upkeep()
+        assert journal.unkept is None
+    with no_file_larger_than(1024), shelf.journal():
+        assert confinement(on=True) in shelf.seen
+
+
+@pytest.mark.parametrize("damage", [b"", b"OFF\n", b"\0" * 1024, b"\xff" * 1024])
+def test_what_cannot_be_read_counts_as_a_lockdown_until_it_is_ended(shelf: Shelf, damage: bytes) -> None:
+    with shelf.journal():
+        pass
+    shelf.path.with_suffix(".lockdown").write_bytes(damage)
+    with shelf.journal() as journal:
+        assert shelf.seen[-1:] == [confinement(on=True)]
+        journal.write(*ordered(None, on=False))
+    with shelf.journal():
+        assert shelf.seen[-1:] == [confinement(on=False)]
+
+
+def test_the_longest_name_of_who_ordered_it_has_room(shelf: Shelf) -> None:
+    with shelf.journal() as journal:
+        journal.write(*ordered("\N{GRINNING FACE}" * 128, on=True))
+        size = shelf.path.with_suffix(".lockdown").stat().st_size
+    with shelf.journal():
+        assert shelf.seen[-1:] == [confinement(on=True)]
+    assert size == 1024
 
 
 # Retention.

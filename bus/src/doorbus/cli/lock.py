@@ -16,11 +16,13 @@ from doorbus.cli.standing import names
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import (
     DECISION,
+    HEALTH,
     LOCK_COMMAND,
     LOCK_STATE,
     LOCKDOWN_COMMAND,
     LOCKDOWN_OF_ALL,
     LOCKDOWN_STATE,
+    Role,
 )
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Action, Decision, LockCommand, Lockdown, LockdownOrder, LockState, Outcome, Reason
@@ -103,11 +105,17 @@ async def confine(client: Client, door: str | None, order: LockdownOrder, timeou
     """Begin or end a lockdown of `door`, or of all, and print what each says; returns the exit status."""
     ids = {} if door is None else {"door": door}
     await client.listen(LOCKDOWN_STATE, **ids)
+    await client.listen(HEALTH, service=Role.ACTUATOR)
     answers: dict[str, Lockdown | None] = dict.fromkeys(ids.values())
+    unkept: dict[str | None, float] = {}
     with contextlib.suppress(TimeoutError):  # the doors that there are have said so before
         async with asyncio.timeout(_REPLAY_SECONDS):
             while True:
-                answers[(await client.expect(LOCKDOWN_STATE)).ids["door"]] = None
+                event = await client.expect(LOCKDOWN_STATE, HEALTH)
+                if event.channel is LOCKDOWN_STATE:
+                    answers[event.ids["door"]] = None
+                else:
+                    unkept[event.message.door] = event.message.figures.get("lockdown_unkept", 0)
     await client.send(Outbound(LOCKDOWN_OF_ALL if door is None else LOCKDOWN_COMMAND, order, ids))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout):
@@ -119,6 +127,9 @@ async def confine(client: Client, door: str | None, order: LockdownOrder, timeou
             err.print(line(f"{one}:", ("no answer", "red"), f"within {timeout:g} s; is its actuator running?"))
         else:
             out.print(line(f"{one}:", "lockdown", (answer.value, "green" if answer is order.lockdown else "red")))
+            if unkept.get(one):
+                why = "its actuator cannot keep that for its next start; is its disk full? doorbus doctor"
+                err.print(line(f"{one}:", (why, "red")))
     if not answers or None in answers.values():
         return ExitStatus.NO_ANSWER
     return ExitStatus.OK if set(answers.values()) == {order.lockdown} else ExitStatus.REFUSED

@@ -11,7 +11,7 @@ from doorbus.wire.messages import JournalEntry
 from doorbus_actuator.bolt import Report
 from doorbus_actuator.guardian import Pulse
 from doorbus_actuator.journal import Last, Note, entry_after
-from doorbus_actuator.policy import Seen
+from doorbus_actuator.policy import Kind, Seen
 from doorbus_actuator.relay import Relay, RelayError
 from doorbus_actuator.switch import SwitchError
 
@@ -262,13 +262,15 @@ class FakeLine:
 class FakeJournal:
     """A journal in memory, which is as good as a disk as long as this object lives.
 
-    `full` makes it fail as a full disk does; what waits follows with the next `upkeep` after that.
+    `full` makes it fail as a full disk does; what waits follows with the next `upkeep` after that. An order about
+    lockdown is kept even then, unless `unkept` says why not.
     """
 
     def __init__(self, chain: str = "0123456789abcdef") -> None:
         self.entries: list[JournalEntry] = []
         self.seen: list[Seen] = []
         self.full = False
+        self.unkept: str | None = None
         self.sent = 0
         self.is_open = False
         self._chain = chain
@@ -292,6 +294,8 @@ class FakeJournal:
     def write(self, notes: Sequence[Note], seen: Sequence[Seen] = ()) -> bool:
         """Write, unless it is full."""
         self._waiting += (*seen, *notes)
+        if self.unkept is None:
+            self.seen += (one for one in seen if one.kind is Kind.LOCKDOWN)
         if self.full or len(self._waiting) > len(notes) + len(seen):
             return False
         self._write()

@@ -69,12 +69,17 @@ class Journal(Protocol):
     """Keeps entries, the ids that were seen, and up to which entry the broker has them.
 
     No method raises for a disk that is full, closed or damaged: `fault` says so, and what could not be written follows
-    when it can.
+    when it can. The newest order about lockdown is kept even then, where `unkept` is None.
     """
 
     @property
     def fault(self) -> str | None:
         """Why nothing can be written; None when it can."""
+        ...
+
+    @property
+    def unkept(self) -> str | None:
+        """Why an order about lockdown would not outlast this process; None when it would."""
         ...
 
     @property

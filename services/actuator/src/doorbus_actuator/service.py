@@ -226,6 +226,7 @@ class ActuatorService(Service):
             **self._unheard.figures(),
             "alarm": float(self._doorside.gravest is not None),
             "lockdown": float(policy.locked_down(self._rules, self._state)),
+            "lockdown_unkept": float(self._journal.unkept is not None),
             "roster_people": 0 if self._roster is None else len(self._roster.people),
             "roster_version": -1 if self._roster is None else self._roster.version,
             **self._floor.figures("roster"),
@@ -244,6 +245,8 @@ class ActuatorService(Service):
     def _problems(self) -> Iterator[str]:
         if self._bolt.fault is not None:
             yield f"relay: {self._bolt.fault}"
+        if self._journal.unkept is not None:
+            yield self._journal.unkept
         if self._journal.fault is not None:
             opens = "opens all the same" if self._settings.unjournaled is Unjournaled.OPEN else "opens for nobody"
             yield f"{self._journal.fault} The door {opens}."

@@ -3,6 +3,8 @@
 When `write` returns, the operating system has it (write-ahead log, synchronous=NORMAL): the end of the process, however
 it comes, loses none of it. The disk has it a second later (`upkeep`); a power cut may take what is younger, and leaves
 a whole chain up to there. To wait for the disk would take longer than all the rest of the way from a face to the relay.
+
+The newest order about lockdown is kept in a file of its own, too, which a full disk does not keep from being written.
 """
 
 import asyncio
@@ -18,9 +20,10 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from doorbus.wire.messages import JournalEntry, utc
+from doorbus.wire.messages import JournalEntry, JournalKind, Lockdown, utc
 from doorbus_actuator.journal import Last, Note, entry_after
-from doorbus_actuator.policy import MOST, Kind, Seen
+from doorbus_actuator.policy import MOST, Kind, Seen, confinement
+from doorbus_actuator.reserve import Reserve, order
 
 _log = structlog.get_logger("doorbus.actuator")
 
@@ -50,10 +53,15 @@ def _now() -> datetime:
 
 
 class SqliteJournal:
-    """The journal at `path`, of entries that are at most `days` old and take at most `mebibytes`."""
+    """The journal at `path`, of entries that are at most `days` old and take at most `mebibytes`.
+
+    The order about lockdown is beside it, with the ending `.lockdown`.
+    """
 
     def __init__(self, path: Path, days: float, mebibytes: float, now: Callable[[], datetime] = _now) -> None:
         self._path = path
+        self._reserve = Reserve(path.with_suffix(".lockdown"))
+        self._ordered: Note | None = None
         self._age = timedelta(days=days)
         self._bytes = mebibytes * _MIB
         self._now = now
@@ -70,8 +78,23 @@ class SqliteJournal:
 
     # Opening.
 
+    @property
+    def unkept(self) -> str | None:
+        """Why the reserve cannot be written."""
+        return self._reserve.fault
+
     def open(self) -> Sequence[Seen]:
         """Open the file, or make one in the place of one that cannot be read; what was seen, the oldest first."""
+        existed = self._path.is_file()
+        self._ordered = ordered = self._reserve.read(self._now())
+        seen = self._open_or_fail()
+        if ordered is None:  # as the journal has it; where that cannot be read, there may be a lockdown
+            unknown = self._database is None and existed
+            ordered = order(self._now(), on=unknown or _as_seen(seen) == confinement(on=True))
+            self._reserve.write(ordered)
+        return seen if _as_seen(seen) == _seen_of(ordered) else (*seen, _seen_of(ordered))
+
+    def _open_or_fail(self) -> Sequence[Seen]:
         try:
             return self._open()
         except sqlite3.OperationalError as error:  # such as a disk that is full; it is tried again at each write
@@ -111,7 +134,15 @@ class SqliteJournal:
         self._database, self.fault = database, None
         self.newest = 0 if last is None else last.number
         self._marked = self.sent
+        self._catch_up(seen)
         return seen
+
+    def _catch_up(self, seen: Sequence[Seen]) -> None:
+        """Have written what was ordered while the journal could not be, if the process that was told is gone."""
+        ordered, self._ordered = self._ordered, None
+        if ordered is None or _as_seen(seen) == _seen_of(ordered):
+            return
+        self._waiting.extendleft((ordered, _seen_of(ordered)))
 
     def _put_aside(self, error: sqlite3.Error) -> None:
         aside = f"{self._path}.damaged-{self._now():%Y%m%d-%H%M%S}"
@@ -124,6 +155,9 @@ class SqliteJournal:
 
     def write(self, notes: Sequence[Note], seen: Sequence[Seen] = ()) -> bool:
         """Write, with what waits since before."""
+        for note in notes:
+            if note.kind is JournalKind.LOCKDOWN:
+                self._reserve.write(note)
         self._waiting.extend((*seen, *notes))
         while self._waiting and self.fault is None:  # else `upkeep` tries again
             self._write(self._database)
@@ -198,8 +232,10 @@ class SqliteJournal:
 
     async def upkeep(self) -> None:
         """Write what waits, take away what is too much, and have a thread bring it onto the disk."""
+        self._reserve.upkeep()
+        await asyncio.to_thread(self._reserve.settle)
         if self._database is None:
-            self.open()
+            self._open_or_fail()
         if self.fault is not None and self._database is not None:
             self._write(self._database)
         while self._waiting and self.fault is None:
@@ -267,6 +303,8 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Write what can be written, and leave one whole file."""
+        self._reserve.upkeep()
+        self._reserve.settle()
         if self._database is None:
             return
         self.write(())
@@ -276,6 +314,15 @@ class SqliteJournal:
             with suppress(sqlite3.Error):
                 self._database.close()  # brings the log into the file
             self._database = None
+
+
+def _as_seen(seen: Sequence[Seen]) -> Seen:
+    """What the journal has of a lockdown."""
+    return next((one for one in reversed(seen) if one.kind is Kind.LOCKDOWN), confinement(on=False))
+
+
+def _seen_of(ordered: Note) -> Seen:
+    return confinement(on=ordered.fields["lockdown"] is Lockdown.ON)
 
 
 def _last(database: sqlite3.Connection) -> Last | None:

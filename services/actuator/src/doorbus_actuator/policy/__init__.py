@@ -56,7 +56,7 @@ from doorbus_actuator.policy.events import (
     Sighting,
     Tick,
 )
-from doorbus_actuator.policy.memory import MOST, Kind, Seen, learnt, recall
+from doorbus_actuator.policy.memory import MOST, Kind, Seen, confinement, learnt, recall
 from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Relock, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State, locked_down
 from doorbus_actuator.policy.tables import CODE_RULES, COMMAND_RULES, EXIT_RULES, FACE_TABLE, VOTE_TABLE
@@ -99,6 +99,7 @@ __all__ = [
     "State",
     "Tick",
     "clock_plausible",
+    "confinement",
     "decide",
     "in_view",
     "learnt",

@@ -68,8 +68,13 @@ def learnt(event: Event, state: State) -> tuple[Seen, ...]:
         case Command(command):
             return _known(command.id, command.code, state)
         case Confine(lockdown=lockdown):
-            return (Seen(Kind.LOCKDOWN, _ON if lockdown else _OFF),)
+            return (confinement(on=lockdown),)
     return ()
+
+
+def confinement(*, on: bool) -> Seen:
+    """That a lockdown began, or ended."""
+    return Seen(Kind.LOCKDOWN, _ON if on else _OFF)
 
 
 def _known(id_: str | None, code: str | None, state: State) -> tuple[Seen, ...]:
