@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 from PIL import Image
+from structlog.testing import capture_logs
 
 from doorbus.wire import channels
 from doorbus.wire.messages import (
@@ -40,6 +41,7 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.packet import Packet
 from doorbus.wire.snapshot import pack
+from doorbus_console.fakes import MemoryStore
 from doorbus_console.names import id_of
 from doorbus_console.rights import LEAST, Level, Right, Scope
 from doorbus_console.scene import MOST_STRANGE_CAMERAS
@@ -243,6 +245,41 @@ async def test_a_lockdown_is_ordered_with_the_name_of_who_orders_it(desktop: Des
 
     orders = [json.loads(packet.payload) for packet in sent(desktop, channels.LOCKDOWN_COMMAND, **FRONT)]
     assert orders == [{"lockdown": "ON", "by": "ada"}, {"lockdown": "OFF", "by": "token program"}]
+
+
+async def test_a_full_disk_keeps_nobody_from_opening_and_locking_and_the_rest_is_refused_in_words(
+    desktop: Desktop,
+) -> None:
+    async with desktop.browser() as browser, desktop.program(Scope.UNLOCK) as program:
+        desktop.clock.advance(1800)  # the cookie would be exchanged
+        assert isinstance(desktop.site.store, MemoryStore)
+        desktop.site.store.disk_is_full = True
+        with capture_logs() as logs:
+            done = [
+                await browser.post("/doors/front/unlock", data={"seconds": "", "code": ""}),
+                await browser.post("/doors/front/lock"),
+                await browser.post("/doors/front/lockdown", data={"lockdown": "ON"}),
+                await program.post("/api/v1/doors/front/unlock"),
+                await program.post("/api/v1/doors/front/lock"),
+                await program.put("/api/v1/doors/front/lockdown", json={"lockdown": "OFF"}),
+            ]
+        made = {"name": "bob", "password": "long enough", "level": "resident", "every_door": "on"}
+        refused = await browser.post("/accounts", data=made, headers={"HX-Request": "true", "Accept-Language": "de"})
+        problem = desktop.service.problem()
+        desktop.site.store.disk_is_full = False
+
+    assert [one.status_code for one in done] == [200, 200, 200, 202, 202, 202]
+    assert len(sent(desktop, channels.LOCK_COMMAND, **FRONT)) == 4
+    assert len(sent(desktop, channels.LOCKDOWN_COMMAND, **FRONT)) == 2
+    assert refused.status_code == 503
+    assert "Das wurde nicht getan" in refused.text
+    assert "is the disk full?" in (problem or "")
+    assert desktop.service.problem() is None
+    missed = [one for one in logs if one["event"] == "not_in_the_audit"]
+    assert [(one["by"], one["action"], one["what"]) for one in missed[:2]] == [
+        ("ada", "unlock", "door front"),
+        ("ada", "lock", "door front"),
+    ]
 
 
 async def test_events_have_the_pictures_that_the_recorder_has_kept(desktop: Desktop, jpeg: dict[str, bytes]) -> None:

@@ -41,6 +41,7 @@ class Desktop:
     """A running console, and everything around it."""
 
     site: Site
+    service: ConsoleService
     app: FastAPI
     bus: MemoryBus
     clock: FakeClock
@@ -106,8 +107,9 @@ async def console(folder: Path, settings: Console | None = None) -> AsyncIterato
         logs=folder / "logs",
     )
     app = create(site)
-    async with running(ConsoleService(live, desk, SilentFront(), clock), bus, clock):
-        yield Desktop(site, app, bus, clock)
+    service = ConsoleService(live, desk, SilentFront(store), clock)
+    async with running(service, bus, clock):
+        yield Desktop(site, service, app, bus, clock)
 
 
 def say(one: Desktop, channel: Channel[Any], message: object, ids: dict[str, str]) -> None:

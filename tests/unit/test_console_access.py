@@ -1,7 +1,9 @@
 """Accounts, sessions, tokens and the throttle of the console."""
 
+import resource
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -134,6 +136,61 @@ def test_a_database_works_again_once_the_disk_does(tmp_path: Path) -> None:
 
     assert store.accounts() == ()
     sqlite3.connect(path).close()
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may become larger than a part of what there is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("started", ["before", "on it"])
+def test_a_full_disk_keeps_nobody_from_being_known_and_is_told_until_it_has_room(tmp_path: Path, started: str) -> None:
+    path, now = tmp_path / "console.db", [0.0]
+    store = SqliteStore(path, lambda: now[0])
+    store.put_account(Account("ada", Level.ADMIN, "hash"))
+    if started == "on it":
+        store.close()
+        store = SqliteStore(path, lambda: now[0])
+    with full_disk():
+        if started == "before":
+            with pytest.raises(StoreFailed, match="is the disk full"):
+                store.note(Deed(NOW, "ada", "unlock", "door front", "sent"))
+        known = [store.account("ada") for _ in range(2)]
+        told = store.problem()
+        now[0] += 60
+        still = store.problem()
+    now[0] += 60
+    healed = store.problem()
+    store.put_account(Account("bob", Level.RESIDENT, "hash"))
+    other = SqliteStore(path)
+
+    assert known == [Account("ada", Level.ADMIN, "hash")] * 2
+    assert told is not None
+    assert still is not None
+    assert str(path) in told
+    assert healed is None
+    assert [one.name for one in other.accounts()] == ["ada", "bob"]
+    for one in (store, other):
+        one.close()
+
+
+def test_who_signs_out_on_a_full_disk_is_out_and_others_stay_in() -> None:
+    store = MemoryStore()
+    sessions = Sessions(store, "secret")
+    out, stays = sessions.begin("ada", NOW), sessions.begin("bob", NOW)
+    store.disk_is_full = True
+    sessions.end(out)
+    later = NOW + ROTATED_AFTER + SECOND
+
+    assert sessions.known(out, NOW) is None
+    assert (known := sessions.known(stays, later)) is not None
+    assert known.cookie is None
 
 
 def test_a_browser_that_signed_in_is_known_until_it_signs_out(store: Store) -> None:

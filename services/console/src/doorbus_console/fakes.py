@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from doorbus_console.store import Account, Deed, Passkey, Session, Token
+from doorbus_console.store import Account, Deed, Passkey, Session, Store, StoreFailed, Token
 
 
 @dataclass
@@ -15,6 +15,15 @@ class MemoryStore:
     _tokens: dict[str, Token] = field(default_factory=dict)
     _sessions: dict[str, Session] = field(default_factory=dict)
     _deeds: list[Deed] = field(default_factory=list)
+    disk_is_full: bool = False
+
+    def problem(self) -> str | None:
+        """See `Store`."""
+        return "the memory: no room; is the disk full?" if self.disk_is_full else None
+
+    def _may_write(self) -> None:
+        if self.disk_is_full:
+            raise StoreFailed(str(self.problem()))
 
     def accounts(self) -> tuple[Account, ...]:
         """See `Store`."""
@@ -30,6 +39,7 @@ class MemoryStore:
 
     def put_account(self, account: Account) -> None:
         """See `Store`."""
+        self._may_write()
         other = None if account.subject is None else self.account_of(account.subject)
         if other is not None:
             self._accounts[other.name] = replace(other, subject=None)
@@ -37,6 +47,7 @@ class MemoryStore:
 
     def remove_account(self, name: str) -> None:
         """See `Store`."""
+        self._may_write()
         self._accounts.pop(name, None)
         for passkey in self._of(name):
             del self._passkeys[passkey.id]
@@ -52,10 +63,12 @@ class MemoryStore:
 
     def put_passkey(self, passkey: Passkey) -> None:
         """See `Store`."""
+        self._may_write()
         self._passkeys[passkey.id] = passkey
 
     def remove_passkey(self, account: str, passkey_id: str) -> bool:
         """See `Store`."""
+        self._may_write()
         return passkey_id in [one.id for one in self._of(account)] and bool(self._passkeys.pop(passkey_id))
 
     def _of(self, account: str) -> list[Passkey]:
@@ -71,10 +84,12 @@ class MemoryStore:
 
     def put_token(self, token: Token) -> None:
         """See `Store`."""
+        self._may_write()
         self._tokens[token.name] = token
 
     def remove_token(self, name: str) -> bool:
         """See `Store`."""
+        self._may_write()
         return self._tokens.pop(name, None) is not None
 
     def session(self, session_id: str) -> Session | None:
@@ -83,18 +98,22 @@ class MemoryStore:
 
     def put_session(self, session: Session) -> None:
         """See `Store`."""
+        self._may_write()
         self._sessions[session.id] = session
 
     def remove_session(self, session_id: str) -> None:
         """See `Store`."""
+        self._may_write()
         self._sessions.pop(session_id, None)
 
     def remove_sessions(self, account: str) -> None:
         """See `Store`."""
+        self._may_write()
         self._sessions = {key: one for key, one in self._sessions.items() if one.account != account}
 
     def note(self, deed: Deed) -> None:
         """See `Store`."""
+        self._may_write()
         self._deeds.append(deed)
 
     def deeds(self, limit: int) -> tuple[Deed, ...]:
@@ -106,6 +125,7 @@ class MemoryStore:
 class SilentFront:
     """A front that nobody can reach, and that remembers what was asked of it."""
 
+    store: Store
     asked: list[str] = field(default_factory=list)
 
     async def open(self) -> None:
@@ -120,3 +140,7 @@ class SilentFront:
     async def close(self) -> None:
         """See `Front`."""
         self.asked.append("close")
+
+    def problem(self) -> str | None:
+        """See `Front`."""
+        return self.store.problem()

@@ -53,6 +53,10 @@ class Server:
         if not self._store.accounts():
             self._first.offer()
 
+    def problem(self) -> str | None:
+        """Why accounts and the audit cannot be written, if so."""
+        return self._store.problem()
+
     async def run(self) -> None:
         """Answer until cancelled."""
         assert self._socket is not None, "not open"

@@ -54,6 +54,10 @@ class Front(Protocol):
         """Let go of the address."""
         ...
 
+    def problem(self) -> str | None:
+        """What cannot be written, in words for people."""
+        ...
+
 
 class ConsoleService(Service):
     """Hears what the doors do, and lets people see it through `front`."""
@@ -135,6 +139,10 @@ class ConsoleService(Service):
         """How many follow, and what is known."""
         known = self._live.scene
         return {"following": self._live.following, "doors": len(known.doors), "cameras": len(known.cameras)}
+
+    def problem(self) -> str | None:
+        """What of its own the console cannot write; doors are opened and locked all the same."""
+        return self._front.problem()
 
     async def stop(self) -> Iterable[Outbound]:
         """Let go of the address."""

@@ -7,7 +7,7 @@ from hmac import compare_digest
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from doorbus_console.store import Session, Store
+from doorbus_console.store import Session, Store, StoreFailed
 
 LONGEST = timedelta(days=30)
 IDLE = timedelta(days=7)
@@ -60,12 +60,17 @@ class Trips:
 
 
 class Sessions:
-    """Opens, knows and closes sessions; `secret` signs."""
+    """Opens, knows and closes sessions; `secret` signs.
+
+    While the store cannot be written, who is known stays known, and who signs out is out until a restart.
+    """
 
     def __init__(self, store: Store, secret: str) -> None:
         self._store = store
         self._cookies = URLSafeSerializer(secret, salt="session")
         self._forms = URLSafeSerializer(secret, salt="form")
+        self._over: set[str] = set()
+        """Sessions whose end could not be written."""
 
     def begin(self, account: str, now: datetime) -> str:
         """Sign `account` in; the cookie."""
@@ -79,25 +84,39 @@ class Sessions:
         A cookie from before the last exchange, shown long after it, is a copy in other hands: its session ends.
         """
         read = self._read(cookie)
-        session = None if read is None else self._store.session(read[0])
+        session = None if read is None else self.found(read[0])
         if read is None or session is None:
             return None
         behind = session.generation - read[1]
         old = now - session.begun_at > LONGEST or now - session.renewed_at > IDLE
         if old or behind not in {0, 1} or (behind == 1 and now - session.renewed_at > GRACE):
-            self._store.remove_session(session.id)
+            self.end_of(session.id)
             return None
         if behind or now - session.renewed_at < ROTATED_AFTER:
             return Known(session, None)
         renewed = replace(session, generation=session.generation + 1, renewed_at=now)
-        self._store.put_session(renewed)
+        try:
+            self._store.put_session(renewed)
+        except StoreFailed:  # with the cookie that it has
+            return Known(session, None)
         return Known(renewed, self._cookie(renewed))
+
+    def found(self, session_id: str) -> Session | None:
+        """The session of that id, unless it is over."""
+        return None if session_id in self._over else self._store.session(session_id)
 
     def end(self, cookie: str) -> None:
         """Sign this browser out."""
         read = self._read(cookie)
         if read is not None:
-            self._store.remove_session(read[0])
+            self.end_of(read[0])
+
+    def end_of(self, session_id: str) -> None:
+        """End one session."""
+        try:
+            self._store.remove_session(session_id)
+        except StoreFailed:
+            self._over.add(session_id)
 
     def form_token(self, session: Session) -> str:
         """What forms of this session carry, so that another site's do not pass for ours."""

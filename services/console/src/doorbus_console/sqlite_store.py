@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from doorbus_console.rights import Level, Scope
 from doorbus_console.store import Account, Deed, Passkey, Session, StoreFailed, Token
 
 _KEPT = 10_000
+_TRY_SECONDS = 10.0
+"""How often it is tried whether what could not be written can be again."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, level TEXT, password TEXT, doors TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS subjects (account TEXT PRIMARY KEY, subject TEXT UNIQUE) STRICT;
@@ -30,15 +33,26 @@ _ACCOUNTS = "SELECT name, level, password, doors, subject FROM accounts LEFT JOI
 class SqliteStore:
     """See `doorbus_console.store.Store`. Several processes may have it open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._path = path
+        self._monotonic = monotonic
         self._connection: sqlite3.Connection | None = None
+        self._alone = False
+        self._problem: str | None = None
+        self._tried_at = 0.0
 
     def close(self) -> None:
         """Let go of the file. Closing twice is fine."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection, self._alone = None, False
+
+    def problem(self) -> str | None:
+        """See `Store`."""
+        if self._problem is not None and self._monotonic() - self._tried_at >= _TRY_SECONDS:
+            with suppress(StoreFailed):
+                self._write("PRAGMA user_version = 0")  # what it is already, and yet it is written
+        return self._problem
 
     def accounts(self) -> tuple[Account, ...]:
         """See `Store`."""
@@ -142,8 +156,17 @@ class SqliteStore:
             return connection.execute(statement, values).fetchall()
 
     def _write(self, statement: str, *values: Any) -> int:
-        with self._open() as connection:
-            return connection.execute(statement, values).rowcount
+        self._tried_at = self._monotonic()
+        try:
+            with self._open() as connection:
+                changed = connection.execute(statement, values).rowcount
+        except StoreFailed as failed:
+            self._problem = str(failed)
+            raise
+        self._problem = None
+        if self._alone:  # others may have it open again
+            self.close()
+        return changed
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -151,12 +174,34 @@ class SqliteStore:
         try:
             if self._connection is None:
                 private_folder(self._path.parent)
-                self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=2.0)
-                self._connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
+                self._connection = self._connected()
             yield self._connection
         except (sqlite3.Error, OSError) as error:
             self.close()
-            raise StoreFailed(f"{self._path}: {error}; is the disk full, or the file another user's?") from error
+            raise self._failed(error) from error
+
+    def _connected(self) -> sqlite3.Connection:
+        """A connection; on a full disk, where processes have no room for what they share, one that is alone."""
+        try:
+            return self._connect("")
+        except sqlite3.OperationalError as error:
+            if not self._path.is_file():
+                raise
+            connection = self._connect("PRAGMA locking_mode=EXCLUSIVE;")
+            self._alone, self._problem = True, str(self._failed(error))
+            return connection
+
+    def _connect(self, first: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=2.0)
+        try:
+            connection.executescript(f"{first} PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _failed(self, error: Exception) -> StoreFailed:
+        return StoreFailed(f"{self._path}: {error}; is the disk full, or the file another user's?")
 
 
 def _account(row: tuple[Any, ...]) -> Account:

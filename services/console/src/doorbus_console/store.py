@@ -71,7 +71,11 @@ class StoreFailed(Exception):  # noqa: N818  # an event of the disk
 
 
 class Store(Protocol):
-    """Where it is kept. Every method raises `StoreFailed`."""
+    """Where it is kept. Every method raises `StoreFailed`; what can be read goes on being read on a full disk."""
+
+    def problem(self) -> str | None:
+        """Why nothing can be written at present, in words for people; raises nothing."""
+        ...
 
     def accounts(self) -> tuple[Account, ...]:
         """All accounts by name."""

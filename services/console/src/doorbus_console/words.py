@@ -10,6 +10,10 @@ def _(text: str) -> str:
     return text
 
 
+STORE_FAILED = _(
+    "This was not done, because the console cannot write on its disk, which may be full. Who is signed in still opens "
+    "and locks doors. The console's log names the file."
+)
 STATES: dict[LockState, str] = {
     LockState.LOCKED: _("Locked"),
     LockState.UNLOCKING: _("Opening"),

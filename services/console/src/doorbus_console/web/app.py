@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from doorbus import __version__
 from doorbus.wire.mistakes import in_our_words
-from doorbus_console import compat
+from doorbus_console import compat, words
 from doorbus_console.compat import arsfutura, compreface, doubletake, facerec, moreillon
 from doorbus_console.store import StoreFailed
 from doorbus_console.web import (
@@ -146,8 +146,7 @@ async def on_http(request: Request, error: HTTPException) -> Response:
 async def on_store_failed(request: Request, error: StoreFailed) -> Response:
     """The disk."""
     _log.error("store_failed", why=str(error))
-    detail = "accounts cannot be read or written; the console's log names the file"
-    return await on_problem(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "store_failed", detail))
+    return await on_problem(request, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "store_failed", words.STORE_FAILED))
 
 
 class Carrying:

@@ -3,12 +3,15 @@
 import json
 from dataclasses import replace
 
+import structlog
 from starlette.requests import Request
 
 from doorbus_console.passkeys import NotConfirmed
-from doorbus_console.store import Account
+from doorbus_console.store import Account, StoreFailed
 from doorbus_console.web.guard import party
 from doorbus_console.web.site import Site
+
+_log = structlog.get_logger("doorbus.console")
 
 
 def show(request: Request, site: Site, purpose: str, answer: str) -> Account:
@@ -22,7 +25,10 @@ def show(request: Request, site: Site, purpose: str, answer: str) -> Account:
     if passkey is None or account is None:
         raise NotConfirmed("nobody here has this passkey")
     used = site.passkeys.shown(party(request), purpose, passkey, told, site.clock.monotonic())
-    site.store.put_passkey(replace(passkey, used=used))
+    try:
+        site.store.put_passkey(replace(passkey, used=used))
+    except StoreFailed as failed:  # a full disk keeps nobody from their door; each challenge is taken once all the same
+        _log.error("passkey_use_not_written", why=str(failed))
     return account
 
 

@@ -89,7 +89,7 @@ def still(request: Request, visitor: Visitor) -> Callable[[], bool]:
 
 
 def _still_signed_in(site: Site, session: Session) -> Visitor | None:
-    known = site.store.session(session.id)
+    known = site.sessions.found(session.id)
     return None if known is None or site.clock.now() - known.begun_at > LONGEST else _signed_in(site, known)
 
 
@@ -189,7 +189,7 @@ def _is_over(site: Site, session: Session, account: Account) -> bool:
     ours = site.provider is not None and account.subject.startswith(f"{oidc.issuer} ")
     if ours and site.clock.now() - session.begun_at < timedelta(hours=oidc.session_hours):
         return False
-    site.store.remove_session(session.id)
+    site.sessions.end_of(session.id)
     return True
 
 

@@ -18,7 +18,7 @@ from doorbus_console.passkeys import Passkeys
 from doorbus_console.rights import Visitor
 from doorbus_console.sessions import Sessions, Trips
 from doorbus_console.settings import Console
-from doorbus_console.store import Deed, Store
+from doorbus_console.store import Deed, Store, StoreFailed
 from doorbus_console.throttle import Throttle
 from doorbus_console.web.problems import not_found
 from doorbus_console.web.rendering import Pages
@@ -56,10 +56,13 @@ class Site:
     """Who was hard to recognise when it was asked last, and of which people that was said."""
 
     def note(self, by: str, action: str, what: str, outcome: str) -> None:
-        """Write down who did what, and what became of it."""
+        """Write down who did what, and what became of it: in the log, and in the audit where that can be written."""
         by, what, outcome = (_UNPRINTABLE.sub("?", text)[:_MOST_SAID] for text in (by, what, outcome))
         _log.info("done", by=by, action=action, what=what, outcome=outcome)
-        self.store.note(Deed(self.clock.now(), by, action, what, outcome))
+        try:
+            self.store.note(Deed(self.clock.now(), by, action, what, outcome))
+        except StoreFailed as failed:
+            _log.error("not_in_the_audit", by=by, action=action, what=what, outcome=outcome, why=str(failed))
 
     def door(self, visitor: Visitor, door: str) -> str:
         """A door that is there and that `visitor` may know of; raises `Problem`."""
