@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire import codec, messages
 from doorbus.wire.codec import Codec
 
-CONTRACT = "1.27"
+CONTRACT = "1.28"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 DEFAULT_ROOT = "doorbus/v1"
 HOMEASSISTANT_PREFIX = "homeassistant"
@@ -37,6 +37,8 @@ class Role(StrEnum):
     NODERED = "nodered"
     KEYPAD = "keypad"
     """What reads PINs and tags at a door."""
+    AUDITOR = "auditor"
+    """Who looks at what was kept of people, and changes nothing."""
 
 
 SERVICES = (Role.CAPTURE, Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER)
@@ -787,8 +789,10 @@ RECOGNISE_REQUEST = Channel(
     receivers=frozenset({Role.RECOGNIZER}),
     reply=RECOGNISE_REPLY,
 )
-_LOOKERS = frozenset({Role.ADMIN, Role.CONSOLE})
-"""Who may look at what was kept of people: whoever keeps a site, and the page, which knows who looks."""
+_KEEPERS = frozenset({Role.ADMIN, Role.CONSOLE})
+"""Who may say what becomes of what was kept of people: whoever keeps a site, and the page, which knows who asks."""
+_LOOKERS = _KEEPERS | {Role.AUDITOR}
+"""Who may look at it."""
 RECORDED = Channel(
     name="recorded",
     template="door/{door}/recording",
@@ -796,7 +800,7 @@ RECORDED = Channel(
     summary="A picture of a decision was kept; who may look can ask for it by its id.",
     qos=1,
     senders=frozenset({Role.RECORDER}),
-    receivers=_READERS | {Role.ADMIN},
+    receivers=_READERS | {Role.ADMIN, Role.AUDITOR},
 )
 RECORDINGS_REPLY = Channel(
     name="recordings_reply",
@@ -855,7 +859,7 @@ RECORDING_ERASE = Channel(
     retain=Retain.REFUSED,
     expiry=10,
     max_bytes=KIB,
-    senders=_LOOKERS,
+    senders=_KEEPERS,
     receivers=frozenset({Role.RECORDER}),
     reply=RECORDINGS_REPLY,
 )
@@ -927,7 +931,7 @@ REVIEW_ACCEPT = Channel(
     retain=Retain.REFUSED,
     expiry=10,
     max_bytes=4 * KIB,
-    senders=_LOOKERS,
+    senders=_KEEPERS,
     receivers=frozenset({Role.RECORDER}),
     reply=REVIEWS_REPLY,
 )
@@ -940,7 +944,7 @@ REVIEW_DISCARD = Channel(
     retain=Retain.REFUSED,
     expiry=10,
     max_bytes=KIB,
-    senders=_LOOKERS,
+    senders=_KEEPERS,
     receivers=frozenset({Role.RECORDER}),
     reply=REVIEWS_REPLY,
 )
