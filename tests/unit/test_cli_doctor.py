@@ -366,6 +366,8 @@ def test_a_refusal_is_told_with_its_time_and_is_a_warning_while_it_is_news(
         (Role.ACTUATOR, "credential.overloaded", "doorbus/v1/door/front/credential/READER", "recognizer"),
         (Role.ACTUATOR, "recognition.overloaded", "doorbus/v1/door/front/recognition/CAMERA", "RECOGNIZER__CAMERAS"),
         (Role.RECOGNIZER, "frame.overloaded", "DOORBUS_RECOGNIZER__CAMERAS", "revoke"),
+        (Role.ACTUATOR, "credential.too_large", "credential/READER has 1024 bytes at the most", "picture"),
+        (Role.RECOGNIZER, "frame.too_large", "make the pictures smaller", "at the most"),
         (Role.ACTUATOR, "lock_command.unknown_word", "UNLOCK, LOCK, OPEN, or JSON", "ON, OFF"),
         (Role.ACTUATOR, "lockdown_of_all.unknown_word", "doorbus/v1/lockdown/set takes one of", "UNLOCK"),
         (

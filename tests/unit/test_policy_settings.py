@@ -124,7 +124,10 @@ def test_nonsense_ends_the_process_with_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("secret", "why"), [("JBSWY3DP", "at least 112 bits"), ("not base32!", "Non-base32 digit")])
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [("JBSWY3DP", "at least 112 bits"), ("not base32!", "must be base32: A to Z"), ("abc", "must be base32: A to Z")],
+)
 def test_a_secret_that_is_none_is_refused_and_never_shown(
     secret: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,13 @@ def test_the_environment_the_file_and_the_command_line_say_the_same_and_the_latt
         ),
         ("DOORBUS_ROOT", "a/+/b", "DOORBUS_ROOT=a/+/b: String should match pattern"),
         ("DOORBUS_INSTANCE", "Front Door", "DOORBUS_INSTANCE=Front Door: an id is a-z, 0-9, _ and -"),
+        (
+            "DOORBUS_LAMP__WATTS",
+            "",
+            "DOORBUS_LAMP__WATTS is empty: give it a value, or take it out to have its default",
+        ),
+        ("DOORBUS_LOG__LEVEL", "", "DOORBUS_LOG__LEVEL is empty: give it a value"),
+        ("DOORBUS_HEALTH_SECONDS", "", "DOORBUS_HEALTH_SECONDS is empty: give it a value"),
         ("DOORBUS_LAMP__WATS", "5", "DOORBUS_LAMP__WATS: there is no such setting; --help lists them"),
     ],
 )
@@ -92,6 +99,27 @@ def test_a_wrong_value_ends_the_process_with_a_sentence_that_names_it(
 
     assert complaint.startswith(sentence)
     assert complaint.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "SITE_KEY_FILE",
+            "SIGNERS_FILE",
+            "STATUS_FILE",
+            "BROKER__TLS_CA",
+            "BROKER__USERNAME",
+            "BROKER__PASSWORD_FILE",
+        ),
+        "LAMP__TOTP_SECRET",
+    ],
+)
+def test_a_setting_without_a_default_may_stand_there_empty(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load(LampSettings, [])
+    monkeypatch.setenv(f"DOORBUS_{name}", "")
+
+    assert load(LampSettings, []) == before
 
 
 def test_each_wrong_value_has_its_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

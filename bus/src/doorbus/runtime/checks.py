@@ -9,7 +9,7 @@ from typing import Any
 
 from doorbus.wire import channels
 from doorbus.wire.channels import CHANNELS, OPTIONAL, SERVICES, Channel, Role
-from doorbus.wire.codec import CommandCodec, LockdownCodec, Refusal, Word
+from doorbus.wire.codec import CommandCodec, Jpeg, LockdownCodec, Refusal, Word
 from doorbus.wire.messages import Action, Health, Input, Lockdown, LockState, Manifest, Presence
 from doorbus.wire.topics import DEFAULT_TOPICS
 
@@ -227,6 +227,8 @@ def _meaning(name: str, reason: Refusal, health: Health) -> str:
     if channel is None:  # another program's topic, which a setting names
         return _MEANING.get(reason, "").replace("TOPIC", "its topic, which the log names")
     words = _words(channel) if reason is Refusal.UNKNOWN_WORD else ""
+    if reason is Refusal.TOO_LARGE and not isinstance(channel.codec, Jpeg):
+        words = f"a message to TOPIC has {channel.max_bytes} bytes at the most; look at what sends it"
     meaning = words or _MEANING_FOR.get((health.service, name, reason)) or _MEANING.get(reason, "")
     return meaning.replace("TOPIC", _named(channel, health))
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -36,15 +36,22 @@ def _why(error: OSError) -> str:
     return (isinstance(error, FileNotFoundError | PermissionError) and error.strerror) or str(error)
 
 
-class Section(BaseModel):
+class _Emptied(BaseModel):
+    """A setting that is none unless it is given may also be given as nothing, such as by a line `NAME=` of .env."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_empty(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        none = {name for name, field in cls.model_fields.items() if field.default is None}
+        return {name: value for name, value in given.items() if value != "" or name not in none}
+
+
+class Section(_Emptied):
     """A group of settings. A name that does not exist is an error, so that a typing mistake is not a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-def empty_is_none(value: object) -> object:
-    """What a setting that was given as nothing is, such as a line `NAME=` of .env; for a `field_validator` before."""
-    return None if value == "" else value
 
 
 class BrokerSettings(Section):
@@ -147,7 +154,7 @@ def _own_name(settings: dict[str, Any]) -> str:
     return name[:48] or "local"
 
 
-class CommonSettings(BaseSettings):
+class CommonSettings(BaseSettings, _Emptied):
     """What the services and the `doorbus` command share."""
 
     model_config = SettingsConfigDict(
@@ -304,6 +311,8 @@ def _sentence(mistake: ErrorDetails) -> str:
     name = PREFIX + "__".join(str(part) for part in mistake["loc"]).upper()
     if mistake["type"] == "extra_forbidden":  # its value may be a secret whose name was mistyped
         return f"{name}: there is no such setting; --help lists them"
+    if mistake["input"] == "":
+        return f"{name} is empty: give it a value, or take it out to have its default; --help tells both"
     value = f"={mistake['input']}"
     secret = any(word in name for word in ("PASSWORD", "SECRET", "KEY", "TOKEN"))
     if secret or name.endswith("__SOURCE") or "@" in value or isinstance(mistake["input"], dict):

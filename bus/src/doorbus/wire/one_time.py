@@ -3,6 +3,7 @@
 The library is imported with the first secret: only the services that ask for codes bring it.
 """
 
+import binascii
 from datetime import datetime
 from importlib import import_module
 from typing import Any
@@ -20,7 +21,10 @@ class Totp:
     def __init__(self, secret: str) -> None:
         """Take a base32 secret; raises `ValueError` when it is none, or shorter than the 112 bits that pyotp asks."""
         library: Any = import_module("pyotp")
-        self._totp = library.TOTP(secret.replace(" ", ""))
+        try:
+            self._totp = library.TOTP(secret.replace(" ", ""))
+        except binascii.Error:
+            raise ValueError("must be base32: A to Z and 2 to 7, 26 of them or more") from None
 
     def valid(self, code: str, wall: datetime) -> bool:
         """Whether `code` is one of the three that hold at `wall`; compared in constant time."""

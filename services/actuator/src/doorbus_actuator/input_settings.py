@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from doorbus.runtime.settings import Section, empty_is_none
+from doorbus.runtime.settings import Section
 from doorbus.wire.foreign import why_not_foreign
 from doorbus.wire.messages import Input
 from doorbus_actuator.alarms import Limits
@@ -53,8 +53,6 @@ class Felt(Section):
     debounce_seconds: float = Field(
         default=0.05, ge=0, le=10, description="How long it must be the same before it counts, in seconds."
     )
-
-    _empty_is_none = field_validator("pin", "line", "topic", "field", mode="before")(empty_is_none)
 
     @field_validator("on")
     @classmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from doorbus.runtime.settings import Section, ServiceSettings, empty_is_none
+from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus.wire.hours import Calendar, LibraryMissingError, local_zone
 from doorbus.wire.ids import SLUG, is_slug, listed
 from doorbus.wire.messages import Input
@@ -154,13 +154,6 @@ class Actuator(Section, Measures):
     def _known_zone(cls, time_zone: str) -> str:
         Calendar(time_zone)
         return time_zone
-
-    _empty_is_none = field_validator(
-        *("country", "hours", "totp_secret", "guardian", "lock_device", "lock_topic", "lock_unlock", "lock_lock"),
-        *("lock_state_topic", "lock_unlocked", "lock_locked", "lock_field", "lock_username", "lock_secret"),
-        *("lock_url", "lock_lock_url"),
-        mode="before",
-    )(empty_is_none)
 
     @field_validator("country")
     @classmethod

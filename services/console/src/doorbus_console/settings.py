@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from doorbus.runtime.errors import SetupError
-from doorbus.runtime.settings import Section, ServiceSettings, empty_is_none
+from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus.wire.ids import listed
 from doorbus_console.identity import Unknown, roles
 
@@ -68,8 +68,6 @@ class Oidc(Section):
         description="How long who has signed in so stays signed in, in hours: for so long, at most, who was removed at "
         "the provider goes on.",
     )
-
-    _empty_is_none = field_validator("client_secret", "client_secret_file", "tls_ca", mode="before")(empty_is_none)
 
     @field_validator("issuer")
     @classmethod

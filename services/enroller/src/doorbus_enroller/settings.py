@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from doorbus.runtime.settings import Section, ServiceSettings, empty_is_none
+from doorbus.runtime.settings import Section, ServiceSettings
 from doorbus.wire.one_time import Totp
 from doorbus_enroller.enrolment import Rules
 
@@ -63,8 +63,6 @@ class Enroller(Section, Rules):
         description="Base32 secret of the one-time passwords that enrolling from a camera then needs; the actuator's "
         "may be the same. It needs none without it.",
     )
-
-    _empty_is_none = field_validator("totp_secret", mode="before")(empty_is_none)
 
     @field_validator("totp_secret")
     @classmethod
