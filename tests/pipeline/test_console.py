@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -42,7 +43,6 @@ from doorbus.wire.messages import (
 from doorbus.wire.packet import Packet
 from doorbus.wire.snapshot import pack
 from doorbus_console.fakes import MemoryStore
-from doorbus_console.names import id_of
 from doorbus_console.rights import LEAST, Level, Right, Scope
 from doorbus_console.scene import MOST_STRANGE_CAMERAS
 from doorbus_console.settings import Console
@@ -972,13 +972,38 @@ async def test_the_api_describes_every_action_and_its_problems(desktop: Desktop)
         ("Alice", "alice"),
         ("Jörg Weiß", "jorg-weiss"),
         ("  A  B ", "a-b"),
-        ("李", ""),
+        ("Ελένη Παπαδοπούλου", "person-"),
         ("../x", "x"),
         ("é" * 99, "e" * 64),
     ],
 )
-def test_an_id_is_made_of_a_name(name: str, expected: str) -> None:
-    assert id_of(name) == expected
+async def test_an_id_is_made_of_any_name_with_a_letter(
+    desktop: Desktop, jpeg: dict[str, bytes], name: str, expected: str
+) -> None:
+    files = {"image": ("one.jpg", jpeg["obama"], "image/jpeg")}
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.post("/people", data={"name": name, "person": ""}, files=files))
+        async with asyncio.timeout(5):
+            while not (topics := [one.topic for one in desktop.bus.log if one.topic.endswith("/enrol")]):
+                await desktop.settled()
+        await asked
+
+    made = topics[0].split("/")[-2]
+    assert made == expected or (expected == "person-" and re.fullmatch("person-[0-9a-f]{8}", made))
+
+
+@pytest.mark.parametrize("path", ["/people", "/guests", "/groups", "/schedules"])
+async def test_a_name_without_a_letter_is_refused_with_a_sentence_wherever_one_is_given(
+    desktop: Desktop, jpeg: dict[str, bytes], path: str
+) -> None:
+    files = {"image": ("one.jpg", jpeg["obama"], "image/jpeg")}
+    async with desktop.browser() as browser:
+        refused = await browser.post(
+            path, data={"name": "???", "code": "274163"}, files=files, headers={"HX-Request": "true"}
+        )
+
+    assert refused.status_code == 422
+    assert "A name has at least one letter or digit." in refused.text
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def form(**fields: Any) -> dict[str, Any]:
 async def test_a_group_is_made_changed_and_removed_on_its_page(desktop: Desktop) -> None:
     async with desktop.browser() as browser:
         listed = (await browser.get("/groups")).text
-        made = asyncio.create_task(browser.post("/groups", data={"name": "Staff"}, headers={"HX-Request": "true"}))
+        made = asyncio.create_task(browser.post("/groups", data={"name": "Staff 2"}, headers={"HX-Request": "true"}))
         making = await replied(desktop, channels.SET_GROUP, arranged(desktop, "staff-2"), group="staff-2")
         page = (await browser.get("/groups/staff")).text
         saved = asyncio.create_task(
@@ -89,7 +89,7 @@ async def test_a_group_is_made_changed_and_removed_on_its_page(desktop: Desktop)
 
     assert all(text in listed for text in ("Staff", "Dec 24", "/schedules/office"))
     assert (await made).headers["hx-redirect"] == "/groups/staff-2"
-    assert json.loads(making.payload) == {"name": "Staff"}
+    assert json.loads(making.payload) == {"name": "Staff 2"}
     assert "Alice" in page
     assert json.loads(changing.payload) == {"doors": [], "hours": None, "schedule": "office"}
     assert "no door at all may be used" in (await saved).text
@@ -117,6 +117,33 @@ async def test_a_schedule_has_hours_as_a_week_and_holidays_of_its_own(desktop: D
     assert json.loads(request.payload) == {"hours": "Sa 09:00-12:00", "holidays": ["PH", "Dec 31"]}
     assert ("Saved" in same.text, never.status_code) == (True, 422)
     assert len(sent(desktop, channels.SET_SCHEDULE, schedule="office")) == 1
+
+
+async def test_a_name_that_another_group_or_schedule_has_is_refused(desktop: Desktop) -> None:
+    named = ListedGroup(group="night", name="Night")
+    say(desktop, channels.GROUPS, ListedGroups(groups=(ListedGroup(group="staff", name="Staff"), named)), {})
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        answers = [
+            await browser.post("/groups", data={"name": " staff"}, headers={"HX-Request": "true"}),
+            await browser.post("/groups/night", data={"name": "Staff"}, headers={"HX-Request": "true"}),
+            await browser.post("/schedules", data={"name": "Office"}, headers={"HX-Request": "true"}),
+        ]
+
+    assert [one.status_code for one in answers] == [409] * 3
+    assert all("There is one of this name" in one.text for one in answers)
+    assert not sent(desktop, channels.SET_GROUP, group="staff-2")
+
+
+async def test_groups_that_are_called_alike_are_told_apart_where_one_is_chosen(desktop: Desktop) -> None:
+    alike = tuple(ListedGroup(group=one, name="Family") for one in ("family", "family-2"))
+    say(desktop, channels.GROUPS, ListedGroups(groups=alike), {})
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        page = (await browser.get("/people/alice")).text
+
+    assert ">Family (family)</option>" in page
+    assert ">Family (family-2)</option>" in page
 
 
 async def test_people_are_put_into_a_group_and_taken_out(desktop: Desktop) -> None:

@@ -93,7 +93,7 @@ async def test_each_step_says_what_is_missing_and_the_next_comes_by_itself(
 async def test_a_name_of_a_door_is_told_as_the_settings_that_make_it(desktop: Desktop) -> None:
     async with desktop.browser() as browser:
         told = (await browser.get("/steps/name", params={"name": "Hall & Café"})).text
-        none = (await browser.get("/steps/name", params={"name": "李"})).text
+        none = (await browser.get("/steps/name", params={"name": "???"})).text
 
     assert "DOORBUS_ACTUATOR__DOOR=hall-cafe" in told
     assert "DOORBUS_" not in none

@@ -21,17 +21,18 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, text.split(","))))
 
 
-def id_of_name(name: str) -> str | None:
-    """The id that is made of a person's name; None for a name without a letter or digit.
+def id_of_name(name: str, kind: str = "person") -> str | None:
+    """The id that is made of the name of a person, or of another `kind`; None for one without a letter or digit.
 
-    A name of which no letter fits into an id, such as one in Greek, makes an id of its digest.
+    A name of which no letter fits into an id, such as one in Greek, makes an id of its digest behind the kind.
     """
     if not any(map(str.isalnum, name)):
         return None
     folded = unicodedata.normalize("NFKD", name)
-    words = re.sub(r"[^a-z0-9]+", "-", folded.encode("ascii", "ignore").decode().lower()).strip("-")
+    plain = folded.replace("ß", "ss").replace("ẞ", "ss")
+    words = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")
     whole = " ".join(folded.casefold().split())
-    return words[:_MOST] or f"person-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return words[:_MOST] or f"{kind}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def id_of_model(model: str) -> str:

@@ -14,6 +14,8 @@ STORE_FAILED = _(
     "This was not done, because the console cannot write on its disk, which may be full. Who is signed in still opens "
     "and locks doors. The console's log names the file."
 )
+NO_NAME = _("A name has at least one letter or digit.")
+NAME_TAKEN = _("There is one of this name: open that, or give another name.")
 STATES: dict[LockState, str] = {
     LockState.LOCKED: _("Locked"),
     LockState.UNLOCKING: _("Opening"),

@@ -13,10 +13,10 @@ from doorbus.wire.ids import is_slug
 from doorbus.wire.messages import MAX_NAME, RosterEntry, Update, Verdict
 from doorbus_console.compat.access import PEOPLE, RECOGNISE, WATCH
 from doorbus_console.compat.common import the_image
-from doorbus_console.names import free_id
 from doorbus_console.rights import Visitor
 from doorbus_console.web import asking
 from doorbus_console.web.forms import read_body, read_form
+from doorbus_console.web.naming import new_id_for
 from doorbus_console.web.problems import Problem, not_found
 from doorbus_console.web.site import Site, site_of
 
@@ -40,9 +40,7 @@ async def create_user(request: Request, site: TheSite, visitor: Keeping) -> dict
     """Enrol somebody new from a picture; two of the same name are two people."""
     image, fields = await the_image(request)
     name = fields.get("name", "")[:MAX_NAME]
-    if not name:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "give a name")
-    person = free_id(name, site.live.scene.people)
+    person = new_id_for(name, site.live.scene.people)
     await asking.done(site, asking.enrol(site, visitor, person, image.content))
     await asking.done(site, asking.change(site, visitor, person, Update(name=name)))
     site.live.remember_portrait(person, image.content, None)

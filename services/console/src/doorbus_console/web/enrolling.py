@@ -12,11 +12,11 @@ from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import EnrolFromCamera, ErrorCode, Update
 from doorbus_console import posing, words
-from doorbus_console.names import id_of
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.web import asking
 from doorbus_console.web.forms import Form, as_jpegs, read_body, read_form
 from doorbus_console.web.guard import Needs
+from doorbus_console.web.naming import id_for
 from doorbus_console.web.pages import language, page
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site, site_of
@@ -33,9 +33,9 @@ async def enrol(request: Request, site: TheSite, visitor: Keeping) -> HTMLRespon
     """Enrol somebody from pictures or from a camera."""
     form = await read_form(request)
     name = form.get("name")
-    person = form.get("person") or id_of(name)
+    person = form.get("person") or id_for(name)
     if not is_slug(person):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_person_id", "give a name")
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_person_id", f"{person!r} is no id")
     return await _enrol(request, site, visitor, form, person=person, name=name)
 
 

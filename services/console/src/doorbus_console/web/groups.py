@@ -8,12 +8,12 @@ from fastapi.responses import HTMLResponse
 
 from doorbus.wire.channels import REMOVE_GROUP, REMOVE_SCHEDULE, SET_GROUP, SET_SCHEDULE
 from doorbus.wire.messages import ListedSchedule, RemoveGroup, RemoveSchedule, SetGroup, SetSchedule, Update
-from doorbus_console.names import free_id
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.web import arranging, asking, hours
 from doorbus_console.web.entitling import group_of, message_of
 from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import Needs
+from doorbus_console.web.naming import new_id_for, refuse_taken
 from doorbus_console.web.pages import page
 from doorbus_console.web.people import WEEK, gone_to
 from doorbus_console.web.problems import Problem
@@ -41,8 +41,9 @@ async def groups_list(request: Request, visitor: Watching) -> HTMLResponse:
 @router.post("/groups")
 async def make_group(request: Request, site: TheSite, visitor: Keeping) -> Response:
     """Make a group."""
-    name = _name_of(await read_form(request))
-    group = free_id(name, site.live.scene.groups)
+    name = (await read_form(request)).get("name")[:128]
+    group = new_id_for(name, site.live.scene.groups, "group")
+    refuse_taken(name, site.live.scene.groups)
     await arranging.arrange(site, visitor, SET_GROUP, SetGroup(name=name), group=group)
     return gone_to(request, f"/groups/{group}")
 
@@ -60,6 +61,7 @@ async def one_group(request: Request, site: TheSite, visitor: Watching, group: s
 async def change_group(request: Request, site: TheSite, visitor: Keeping, group: str) -> HTMLResponse:
     """Change what a group may."""
     change = group_of(await read_form(request), arranging.group(site, group), site.doors_of(visitor))
+    refuse_taken(change.name, {key: one for key, one in site.live.scene.groups.items() if key != group})
     warning = None
     if change.model_fields_set:
         warning = (await arranging.arrange(site, visitor, SET_GROUP, change, group=group)).warning
@@ -98,8 +100,9 @@ async def members(request: Request, site: TheSite, visitor: Watching, group: str
 @router.post("/schedules")
 async def make_schedule(request: Request, site: TheSite, visitor: Keeping) -> Response:
     """Make a schedule; its hours are a working week's until somebody fills in others."""
-    name = _name_of(await read_form(request))
-    schedule = free_id(name, site.live.scene.schedules)
+    name = (await read_form(request)).get("name")[:128]
+    schedule = new_id_for(name, site.live.scene.schedules, "schedule")
+    refuse_taken(name, site.live.scene.schedules)
     wish = SetSchedule(name=name, hours="Mo-Fr 07:00-19:00")
     await arranging.arrange(site, visitor, SET_SCHEDULE, wish, schedule=schedule)
     return gone_to(request, f"/schedules/{schedule}")
@@ -116,6 +119,7 @@ async def one_schedule(request: Request, site: TheSite, visitor: Watching, sched
 async def change_schedule(request: Request, site: TheSite, visitor: Keeping, schedule: str) -> HTMLResponse:
     """Change the hours and holidays of a schedule."""
     change = _schedule_of(await read_form(request), arranging.schedule(site, schedule))
+    refuse_taken(change.name, {key: one for key, one in site.live.scene.schedules.items() if key != schedule})
     warning = None
     if change.model_fields_set:
         warning = (await arranging.arrange(site, visitor, SET_SCHEDULE, change, schedule=schedule)).warning
@@ -149,10 +153,3 @@ def _schedule_of(form: Form, entry: ListedSchedule) -> SetSchedule:
         "holidays": holidays if form.get("holidays_own") == "on" else None,
     }
     return message_of(SetSchedule, **{name: value for name, value in wish.items() if value != getattr(entry, name)})
-
-
-def _name_of(form: Form) -> str:
-    name = form.get("name")[:128]
-    if not name:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "give a name")
-    return name

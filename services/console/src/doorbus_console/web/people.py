@@ -9,12 +9,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from doorbus.wire.ids import is_slug
 from doorbus.wire.messages import SetCredential
 from doorbus_console import words
-from doorbus_console.names import free_id
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.web import asking, checkup, erasing, hours
 from doorbus_console.web.entitling import message_of, moment, update_of
 from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import Needs
+from doorbus_console.web.naming import new_id_for
 from doorbus_console.web.pages import page
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site, site_of
@@ -112,9 +112,7 @@ async def let_in(request: Request, site: TheSite, visitor: Keeping) -> Response:
     """Make a guest who is let in by a code alone."""
     form = await read_form(request)
     name = form.get("name")[:128]
-    if not name:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "give a name")
-    person = free_id(name, site.live.scene.people)
+    person = new_id_for(name, site.live.scene.people)
     await asking.done(site, asking.give_code(site, visitor, person, _name_of(form), _code_of(form, guest=name)))
     return gone_to(request, f"/people/{person}")
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from doorbus import __version__
 from doorbus.wire.messages import utc
-from doorbus_console import posing, scene, words
+from doorbus_console import names, posing, scene, words
 
 PACKAGE = Path(__file__).parents[1]
 LANGUAGES = ("en", "de")
@@ -64,6 +64,7 @@ class Pages:
             "advised": posing.advised,
             "outcome": words.outcome,
             "who": scene.who,
+            "told_apart": names.told_apart,
             "caption": scene.caption,
             "asset": self._address_of,
         }

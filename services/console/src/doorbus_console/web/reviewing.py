@@ -15,9 +15,9 @@ from doorbus.wire.messages import (
     Update,
 )
 from doorbus_console.desk import BrokerAway
-from doorbus_console.names import free_id
 from doorbus_console.rights import Visitor
 from doorbus_console.web import asking
+from doorbus_console.web.naming import new_id_for
 from doorbus_console.web.problems import Problem, broker_away
 from doorbus_console.web.site import Site
 
@@ -45,7 +45,7 @@ async def face(site: Site, entry: str) -> bytes:
 async def accept(site: Site, visitor: Visitor, entry: str, *, person: str | None = None, name: str = "") -> Reviews:
     """Say that it is `person`, or somebody new called `name`; raises `Problem`."""
     new = person is None
-    person = person or free_id(name, site.live.scene.people)
+    person = person or new_id_for(name, site.live.scene.people)
     wish = AcceptReview(person=person, new=new, by=visitor.name)
     said = await _said(site, REVIEW_ACCEPT, wish, site.settings.enrol_seconds, entry=entry)
     site.note(visitor.name, "accept face", f"person {person}", f"entry {entry}")

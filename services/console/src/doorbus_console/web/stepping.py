@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
-from doorbus_console.names import id_of
+from doorbus.wire.ids import id_of_name
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.steps import Step, threshold_of
 from doorbus_console.web.guard import Needs
@@ -37,7 +37,7 @@ async def step(request: Request, site: TheSite, visitor: Keeping, at: str = "") 
 @router.get("/steps/name")
 async def name(request: Request, visitor: Keeping, name: str = "") -> HTMLResponse:
     """How a door is given a name."""
-    return page(request, "part/naming.html", visitor, door=id_of(name))
+    return page(request, "part/naming.html", visitor, door=id_of_name(name, "door"))
 
 
 @router.get("/steps/tries")
