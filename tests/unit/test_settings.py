@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.settings import CommonSettings, Section, ServiceSettings, load
+from doorbus.runtime.strays import strays
 
 
 class Lamp(Section):
@@ -120,6 +121,38 @@ def test_a_setting_without_a_default_may_stand_there_empty(name: str, monkeypatc
     monkeypatch.setenv(f"DOORBUS_{name}", "")
 
     assert load(LampSettings, []) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("DOORBUS_CAPTUR__SOURCE", "is DOORBUS_CAPTURE__SOURCE meant?"),
+        ("DOORBUS_ACTAUTOR__THRESHOLD", "is DOORBUS_ACTUATOR__THRESHOLD meant?"),
+        ("DOORBUS_ACTUATOR_THRESHOLD", "is DOORBUS_ACTUATOR__THRESHOLD meant?"),
+        ("DOORBUS_INSTANCES", "is DOORBUS_INSTANCE meant?"),
+        ("doorbus_brokr__host", "is DOORBUS_BROKER__HOST meant?"),
+        ("DOORBUS_XYZ__Q", ".env.example has all names"),
+    ],
+)
+def test_a_name_that_nothing_reads_is_told_wherever_it_stands(
+    name: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = (name.upper(), f"nothing of doorbus reads it; {advice}")
+    assert told not in strays(LampSettings)
+    monkeypatch.setenv(name, "x")
+    assert told in strays(LampSettings)
+    monkeypatch.delenv(name)
+    (tmp_path / ".env").write_text(f"{name}=x\n")
+    assert told in strays(LampSettings)
+
+
+def test_a_name_that_something_reads_is_no_stray(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DOORBUS_LAMP__WATTS", "DOORBUS_CAPTURE__SOURCE", "DOORBUS_RECORDER__KEEP", "DOORBUS_SECRETS"):
+        monkeypatch.setenv(name, "5")
+    monkeypatch.setenv("DOORBUS_BROKER_SERVICE_HOST", "10.0.0.1")  # Kubernetes says so of each of its services
+    monkeypatch.setenv("DOORBUS_BROKER_PORT_8883_TCP_ADDR", "10.0.0.1")
+
+    assert list(strays(LampSettings)) == []
 
 
 def test_each_wrong_value_has_its_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,8 @@ from doorbus.cli.lines import line
 from doorbus.cli.standing import Doors, amiss
 from doorbus.runtime.checks import Finding, Heard, Observed, Severity, findings
 from doorbus.runtime.client import Client
+from doorbus.runtime.settings import CommonSettings
+from doorbus.runtime.strays import strays
 from doorbus.wire.channels import HEALTH, LOCK_STATE, ROSTER_MANIFEST, ROSTER_SHARD, SERVICES, Role
 from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Event
@@ -51,6 +53,8 @@ async def _doctor(access: Access, seconds: float, expected: frozenset[Role], *, 
         state = f"user {access.role} may not read health"
         tell(Finding(Severity.FAIL, "user", state, "use --as operator or --as viewer"))
         return ExitStatus.NO_ANSWER
+    for name, why in strays(CommonSettings):
+        tell(Finding(Severity.WARN, "settings", name, why))
     try:
         async with access.connect("doorbus-doctor") as client:
             tell(Finding(Severity.OK, "broker", access.address))

@@ -24,6 +24,7 @@ from doorbus.runtime.heartbeat import Heartbeat
 from doorbus.runtime.runner import Runner
 from doorbus.runtime.service import Service
 from doorbus.runtime.settings import ServiceSettings, load
+from doorbus.runtime.strays import strays
 from doorbus.wire.keyfiles import read_keys
 from doorbus.wire.packet import ConnectionLost
 
@@ -58,6 +59,8 @@ def run(kind: type[S], build: Callable[[S], Service]) -> int:
 def _run(kind: type[S], build: Callable[[S], Service]) -> int:
     arguments = sys.argv[1:]
     settings = load(kind, [one for one in arguments if one != _CHECK])
+    for name, why in strays(kind):
+        _log.warning("setting_unknown", name=name, why=why)
     service = build(settings)
     if _CHECK in arguments:
         return asyncio.run(_check(service, settings))
