@@ -18,9 +18,9 @@ NO_NAME = _("A name has at least one letter or digit.")
 NAME_TAKEN = _("There is one of this name: open that, or give another name.")
 STATES: dict[LockState, str] = {
     LockState.LOCKED: _("Locked"),
-    LockState.UNLOCKING: _("Opening"),
-    LockState.UNLOCKED: _("Open"),
-    LockState.LOCKING: _("Closing"),
+    LockState.UNLOCKING: _("Unlocking"),
+    LockState.UNLOCKED: _("Unlocked"),
+    LockState.LOCKING: _("Locking"),
     LockState.JAMMED: _("Stuck"),
 }
 ALARMS: dict[AlarmState, str] = {

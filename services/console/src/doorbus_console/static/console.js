@@ -46,6 +46,23 @@ function holdable(button) {
   }, true);
 }
 
+// What an answer says of a door goes when it has been true and is no more.
+const MEANT = { unlocked: ["unlocking", "unlocked"], locked: ["locked"] };
+
+function outdated() {
+  for (const notice of document.querySelectorAll("[data-while]")) {
+    const state = notice.closest("section").querySelector(".state");
+    if (state !== null && MEANT[notice.dataset.while].some((one) => state.classList.contains(one))) notice.dataset.held = "";
+    else if ("held" in notice.dataset) notice.parentElement.replaceChildren();
+  }
+}
+
+// What sends something cannot be pressed again before that is answered.
+function busy(asked, yes) {
+  const buttons = asked.matches("button") ? [asked] : asked.matches("form") ? asked.querySelectorAll("button:not([type=button])") : [];
+  for (const button of buttons) button.disabled = yes;
+}
+
 // The page of faces to review, by keyboard: the card that has the focus is the one meant.
 let next = null;
 
@@ -96,6 +113,7 @@ async function imported(form) {
 
 function prepare(root) {
   local(root);
+  outdated();
   for (const button of root.querySelectorAll("button[data-hold]:not([data-ready])")) {
     button.dataset.ready = "";
     holdable(button);
@@ -141,6 +159,8 @@ document.addEventListener("DOMContentLoaded", () => {
       for (const day of ["Tu", "We", "Th", "Fr"]) input.form.elements[day + input.name.slice(2)].value = input.value;
     }
   });
+  document.body.addEventListener("htmx:beforeRequest", (event) => busy(event.detail.elt, true));
+  document.body.addEventListener("htmx:afterRequest", (event) => busy(event.detail.elt, false));
   document.body.addEventListener("htmx:afterRequest", (event) => {
     if ("emptied" in event.target.dataset && event.detail.successful) event.target.reset();  // codes do not stay on a page
   });
