@@ -209,6 +209,28 @@ async def test_faces_wait_for_a_word_and_get_it(desktop: Desktop) -> None:
     assert both.status_code == 422
 
 
+@pytest.mark.parametrize(("kinds", "expected"), [(0, "Review is switched off"), (1, "Nothing waits.")])
+async def test_the_page_says_where_nobody_is_asked_about_faces(desktop: Desktop, kinds: int, expected: str) -> None:
+    now = desktop.clock.now()
+    health = Health(
+        state=Presence.ONLINE,
+        service="recorder",
+        instance="one",
+        version="1",
+        at=now,
+        started_at=now,
+        figures={"review_kinds": kinds},
+    )
+    say(desktop, channels.HEALTH, health, {"service": "recorder", "instance": "one"})
+    await desktop.settled()
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.get("/review"))
+        await replied(desktop, channels.REVIEW_LIST, Reviews(count=0))
+        page = (await asked).text
+
+    assert expected in page
+
+
 async def test_a_face_becomes_somebody_new_with_a_name(desktop: Desktop) -> None:
     async with desktop.program(Scope.PEOPLE) as program:
         asked = asyncio.create_task(program.post("/api/v1/reviews/e1/accept", json={"name": "Zoë Bee"}))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from doorbus.wire.messages import (
     RosterEntry,
     Trigger,
     Weakness,
+    utc,
 )
 from doorbus_console.rights import Level, Scope
 from doorbus_console.week import DAYS
@@ -224,8 +225,46 @@ async def test_a_guest_is_made_by_a_code_alone(desktop: Desktop) -> None:
     assert (await made).headers["hx-redirect"] == "/people/alice-2"
 
 
+async def test_a_guests_code_ends_within_a_day_unless_it_is_said_and_never_in_the_past(desktop: Desktop) -> None:
+    past = (desktop.clock.now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    data = {"name": "Plumber", "credential": "pin", "code": "274163", "valid_until": past, "offset": "0"}
+    async with desktop.browser() as browser:
+        page = (await browser.get("/people")).text
+        refused = await browser.post("/guests", data=data, headers={"HX-Request": "true"})
+
+    until = utc(desktop.clock.now() + timedelta(hours=24))
+    assert f'name="valid_until" data-utc="{until}"' in page
+    assert refused.status_code == 422
+    assert "This end is over already" in refused.text
+
+
+async def test_a_code_that_takes_the_place_of_another_says_so(desktop: Desktop) -> None:
+    told = []
+    async with desktop.browser() as browser:
+        for name in ("pin", "tag"):
+            data = {"credential": name, "code": "274163"}
+            asked = asyncio.create_task(browser.post("/people/alice/codes", data=data))
+            await answer(desktop, channels.SET_CREDENTIAL, person="alice", credential=name)
+            told.append((await asked).text)
+
+    assert "It has taken the place of the one before." in told[0]
+    assert "Saved." in told[1]
+
+
+async def test_who_passes_by_a_code_without_a_picture_is_not_called_hard_to_recognise(desktop: Desktop) -> None:
+    people = tuple(CheckedPerson(person=one, weaknesses=(Weakness.FEW_SAMPLES,)) for one in ("alice", "bob"))
+    async with desktop.browser() as browser:
+        asked = asyncio.create_task(browser.get("/list/weak"))
+        await replied(desktop, channels.CHECK, PeopleChecked(people=people, count=2, similarity=0.4))
+        found = (await asked).text
+
+    assert "Alice" not in found  # she has a PIN, and Bob has nothing
+    assert "<strong>Bob</strong>" in found
+
+
+SAMPLE = CheckedSample(number=1, quality=0.9, created_at=datetime(2026, 1, 1, tzinfo=UTC))
 CHECKED = PeopleChecked(
-    people=(CheckedPerson(person="alice", weaknesses=(Weakness.FEW_SAMPLES, Weakness.ONE_LIGHT)),),
+    people=(CheckedPerson(person="alice", weaknesses=(Weakness.FEW_SAMPLES, Weakness.ONE_LIGHT), samples=(SAMPLE,)),),
     count=2,
     pairs=(ClosePair(person="alice", other="bob", similarity=0.7),),
     close=1,

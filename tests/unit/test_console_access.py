@@ -394,6 +394,21 @@ def test_the_command_prints_a_token_alone_on_its_line_and_takes_it_away_again(
     store.close()
 
 
+def test_a_link_says_whether_its_account_is_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOORBUS_VAR", str(tmp_path))
+    assert command.main(["link"]) == 0
+    first = capsys.readouterr().out
+    store = SqliteStore(tmp_path / "console" / "console.db")
+    store.put_account(Account("ada", Level.ADMIN, "hash"))
+    store.close()
+    assert command.main(["link"]) == 0
+
+    assert first.startswith("Make the first account of the console here: http://")
+    assert capsys.readouterr().out.startswith("Make one more admin account of the console here: http://")
+
+
 def test_the_command_knows_no_other_scopes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOORBUS_VAR", str(tmp_path))
 

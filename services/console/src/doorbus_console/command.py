@@ -54,8 +54,9 @@ def _do(given: argparse.Namespace, settings: ConsoleSettings, store: Store) -> i
     else:
         first = FirstAccount(settings.folder, settings.console.address)
         first.used()
-        first.offer()
-        store.note(Deed(now, "command line", "make link", "first account", "done"))
+        more = bool(store.accounts())
+        first.offer(more=more)
+        store.note(Deed(now, "command line", "make link", "one more admin" if more else "first account", "done"))
     return 0
 
 

@@ -16,8 +16,11 @@ class FirstAccount:
         self._path = folder / "first-account"
         self._address = address
 
-    def offer(self) -> None:
-        """Make the link, unless there is one, and print it once on standard output; raises `SetupError`."""
+    def offer(self, *, more: bool = False) -> None:
+        """Make the link, unless there is one, and print it once on standard output; `more` where there are accounts.
+
+        Raises `SetupError`.
+        """
         try:
             if self._path.exists():
                 return
@@ -26,7 +29,8 @@ class FirstAccount:
             put(self._path, link + "\n")
         except OSError as error:
             raise SetupError(f"{self._path}: {error.strerror}; may this user write it?") from None
-        sys.stdout.write(f"Make the first account of the console here: {link}\n")
+        which = "one more admin account" if more else "the first account"
+        sys.stdout.write(f"Make {which} of the console here: {link}\n")
         sys.stdout.flush()
 
     def is_key(self, key: str) -> bool:

@@ -15,6 +15,8 @@ STORE_FAILED = _(
     "and locks doors. The console's log names the file."
 )
 NO_NAME = _("A name has at least one letter or digit.")
+OVER = _("This end is over already: give a later one, or nothing passes.")
+ACCOUNT_NAME = _("A name is made of a-z, 0-9, . _ @ and -")
 NAME_TAKEN = _("There is one of this name: open that, or give another name.")
 STATES: dict[LockState, str] = {
     LockState.LOCKED: _("Locked"),

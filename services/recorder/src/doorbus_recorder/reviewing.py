@@ -105,7 +105,12 @@ class Inbox:
     def figures(self) -> Mapping[str, float]:
         """How many wait, and what became of others."""
         disk = {f"review_{name}": value for name, value in self.shelf.figures().items()}
-        return {"review_entries": len(self.shelf.items), **self._counts, **disk}
+        return {
+            "review_kinds": len(self._settings.wanted),
+            "review_entries": len(self.shelf.items),
+            **self._counts,
+            **disk,
+        }
 
     async def go_by(self, people: Mapping[str, str]) -> None:
         """Forget the faces of whoever is not on the roster any more."""

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from doorbus_console import passwords
+from doorbus_console import passwords, words
 from doorbus_console.identity import NAME
 from doorbus_console.rights import Level
 from doorbus_console.store import Account
@@ -73,7 +73,7 @@ async def account_of(
     """The account that a form describes; raises `Problem`. One without a password is for somebody of the provider."""
     name, password = name or form.get("name").lower(), (form.all("password") or ("",))[-1]
     if not NAME.fullmatch(name):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_name", "a name is made of a-z, 0-9, . _ @ and -")
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_name", words.ACCOUNT_NAME)
     if not password and may_lack_password:
         return Account(name, level, "", doors)
     if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:

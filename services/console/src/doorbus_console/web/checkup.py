@@ -15,7 +15,10 @@ _MOST_PAGES = 100
 
 
 async def known(site: Site) -> PeopleChecked | None:
-    """Who is weak, and which are the closest pairs; None where nobody answers. Raises `Problem`."""
+    """Who is weak, and which are the closest pairs; None where nobody answers. Raises `Problem`.
+
+    Who passes by a code without any picture needs none.
+    """
     scene = site.live.scene
     of = (scene.roster and scene.roster.version, scene.enrolment and scene.enrolment.at)
     if site.checked is not None and site.checked[0] == of:
@@ -30,7 +33,9 @@ async def known(site: Site) -> PeopleChecked | None:
             break
         people += more.people
         following = more.next
-    found = first.model_copy(update={"people": tuple(people), "next": None})
+    by_code = {key for key, one in scene.people.items() if one.credentials}
+    asked = tuple(one for one in people if one.samples or one.person not in by_code)
+    found = first.model_copy(update={"people": asked, "next": None})
     if found.similarity is not None:  # else a recognizer is still to say what it tells apart
         site.checked = (of, found)
     return found

@@ -94,7 +94,7 @@ async def first_page(request: Request, site: TheSite) -> HTMLResponse:
     key = request.query_params.get("key", "")
     if not site.first.is_key(key):
         raise _no_key()
-    return page(request, "first.html", None, key=key)
+    return page(request, "first.html", None, key=key, more=bool(site.store.accounts()))
 
 
 @router.post("/first")
@@ -106,9 +106,10 @@ async def first(request: Request, site: TheSite) -> Response:
     if not site.first.is_key(form.get("key")):
         raise _no_key()
     account = await account_of(form, Level.ADMIN)
+    which = "one more admin" if site.store.accounts() else "first account"
     site.store.put_account(account)
     site.first.used()
-    site.note(account.name, "make account", account.name, "first account")
+    site.note(account.name, "make account", account.name, which)
     return welcome(request, site, account.name, "/doors")
 
 

@@ -15,7 +15,7 @@ from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.naming import new_id_for, refuse_taken
 from doorbus_console.web.pages import page
-from doorbus_console.web.people import WEEK, gone_to
+from doorbus_console.web.people import WEEK, gone_to, over
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site, site_of
 
@@ -65,6 +65,7 @@ async def change_group(request: Request, site: TheSite, visitor: Keeping, group:
     warning = None
     if change.model_fields_set:
         warning = (await arranging.arrange(site, visitor, SET_GROUP, change, group=group)).warning
+        warning = warning or over(request, site, change)
     return page(request, "part/done.html", visitor, what="changed", warning=warning)
 
 

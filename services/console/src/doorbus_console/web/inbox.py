@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
+from doorbus.wire.channels import Role
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.web import reviewing
 from doorbus_console.web.forms import read_form
@@ -28,7 +29,9 @@ async def review(request: Request, site: TheSite, visitor: Keeping) -> HTMLRespo
         entries = (await reviewing.waiting(site, _ON_PAGE)).entries
     except Problem:
         entries = None
-    return page(request, "review.html", visitor, entries=entries)
+    recorders = [one for one, _, _ in site.live.scene.services.values() if one.service == Role.RECORDER]
+    is_off = any(recorders) and all(one.figures.get("review_kinds") == 0 for one in recorders)
+    return page(request, "review.html", visitor, entries=entries, is_off=is_off)
 
 
 @router.post("/reviews/{entry}/accept")

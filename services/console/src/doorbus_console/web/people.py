@@ -1,5 +1,6 @@
 """The pages of the people: who they are, what they may, and their codes and samples."""
 
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from doorbus.wire.ids import is_slug
-from doorbus.wire.messages import SetCredential
+from doorbus.wire.messages import Entitlement, SetCredential
 from doorbus_console import words
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.web import asking, checkup, erasing, hours
@@ -15,7 +16,7 @@ from doorbus_console.web.entitling import message_of, moment, update_of
 from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.naming import new_id_for
-from doorbus_console.web.pages import page
+from doorbus_console.web.pages import language, page
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site, site_of
 from doorbus_console.week import DAYS
@@ -25,13 +26,16 @@ router = APIRouter(include_in_schema=False)
 TheSite = Annotated[Site, Depends(site_of)]
 Watching = Annotated[Visitor, Depends(Needs(Right.WATCH))]
 Keeping = Annotated[Visitor, Depends(Needs(Right.PEOPLE))]
+_GUEST = timedelta(hours=24)
+"""How long a guest's code is good for, unless it is said."""
 WEEK = tuple(zip(DAYS, words.DAYS, strict=True))
 
 
 @router.get("/people")
 async def people(request: Request, site: TheSite, visitor: Watching) -> HTMLResponse:
     """Who may pass."""
-    return page(request, "people.html", visitor, cameras=site.cameras_of(visitor))
+    until = site.clock.now() + _GUEST
+    return page(request, "people.html", visitor, cameras=site.cameras_of(visitor), until=until)
 
 
 @router.get("/list/people")
@@ -69,6 +73,7 @@ async def change_person(request: Request, site: TheSite, visitor: Keeping, perso
     warning = None
     if update.model_fields_set:
         warning = (await asking.done(site, asking.change(site, visitor, person, update))).warning
+        warning = warning or over(request, site, update)
     return page(request, "part/done.html", visitor, what="changed", warning=warning)
 
 
@@ -92,9 +97,10 @@ async def give_code(request: Request, site: TheSite, visitor: Keeping, person: s
     """Give a person a PIN or a tag."""
     site.person(person)
     form = await read_form(request)
-    wish = _code_of(form)
+    wish = _code_of(form, site.clock.now())
+    had = _name_of(form) in (site.person(person).credentials or ())
     await asking.done(site, asking.give_code(site, visitor, person, _name_of(form), wish))
-    return page(request, "part/codes.html", visitor, entry=site.person(person), given=True)
+    return page(request, "part/codes.html", visitor, entry=site.person(person), given="replaced" if had else "saved")
 
 
 @router.post("/people/{person}/codes/{credential}/remove")
@@ -104,7 +110,7 @@ async def take_code(request: Request, site: TheSite, visitor: Keeping, person: s
     if not is_slug(credential):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_credential", f"there is no code {credential}")
     await asking.done(site, asking.take_code(site, visitor, person, credential))
-    return page(request, "part/codes.html", visitor, entry=site.person(person), given=False)
+    return page(request, "part/codes.html", visitor, entry=site.person(person), given=None)
 
 
 @router.post("/guests")
@@ -113,7 +119,8 @@ async def let_in(request: Request, site: TheSite, visitor: Keeping) -> Response:
     form = await read_form(request)
     name = form.get("name")[:128]
     person = new_id_for(name, site.live.scene.people)
-    await asking.done(site, asking.give_code(site, visitor, person, _name_of(form), _code_of(form, guest=name)))
+    wish = _code_of(form, site.clock.now(), guest=name)
+    await asking.done(site, asking.give_code(site, visitor, person, _name_of(form), wish))
     return gone_to(request, f"/people/{person}")
 
 
@@ -131,6 +138,12 @@ async def forget_sample(
     site.person(person)
     await asking.done(site, asking.forget_sample(site, visitor, person, sample))
     return await _samples(request, site, visitor, person)
+
+
+def over(request: Request, site: Site, change: Entitlement) -> str | None:
+    """A word of warning where what is changed ends it at once."""
+    is_over = change.valid_until is not None and change.valid_until <= site.clock.now()
+    return site.pages.say(words.OVER, language(request)) if is_over else None
 
 
 def gone_to(request: Request, where: str) -> Response:
@@ -152,10 +165,12 @@ def _name_of(form: Form) -> str:
     return name
 
 
-def _code_of(form: Form, **fields: str) -> SetCredential:
+def _code_of(form: Form, now: datetime, **fields: str) -> SetCredential:
     """The code that was filled in, of which nothing is told when it is refused."""
     code = form.get("code")
     if not 0 < len(code) <= 64:  # noqa: PLR2004  # what a code is
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "give a code of at most 64 characters")
     ends = {name: moment(form.get(name), form.get("offset")) for name in ("valid_from", "valid_until")}
+    if ends["valid_until"] is not None and ends["valid_until"] <= now:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "over", words.OVER)
     return message_of(SetCredential, code=code, **ends, **fields)
