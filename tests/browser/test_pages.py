@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -213,6 +214,27 @@ async def test_faces_are_named_and_discarded_by_the_keyboard_alone(page: Page, s
     discarded = await page.locator(".review:focus").get_attribute("id")
     await page.keyboard.press("d")
     await expect(page.locator(f"#{discarded}")).to_have_count(0)
+
+
+async def test_a_double_press_sends_one_request_and_no_press_is_a_mistake_of_the_page(
+    page: Page, samples: Path
+) -> None:
+    sent: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: sent.append(urlsplit(request.url).path) if request.method == "POST" else None)
+    page.on("console", lambda message: said.append(message.text) if message.type in {"warning", "error"} else None)
+    await page.goto("/people")
+    await page.get_by_label("Name", exact=True).fill("Nobody")
+    await page.get_by_label(re.compile("^Pictures, one face")).set_input_files(samples / "coffee.png")
+    await page.get_by_role("button", name="Enrol", exact=True).dblclick()
+    await expect(page.locator("#enrolled li")).to_have_count(1)
+    await expect(page.get_by_role("button", name="Enrol", exact=True)).to_be_enabled()
+    await page.goto("/doors")
+    await page.get_by_role("button", name="Lock", exact=True).click()
+    await expect(page.locator(".answer")).to_have_text("The door is locked.")
+
+    assert [path for path in sent if path == "/people"] == ["/people"]
+    assert said == []
 
 
 async def test_a_picture_without_a_face_is_refused_in_words(page: Page, samples: Path, tmp_path: Path) -> None:
