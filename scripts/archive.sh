@@ -21,7 +21,7 @@ passphrase() {  # passphrase [--new]: into $passphrase, from PASSPHRASE_FILE or 
 vault() {  # vault seal|unseal FILE: in a container without a network, as this user
   local user folder
   user=$(id -u):$(id -g)
-  if docker info --format '{{.SecurityOptions}}' | grep -q rootless; then user=0:0; fi
+  if docker info --format '{{.SecurityOptions}}' | grep rootless >/dev/null; then user=0:0; fi
   folder=$(realpath "$(dirname "$2")")
   docker run --rm --interactive --network none --read-only --cap-drop ALL --memory 256m --user "$user" \
     --volume "$folder:/backup" --workdir /backup "doorbus:$(setting DOORBUS_TAG latest)" "$1" "$(basename "$2")"

@@ -136,7 +136,7 @@ make_secrets() {  # make_secrets [ARGUMENT...]: `doorbus secrets` in a container
   mkdir -p "$secrets" && chmod 700 "$secrets" || fail "DOORBUS_SECRETS=$secrets: cannot be made; may this user write there?"
   # An engine without root's rights shows this user's files as root's.
   user=$(id -u):$(id -g)
-  if docker info --format '{{.SecurityOptions}}' | grep -q rootless; then user=0:0; fi
+  if docker info --format '{{.SecurityOptions}}' | grep rootless >/dev/null; then user=0:0; fi
   [ -n "${built:-}" ] || docker compose build --quiet doorbus
   DOORBUS_HOSTNAME=${DOORBUS_HOSTNAME:-$(hostname)} \
     docker compose run --rm --no-deps -T --user "$user" secrets --shown-as "$secrets" "$@"

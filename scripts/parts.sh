@@ -72,7 +72,8 @@ start() {  # start SERVICE...: starts what was added, after what has to know its
   exit 0
 }
 
-refuse_twice() { ! docker compose --profile '*' config --services | grep -qx "$1" || fail "$1: there is such a service"; }
+# `grep -q` would end at the first line that it looks for, and what writes to it then fails for want of a reader.
+refuse_twice() { ! docker compose --profile '*' config --services | grep -x "$1" >/dev/null || fail "$1: there is such a service"; }
 
 own_settings() {  # own_settings USER: where its settings are that nobody else sees
   echo "{type: bind, source: \"\${DOORBUS_SECRETS:-./var/secrets}/settings/$1\", target: /run/settings, read_only: true, bind: {create_host_path: false}}"

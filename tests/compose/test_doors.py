@@ -46,17 +46,17 @@ async def test_a_value_that_cannot_be_is_named_before_anything_is_touched(office
 async def test_what_is_no_longer_wanted_is_stopped_and_a_scale_is_kept(office: Clone) -> None:
     override = office.folder / "compose.override.yaml"
     override.write_text(
-        "services:\n  capture-yard:\n    extends: {file: compose.yaml, service: capture}\n"
-        "    environment: {DOORBUS_INSTANCE: yard, DOORBUS_CAPTURE__CAMERA: yard}\n"
+        "services:\n  capture-lane:\n    extends: {file: compose.yaml, service: capture}\n"
+        "    environment: {DOORBUS_INSTANCE: lane, DOORBUS_CAPTURE__CAMERA: lane}\n"
     )
     await office.well("docker", "compose", "up", "--detach", "--scale", "recognizer=2")
     before = await office.running()
-    assert {"capture-yard-1", "recognizer-2"} < set(before)
+    assert {"capture-lane-1", "recognizer-2"} < set(before)
     override.unlink()
     office.set(COMPOSE_PROFILES="")
     said = await office.well("scripts/up")
 
-    assert "no longer wanted, and stopped: actuator capture capture-yard guardian" in said
+    assert "no longer wanted, and stopped: actuator capture capture-lane guardian" in said
     assert set(await office.running()) == {"broker-1", "enroller-1", "recognizer-1", "recognizer-2"}
     office.set(COMPOSE_PROFILES="demo")
     await office.well("scripts/up", "--scale", "recognizer=1")
