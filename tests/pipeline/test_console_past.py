@@ -1,5 +1,6 @@
 """What a console shows of the time before it listened."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from doorbus.wire.messages import (
     Trigger,
 )
 from doorbus_console.rights import Scope
-from support.console import Desktop, console, replied, say
+from support.console import Desktop, console, replied, say, sent
 
 FRONT = {"door": "front"}
 CHAIN = "0123456789abcdef"
@@ -107,3 +108,20 @@ async def test_a_decision_that_was_heard_and_is_in_the_journal_is_one_event(desk
         events = (await program.get("/api/v1/events")).json()
 
     assert len(events) == 1
+
+
+async def test_what_a_door_decided_while_the_broker_was_away_is_asked_for(desktop: Desktop) -> None:
+    await _tell_the_journal(desktop, _entry(1, desktop.clock.now()))
+    await replied(desktop, channels.RECORDING_LIST, Recordings(recordings=(), count=0))
+    await desktop.settled()
+    before = len(sent(desktop, channels.JOURNAL_REQUEST, **FRONT))
+
+    desktop.bus.stop()
+    await desktop.settled()
+    desktop.bus.start()
+    async with asyncio.timeout(10):
+        while len(sent(desktop, channels.JOURNAL_REQUEST, **FRONT)) == before:
+            desktop.clock.advance(1)
+            await desktop.settled()
+
+    assert len(sent(desktop, channels.JOURNAL_REQUEST, **FRONT)) == before + 1

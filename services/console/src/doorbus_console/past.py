@@ -27,12 +27,18 @@ class Past:
         self._keep = keep
         self._doors: asyncio.Queue[str] = asyncio.Queue()
         self._asked: set[str] = set()
+        self._recorder_asked = False
 
     def wanted(self, door: str) -> None:
         """Ask this door, unless it has answered; one that has not is asked again when it tells of itself again."""
         if door not in self._asked:
             self._asked.add(door)
             self._doors.put_nowait(door)
+
+    def again(self) -> None:
+        """Ask everybody once more, each door when it tells of itself: something may not have been heard."""
+        self._asked.clear()
+        self._recorder_asked = False
 
     async def run(self, _: Intake) -> None:
         """Ask until cancelled."""
@@ -49,8 +55,10 @@ class Past:
             self._asked.discard(door)
             return
         self._remember(door, [one async for one in self._decisions(door, max(1, first.newest - KEPT + 1))])
-        for recording in reversed([one async for one in self._recordings(door)]):
-            self._keep(recording)
+        if not self._recorder_asked:
+            self._recorder_asked = True
+            for recording in reversed([one async for one in self._recordings()]):
+                self._keep(recording)
 
     async def _decisions(self, door: str, number: int) -> AsyncIterator[Decision]:
         while (page := await self._page(door, JournalRequest(first=number))) is not None and page.entries:
@@ -59,10 +67,10 @@ class Past:
                     yield entry.decision
             number = page.entries[-1].number + 1
 
-    async def _recordings(self, door: str) -> AsyncIterator[Recording]:
+    async def _recordings(self) -> AsyncIterator[Recording]:
         after, left = None, KEPT
         while left > 0:
-            wish = ListRecordings(door=door, after=after, limit=_AT_ONCE)
+            wish = ListRecordings(after=after, limit=_AT_ONCE)
             page: Recordings | None = await self._desk.request(RECORDING_LIST, wish, _SECONDS)
             for recording in page.recordings if page is not None else ():
                 yield recording

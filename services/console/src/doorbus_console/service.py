@@ -111,6 +111,7 @@ class ConsoleService(Service):
 
     def connected(self) -> Iterable[Outbound]:
         """Note that the broker is there."""
+        self._past.again()
         self._is_connected(yes=True)
         return ()
 
