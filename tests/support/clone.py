@@ -43,6 +43,7 @@ class Clone(Project):
             shutil.copytree(REPOSITORY / fetched, self.folder / fetched)
         self.set(
             COMPOSE_PROJECT_NAME=self.name,
+            DOORBUS_TAG=self.name,
             DOORBUS_TLS_ADDRESS="127.0.0.1",
             DOORBUS_TLS_PORT=str(self.port),
             DOORBUS_CAPTURE__SOURCE="none",
@@ -129,9 +130,10 @@ class Clone(Project):
         return {name.strip("/").removeprefix(f"{self.name}-"): f"{id_} {at}" for name, id_, at in _words(told)}
 
     async def down(self) -> None:
-        """Remove all of it, volumes too."""
+        """Remove all of it, volumes and images too."""
         self.set(COMPOSE_FILE=None, COMPOSE_PROFILES="*")
         await self.run("docker", "compose", "down", "--volumes", "--timeout", "5", "--remove-orphans")
+        await self.forget_images()
 
 
 def _words(text: str) -> Iterable[list[str]]:

@@ -64,6 +64,7 @@ class Project:
         """Run a `docker compose` command on the project."""
         files = [part for file in (*FILES, *overlays) for part in ("-f", file)]
         variables = {
+            "DOORBUS_TAG": self.name,
             "DOORBUS_SECRETS": str(self.secrets),
             "DOORBUS_TLS_PORT": str(self.port),
             "DOORBUS_CAPTURE__SOURCE": "none",
@@ -203,7 +204,7 @@ class Project:
             return
         (service,) = services
         image = f"{self.name}-{service}-clock"
-        await docker("build", "-t", image, "--build-arg", f"BASE=doorbus-{service}", "tests/compose/clock")
+        await docker("build", "-t", image, "--build-arg", f"BASE=doorbus-{service}:{self.name}", "tests/compose/clock")
         overlay = self.folder / "clock.yaml"
         overlay.write_text(json.dumps({"services": {service: {"image": image, "environment": {"FAKETIME": clock}}}}))
         await self.up("--force-recreate", "--no-deps", "--no-build", service, overlays=(str(overlay),))
@@ -249,8 +250,17 @@ class Project:
             await process.wait()
 
     async def down(self) -> None:
-        """Remove all of it, volumes too."""
+        """Remove all of it, volumes and images too."""
         await self.compose("down", "--volumes", "--timeout", "5", "--remove-orphans")
+        await self.forget_images()
+
+    async def forget_images(self) -> None:
+        """Remove the images that are tagged with its name, so that no other project's build takes their place."""
+        listed = await docker(
+            "image", "ls", "--filter", f"reference=doorbus*:{self.name}", "--format", "{{.Repository}}"
+        )
+        if repositories := listed.split():
+            await docker("image", "rm", "--force", *(f"{one}:{self.name}" for one in repositories))
 
 
 async def _run(*command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
