@@ -143,9 +143,10 @@ make_secrets() {  # make_secrets [ARGUMENT...]: `doorbus secrets` in a container
 }
 
 check() {  # check SERVICE...: ends with the sentence of the first whose new container could not work
-  local service said status
+  local service images said status
   for service in "$@"; do
-    case $service:$(docker compose config --images "$service") in broker:* | *doorbus-*) ;; *) continue ;; esac  # dependencies are named, too, in any order
+    images=$(docker compose config --images "$service" | sed 's/:[^/]*$//')  # those of dependencies, too, in any order
+    [ "$service" = broker ] || grep -qE '(^|/)doorbus-[a-z]+$' <<<"$images" || continue
     status=0
     said=$(docker compose run --rm --no-deps -T "$service" --check 2>&1 </dev/null) || status=$?
     [ "$status" != 0 ] || continue
