@@ -21,7 +21,7 @@ from doorbus.cli.options import (
     ValidFrom,
     ValidUntil,
 )
-from doorbus.cli.people import given, made, moment, rights_cells
+from doorbus.cli.people import made, rights_cells, rights_changed
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import GROUPS, REMOVE_GROUP, SET_GROUP
 from doorbus.wire.messages import RemoveGroup, SetGroup
@@ -51,18 +51,18 @@ def set_group(  # noqa: PLR0917  # typer reads them as options
     role: As = None,
 ) -> None:
     """Make GROUP, or change it for everybody in it; what is not given stays. Who is in it: doorbus update --group."""
-    changes = given(
+    changes = rights_changed(
+        door,
+        valid_from,
+        valid_until,
+        (["doors"] if all_doors else []) + (clear or []),
         name=name,
         enabled=enabled,
-        doors=tuple(slug(one) for one in door) if door else None,
-        valid_from=moment(valid_from),
-        valid_until=moment(valid_until),
         hours=hours,
         schedule=schedule,
         threshold=threshold,
         second_factor=second_factor,
     )
-    changes |= dict.fromkeys((["doors"] if all_doors else []) + (clear or []))
     change = made(SetGroup, **changes)
     on_the_bus(Access.of(role), lambda client: arrange(client, SET_GROUP, change, timeout, group=group))
 

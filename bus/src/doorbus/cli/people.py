@@ -172,19 +172,19 @@ def update(  # noqa: PLR0917  # typer reads them as options
     role: As = None,
 ) -> None:
     """Change PERSON's name or rights; what is not given stays as it is."""
-    changes = given(
+    changes = rights_changed(
+        door,
+        valid_from,
+        valid_until,
+        (["doors"] if all_doors else []) + (clear or []),
         name=name,
         enabled=enabled,
-        doors=tuple(slug(one) for one in door) if door else None,
-        valid_from=moment(valid_from),
-        valid_until=moment(valid_until),
         hours=hours,
         threshold=threshold,
         schedule=schedule,
         second_factor=second_factor,
         group=group,
     )
-    changes |= dict.fromkeys((["doors"] if all_doors else []) + (clear or []))
     if not changes:
         raise typer.BadParameter("nothing to change; see doorbus update --help")
     message = made(Update, **changes)
@@ -194,6 +194,15 @@ def update(  # noqa: PLR0917  # typer reads them as options
 def given(**values: Any) -> dict[str, Any]:
     """Those options that were given."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def rights_changed(
+    door: Sequence[str] | None, valid_from: str | None, valid_until: str | None, cleared: Sequence[str], **others: Any
+) -> dict[str, Any]:
+    """The fields of a person or of a group that the command line changes; those that are `cleared` become None."""
+    doors = tuple(slug(one) for one in door) if door else None
+    changes = given(doors=doors, valid_from=moment(valid_from), valid_until=moment(valid_until), **others)
+    return changes | dict.fromkeys(cleared)
 
 
 def moment(text: str | None) -> datetime | None:
