@@ -59,11 +59,15 @@ function watch(form) {
   if ("atOnce" in form.dataset) show(form);
 }
 
-function ready() {
-  for (const form of document.querySelectorAll("form[data-passkey]:not([data-watched]), form[data-options]:not([data-watched])")) watch(form);
+const FORMS = "form[data-passkey]:not([data-watched]), form[data-options]:not([data-watched])";
+
+function ready(root) {
+  if (root.matches(FORMS)) watch(root);
+  for (const form of root.querySelectorAll(FORMS)) watch(form);
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  ready();
-  document.body.addEventListener("htmx:load", ready);
+  ready(document.body);
+  // Only what htmx has taken up: it does not send a form yet that is already on the page but not loaded.
+  document.body.addEventListener("htmx:load", (event) => ready(event.detail.elt));
 });
