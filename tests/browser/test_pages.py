@@ -331,6 +331,21 @@ async def test_somebody_signs_in_and_unlocks_with_a_passkey(chromium: Browser, s
     await context.close()
 
 
+async def test_a_password_never_stands_in_an_address(site: Site, chromium: Browser, signed_in: str) -> None:
+    context = await chromium.new_context(
+        base_url=site.address, storage_state=signed_in, java_script_enabled=False
+    )  # what sends the form has not come, or not yet
+    page = await context.new_page()
+    await page.goto("/account")
+    await page.get_by_label("Old password").fill(PASSWORD)
+    await page.get_by_label("New password").fill("another good one")
+    await page.get_by_role("button", name="Change the password").click()
+
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("405")
+    assert "password" not in page.url
+    await context.close()
+
+
 async def test_without_its_device_a_passkey_opens_no_door(chromium: Browser, site: Site, by_name: Site) -> None:
     context = await chromium.new_context(base_url=by_name.address)
     page = await context.new_page()
