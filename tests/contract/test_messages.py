@@ -544,7 +544,9 @@ def _words() -> list[type[StrEnum]]:
 def _on_the_wire() -> list[type[Any]]:
     """Models that are the whole of some payload."""
     models = {channel.codec.model for channel in CHANNELS}
-    return sorted((one for one in models if one.__module__ == messages.__name__), key=lambda one: str(one.__name__))
+    return sorted(
+        (one for one in models if one.__module__.startswith(messages.__name__)), key=lambda one: str(one.__name__)
+    )
 
 
 def _codecs(model: type[Message]) -> list[Codec[Any]]:

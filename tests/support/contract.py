@@ -183,7 +183,7 @@ def advice(written: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return (
         f"The contract is written down as {written['version']} and calls itself {now['version']}, "
         f"and what has changed asks for {wanted}:{listed or ' nothing has'}\n"
-        f"Set {settings} in bus/src/doorbus/wire/channels.py, then run `make docs`, which writes it down.{instead}"
+        f"Set {settings} in bus/src/doorbus/wire/channels, then run `make docs`, which writes it down.{instead}"
     )
 
 

@@ -1,0 +1,98 @@
+"""Who may pass where and when, and changes of it. Pure."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from doorbus.wire.messages.base import MAX_NAME, Instant, Message, Name, Slug, Unit
+
+OpeningHours = Annotated[str, Field(max_length=512)]
+"""In OpenStreetMap's syntax."""
+
+
+class Entitlement(Message):
+    """Where and when somebody may pass: what a person has, and a group for all of it."""
+
+    name: Name | None = None
+    enabled: bool = True
+    doors: tuple[Slug, ...] | None = None
+    """Doors the person may use; None for every door."""
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+    hours: OpeningHours | None = None
+    """Opening hours besides the door's own."""
+    threshold: Unit | None = None
+    """Confidence asked instead of the actuator's."""
+    schedule: Slug | None = None
+    """The schedule whose hours count; there are no `hours` beside it."""
+    second_factor: bool | None = None
+    """Whether a code is asked for after the face; None for no."""
+
+
+class Rights(Entitlement):
+    """Who a person is to the doors. What is not said here is as the group has it."""
+
+    group: Slug | None = None
+
+
+class Update(Rights):
+    """Change a person's name or rights; fields that are not sent stay as they are.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/update -m '{"name": "Alice", "doors": ["front"]}'
+    """
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were sent."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Remove(Message):
+    """Forget a person; the payload is empty.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/remove -n
+    """
+
+
+class RemoveSample(Message):
+    """Forget one sample of a person, by its number; the payload is empty.
+
+    mosquitto_pub -q 1 -t doorbus/v1/person/alice/sample/7/remove -n
+    """
+
+
+class ListedPerson(Message):
+    """Somebody who is enrolled."""
+
+    person: Slug
+    name: Name
+    """The roster's, or what the id says."""
+    enabled: bool = True
+
+
+class ListedPeople(Message):
+    """Who is enrolled, for a screen: the first ones by name, and how many there are. The roster has everybody.
+
+    mosquitto_sub -t doorbus/v1/people/enrolled
+    """
+
+    count: Annotated[int, Field(ge=0)]
+    people: tuple[ListedPerson, ...] = ()
+
+
+class Deed(StrEnum):
+    """What is to become of somebody."""
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+    REMOVE = "remove"
+
+
+class ManagePerson(Message):
+    """Enable, disable or remove somebody who is called by name or by id.
+
+    mosquitto_pub -q 1 -t doorbus/v1/people/set -m '{"action": "disable", "who": "Zoë Bee"}'
+    """
+
+    action: Deed
+    who: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
