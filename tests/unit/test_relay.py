@@ -16,7 +16,9 @@ from doorbus_actuator.simulated import SimulatedRelay
 
 
 def simulated(path: Path, clock: FakeClock, notes: list[str] | None = None) -> SimulatedRelay:
-    return SimulatedRelay(path, ([] if notes is None else notes).append, clock.now, clock.monotonic, door="front")
+    return SimulatedRelay(
+        path, ([] if notes is None else notes).append, lambda: clock.now().timestamp(), clock.monotonic, door="front"
+    )
 
 
 RELAYS: dict[str, Callable[[Path], Relay]] = {

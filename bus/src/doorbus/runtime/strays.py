@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 
 from pydantic_settings import DotEnvSettingsSource
 
@@ -46,6 +45,8 @@ def strays_among(names: Iterable[str], kind: type[CommonSettings]) -> Iterator[t
         first, separator, rest = name.removeprefix(PREFIX).partition("__")
         if not name.startswith(PREFIX) or first in known or _OF_KUBERNETES.fullmatch(first):
             continue
+        from difflib import get_close_matches  # noqa: PLC0415  # large, and there is hardly ever a stray
+
         meant = get_close_matches(first, known, 1, 0.7)
         begun = [one for one in sections if first.startswith(f"{one}_")]
         if begun and not separator:

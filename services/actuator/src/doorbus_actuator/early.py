@@ -5,39 +5,44 @@ still there, a guardian was killed, maybe together with all that could have lock
 names is de-energised at once, and not only when settings and libraries have been read, which takes ten times as long.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 from doorbus_actuator.guardian import relay_of
 from doorbus_actuator.relay import RelayError
+from doorbus_actuator.slim import TYPE_CHECKING
 
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
+if TYPE_CHECKING:
+    from typing import Any
+
+_BOOT = "/proc/sys/kernel/random/boot_id"
 _ON_A_WIRE = frozenset({"simulated", "rpi", "gpiod"})
 """Others take long to be told, and have no pin that was left as it was."""
 
 
-def mark_of(var: Path, door: str) -> Path:
+def mark_of(var: str, door: str) -> str:
     """Where the guardian of a door leaves its mark."""
-    return var / f"guardian-{door}.json"
+    return os.path.join(var, f"guardian-{door}.json")
 
 
 def leave_mark(given: dict[str, Any]) -> None:
     """Say which relay is held from now on; where that cannot be written, a later start locks later."""
     if "mark" in given and given["relay"] in _ON_A_WIRE:
         with suppress(OSError):
-            Path(given["mark"]).parent.mkdir(parents=True, exist_ok=True)
-            Path(given["mark"]).write_text(json.dumps({**given, "boot": _boot()}))
+            os.makedirs(os.path.dirname(given["mark"]), exist_ok=True)
+            with open(given["mark"], "w") as file:
+                file.write(json.dumps({**given, "boot": _boot()}))
 
 
 def take_mark_away(given: dict[str, Any]) -> None:
     """Say that the relay was let go."""
     if "mark" in given:
         with suppress(OSError):
-            Path(given["mark"]).unlink(missing_ok=True)
+            os.unlink(given["mark"])
 
 
 def lock() -> None:
@@ -46,7 +51,8 @@ def lock() -> None:
         return
     var, door = os.environ.get("DOORBUS_VAR", "var"), os.environ.get("DOORBUS_ACTUATOR__DOOR", "front")
     with suppress(OSError, ValueError, KeyError, TypeError, RelayError):
-        given = json.loads(mark_of(Path(var), door).read_text())
+        with open(mark_of(var, door)) as file:
+            given = json.load(file)
         if given["boot"] == _boot() and given["relay"] in _ON_A_WIRE:
             relay = relay_of(given, lambda _: None)
             relay.setup()
@@ -56,6 +62,7 @@ def lock() -> None:
 def _boot() -> str:
     """Which start of the machine this is: pins of an earlier one are inputs again."""
     try:
-        return _BOOT.read_text().strip()
+        with open(_BOOT) as file:
+            return file.read().strip()
     except OSError:
         return ""

@@ -23,7 +23,7 @@ def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
     Raises `SetupError` when the relay's library does not work here, or when the settings do not say all of a lock.
     """
     own = settings.actuator
-    mark = str(early.mark_of(settings.var.absolute(), own.door))
+    mark = early.mark_of(str(settings.var.absolute()), own.door)
     held = {"relay": own.relay.value, "door": own.door, "max_hold": own.longest_hold, "mark": mark}
     try:
         match own.relay:

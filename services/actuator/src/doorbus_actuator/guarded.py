@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import structlog
 
 from doorbus_actuator.bolt import Report
-from doorbus_actuator.guardian import SECRET, UNASKED
+from doorbus_actuator.guardian import SECRET, UNASKED, command
 from doorbus_actuator.relay import RelayError
 from doorbus_actuator.seat import door_at
 
@@ -179,11 +178,12 @@ class Guarded:
     async def _launch(self, line: "_Line") -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
+            words, environment = command(self._given)
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603  # asyncio has a thread wait for each; our own words
-                [sys.executable, "-m", "doorbus_actuator.guardian", self._given],
+                words,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **environment, **self._environment},
                 start_new_session=True,  # what is sent to all processes of a terminal or supervisor is not for it
             )
             await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours.dup())

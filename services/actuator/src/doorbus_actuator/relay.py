@@ -1,6 +1,6 @@
 """What the guardian needs of the thing that moves the bolt."""
 
-from typing import Protocol
+from doorbus_actuator.slim import Protocol
 
 
 class RelayError(Exception):
@@ -15,20 +15,15 @@ class Relay(Protocol):
 
     def setup(self) -> None:
         """Claim the output, de-energised by the very call that configures it. May be called again after a failure."""
-        ...
 
     def energise(self) -> None:
         """Unlock. Needs `setup`."""
-        ...
 
     def de_energise(self) -> None:
         """Lock. Needs `setup`."""
-        ...
 
     def tend(self) -> None:
         """Do what could not be done at once, ten times a second while the actuator lives. Must not take long."""
-        ...
 
     def close(self) -> None:
         """De-energise and let go; the second time does nothing."""
-        ...

@@ -1,9 +1,9 @@
 """Relay and inputs on pins of a Raspberry Pi. The only module that knows RPi.GPIO."""
 
 from enum import StrEnum
-from typing import Protocol
 
 from doorbus_actuator.relay import RelayError
+from doorbus_actuator.slim import Protocol
 from doorbus_actuator.switch import Circuit, Pole, SwitchError
 
 LOW, HIGH = 0, 1
@@ -37,23 +37,18 @@ class Gpio(Protocol):
 
     def setwarnings(self, on: bool) -> None:  # noqa: FBT001  # the library's
         """Whether to warn of pins that are in use."""
-        ...
 
     def setmode(self, mode: int) -> None:
         """Choose the numbering; `ValueError` when another was chosen before."""
-        ...
 
     def setup(self, channel: int, direction: int, *, initial: int = -1, pull_up_down: int = 20) -> None:
         """Configure a pin; the level of an output is written before it becomes one. The defaults are the library's."""
-        ...
 
     def input(self, channel: int) -> int:
         """The level of a pin; `RuntimeError` when it was not configured."""
-        ...
 
     def output(self, channel: int, level: int) -> None:
         """Set the level of a pin; `RuntimeError` when it is no output."""
-        ...
 
 
 def load_gpio(asked: str = "DOORBUS_ACTUATOR__RELAY=rpi", instead: str = "DOORBUS_ACTUATOR__RELAY=simulated") -> Gpio:

@@ -1,21 +1,21 @@
 """Relay and inputs for trying doorbus without any: files."""
 
+from __future__ import annotations
+
 import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 
 from doorbus_actuator.relay import RelayError
+from doorbus_actuator.slim import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 _REMEMBERED = 1000
 """Transitions that are kept for a disk that is full; older ones are lost."""
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class SimulatedRelay:
@@ -27,9 +27,9 @@ class SimulatedRelay:
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         note: Callable[[str], None],
-        now: Callable[[], datetime] = _now,
+        now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         *,
         door: str,
@@ -79,8 +79,7 @@ class SimulatedRelay:
         if energised == self._energised:
             return
         self._energised = energised
-        at = self._now().isoformat().replace("+00:00", "Z")
-        line = {"at": at, "monotonic": self._monotonic(), "energised": energised, "door": self._door}
+        line = {"at": _utc(self._now()), "monotonic": self._monotonic(), "energised": energised, "door": self._door}
         self._unwritten.append(json.dumps(line).encode() + b"\n")
         why = self._write()
         if why is not None:
@@ -89,7 +88,7 @@ class SimulatedRelay:
     def _write(self) -> str | None:
         """Append what is not written yet; why not all of it could be."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
             file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         except OSError as error:
             return error.strerror
@@ -105,6 +104,13 @@ class SimulatedRelay:
         finally:
             os.close(file)
         return None
+
+
+def _utc(seconds: float) -> str:
+    """A time as RFC 3339 has it, of seconds since 1970."""
+    whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
+    fraction = f".{microseconds:06}" if microseconds else ""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}{fraction}Z"
 
 
 class SimulatedSwitch:

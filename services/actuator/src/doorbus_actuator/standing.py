@@ -11,7 +11,7 @@ from typing import NoReturn
 from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.settings import load
 from doorbus_actuator.factory import chosen_relay, lock_secret
-from doorbus_actuator.guardian import SECRET, rouse_by
+from doorbus_actuator.guardian import SECRET, command, rouse_by
 from doorbus_actuator.seat import other_door_at, sit
 from doorbus_actuator.settings import ActuatorSettings
 
@@ -39,8 +39,9 @@ def _become(path: Path, relay: str, door: str) -> NoReturn:
     listener = _listening(path, door)
     rouse_by(listener)  # from here on whoever looks for a guardian wakes it if it was stopped
     os.dup2(listener.fileno(), sys.stdin.fileno())
+    words, environment = command(relay)
     # What has read the settings is 40 MB; the guardian needs none of it.
-    os.execv(sys.executable, [sys.executable, "-m", "doorbus_actuator.guardian", relay])  # noqa: S606  # our own words
+    os.execve(sys.executable, words, {**os.environ, **environment})  # noqa: S606  # our own words
 
 
 def _listening(path: Path, door: str) -> socket.socket:

@@ -1,7 +1,8 @@
 """What the service needs of the thing that feels a door or a button."""
 
 from enum import StrEnum
-from typing import Protocol
+
+from doorbus_actuator.slim import Protocol
 
 
 class SwitchError(Exception):
@@ -27,12 +28,9 @@ class Switch(Protocol):
 
     def setup(self) -> None:
         """Claim the input."""
-        ...
 
     def read(self) -> bool:
         """Whether it feels what it is for: the door is open, the button pressed, the case open. Needs `setup`."""
-        ...
 
     def close(self) -> None:
         """Let go of it; the second time does nothing."""
-        ...
