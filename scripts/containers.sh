@@ -116,6 +116,13 @@ containers() {  # containers [OPTION...]: ids of the project's containers that r
 running() { containers --filter "label=com.docker.compose.service=$1" --filter status=running; }
 service() { docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$1"; }
 
+replicas() {  # the project's containers that have their id for a name, as SERVICE/INSTANCE
+  local ids
+  mapfile -t ids < <(containers --all)
+  [ ${#ids[@]} = 0 ] || docker inspect --format '{{.Config.Image}} {{.Id}} {{.Config.Hostname}}' "${ids[@]}" |
+    sed -nE 's|^(.*/)?doorbus-([a-z]+)[:@][^ ]* ([0-9a-f]{12})[0-9a-f]* \3$|\2/\3|p' | sort
+}
+
 unwanted() {  # the project's containers whose service is in no file or profile that is in use
   local wanted container
   wanted=$(docker compose config --services)

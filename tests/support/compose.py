@@ -203,7 +203,7 @@ class Project:
             await self.up("--force-recreate", "--no-deps", *services)
             return
         (service,) = services
-        image = f"{self.name}-{service}-clock"
+        image = f"doorbus-{service}-clock:{self.name}"
         await docker("build", "-t", image, "--build-arg", f"BASE=doorbus-{service}:{self.name}", "tests/compose/clock")
         overlay = self.folder / "clock.yaml"
         overlay.write_text(json.dumps({"services": {service: {"image": image, "environment": {"FAKETIME": clock}}}}))

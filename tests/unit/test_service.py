@@ -521,6 +521,22 @@ async def test_a_replica_that_ends_in_order_says_so_and_leaves_nothing_behind() 
     assert (last.state, bus.log[-1].payload) == (Presence.OFFLINE, b"")
 
 
+async def test_a_replica_that_ends_while_the_broker_starts_anew_leaves_nothing_behind() -> None:
+    service, bus, stop = OneOfMany(), MemoryBus(), asyncio.Event()
+    topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")
+    task = asyncio.create_task(_runner(service, bus).run(stop))
+    await _until(lambda: topic in bus.retained)
+    bus.stop()
+    await _until(lambda: _on_duty(bus).state is Presence.OFFLINE)  # its last will
+
+    stop.set()
+    bus.start()
+    await task
+
+    assert topic not in bus.retained
+    assert service.history[-1] == "stop"
+
+
 async def test_health_that_was_deleted_is_told_again() -> None:
     bus, service = MemoryBus(), Notary()
     topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")

@@ -35,6 +35,7 @@ async def _presence(
     *,
     keep: int = 1000,
     patience: float | None = None,
+    backoff: Backoff = FAST,
 ) -> AsyncIterator[Presence]:
     heard: list[Packet] = []
     session = Session(
@@ -46,7 +47,7 @@ async def _presence(
         disconnected=disconnected,
         deliver=heard.append,
         clock=SystemClock(),
-        backoff=FAST,
+        backoff=backoff,
         keep=keep,
         patience=patience,
     )
@@ -208,6 +209,33 @@ async def test_flush_returns_at_once_when_the_broker_is_away() -> None:
         async with asyncio.timeout(5):
             await presence.session.flush(3600)
 
+        assert not presence.session.online
+
+
+async def test_a_broker_that_is_back_is_reached_at_once() -> None:
+    bus = MemoryBus()
+    async with _presence(bus, backoff=Backoff(first=3600, longest=3600, hasty=0.001)) as presence:
+        await _until(lambda: presence.session.online)
+        bus.stop()
+        await _until(lambda: not presence.session.online)
+        bus.start()
+
+        await presence.session.reach(10)
+
+        assert presence.session.online
+
+
+async def test_a_broker_that_stays_away_or_never_was_there_is_not_waited_for_longer_than_asked() -> None:
+    bus = MemoryBus()
+    async with _presence(bus) as presence:
+        await _until(lambda: presence.session.online)
+        bus.stop()
+        await _until(lambda: not presence.session.online)
+        async with asyncio.timeout(10):
+            await presence.session.reach(0.01)
+        assert not presence.session.online
+    async with _presence(bus) as presence, asyncio.timeout(10):
+        await presence.session.reach(3600)
         assert not presence.session.online
 
 

@@ -24,15 +24,24 @@ _SILENT = timedelta(minutes=1)
 
 
 def forget(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="capture/porch, or any SERVICE/INSTANCE; or door/back.")],
+    whats: Annotated[
+        list[str], typer.Argument(metavar="WHAT...", help="capture/porch, or any SERVICE/INSTANCE; or door/back.")
+    ],
     role: As = None,
 ) -> None:
-    """Forget a camera, a service or a door that is no more, so that nobody misses it. Speaks as its user."""
-    kind, _, name = what.partition("/")
+    """Forget cameras, services and doors that are no more, so that nobody misses them. Speaks as the first one's."""
     known = {one.value: one for one in (*SERVICES, *OPTIONAL)} | {"door": Role.ACTUATOR}
-    if kind not in known or not is_slug(name):
-        raise typer.BadParameter(f"{what!r}: give {', '.join(f'{one}/NAME' for one in known)}")
-    on_the_bus(Access.of(role, known[kind]), lambda client: forget_it(client, kind, name))
+    named: list[tuple[str, str]] = []
+    for what in whats:
+        kind, _, name = what.partition("/")
+        if kind not in known or not is_slug(name):
+            raise typer.BadParameter(f"{what!r}: give {', '.join(f'{one}/NAME' for one in known)}")
+        named.append((kind, name))
+
+    async def all_of_them(client: Client) -> int:
+        return max([await forget_it(client, kind, name) for kind, name in named])
+
+    on_the_bus(Access.of(role, known[named[0][0]]), all_of_them)
 
 
 async def forget_it(client: Client, kind: str, name: str) -> int:

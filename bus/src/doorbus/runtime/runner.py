@@ -38,6 +38,8 @@ _log = structlog.get_logger("doorbus.runtime.runner")
 
 _MOST_TICKS = 16
 """After so many in a row what has arrived gets a turn, also of a service for which something is always due."""
+_PARTING_SECONDS = 3.0
+"""So long a service that is to leave nothing behind looks for a broker that is away; its supervisor waits ten."""
 REMEMBERED_SECONDS = 7 * 24 * 3600
 """How long the broker keeps the last health of an instance that is gone, so that replicas that come and go leave
 nothing behind for ever."""
@@ -126,13 +128,16 @@ class Runner:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        leaves_nothing = self._service.interchangeable and not self._has_yielded
+        if leaves_nothing:  # a broker that was started anew meanwhile has told its last will
+            await self._session.reach(_PARTING_SECONDS)
         try:
             self._send(await self._service.stop())
         finally:
             if not self._has_yielded:  # the name is another's, who is online
                 self._session.send(self._health(Presence.OFFLINE))
             await self._session.flush(2.0)
-            if self._service.interchangeable and not self._has_yielded:  # those who listen have heard that it ended
+            if leaves_nothing:  # those who listen have heard that it ended
                 self._session.send(Packet(self._health_topic, b"", qos=1, retain=True))
                 await self._session.flush(2.0)
             for task in session:

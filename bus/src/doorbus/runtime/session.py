@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -23,10 +24,12 @@ class Backoff:
     """How long to wait before the next try: doubling from `first` to `longest` seconds, shortened by up to a half.
 
     The random part keeps the services of a site from all returning in the same instant after the broker restarts.
+    A session that is about to end waits `hasty` seconds.
     """
 
     first: float = 0.25
     longest: float = 5.0
+    hasty: float = 0.25
 
     def delay(self, failures: int, chance: float) -> float:
         """Seconds to wait after `failures` failures in a row; `chance` is a random number from 0 to 1."""
@@ -84,6 +87,8 @@ class Session:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._hasty = asyncio.Event()
+        self._reached = asyncio.Event()
         self.online = False
         self.connections = 0
         self._unsendable = 0
@@ -118,6 +123,15 @@ class Session:
         except TimeoutError:
             _log.warning("not_all_sent", left=len(self._outbox) + len(self._in_flight))
 
+    async def reach(self, timeout: float) -> None:  # noqa: ASYNC109  # as for `flush`
+        """Try at once whether a broker that was there before is back, and wait for it, at most `timeout` seconds."""
+        if not self.connections:
+            return
+        self._hasty.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._reached.wait()
+
     @property
     def connected_seconds(self) -> float:
         """How long the connection lasts already; 0 when there is none."""
@@ -135,6 +149,7 @@ class Session:
             began = self._clock.monotonic()
             lost = await self._once()
             was_online, self.online = self.online, False
+            self._reached.clear()
             self._collect_unsent()
             if was_online:
                 self._on_disconnected()
@@ -146,7 +161,13 @@ class Session:
             delay = self._backoff.delay(failures, random.random())  # noqa: S311  # spreads load, guards nothing
             failures += 1
             _log.warning("broker_away", broker=self._transport.address, reason=str(lost), retry_in_s=round(delay, 2))
-            await asyncio.sleep(delay)
+            await self._pause(delay)
+
+    async def _pause(self, delay: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._hasty.wait()
+                await asyncio.sleep(self._backoff.hasty)
 
     def _patience_with(self, lost: ConnectionLost) -> float:
         patience = self._patience or 0.0
@@ -176,6 +197,7 @@ class Session:
             self.connections += 1
             self._outbox.put_first(first)
             self.online, self._online_since = True, self._clock.monotonic()
+            self._reached.set()
             _log.info("broker_connected", broker=self._transport.address, client_id=self._client_id)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(connection.lost())
