@@ -4,14 +4,11 @@ import asyncio
 import hashlib
 import math
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, cast
 from uuid import uuid4
 
 import structlog
@@ -24,16 +21,13 @@ from doorbus.wire.channels import Channel, Role
 from doorbus.wire.codec import Refusal, Refused, parse_json
 from doorbus.wire.credentials import SALT_BYTES
 from doorbus.wire.exchange import Arrived, Inbound, Outbound, Subscription, later
-from doorbus.wire.ids import id_of_model, is_slug
+from doorbus.wire.ids import is_slug
 from doorbus.wire.jpeg import survey
 from doorbus.wire.messages import (
-    MAX_NAME,
-    Arranged,
     CheckPeople,
     Course,
     Deed,
     Embedded,
-    EmbedRequest,
     Enrol,
     EnrolFromCamera,
     Enrolment,
@@ -41,15 +35,11 @@ from doorbus.wire.messages import (
     ExportPeople,
     Fault,
     Frame,
-    GroupEntry,
     Health,
     KeptPeople,
-    ListedGroups,
-    ListedSchedules,
     LockState,
     ManagePerson,
     Manifest,
-    Models,
     PeopleChecked,
     Presence,
     Remove,
@@ -57,11 +47,7 @@ from doorbus.wire.messages import (
     RemoveGroup,
     RemoveSample,
     RemoveSchedule,
-    RestorePeople,
-    Result,
-    ResultStatus,
     Rights,
-    ScheduleEntry,
     SetCredential,
     SetGroup,
     SetSchedule,
@@ -70,27 +56,25 @@ from doorbus.wire.messages import (
 from doorbus.wire.plain import plain
 from doorbus.wire.seal import Seal
 from doorbus.wire.signatures import Keyring
-from doorbus.wire.templates import Template, to_store
+from doorbus_enroller.asking import Asking
 from doorbus_enroller.codes import NOTHING_TO_CHECK_WITH, Codes, apart
 from doorbus_enroller.custody import Custody, Race
-from doorbus_enroller.enrolment import advice, fault_of, id_of
+from doorbus_enroller.desk import ENROLMENTS, Desk
+from doorbus_enroller.enrolment import fault_of, id_of
 from doorbus_enroller.holders import Holders
-from doorbus_enroller.keeping import restored
 from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.maps import BESIDE, GALLERY, PLACES, ROSTER, Place
 from doorbus_enroller.register import Outcome, Register, Shot
-from doorbus_enroller.returning import Returning, blind_to
-from doorbus_enroller.rights import Doors, doubts, fault_in
-from doorbus_enroller.runners import LEAD_SECONDS, Runners
+from doorbus_enroller.restoring import Restoring
+from doorbus_enroller.rights import fault_in
 from doorbus_enroller.settings import EnrollerSettings
 from doorbus_enroller.sitting import Sitting
-from doorbus_enroller.store import Person, StorageFailed, Store, Unmade
-from doorbus_enroller.telling import Names, ended, hint, place_of, progress
-from doorbus_enroller.templates import face_to_send, read_answer
+from doorbus_enroller.store import Store
+from doorbus_enroller.takeover import LOOK_SECONDS, Takeover
+from doorbus_enroller.telling import hint, place_of, progress
+from doorbus_enroller.templates import read_answer
 
 _log = structlog.get_logger("doorbus.enroller")
-
-T = TypeVar("T")
 
 NOBODY_YET = {"person": "newcomer"}
 """Whose result tells of a newcomer of whom no id could be made."""
@@ -98,15 +82,6 @@ SETTLE_SECONDS = 1.0
 """How long after connecting a new store waits for what the broker retains, before it publishes that nobody is there."""
 ADVICE_SECONDS = 1.0
 """How long whoever sits at a camera has to do what was said, before something else is said."""
-LOOK_SECONDS = 1.0
-"""How often it is looked whether all have a newer site key, and which models run."""
-FACES_EACH = 4
-"""Faces that one recognizer is asked about at once, when people are taken over to its model."""
-MOST_RUNNERS = 8
-TEMPLATES_AT_ONCE = 32
-"""So many templates of another model are kept in one transaction."""
-REOPEN_SECONDS = 10.0
-"""How long after a failure of the store it is tried again without being asked."""
 
 
 @dataclass(frozen=True)
@@ -123,15 +98,6 @@ class _Pending:
     expires_at: float
     trouble: str = ""
     frame_at: float | None = None
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A face that a recognizer is to make a template of, until when an answer is waited for."""
-
-    model: str
-    one: Unmade
-    expires_at: float
 
 
 @dataclass(frozen=True)
@@ -163,50 +129,32 @@ class EnrollerService(Service):
         new_salt: Callable[[], str] = lambda: secrets.token_hex(SALT_BYTES),
     ) -> None:
         self.keys = keys
-        self._reply_ids = {"token": settings.instance}
+        self.site_keys = seal
+        self._seal = seal
+        self._clock = clock
         self._settings = settings.enroller
+        self._topics = settings.topics
+        self._new_salt = new_salt
         self._register = Register(store, seal, keep_faces=self._settings.keep_faces)
+        self._desk = Desk(self._register, clock)
+        self._asking = Asking(settings.instance, new_id)
+        self._takeover = Takeover(self._desk, self._asking, seal, clock, self._settings)
+        self._restoring = Restoring(self._desk, self._asking, seal, clock, self._settings.embed_timeout_seconds)
         self._same_person: float | None = None
         """What the recognizers' model takes for one person."""
-        # Not one of the event loop's own threads: each of these keeps memory of its own.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="register")
-        self._seal = seal
-        self.site_keys = seal
-        self._clock = clock
-        self._new_id = new_id
-        self._new_salt = new_salt
         self._pending: dict[bytes, _Pending] = {}
         self._seats: dict[str, _Seat] = {}
-        self._runners = Runners()
-        self._asked: dict[bytes, _Asked] = {}
-        """The faces that recognizers of another model than the leading one were asked about."""
-        self._made: dict[str, list[tuple[Unmade, Template]]] = {}
-        """Their answers that are not kept yet, by model."""
-        self._returning: tuple[Inbound[RestorePeople], Returning] | None = None
-        """People who are put back as soon as recognizers have taken them over to the leading model."""
-        self._takeover_at: float | None = None
-        self._states: Models | None = None
-        self._told_models_at = -math.inf
         self._looked_at = -math.inf
-        self._trouble: str | None = None
-        self._reopen_at: float | None = None
         self._lookout = Lookout(self._settings.probe_seconds)
         self._probe: bytes | None = None
-        self._topics = settings.topics
         self._custody = Custody()
         self._race = Race()
         self._holders = Holders()
         self._later: Sequence[bytes] | None = None
         """The site keys of the file, until what is under way with those before is done."""
-        self._doors = Doors()
         secret = self._settings.totp_secret
         self._codes = None if secret is None else Codes(secret.get_secret_value())
-        self._shards: tuple[bytes, ...] = ()
-        self._names = Names()
-        self._told: Enrolment | None = None
-        self._listed = (ListedGroups(), ListedSchedules())
         self._enrolled = 0
-        self._refused: Counter[str] = Counter()
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
         """Requests, the answers of recognizers, and the frames of a camera while somebody is enrolled from it."""
@@ -227,8 +175,8 @@ class EnrollerService(Service):
             Subscription(channels.REMOVE_SCHEDULE, self._on_remove_schedule),
             Subscription(channels.CHECK, self._on_check),
             Subscription(channels.EXPORT, self._on_export),
-            Subscription(channels.RESTORE, self._on_restore),
-            Subscription(channels.EMBED_REPLY, self._on_embedded, self._reply_ids),
+            Subscription(channels.RESTORE, self._restoring.begin),
+            Subscription(channels.EMBED_REPLY, self._on_embedded, self._asking.reply_ids),
             *(Subscription(place.manifest, self._on_manifest, others_only=True) for place in (ROSTER, GALLERY)),
             *(
                 Subscription(place.shard, self._on_shard, others_only=True, newest_only=True, rank=later)
@@ -249,26 +197,24 @@ class EnrollerService(Service):
 
     async def start(self) -> None:
         """Read the people. A store that cannot be read is reported and tried again."""
-        await self._change(self._register.start)
+        await self._desk.change(self._register.start)
 
     def connected(self) -> Iterable[Outbound]:
         """Both maps whole; nothing while the people were never read: an empty map would lock everybody out."""
         now = self._clock.monotonic()
         self._lookout = self._lookout.connected(now)
         self._holders = self._holders.connected(now)
-        self._runners = self._runners.connected(now)
-        self._asked.clear()
-        if self._returning is not None:
-            self._returning = (self._returning[0], self._returning[1].anew())
-        self._states = None
+        self._asking.runners = self._asking.runners.connected(now)
+        self._takeover.connected()
+        self._restoring.connected()
         if self._register.gallery_version is None:  # by then it is known what the broker retains
-            self._reopen_at = now + SETTLE_SECONDS
+            self._desk.reopen_at = now + SETTLE_SECONDS
         yield from self._register.whole()
         if self._register.roster:
-            yield Outbound(channels.PEOPLE, self._names.listed())
-            yield from self._list_arrangements(anew=True)
-        if self._told is not None:
-            yield Outbound(channels.ENROLMENT, self._told)
+            yield Outbound(channels.PEOPLE, self._desk.names.listed())
+            yield from self._desk.list_arrangements(anew=True)
+        if self._desk.told is not None:
+            yield Outbound(channels.ENROLMENT, self._desk.told)
 
     def wake_at(self) -> float | None:
         """When the next picture is to be asked about again or given up, or the store is to be tried again."""
@@ -276,10 +222,9 @@ class EnrollerService(Service):
         due += [seat.sitting.ends_at for seat in self._seats.values()]
         due += [self._lookout.due_at] if self._settings.probe_seconds else []
         due += [each for each in (self._custody.due_at(), self._race.due_at()) if each is not None]
-        due += [] if self._reopen_at is None else [self._reopen_at]
+        due += [] if self._desk.reopen_at is None else [self._desk.reopen_at]
         due += [self._turn_at()]
-        due += [] if self._takeover_at is None else [self._takeover_at]
-        due += [] if self._returning is None else [self._returning_at(self._returning[1])]
+        due += [each for each in (self._takeover.due_at, self._restoring.due_at()) if each is not None]
         return min(due)
 
     async def tick(self) -> Iterable[Outbound]:
@@ -295,24 +240,24 @@ class EnrollerService(Service):
         for person in list(self._seats):
             outbounds += self._unless_over(person)
         if self._settings.probe_seconds and now >= self._lookout.due_at:
-            self._lookout, self._probe = self._lookout.asked(now), self._new_id()
-            outbounds.append(self._embed(self._probe, PICTURE))
-        if self._reopen_at is not None and now >= self._reopen_at:
-            outbounds += (await self._change(self._register.refresh)).news
+            self._lookout, self._probe = self._lookout.asked(now), self._asking.new_id()
+            outbounds.append(self._asking.embed(self._probe, PICTURE))
+        if self._desk.reopen_at is not None and now >= self._desk.reopen_at:
+            outbounds += (await self._desk.change(self._register.refresh)).news
         self._race, others = self._race.run(now)
         if others is not None:
-            outbounds += (await self._change(partial(self._register.outrun, others))).news
-        outbounds += await self._return(now)
-        return [*outbounds, *await self._turn(now), *await self._take_over(now), *self._put_right(now)]
+            outbounds += (await self._desk.change(partial(self._register.outrun, others))).news
+        outbounds += await self._restoring.go_on(now)
+        return [*outbounds, *await self._turn(now), *await self._takeover.go_on(now), *self._put_right(now)]
 
     def refused(self, arrived: Arrived[Any], refused: Refused) -> Iterable[Outbound]:
         """Tell the sender of a request that was refused what was wrong with it."""
         channel = arrived.channel
         if channel is channels.LOCK_STATE and not arrived.packet.payload:  # deleted, as the door is no more
-            self._doors = self._doors.gone(arrived.ids["door"])
+            self._desk.doors = self._desk.doors.gone(arrived.ids["door"])
         if channel is channels.HEALTH and not arrived.packet.payload:
             self._holders = self._holders.gone(arrived.ids["instance"])
-            self._runners = self._runners.gone(arrived.ids["instance"], self._clock.monotonic())
+            self._asking.runners = self._asking.runners.gone(arrived.ids["instance"], self._clock.monotonic())
         if channel in _MANIFESTS:  # deleted, or signed with a former key: whoever is on it is there all the same
             self._register.heard(channel.name, _manifest(arrived.packet.payload))
         if channel.name in PLACES or channel.name in BESIDE:
@@ -323,14 +268,14 @@ class EnrollerService(Service):
             return arrived.reply(_OF_EVERYBODY[channel](error=fault))
         if channel in _ARRANGING:
             fault = fault_of(refused.reason, refused.detail, picture=False)
-            return self._arranged(arrived, Outcome(fault), None)
+            return self._desk.arranged(arrived, Outcome(fault), None)
         if channel not in _REQUESTS:
             return ()
         person = arrived.ids.get("person", "")
         fault = fault_of(refused.reason, refused.detail, picture=channel is channels.ENROL)
-        result = self._result(channel, person, Outcome(fault))
+        result = self._desk.result(channel, person, Outcome(fault))
         reply = arrived.reply(result)
-        told = self._tell(result, None)
+        told = self._desk.tell(result, None)
         if not is_slug(person):
             return (told, *reply)
         return (told, Outbound(channels.RESULT, result, {"person": person}), *reply)
@@ -350,13 +295,13 @@ class EnrollerService(Service):
             "sealed_formerly": self._register.sealed_formerly,
             "roster_version": -1 if roster is None else roster.manifest.version,
             "gallery_version": -1 if gallery is None else gallery.manifest.version,
-            **{f"refused_{code}": count for code, count in self._refused.items()},
+            **{f"refused_{code}": count for code, count in self._desk.refused.items()},
         }
 
     def problem(self) -> str | None:
         """What is wrong with the store, that somebody else publishes maps, or that no recognizer answers."""
         now = self._clock.monotonic()
-        problem = self._trouble or self._register.problem() or self._custody.problem(now)
+        problem = self._desk.trouble or self._register.problem() or self._custody.problem(now)
         if problem is None and self._lookout.silent(now):
             return "no recognizer answers the test pictures, so that no face opens a door; is one running?"
         return problem
@@ -370,7 +315,7 @@ class EnrollerService(Service):
 
     def _turn_at(self) -> float:
         """When it is to be seen again whether to seal with another key, or the next part is to be sealed with it."""
-        if self._register.sealed_formerly and self._reopen_at is None:
+        if self._register.sealed_formerly and self._desk.reopen_at is None:
             return self._clock.monotonic()
         return self._looked_at + LOOK_SECONDS
 
@@ -380,10 +325,10 @@ class EnrollerService(Service):
         newest = self._seal.key_ids[0]
         if newest != self._seal.key_id and self._holders.all_have(newest, now):
             _log.info("site_key_turned", key=newest)
-            await self._work(partial(self._register.turn_to, newest))
-        if not self._register.sealed_formerly or self._reopen_at is not None:
+            await self._desk.work(partial(self._register.turn_to, newest))
+        if not self._register.sealed_formerly or self._desk.reopen_at is not None:
             return ()
-        outcome = await self._change(self._register.seal_anew)
+        outcome = await self._desk.change(self._register.seal_anew)
         if not self._register.sealed_formerly:
             _log.info("sealed_anew", key=newest)
             if self._later is not None and not self._seal.hold(self._later):
@@ -394,13 +339,10 @@ class EnrollerService(Service):
     async def stop(self) -> Iterable[Outbound]:
         """Close the store; pictures that still wait are answered, so that their senders need not."""
         waiting = self._withdraw(lambda _: True)
-        self._register.close()
-        self._worker.shutdown(wait=False)
+        self._desk.close()
         fault = Fault(code=ErrorCode.BUSY, message="the enroller is stopping; send the request again")
-        outbounds = [outbound for inbound in waiting for outbound in self._answer(inbound, fault)]
-        if self._returning is not None:
-            outbounds += self._returning[0].reply(KeptPeople(error=fault))
-        return outbounds
+        outbounds = [outbound for inbound in waiting for outbound in self._desk.answer(inbound, fault)]
+        return [*outbounds, *self._restoring.given_up(fault)]
 
     async def _on_enrol(self, inbound: Inbound[Enrol]) -> Iterable[Outbound]:
         if len(self._pending) >= self._settings.max_pending:
@@ -408,30 +350,22 @@ class EnrollerService(Service):
                 code=ErrorCode.BUSY,
                 message=f"{len(self._pending)} pictures are waiting for a recognizer; send this one again later",
             )
-            return self._answer(inbound, fault)
+            return self._desk.answer(inbound, fault)
         jpeg = inbound.message.jpeg
         # What no recognizer would take is told at once, and in words, which its answer does not have.
         (await asyncio.to_thread(survey, jpeg)).afford()
         picture = _sha256(jpeg)
-        outcome = await self._change(partial(self._register.look_up, inbound.ids["person"], picture))
+        outcome = await self._desk.change(partial(self._register.look_up, inbound.ids["person"], picture))
         if outcome.known or outcome.fault:
-            return [*outcome.news, *await self._answer_outcome(inbound, outcome)]
+            return [*outcome.news, *await self._desk.answer_outcome(inbound, outcome)]
         now = self._clock.monotonic()
         timeout = self._settings.embed_timeout_seconds
         pending = _Pending(inbound, jpeg, picture, retry_at=now + timeout / 2, expires_at=now + timeout)
-        return [*outcome.news, self._ask(self._new_id(), pending)]
+        return [*outcome.news, self._ask(self._asking.new_id(), pending)]
 
     def _ask(self, key: bytes, pending: _Pending) -> Outbound:
         self._pending[key] = pending
-        return self._embed(key, pending.jpeg)
-
-    def _embed(self, key: bytes, jpeg: bytes) -> Outbound:
-        return Outbound(
-            channels.EMBED_REQUEST,
-            EmbedRequest(jpeg=jpeg),
-            correlation=key,
-            response=(channels.EMBED_REPLY, self._reply_ids),
-        )
+        return self._asking.embed(key, pending.jpeg)
 
     async def _on_embedded(self, inbound: Inbound[Embedded]) -> Iterable[Outbound]:
         """Finish an enrolment. An answer that cannot be used is as none: another recognizer may do better."""
@@ -441,10 +375,9 @@ class EnrollerService(Service):
         key = inbound.packet.correlation or b""
         if key == self._probe:
             return ()
-        if key in self._asked:
-            return await self._on_made(self._asked.pop(key), inbound.message)
-        if self._returning is not None and key in self._returning[1].asked:
-            return await self._on_returned(*self._returning, key, inbound.message)
+        for other in (self._takeover, self._restoring):
+            if other.waits_for(key):
+                return await other.answered(key, inbound.message)
         pending = self._pending.get(key)
         if pending is None:
             raise Refused(Refusal.UNEXPECTED, "no picture waits for this answer")
@@ -460,9 +393,9 @@ class EnrollerService(Service):
 
     async def _enrol(self, request: Inbound[Any], shots: tuple[Shot, ...]) -> Iterable[Outbound]:
         rights = self._rights(request)
-        outcome = await self._change(partial(self._register.enrol, request.ids["person"], shots, rights))
+        outcome = await self._desk.change(partial(self._register.enrol, request.ids["person"], shots, rights))
         self._enrolled += outcome.taken
-        return [*outcome.news, *await self._answer_outcome(request, outcome)]
+        return [*outcome.news, *await self._desk.answer_outcome(request, outcome)]
 
     async def _on_shot(self, pending: _Pending, shot: Shot) -> Iterable[Outbound]:
         """See whether a frame is a sample besides those before it; the last one that is asked for enrols them all."""
@@ -471,7 +404,7 @@ class EnrollerService(Service):
         assert frame_at is not None
         shots = (*seat.shots, shot)
         rights = self._rights(seat.request)
-        outcome = await self._change(partial(self._register.enrol, person, shots, rights, try_only=True))
+        outcome = await self._desk.change(partial(self._register.enrol, person, shots, rights, try_only=True))
         if outcome.fault is None and outcome.taken == len(shots):
             seat = replace(seat, sitting=seat.sitting.took(frame_at), shots=shots)
         else:
@@ -485,13 +418,13 @@ class EnrollerService(Service):
     async def _on_capture(self, inbound: Inbound[EnrolFromCamera]) -> Iterable[Outbound]:
         """Begin to look out for a person, if that is asked with a code where one is needed."""
         inbound, fault = self._checked(inbound)
-        return self._answer(inbound, fault) if fault else self._seat(inbound)
+        return self._desk.answer(inbound, fault) if fault else self._seat(inbound)
 
     def _checked(self, inbound: Inbound[EnrolFromCamera]) -> tuple[Inbound[EnrolFromCamera], Fault | None]:
         """The request, its code apart from its name, and why the code does not hold."""
         asked = inbound.message
         if self._codes is None:
-            return inbound, NOTHING_TO_CHECK_WITH if asked.door in self._doors.asking else None
+            return inbound, NOTHING_TO_CHECK_WITH if asked.door in self._desk.doors.asking else None
         name, code = (asked.name, asked.code) if asked.code else apart(asked.name)
         fault = self._codes.fault(code, self._clock.now(), self._clock.monotonic())
         return replace(inbound, message=asked.model_copy(update={"name": name, "code": None})), fault
@@ -503,7 +436,7 @@ class EnrollerService(Service):
             if other == person or (seat.sitting.door, seat.sitting.camera) == (asked.door, asked.camera):
                 place = f"{seat.sitting.door}/{seat.sitting.camera}"
                 fault = Fault(code=ErrorCode.BUSY, message=f"{other} is being enrolled at {place}; try again later")
-                return self._answer(inbound, fault)
+                return self._desk.answer(inbound, fault)
         ends_at = inbound.at_monotonic + asked.timeout_s
         sitting = Sitting(asked.door, asked.camera, asked.samples, asked.timeout_s, ends_at)
         self._seats[person] = _Seat(inbound, sitting)
@@ -514,7 +447,7 @@ class EnrollerService(Service):
         inbound, fault = self._checked(inbound)
         person = fault or id_of(inbound.message.name, {*self._seats, *self._register.people})
         if isinstance(person, Fault):
-            return self._answer(replace(inbound, ids=NOBODY_YET), person)
+            return self._desk.answer(replace(inbound, ids=NOBODY_YET), person)
         return self._seat(replace(inbound, ids={"person": person}))
 
     def _cameras(self) -> list[dict[str, str]]:
@@ -535,14 +468,14 @@ class EnrollerService(Service):
             jpeg = inbound.message.jpeg
             expires_at = self._clock.monotonic() + self._settings.embed_timeout_seconds / 2  # a later frame is as good
             pending = _Pending(seat.request, jpeg, _sha256(jpeg), None, expires_at, frame_at=inbound.at_monotonic)
-            return (self._ask(self._new_id(), pending),)
+            return (self._ask(self._asking.new_id(), pending),)
         return ()
 
     def _given_up(self, pending: _Pending) -> Iterable[Outbound]:
         """What is said of a picture that no recognizer looked at; of a frame nothing before the sitting is over."""
         fault = self._no_recognizer(pending)
         if pending.frame_at is None:
-            return self._answer(pending.inbound, fault)
+            return self._desk.answer(pending.inbound, fault)
         person = pending.inbound.ids["person"]
         seat = self._seats[person]
         self._seats[person] = replace(seat, sitting=seat.sitting.passed_over(fault))
@@ -552,13 +485,13 @@ class EnrollerService(Service):
         """Tell somebody who sits at a camera how far it is and what to do, at most once a second unless it went on."""
         seat, now = self._seats[person], self._clock.monotonic()
         trouble = None if seat.sitting.trouble is None else seat.sitting.trouble.code
-        sitting, name = seat.sitting, seat.request.message.name or self._names.called(person)
+        sitting, name = seat.sitting, seat.request.message.name or self._desk.names.called(person)
         text = progress(name, sitting.taken, sitting.samples, hint(sitting.taken, trouble))
         went_on = seat.told.partition(",")[0] != text.partition(",")[0]
         if text == seat.told or (not went_on and now - seat.told_at < ADVICE_SECONDS):
             return ()
         self._seats[person] = replace(seat, told=text, told_at=now)
-        self._told = Enrolment(
+        self._desk.told = Enrolment(
             text=plain(text),
             course=Course.UNDER_WAY,
             action=seat.request.channel.name,
@@ -571,14 +504,14 @@ class EnrollerService(Service):
             asked=sitting.samples,
             error=trouble,
         )
-        return (Outbound(channels.ENROLMENT, self._told),)
+        return (Outbound(channels.ENROLMENT, self._desk.told),)
 
     def _unless_over(self, person: str) -> Iterable[Outbound]:
         seat = self._seats[person]
         if not seat.sitting.over(self._clock.monotonic()):
             return ()
         self._withdraw(lambda inbound: inbound is seat.request)
-        return self._answer(seat.request, seat.sitting.outcome())
+        return self._desk.answer(seat.request, seat.sitting.outcome())
 
     def _withdraw(self, which: Callable[[Inbound[Any]], bool]) -> list[Inbound[Any]]:
         """Forget the requests that still wait for a recognizer or a camera; each of them once."""
@@ -588,33 +521,32 @@ class EnrollerService(Service):
         return [*waiting, *(self._seats.pop(person).request for person in people)]
 
     async def _on_update(self, inbound: Inbound[Update]) -> Iterable[Outbound]:
-        fault = await self._work(partial(fault_in, inbound.message))
+        fault = await self._desk.work(partial(fault_in, inbound.message))
         if fault is not None:
-            return self._answer(inbound, fault)
-        outcome = await self._change(partial(self._register.update, inbound.ids["person"], inbound.message))
-        return [*outcome.news, *await self._answer_outcome(inbound, outcome)]
+            return self._desk.answer(inbound, fault)
+        outcome = await self._desk.change(partial(self._register.update, inbound.ids["person"], inbound.message))
+        return [*outcome.news, *await self._desk.answer_outcome(inbound, outcome)]
 
     async def _on_remove(self, inbound: Inbound[Remove]) -> Iterable[Outbound]:
         """Forget a person, and the person's pictures that still wait: what was sent before must not come back after."""
-        person, name = inbound.ids["person"], self._names.called(inbound.ids["person"])
+        person, name = inbound.ids["person"], self._desk.names.called(inbound.ids["person"])
         waiting = self._withdraw(lambda request: request.ids["person"] == person)
-        if self._returning is not None:
-            self._returning = (self._returning[0], self._returning[1].without(person))
+        self._restoring.removed(person)
         removed = Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"{person} was removed before the picture was looked at")
-        outbounds = [each for request in waiting for each in self._answer(request, removed)]
-        outcome = await self._change(partial(self._register.remove, person))
+        outbounds = [each for request in waiting for each in self._desk.answer(request, removed)]
+        outcome = await self._desk.change(partial(self._register.remove, person))
         unknown = outcome.fault is not None and outcome.fault.code is ErrorCode.UNKNOWN_PERSON
         fault = None if waiting and unknown else outcome.fault
-        return [*outbounds, *outcome.news, *self._answer(inbound, fault, name=name)]
+        return [*outbounds, *outcome.news, *self._desk.answer(inbound, fault, name=name)]
 
     async def _on_manage(self, inbound: Inbound[ManagePerson]) -> Iterable[Outbound]:
         """The same as an update or a removal, of somebody who is called by name."""
         action, who = inbound.message.action, inbound.message.who
         channel = channels.REMOVE if action is Deed.REMOVE else channels.UPDATE
-        person = self._names.who_is(who)
+        person = self._desk.names.who_is(who)
         if isinstance(person, Fault):
             unknown = replace(inbound, channel=channel, ids={"person": place_of(who)})
-            return self._answer(unknown, person, name=who)
+            return self._desk.answer(unknown, person, name=who)
         message = Remove() if action is Deed.REMOVE else Update(enabled=action is Deed.ENABLE)
         request: Inbound[Any] = replace(cast("Inbound[Any]", inbound), channel=channel, ids={"person": person})
         request = replace(request, message=message)
@@ -623,16 +555,16 @@ class EnrollerService(Service):
     async def _on_enrolment(self, inbound: Inbound[Enrolment]) -> Iterable[Outbound]:
         """What an enroller that was killed has left under way has come to nothing."""
         left = inbound.message
-        if left.course is not Course.UNDER_WAY or self._told is not None:
+        if left.course is not Course.UNDER_WAY or self._desk.told is not None:
             return ()
         name = left.name or left.person
-        self._told = left.model_copy(
+        self._desk.told = left.model_copy(
             update={"text": f"{name} was not enrolled: the enroller was restarted"[:255], "course": Course.ERROR}
         )
-        return (Outbound(channels.ENROLMENT, self._told),)
+        return (Outbound(channels.ENROLMENT, self._desk.told),)
 
     async def _on_lock_state(self, inbound: Inbound[LockState]) -> Iterable[Outbound]:
-        self._doors = self._doors.told(inbound.ids["door"])
+        self._desk.doors = self._desk.doors.told(inbound.ids["door"])
         return ()
 
     async def _on_health(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
@@ -642,7 +574,7 @@ class EnrollerService(Service):
             self._hear_model(inbound.message)
         if inbound.message.service == Role.ACTUATOR and inbound.message.door is not None:
             asks = inbound.message.figures.get("asks_code")
-            self._doors = self._doors.told(
+            self._desk.doors = self._desk.doors.told(
                 inbound.message.door, inbound.message.country, asks_code=None if asks is None else bool(asks)
             )
         return ()
@@ -656,99 +588,9 @@ class EnrollerService(Service):
     def _hear_model(self, health: Health) -> None:
         now = self._clock.monotonic()
         if health.state is not Presence.ONLINE or health.model is None:
-            self._runners = self._runners.gone(health.instance, now)
+            self._asking.runners = self._asking.runners.gone(health.instance, now)
         else:
-            self._runners = self._runners.told(health.instance, health.model, now)
-
-    async def _take_over(self, now: float) -> Iterable[Outbound]:
-        """Take everybody over to other models that recognizers run, and let the leading one change with them."""
-        leading = self._register.model
-        if now < (self._takeover_at or now):
-            return self._tell_models()
-        self._takeover_at = now + LOOK_SECONDS  # whatever follows: what is always due lets no message be handled
-        if leading is None or self._reopen_at is not None:
-            return self._tell_models()
-        outbounds: list[Outbound] = []
-        running = self._runners.besides(leading)
-        if self._register.stale or not {*running} <= self._register.making.keys():
-            outbounds += (await self._change(partial(self._register.take_up, running))).news
-        for model, making in list(self._register.making.items()):
-            away = self._runners.away(model, now)
-            if away == 0 and self._runners.away(leading, now) >= LEAD_SECONDS and making.may_lead(self._samples()):
-                _log.info("model_leads", model=model, instead_of=leading)
-                outbounds += (await self._change(partial(self._register.lead, model))).news
-                break
-            if away >= max(self._settings.retire_seconds, LEAD_SECONDS):
-                _log.info("model_retired", model=model)
-                outbounds += (await self._change(partial(self._register.let_go, model))).news
-        outbounds += await self._ask_for_templates(now)
-        return [*outbounds, *self._tell_models()]
-
-    def _samples(self) -> int:
-        return sum(self._register.people.values())
-
-    async def _ask_for_templates(self, now: float) -> list[Outbound]:
-        """Send faces to the recognizers of each model, some at a time."""
-        self._asked = {key: each for key, each in self._asked.items() if now < each.expires_at}
-        outbounds: list[Outbound] = []
-        for model in self._made.keys() - {each.model for each in self._asked.values()}:  # no other answer comes
-            outbounds += await self._keep_made(model)
-        for model, making in self._register.making.items():
-            under_way = {each.one.number for each in self._asked.values() if each.model == model}
-            under_way |= {one.number for one, _ in self._made.get(model, ())}
-            room = self._room_for(model) - len(under_way)
-            for one in islice((one for one in making.todo if one.number not in under_way), max(0, room)):
-                face = await self._work(partial(self._register.face, one, self._clock.now()))
-                if face is None:
-                    outbounds += (await self._change(partial(self._register.give_up, model, one.number))).news
-                    break  # what is still to be done has changed
-                key = self._new_id()
-                self._asked[key] = _Asked(model, one, now + self._settings.embed_timeout_seconds)
-                outbounds.append(self._embed_face(model, key, face))
-        return outbounds
-
-    def _embed_face(self, model: str, key: bytes, face: bytes) -> Outbound:
-        return Outbound(
-            channels.EMBED_FACE,
-            face,
-            {"embedder": id_of_model(model)},
-            correlation=key,
-            response=(channels.EMBED_REPLY, self._reply_ids),
-        )
-
-    async def _on_made(self, asked: "_Asked", message: Embedded) -> Iterable[Outbound]:
-        """Take a template of another model; several are kept at once."""
-        if asked.model not in self._register.making or message.model != asked.model:
-            raise Refused(Refusal.UNEXPECTED, f"no template of {message.model} was asked for")
-        self._takeover_at = self._clock.monotonic()
-        answer = read_answer(message, self._seal)
-        if answer.error or not answer.faces:
-            return (await self._change(partial(self._register.give_up, asked.model, asked.one.number))).news
-        made = self._made.setdefault(asked.model, [])
-        made.append((asked.one, answer.faces[0].template))
-        left = len(self._register.making[asked.model].todo) - len(made)
-        if (
-            len(made) < TEMPLATES_AT_ONCE
-            and left > 0
-            and any(each.model == asked.model for each in self._asked.values())
-        ):
-            return ()
-        return await self._keep_made(asked.model)
-
-    async def _keep_made(self, model: str) -> Iterable[Outbound]:
-        made = self._made.pop(model)
-        if model not in self._register.making:
-            return ()
-        return (await self._change(partial(self._register.made, model, made))).news
-
-    def _tell_models(self) -> Iterable[Outbound]:
-        states = self._register.states(self._runners)
-        now = self._clock.monotonic()
-        nothing = self._states is None and not states.models
-        if nothing or states == self._states or now < self._told_models_at + LOOK_SECONDS:
-            return ()
-        self._states, self._told_models_at = states, now
-        return (Outbound(channels.MODELS, states),)
+            self._asking.runners = self._asking.runners.told(health.instance, health.model, now)
 
     def _hear_floors(self, figures: Mapping[str, float]) -> None:
         """A reader that has seen a higher version takes none of ours."""
@@ -762,12 +604,12 @@ class EnrollerService(Service):
 
     async def _on_remove_sample(self, inbound: Inbound[RemoveSample]) -> Iterable[Outbound]:
         number = int(inbound.ids["sample"]) if inbound.ids["sample"].isdecimal() else None
-        outcome = await self._change(partial(self._register.remove_sample, inbound.ids["person"], number))
-        return [*outcome.news, *self._answer(inbound, outcome.fault)]
+        outcome = await self._desk.change(partial(self._register.remove_sample, inbound.ids["person"], number))
+        return [*outcome.news, *self._desk.answer(inbound, outcome.fault)]
 
     async def _on_set_credential(self, inbound: Inbound[SetCredential]) -> Iterable[Outbound]:
         person, credential = inbound.ids["person"], inbound.ids["credential"]
-        outcome = await self._change(
+        outcome = await self._desk.change(
             partial(
                 self._register.set_credential,
                 person,
@@ -777,17 +619,17 @@ class EnrollerService(Service):
                 new_salt=self._new_salt(),
             )
         )
-        return [*outcome.news, *await self._answer_outcome(inbound, outcome)]
+        return [*outcome.news, *await self._desk.answer_outcome(inbound, outcome)]
 
     async def _on_remove_credential(self, inbound: Inbound[RemoveCredential]) -> Iterable[Outbound]:
         change = partial(self._register.remove_credential, inbound.ids["person"], inbound.ids["credential"])
-        outcome = await self._change(change)
-        return [*outcome.news, *self._answer(inbound, outcome.fault)]
+        outcome = await self._desk.change(change)
+        return [*outcome.news, *self._desk.answer(inbound, outcome.fault)]
 
     async def _on_set_group(self, inbound: Inbound[SetGroup]) -> Iterable[Outbound]:
-        group, fault = inbound.ids["group"], await self._work(partial(fault_in, inbound.message))
+        group, fault = inbound.ids["group"], await self._desk.work(partial(fault_in, inbound.message))
         if fault is not None:
-            return self._arranged(inbound, Outcome(fault), None)
+            return self._desk.arranged(inbound, Outcome(fault), None)
         return await self._arrange(inbound, partial(self._register.set_group, group, inbound.message), group)
 
     async def _on_remove_group(self, inbound: Inbound[RemoveGroup]) -> Iterable[Outbound]:
@@ -809,41 +651,13 @@ class EnrollerService(Service):
         schedule: str | None = None,
     ) -> Iterable[Outbound]:
         """Have a group or schedule changed, and say what will not be as one would think."""
-        outcome, entitled = await self._change(work), None
+        outcome, entitled = await self._desk.change(work), None
         if outcome.fault is None and group is not None:
             entitled = self._register.arrangements.of_group(group)
         elif outcome.fault is None and schedule is not None:
             entitled = self._register.arrangements.of_schedule(schedule)
-        warning = None
-        if entitled is not None:
-            warning = await self._work(partial(doubts, entitled, self._doors, self._clock.now()))
-        return [*outcome.news, *self._list_arrangements(), *self._arranged(inbound, outcome, warning)]
-
-    def _arranged(self, arrived: Arrived[Any], outcome: Outcome, warning: str | None) -> tuple[Outbound, ...]:
-        fault, id_ = outcome.fault, next(iter(arrived.ids.values()), "")
-        if fault:
-            self._refused[fault.code] += 1
-        error = str(fault.code) if fault else None
-        action = arrived.channel.name
-        _log.info("arranged", action=action, id=id_, people=outcome.people, error=error, warning=warning)
-        arranged = Arranged(
-            status=ResultStatus.ERROR if fault else ResultStatus.OK,
-            action=action,
-            id=id_,
-            at=self._clock.now(),
-            people=outcome.people,
-            warning=warning,
-            error=fault,
-        )
-        return tuple(arrived.reply(arranged))
-
-    def _list_arrangements(self, *, anew: bool = False) -> Iterable[Outbound]:
-        """All groups and schedules, unless that has been told."""
-        arrangements, told = self._register.arrangements, self._listed
-        self._listed = (self._names.grouped(arrangements), self._names.scheduled(arrangements))
-        for channel, now, before in zip((channels.GROUPS, channels.SCHEDULES), self._listed, told, strict=True):
-            if anew or now != before:
-                yield Outbound(channel, now)
+        warning = await self._desk.doubts(entitled)
+        return [*outcome.news, *self._desk.list_arrangements(), *self._desk.arranged(inbound, outcome, warning)]
 
     async def _on_check(self, inbound: Inbound[CheckPeople]) -> Iterable[Outbound]:
         page = PeopleChecked()
@@ -854,7 +668,7 @@ class EnrollerService(Service):
             outcome, page = self._register.check(inbound.message, self._same_person, margin, now)
             return outcome
 
-        outcome = await self._change(check)
+        outcome = await self._desk.change(check)
         return [*outcome.news, *inbound.reply(page.model_copy(update={"error": outcome.fault}))]
 
     async def _on_export(self, inbound: Inbound[ExportPeople]) -> Iterable[Outbound]:
@@ -866,103 +680,9 @@ class EnrollerService(Service):
             outcome, page = self._register.export(inbound.message, now)
             return outcome
 
-        outcome = await self._change(export)
+        outcome = await self._desk.change(export)
         _log.info("exported", people=len(page.people), more=page.next is not None)
         return [*outcome.news, *inbound.reply(page.model_copy(update={"error": outcome.fault}))]
-
-    async def _on_restore(self, inbound: Inbound[RestorePeople]) -> Iterable[Outbound]:
-        try:
-            people = [restored(each) for each in inbound.message.people]
-        except ValueError:
-            bad = Fault(code=ErrorCode.BAD_REQUEST, message="a template that is not base64")
-            return inbound.reply(KeptPeople(error=bad))
-        running = {*self._runners.models.values()}
-        model = self._register.takes_over(people, running)
-        if model is None:
-            return await self._restore(inbound, people, blind_to(people, running))
-        if (fault := self._why_not_over_to(model, people)) is not None:
-            return inbound.reply(KeptPeople(error=fault))
-        self._returning = (inbound, Returning.begun(tuple(people), model, self._clock.monotonic()))
-        return await self._return(self._clock.monotonic())
-
-    def _why_not_over_to(self, model: str, people: Sequence[Person]) -> Fault | None:
-        if self._returning is not None:
-            return Fault(code=ErrorCode.BUSY, message="others are being put back; send the request again")
-        if not self._runners.of(model) and any(
-            sample.face is not None and sample.model != model for each in people for sample in each.samples
-        ):
-            message = f"the gallery was made with {model}, these samples were not; start a recognizer that runs it"
-            return Fault(code=ErrorCode.NO_RECOGNIZER, message=message)
-        return self._register.unopened(people)
-
-    async def _restore(
-        self, inbound: Inbound[RestorePeople], people: Sequence[Person], lost: Sequence[str] = ()
-    ) -> Iterable[Outbound]:
-        """Put people back; `lost` are those of whom not all samples could be taken over."""
-        arranged: list[GroupEntry | ScheduleEntry] = [*(inbound.message.schedules or ())]
-        arranged += inbound.message.groups or ()
-        bare = {each.person for each in people if not each.samples} & {*lost}
-        outcome = await self._change(partial(self._register.restore, people, arranged=arranged, bare=bare))
-        error = str(outcome.fault.code) if outcome.fault else None
-        _log.info("restored", people=0 if error else len(people), error=error)
-        reply = KeptPeople(
-            count=len(self._register.people),
-            gallery_version=self._register.gallery_version,
-            again=tuple(lost) or None,
-            error=outcome.fault,
-        )
-        return [*outcome.news, *inbound.reply(reply)]
-
-    def _returning_at(self, returning: Returning) -> float:
-        """When recognizers are to be asked about more faces, once more, or no longer."""
-        if returning.done or (returning.todo and len(returning.asked) < self._room_for(returning.model)):
-            return self._clock.monotonic()
-        timeout = self._settings.embed_timeout_seconds
-        return returning.heard_at + (timeout if returning.asked_again else timeout / 2)
-
-    def _room_for(self, model: str) -> int:
-        """How many faces recognizers of a model are asked about at once."""
-        return min(len(self._runners.of(model)), MOST_RUNNERS) * FACES_EACH
-
-    async def _return(self, now: float) -> Iterable[Outbound]:
-        """Ask about the faces of people who are to be put back; put them back when all are answered."""
-        if self._returning is None:
-            return ()
-        inbound, returning = self._returning
-        timeout = self._settings.embed_timeout_seconds
-        if not returning.done and now >= returning.heard_at + timeout:
-            self._returning = None
-            message = f"no recognizer that runs {returning.model} answered within {timeout:g} s; is one running?"
-            return inbound.reply(KeptPeople(error=Fault(code=ErrorCode.NO_RECOGNIZER, message=message)))
-        if not returning.asked_again and now >= returning.heard_at + timeout / 2:
-            returning = returning.anew()
-        outbounds: list[Outbound] = []
-        while returning.todo and len(returning.asked) < self._room_for(returning.model):
-            key, (person, sample) = self._new_id(), returning.sample(returning.todo[0])
-            try:
-                face = face_to_send(sample.face or b"", person, self._seal)
-            except Refused:
-                returning = returning.passed_over()
-                continue
-            returning = returning.asking(key)
-            outbounds.append(self._embed_face(returning.model, key, face))
-        self._returning = (inbound, returning)
-        if not returning.done:
-            return outbounds
-        self._returning = None
-        return [*outbounds, *await self._restore(inbound, list(returning.whole()), returning.lacking())]
-
-    async def _on_returned(
-        self, inbound: Inbound[RestorePeople], returning: Returning, key: bytes, message: Embedded
-    ) -> Iterable[Outbound]:
-        """Take a template of somebody who is to be put back."""
-        if message.model != returning.model:
-            raise Refused(Refusal.UNEXPECTED, f"no template of {message.model} was asked for")
-        answer, now = read_answer(message, self._seal), self._clock.monotonic()
-        person, _ = returning.sample(returning.asked[key])
-        made = None if answer.error or not answer.faces else to_store(answer.faces[0].template, person, self._seal)
-        self._returning = (inbound, returning.answered(key, made, now))
-        return await self._return(now)
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
         """Signed, so the enroller's own: of another time, or of another enroller."""
@@ -1002,62 +722,6 @@ class EnrollerService(Service):
             if found is not None and wanted is not None:
                 yield Outbound(found.channel, wanted or None, topic=topic)
 
-    async def _change(self, work: Callable[[datetime], Outcome]) -> Outcome:
-        """Have the register do `work`; a store that fails is what became of it, and is tried again later."""
-        try:
-            outcome = await self._work(partial(work, self._clock.now()))
-        except StorageFailed as failed:
-            self._failed(failed)
-            return Outcome(Fault(code=ErrorCode.STORAGE_FAILED, message=str(failed)))
-        self._trouble = self._reopen_at = None
-        if self._register.roster is self._shards:
-            return outcome
-        self._shards = self._register.roster
-        self._names = await self._work(partial(Names.of, self._shards))
-        listed = (Outbound(channels.PEOPLE, self._names.listed()), *self._list_arrangements())
-        return replace(outcome, news=(*outcome.news, *listed))
-
-    async def _work(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
-
-    def _failed(self, failed: StorageFailed) -> None:
-        self._trouble = str(failed)
-        self._reopen_at = self._clock.monotonic() + REOPEN_SECONDS
-        _log.error("storage_failed", problem=self._trouble)
-
-    async def _answer_outcome(self, inbound: Inbound[Any], outcome: Outcome) -> tuple[Outbound, ...]:
-        """Say what became of a request, and what the person's rights will not do as they stand."""
-        warning = None
-        if outcome.rights is not None:
-            warning = await self._work(partial(doubts, outcome.rights, self._doors, self._clock.now()))
-        return self._answer_with(inbound, outcome, warning)
-
-    def _answer(self, inbound: Inbound[Any], fault: Fault | None, *, name: str | None = None) -> tuple[Outbound, ...]:
-        return self._answer_with(inbound, Outcome(fault), name=name)
-
-    def _answer_with(
-        self, inbound: Inbound[Any], outcome: Outcome, warning: str | None = None, *, name: str | None = None
-    ) -> tuple[Outbound, ...]:
-        person = inbound.ids["person"]
-        result = self._result(inbound.channel, person, outcome, warning)
-        told = self._tell(result, name or getattr(inbound.message, "name", None), inbound.message)
-        return (told, Outbound(channels.RESULT, result, {"person": person}), *inbound.reply(result))
-
-    def _tell(self, result: Result, name: str | None, request: object = None) -> Outbound:
-        """In words how a request ended."""
-        name = name or self._names.called(result.person) or "Somebody"
-        update = request if isinstance(request, Update) else None
-        self._told = Enrolment(
-            text=plain(ended(name, result, update)),
-            course=Course.ERROR if result.error else Course.OK,
-            action=result.action,
-            at=result.at,
-            person=result.person,
-            name=name[:MAX_NAME],
-            error=None if result.error is None else result.error.code,
-        )
-        return Outbound(channels.ENROLMENT, self._told)
-
     def _rights(self, request: Inbound[Enrol] | Inbound[EnrolFromCamera]) -> Rights:
         """What somebody is given who was not there before. A newcomer without a name is a guest."""
         message, hours = request.message, self._settings.guest_hours
@@ -1066,34 +730,6 @@ class EnrollerService(Service):
         guest = request.channel is channels.NEWCOMER and message.name is None
         ends = self._clock.now() + timedelta(hours=hours) if guest and hours else None
         return Rights(name=plain(message.name) if message.name else None, valid_until=ends)
-
-    def _result(self, channel: Channel[Any], person: str, outcome: Outcome, warning: str | None = None) -> Result:
-        fault, samples = outcome.fault, self._register.people.get(person, 0)
-        enrolled = channel in _ENROLMENTS and fault is None
-        result = Result(
-            status=ResultStatus.ERROR if fault else ResultStatus.OK,
-            action=channel.name,
-            person=person,
-            at=self._clock.now(),
-            samples=samples,
-            gallery_version=self._register.gallery_version,
-            valid_until=outcome.valid_until,
-            added=outcome.taken if enrolled else None,
-            advice=advice(samples, outcome.near) if enrolled else None,
-            warning=warning,
-            error=fault,
-        )
-        if fault:
-            self._refused[fault.code] += 1
-        _log.info(
-            "answered",
-            action=channel.name,
-            person=person,
-            samples=result.samples,
-            error=str(fault.code) if fault else None,
-            warning=warning,
-        )
-        return result
 
     def _no_recognizer(self, pending: _Pending) -> Fault:
         why = f"; {pending.trouble}" if pending.trouble else ""
@@ -1111,10 +747,9 @@ _OF_EVERYBODY: Mapping[Channel[Any], type[KeptPeople] | type[PeopleChecked]] = {
     channels.CHECK: PeopleChecked,
 }
 """What is answered to requests that are about no one person."""
-_ENROLMENTS = (channels.ENROL, channels.ENROL_FROM_CAMERA, channels.NEWCOMER)
 _CREDENTIALS = (channels.SET_CREDENTIAL, channels.REMOVE_CREDENTIAL)
 _REQUESTS = (
-    *(*_ENROLMENTS, *_CREDENTIALS),
+    *(*ENROLMENTS, *_CREDENTIALS),
     *(channels.UPDATE, channels.REMOVE, channels.REMOVE_SAMPLE, channels.MANAGE),
 )
 
