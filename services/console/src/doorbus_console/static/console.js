@@ -63,6 +63,39 @@ function busy(asked, yes) {
   for (const button of buttons) button.disabled = yes;
 }
 
+// Who works by keyboard keeps the focus where htmx replaces what had it, or has it wait for an answer: its namesake has
+// it then, or what stands where it stood.
+const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+let focused = null;
+let byKeys = false;
+
+const focusable = (place) => [...place.querySelectorAll(FOCUSABLE)].filter((one) => !one.disabled && one.getClientRects().length);
+const nameOf = (one) => [one.tagName, ...["id", "name", "href", "hx-post", "aria-label"].map((each) => one.getAttribute(each))].join("\n");
+
+function noted(one) {
+  const around = [];
+  for (let place = one.parentElement; place !== null; place = place.parentElement) around.push([place, focusable(place).indexOf(one)]);
+  focused = { one, name: nameOf(one), around };
+}
+
+function refocus() {
+  if (!byKeys || focused === null || document.activeElement !== document.body) return;
+  const { one, name, around } = focused;
+  if (one.isConnected && one.disabled) return;  // until it is answered
+  const [place, at] = around.find(([each]) => each.isConnected && focusable(each).length) || [document.body, 0];
+  const there = focusable(place);
+  const namesakes = there.filter((each) => nameOf(each) === name);
+  const same = there[Math.max(0, Math.min(at, there.length - 1))];
+  const found = there.includes(one) ? one : namesakes.includes(same) ? same : namesakes[0] || same;
+  if (found) found.focus({ preventScroll: found === one });
+}
+
+// A page that follows the news for days must not grow with them.
+const MOST_ROWS = 200;
+
+// What somebody has opened stays open when news replace it.
+let opened = [];
+
 // The page of faces to review, by keyboard: the card that has the focus is the one meant.
 let next = null;
 
@@ -172,6 +205,19 @@ document.addEventListener("DOMContentLoaded", () => {
   document.body.addEventListener("htmx:afterRequest", () => {
     if (next !== null && next.isConnected && document.activeElement === document.body) next.focus();
     next = null;
+  });
+  document.addEventListener("keydown", () => { byKeys = true; }, true);
+  document.addEventListener("pointerdown", () => { byKeys = false; }, true);
+  document.addEventListener("focusin", (event) => noted(event.target));
+  for (const name of ["htmx:afterRequest", "htmx:afterSettle", "htmx:sseMessage"]) document.body.addEventListener(name, refocus);
+  document.body.addEventListener("htmx:sseMessage", (event) => {
+    if (event.target.matches("tbody")) while (event.target.rows.length > MOST_ROWS) event.target.deleteRow(-1);
+  });
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    opened = [...event.detail.target.querySelectorAll("details[open][id]")].map((one) => one.id);
+  });
+  document.body.addEventListener("htmx:afterSwap", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   });
   document.body.addEventListener("dragover", (event) => { if (event.target.closest(".drop")) event.preventDefault(); });
   document.body.addEventListener("drop", (event) => {
