@@ -290,7 +290,7 @@ def test_a_guardian_loads_the_standard_library_and_the_adapter_and_nothing_else(
         "doorbus_actuator",
         *(f"doorbus_actuator.{one}" for one in ("guardian", "relay", "simulated", "slim")),
     }
-    assert {"asyncio", "datetime", "pathlib", "site", "ssl", "typing"} & loaded == set()
+    assert {"asyncio", "datetime", "pathlib", "site", "socket", "ssl", "typing"} & loaded == set()
 
 
 # The actuator's side.

@@ -1,10 +1,10 @@
 """`python -m doorbus_actuator.guardian RELAY`: holds the relay for the actuator, and lets go whatever befalls that.
 
 RELAY is what `doorbus_actuator.factory` makes of the settings, as JSON. Standard input is a socket to the actuator,
-whose child this is then; or one that listens, for one actuator after another (`doorbus_actuator.guard`). The actuator
-writes a line for each order: `NUMBER hold SECONDS`, `NUMBER lock`, or `NUMBER beat`, its sign of life. Each is answered
-with its number and what the relay is then: `NUMBER on`, `NUMBER off`, `NUMBER jammed WHY`. Number 0 stands before what
-nobody asked for: a change, or `0 note TEXT`.
+whose child this is then; or, with `--listening` after that, one that listens, for one actuator after another
+(`doorbus_actuator.guard`). The actuator writes a line for each order: `NUMBER hold SECONDS`, `NUMBER lock`, or `NUMBER
+beat`, its sign of life. Each is answered with its number and what the relay is then: `NUMBER on`, `NUMBER off`, `NUMBER
+jammed WHY`. Number 0 stands before what nobody asked for: a change, or `0 note TEXT`.
 
 Nothing but the relay's adapter and a little of the standard library is loaded here: it is for each door once more.
 """
@@ -16,7 +16,6 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from contextlib import suppress
@@ -25,6 +24,7 @@ from doorbus_actuator.relay import RelayError
 from doorbus_actuator.slim import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
     from typing import Any
 
@@ -43,6 +43,7 @@ _MOST_READS = 16
 _LAST_TRIES = 60
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NEVER = float("inf")
+_LISTENING = "--listening"
 
 
 class Pulse:
@@ -144,20 +145,20 @@ class Line:
     """The way to an actuator and back. What it does not read is lost to it, and holds nothing up."""
 
     def __init__(self) -> None:
-        self._link: socket.socket | None = None
+        self._link: int | None = None
         self._rest = b""
 
-    def take(self, link: socket.socket) -> None:
-        """Listen to the actuator at the other end of `link`."""
+    def take(self, link: int) -> None:
+        """Listen to the actuator at the other end of `link`, the descriptor of a socket."""
         self.drop()
-        link.setblocking(False)
+        os.set_blocking(link, False)
         rouse_by(link)
         self._link = link
 
     def drop(self) -> None:
         """Listen to nobody."""
         if self._link is not None:
-            self._link.close()
+            os.close(self._link)
         self._link, self._rest = None, b""
 
     def orders(self, timeout: float | None) -> list[bytes]:
@@ -168,7 +169,7 @@ class Line:
             return []
         for _ in range(_MOST_READS):
             try:
-                piece = self._link.recv(_LONGEST)
+                piece = os.read(self._link, _LONGEST)
             except BlockingIOError:
                 break
             except OSError:
@@ -185,10 +186,10 @@ class Line:
         """Answer an order."""
         if self._link is not None:
             with suppress(OSError):
-                self._link.send(f"{number} {' '.join(words.split())}\n".encode())
+                os.write(self._link, f"{number} {' '.join(words.split())}\n".encode())
 
 
-def rouse_by(link: socket.socket) -> None:
+def rouse_by(link: int) -> None:
     """Have the kernel send SIGCONT whenever something is on `link`, its end included: a stopped guardian goes on."""
     with suppress(AttributeError, OSError):  # only Linux can
         fcntl.fcntl(link, fcntl.F_SETOWN, os.getpid())
@@ -196,7 +197,7 @@ def rouse_by(link: socket.socket) -> None:
         fcntl.fcntl(link, fcntl.F_SETFL, fcntl.fcntl(link, fcntl.F_GETFL) | os.O_ASYNC)
 
 
-def readable(link: socket.socket, timeout: float | None) -> bool:
+def readable(link: int, timeout: float | None) -> bool:
     """Whether something is on `link` within so many seconds. Here alone a signal may end the guardian."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
     try:
@@ -233,11 +234,12 @@ def serve(pulse: Pulse, line: Line, listener: socket.socket) -> None:
     pulse.secure(time.monotonic())
     listener.setblocking(False)
     say_ready()
+    door = listener.fileno()
     while True:
         due = pulse.due
-        if readable(listener, None if due is None else max(0.0, due - time.monotonic())):
+        if readable(door, None if due is None else max(0.0, due - time.monotonic())):
             with suppress(OSError):  # it has gone again
-                line.take(listener.accept()[0])
+                line.take(listener.accept()[0].detach())
                 guard(pulse, line, SILENCE_SECONDS)
             pulse.lock(time.monotonic())
             line.drop()
@@ -246,18 +248,11 @@ def serve(pulse: Pulse, line: Line, listener: socket.socket) -> None:
 
 def say_ready() -> None:
     """Tell systemd that actuators may come."""
+    import socket  # noqa: PLC0415
+
     if address := os.environ.get("NOTIFY_SOCKET"):
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
             supervisor.sendto(b"READY=1", address.replace("@", "\0", 1))
-
-
-def has_peer(link: socket.socket) -> bool:
-    """Whether somebody is at the other end."""
-    try:
-        link.getpeername()
-    except OSError:
-        return False
-    return True
 
 
 def end(pulse: Pulse) -> None:
@@ -321,13 +316,14 @@ def relay_of(given: Mapping[str, Any], note: Callable[[str], None], secret: str 
     return SimulatedRelay(given["path"], note, door=given["door"])
 
 
-def command(given: str) -> tuple[list[str], dict[str, str]]:
+def command(given: str, *, listening: bool = False) -> tuple[list[str], dict[str, str]]:
     """What runs a guardian of the relay `given` as JSON, and what must be in its environment.
 
-    It finds modules where this process does, without looking through what is installed: a quarter of its memory.
+    It finds modules where this process does, without the machinery that looks for what is installed.
     """
     run = "from doorbus_actuator.guardian import main; main()"
-    return [sys.executable, "-P", "-S", "-c", run, given], {"PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-P", "-S", "-c", run, given, *([_LISTENING] if listening else [])]
+    return words, {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def dismiss(number: int, frame: object) -> None:  # noqa: ARG001  # the signal module's
@@ -343,8 +339,7 @@ def main() -> None:
     line = Line()
     relay = relay_of(given, lambda text: line.say(UNASKED, f"note {text}"), os.environ.get(SECRET))
     pulse = Pulse(relay, given["max_hold"])
-    link = socket.socket(fileno=sys.stdin.fileno())
-    child = has_peer(link)
+    child = _LISTENING not in sys.argv
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # instead of SIGCONT where the kernel cannot send that
     for number in _ENDINGS:  # as a child it ends after the actuator, not with it
         signal.signal(number, signal.SIG_IGN if child else dismiss)
@@ -352,10 +347,12 @@ def main() -> None:
     early.leave_mark(given)
     try:
         if child:
-            line.take(link)
+            line.take(sys.stdin.fileno())
             guard(pulse, line)
         else:
-            serve(pulse, line, link)
+            import socket  # noqa: PLC0415
+
+            serve(pulse, line, socket.socket(fileno=sys.stdin.fileno()))
     finally:
         end(pulse)
         if pulse.fault is None:

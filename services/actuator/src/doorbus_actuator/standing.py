@@ -37,9 +37,9 @@ def guard() -> int:
 
 def _become(path: Path, relay: str, door: str) -> NoReturn:
     listener = _listening(path, door)
-    rouse_by(listener)  # from here on whoever looks for a guardian wakes it if it was stopped
+    rouse_by(listener.fileno())  # from here on whoever looks for a guardian wakes it if it was stopped
     os.dup2(listener.fileno(), sys.stdin.fileno())
-    words, environment = command(relay)
+    words, environment = command(relay, listening=True)
     # What has read the settings is 40 MB; the guardian needs none of it.
     os.execve(sys.executable, words, {**os.environ, **environment})  # noqa: S606  # our own words
 

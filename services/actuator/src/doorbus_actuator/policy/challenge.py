@@ -8,7 +8,6 @@ it is, one that is tilted becomes flatter where eyes close, and of two that are 
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from statistics import median
 
 from doorbus.wire.messages import Ask, Challenge, Decision, Face, Outcome, Reason, Trigger
 from doorbus_actuator.policy import telling
@@ -112,7 +111,7 @@ def _turn(rules: Rules, trial: Trial, glance: Glance) -> Trial:
     """The head goes from the front to the side that is asked, and is seen on the way."""
     if glance.yaw is None:
         return trial
-    turned = glance.yaw - median(one.yaw or 0.0 for one in trial.home)
+    turned = glance.yaw - _median(one.yaw or 0.0 for one in trial.home)
     share = (turned if trial.ask is Ask.TURN_LEFT else -turned) / rules.turn_degrees
     between = trial.between or BETWEEN[0] <= share <= BETWEEN[1]
     return replace(trial, between=between, done=between and share >= 1)
@@ -122,7 +121,7 @@ def _blink(rules: Rules, trial: Trial, glance: Glance) -> Trial:
     """The eyes close and open again, and the face does not become flatter meanwhile."""
     if not _in_place(trial, glance) or glance.lids is None:
         return replace(trial, closed_at=None)
-    share = glance.lids / max(median(one.lids or 0.0 for one in trial.home), 1e-6)
+    share = glance.lids / max(_median(one.lids or 0.0 for one in trial.home), 1e-6)
     if trial.closed_at is not None and (glance.at - trial.closed_at).total_seconds() > BLINK_SECONDS:
         return replace(trial, closed_at=None, home=())
     if share < min(rules.eyes_closed_below, rules.eyes_open_above):
@@ -135,9 +134,15 @@ def _in_place(trial: Trial, glance: Glance) -> bool:
     aspects = [one.aspect for one in trial.home if one.aspect is not None]
     if glance.aspect is None or glance.yaw is None or not aspects:
         return False
-    own = median(aspects)
-    aside = abs(glance.yaw - median(one.yaw or 0.0 for one in trial.home))
+    own = _median(aspects)
+    aside = abs(glance.yaw - _median(one.yaw or 0.0 for one in trial.home))
     return abs(glance.aspect - own) <= ASPECT * own and aside <= ASIDE_DEGREES
+
+
+def _median(values: Iterable[float]) -> float:
+    from statistics import median  # noqa: PLC0415  # large, and at most doors nothing is asked
+
+    return median(values)
 
 
 def met(trial: Trial | None, camera: str, person: str | None) -> bool:
