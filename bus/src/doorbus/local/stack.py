@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from doorbus.local.prepare import REPOSITORY_CONFIG, LocalError, broker_command, check_store, prepare
@@ -183,11 +183,11 @@ class Stack:
             "DOORBUS_INSTANCE": name,
             **self._environment.get(name, {}),
         }
-        before = await self._last_start(service, name)
+        begun = datetime.now(UTC)
         command = [sys.executable, "-m", f"doorbus_{service}"]
         process = await Process.start(name, command, self.var / "logs", variables)
         self._services[name] = process
-        await self._until_online(service, process, before)
+        await self._until_online(service, process, begun)
 
     async def start_all(self, environments: Mapping[Role, Mapping[str, str]] | None = None) -> None:
         """Start the broker and all four services."""
@@ -207,7 +207,8 @@ class Stack:
         self._services.clear()
         await self.broker.stop()
 
-    async def _until_online(self, service: Role, process: Process, before: datetime | None) -> None:
+    async def _until_online(self, service: Role, process: Process, begun: datetime) -> None:
+        """Wait for health that was told since `begun`: what is retained may be of the process before."""
         viewer = self.broker.transport(Role.VIEWER)
         try:
             async with asyncio.timeout(60), connect(viewer, [channels.HEALTH]) as client:
@@ -216,19 +217,10 @@ class Stack:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(0.5):
                             event = await client.expect(channels.HEALTH, service=service.value, instance=process.name)
-                            if event.message.state is Presence.ONLINE and event.message.started_at != before:
+                            if event.message.state is Presence.ONLINE and event.message.started_at >= begun:
                                 return
         except TimeoutError:
             raise LocalError(f"{process.name} is not online after 60 s:\n{process.log()[-2000:]}") from None
-
-    async def _last_start(self, service: Role, instance: str) -> datetime | None:
-        """When the instance that the retained health speaks of was started, to tell it from the one started next."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.2), connect(self.broker.transport(Role.VIEWER), [channels.HEALTH]) as client:
-                event = await client.expect(channels.HEALTH, service=service.value, instance=instance)
-                started: datetime = event.message.started_at
-                return started
-        return None
 
 
 @asynccontextmanager
