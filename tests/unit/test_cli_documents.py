@@ -83,6 +83,8 @@ def test_a_check_is_silent_when_all_is_well_and_shows_the_difference_when_not(tm
         (("update", "alice"), "nothing to change"),
         (("update", "alice", "--valid-until", "tomorrow"), "'tomorrow': no date or time"),
         (("update", "alice", "--door", "Front"), "'Front': an id is"),
+        (("update", "alice", "--new-door", "Front"), "'Front': an id is"),
+        (("journal", "front", "--since", "tomorrow"), "'tomorrow': no date or time"),
         (("update", "alice", "--clear", "samples"), "'samples' cannot be cleared, only name or doors or"),
         (("update", "alice", "--clear", "enabled"), "or second_factor or group"),
         (("group", "set", "staff", "--clear", "nope"), "'nope' cannot be cleared, only name or doors or"),

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from doorbus.cli.app import app
 from doorbus.cli.common import ExitStatus
+from doorbus.cli.doors import at_doors
 from doorbus.cli.people import STDIN, enrol_from_camera, enrol_pictures, list_people, request
 from doorbus.runtime.client import Client, connect
 from doorbus.runtime.service import Service
@@ -203,6 +204,36 @@ async def test_a_warning_is_told_and_what_was_asked_is_done_all_the_same(capsys:
 
 
 LIKE = "Mo-Fr 07:00-19:00; Sa 08:00-12:00; PH off"
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "told"),
+    [
+        (
+            ("back", "front"),
+            ("bakc",),
+            "there is no door bakc; the doors are back, front. For one that is to come: --new-door bakc\n",
+        ),
+        (("back", "front"), ("back", "front"), ""),
+        ((), ("bakc",), ""),
+    ],
+    ids=["one that is not there", "two that are", "where nobody has told of any"],
+)
+async def test_rights_at_a_door_that_is_not_there_are_not_given_and_the_doors_are_named(
+    there: tuple[str, ...], asked: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enroller = Enroller()
+    async with _an_office(enroller) as client:
+        for door in there:
+            await client.send(Outbound(channels.LOCK_STATE, LockState.LOCKED, {"door": door}))
+        change = Update(doors=asked)
+        status = await at_doors(client, asked, lambda: request(client, channels.UPDATE, change, "alice", 5))
+
+    assert status == (ExitStatus.NO_ANSWER if told else ExitStatus.OK)
+    assert enroller.asked == ([] if told else [change])
+    assert capsys.readouterr().err == told
+
+
 PASSES = ("yes", "no: doors", "no: hours", "no: ended", "not yet")
 
 

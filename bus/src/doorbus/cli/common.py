@@ -1,6 +1,7 @@
 """What all commands share: their exit statuses, the options that many have, and where they print."""
 
 import os
+from datetime import datetime
 from enum import IntEnum
 from typing import Annotated
 
@@ -43,6 +44,19 @@ def slug(value: str) -> str:
 def maybe_slug(value: str | None) -> str | None:
     """Check an id on the command line, if one is given."""
     return None if value is None else slug(value)
+
+
+def moment(text: str) -> datetime:
+    """A time on the command line, in the zone of this machine where it names none."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r}: no date or time such as 2026-12-01 or 2026-12-01T08:00") from None
+
+
+def maybe_moment(text: str | None) -> datetime | None:
+    """A time on the command line, if one is given."""
+    return None if text is None else moment(text)
 
 
 As = Annotated[

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from doorbus.cli.access import Access, on_the_bus
-from doorbus.cli.common import As, Person, Timeout, slug
+from doorbus.cli.common import As, Person, Timeout, maybe_moment, slug
 from doorbus.cli.options import ValidFrom, ValidUntil
-from doorbus.cli.people import given, made, moment, request
+from doorbus.cli.people import given, made, request
 from doorbus.wire.channels import REMOVE_CREDENTIAL, SET_CREDENTIAL
 from doorbus.wire.messages import RemoveCredential, SetCredential
 
@@ -33,7 +33,7 @@ def add_credential(  # noqa: PLR0917  # typer reads them as options
     role: As = None,
 ) -> None:
     """Give PERSON a PIN or a tag: asked for without showing it, or the first line of standard input."""
-    ends = given(valid_from=moment(valid_from), valid_until=moment(valid_until), guest=guest)
+    ends = given(valid_from=maybe_moment(valid_from), valid_until=maybe_moment(valid_until), guest=guest)
     message = made(SetCredential, **ends, code=_code())
     on_the_bus(
         Access.of(role),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-import typer
 from rich.text import Text
 
 from doorbus.cli.lines import clean, line
@@ -48,14 +47,6 @@ class Wanted:
             and (self.since is None or entry.at >= self.since)
             and (self.until is None or entry.at < self.until)
         )
-
-
-def moment(text: str) -> datetime:
-    """A time on the command line, in the zone of this machine where it names none."""
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is no time; write 2026-06-01 or 2026-06-01T18:30") from None
 
 
 def row_of(entry: JournalEntry) -> tuple[str, ...]:

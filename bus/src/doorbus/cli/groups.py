@@ -8,6 +8,7 @@ from rich.table import Table
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.arranging import arrange, retained
 from doorbus.cli.common import As, ExitStatus, Timeout, here, out, slug
+from doorbus.cli.doors import at_doors
 from doorbus.cli.lines import line
 from doorbus.cli.options import (
     AllDoors,
@@ -15,6 +16,7 @@ from doorbus.cli.options import (
     Doors,
     Hours,
     Name,
+    NewDoors,
     Schedule,
     SecondFactor,
     Threshold,
@@ -39,6 +41,7 @@ def set_group(  # noqa: PLR0917  # typer reads them as options
         bool | None, typer.Option("--enable/--disable", help="Let the group in, or nobody of it.", show_default=False)
     ] = None,
     door: Doors = None,
+    new_door: NewDoors = None,
     all_doors: AllDoors = False,  # noqa: FBT002
     valid_from: ValidFrom = None,
     valid_until: ValidUntil = None,
@@ -52,7 +55,7 @@ def set_group(  # noqa: PLR0917  # typer reads them as options
 ) -> None:
     """Make GROUP, or change it for everybody in it; what is not given stays. Who is in it: doorbus update --group."""
     changes = rights_changed(
-        door,
+        [*(door or ()), *(new_door or ())],
         valid_from,
         valid_until,
         (["doors"] if all_doors else []) + (clear or []),
@@ -64,7 +67,10 @@ def set_group(  # noqa: PLR0917  # typer reads them as options
         second_factor=second_factor,
     )
     change = made(SetGroup, **changes)
-    on_the_bus(Access.of(role), lambda client: arrange(client, SET_GROUP, change, timeout, group=group))
+    on_the_bus(
+        Access.of(role),
+        lambda client: at_doors(client, door or (), lambda: arrange(client, SET_GROUP, change, timeout, group=group)),
+    )
 
 
 @app.command("remove")

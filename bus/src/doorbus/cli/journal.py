@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking
-from doorbus.cli.common import As, ExitStatus, Timeout, err, here, out, slug
-from doorbus.cli.entries import COLUMNS, Format, Wanted, csv_line, moment, sentence, told_as
+from doorbus.cli.common import As, ExitStatus, Timeout, err, here, moment, out, slug
+from doorbus.cli.entries import COLUMNS, Format, Wanted, csv_line, sentence, told_as
 from doorbus.cli.following import until_told
 from doorbus.cli.journal_file import rows
 from doorbus.cli.lines import line

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, here, out, slug
+from doorbus.cli.doors import REPLAY_SECONDS, known_doors
 from doorbus.cli.lines import line
 from doorbus.cli.standing import names
 from doorbus.runtime.client import Client
@@ -38,7 +39,6 @@ _ADVICE = {
     Reason.RELAY_FAILED: "see the actuator's log",
     Reason.JOURNAL_FAILED: "the journal cannot be written; see doorbus doctor",
 }
-_REPLAY_SECONDS = 0.5
 
 
 def unlock(  # noqa: PLR0917  # typer reads them as options
@@ -109,7 +109,7 @@ async def confine(client: Client, door: str | None, order: LockdownOrder, timeou
     answers: dict[str, Lockdown | None] = dict.fromkeys(ids.values())
     unkept: dict[str | None, float] = {}
     with contextlib.suppress(TimeoutError):  # the doors that there are have said so before
-        async with asyncio.timeout(_REPLAY_SECONDS):
+        async with asyncio.timeout(REPLAY_SECONDS):
             while True:
                 event = await client.expect(LOCKDOWN_STATE, HEALTH)
                 if event.channel is LOCKDOWN_STATE:
@@ -147,10 +147,10 @@ async def command(client: Client, door: str, command: LockCommand, timeout: floa
     """Send `command` to `door`, wait for the answer to it, and print it; returns the exit status."""
     await client.listen(DECISION, LOCK_STATE, door=door)
     try:  # the retained state tells nothing of what comes now
-        async with asyncio.timeout(_REPLAY_SECONDS):
+        async with asyncio.timeout(REPLAY_SECONDS):
             await client.expect(LOCK_STATE, door=door)
     except TimeoutError:
-        doors = await _doors(client)
+        doors = await known_doors(client)
         if doors and door not in doors:
             err.print(line((f"there is no door {door}; the doors are {names(doors)}", "red")))
             return ExitStatus.NO_ANSWER
@@ -167,17 +167,6 @@ async def command(client: Client, door: str, command: LockCommand, timeout: floa
         out.print(line(f"{door}:", (answer.value, "green" if locked else "red")))
         return ExitStatus.OK if locked else ExitStatus.REFUSED
     return _report(door, command, answer)
-
-
-async def _doors(client: Client) -> list[str]:
-    """The doors whose actuators have ever told their state."""
-    await client.listen(LOCK_STATE)
-    doors: set[str] = set()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_REPLAY_SECONDS):
-            while True:
-                doors.add((await client.expect(LOCK_STATE)).ids["door"])
-    return sorted(doors)
 
 
 async def _answer(client: Client, door: str, command: LockCommand) -> Decision | LockState:

@@ -33,6 +33,10 @@ def _clear(*fields: str) -> object:
 
 Name = Annotated[str | None, typer.Option(help="Name for people to read.", show_default=False)]
 Doors = Annotated[list[str] | None, typer.Option(help="Door that may be used; repeat for several.", show_default=False)]
+NewDoors = Annotated[
+    list[str] | None,
+    typer.Option("--new-door", help="The same for a door that is not there yet.", show_default=False),
+]
 AllDoors = Annotated[bool, typer.Option("--all-doors", help="Every door may be used.")]
 ValidFrom = Annotated[
     str | None,

@@ -16,7 +16,8 @@ from rich.table import Table
 from doorbus.cli import options
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import asking_the_enroller
-from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, here, maybe_slug, out, slug
+from doorbus.cli.common import As, ExitStatus, Person, Timeout, err, here, maybe_moment, maybe_slug, out, slug
+from doorbus.cli.doors import at_doors
 from doorbus.cli.lines import clean, line
 from doorbus.cli.options import (
     AllDoors,
@@ -154,6 +155,7 @@ def update(  # noqa: PLR0917  # typer reads them as options
         bool | None, typer.Option("--enable/--disable", help="Let the person in, or not.", show_default=False)
     ] = None,
     door: options.Doors = None,
+    new_door: options.NewDoors = None,
     all_doors: AllDoors = False,  # noqa: FBT002
     valid_from: ValidFrom = None,
     valid_until: ValidUntil = None,
@@ -173,7 +175,7 @@ def update(  # noqa: PLR0917  # typer reads them as options
 ) -> None:
     """Change PERSON's name or rights; what is not given stays as it is."""
     changes = rights_changed(
-        door,
+        [*(door or ()), *(new_door or ())],
         valid_from,
         valid_until,
         (["doors"] if all_doors else []) + (clear or []),
@@ -188,7 +190,10 @@ def update(  # noqa: PLR0917  # typer reads them as options
     if not changes:
         raise typer.BadParameter("nothing to change; see doorbus update --help")
     message = made(Update, **changes)
-    on_the_bus(Access.of(role), lambda client: request(client, UPDATE, message, person, timeout))
+    on_the_bus(
+        Access.of(role),
+        lambda client: at_doors(client, door or (), lambda: request(client, UPDATE, message, person, timeout)),
+    )
 
 
 def given(**values: Any) -> dict[str, Any]:
@@ -197,22 +202,12 @@ def given(**values: Any) -> dict[str, Any]:
 
 
 def rights_changed(
-    door: Sequence[str] | None, valid_from: str | None, valid_until: str | None, cleared: Sequence[str], **others: Any
+    door: Sequence[str], valid_from: str | None, valid_until: str | None, cleared: Sequence[str], **others: Any
 ) -> dict[str, Any]:
     """The fields of a person or of a group that the command line changes; those that are `cleared` become None."""
-    doors = tuple(slug(one) for one in door) if door else None
-    changes = given(doors=doors, valid_from=moment(valid_from), valid_until=moment(valid_until), **others)
+    doors = tuple(slug(one) for one in door) or None
+    changes = given(doors=doors, valid_from=maybe_moment(valid_from), valid_until=maybe_moment(valid_until), **others)
     return changes | dict.fromkeys(cleared)
-
-
-def moment(text: str | None) -> datetime | None:
-    """A time on the command line."""
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r}: no date or time such as 2026-12-01 or 2026-12-01T08:00") from None
 
 
 def made(model: type[M], **fields: Any) -> M:

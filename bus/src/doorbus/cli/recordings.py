@@ -10,8 +10,7 @@ import typer
 from doorbus.cli.access import Access, on_the_bus
 from doorbus.cli.asking import Unanswered, asking, pages
 from doorbus.cli.backup import telling
-from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, out, slug
-from doorbus.cli.entries import moment
+from doorbus.cli.common import As, Door, ExitStatus, Timeout, err, moment, out, slug
 from doorbus.cli.lines import line
 from doorbus.cli.pictures import NoPicture, animation
 from doorbus.files import put

@@ -1,0 +1,36 @@
+"""Which doors there are, for commands that name some."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from doorbus.cli.common import ExitStatus, err
+from doorbus.cli.lines import line
+from doorbus.cli.standing import names
+from doorbus.runtime.client import Client
+from doorbus.wire.channels import LOCK_STATE
+
+REPLAY_SECONDS = 0.5
+"""In so long the broker has told what it retains."""
+
+
+async def known_doors(client: Client) -> list[str]:
+    """The doors whose actuators have ever told their state."""
+    await client.listen(LOCK_STATE)
+    doors: set[str] = set()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(REPLAY_SECONDS):
+            while True:
+                doors.add((await client.expect(LOCK_STATE)).ids["door"])
+    return sorted(doors)
+
+
+async def at_doors(client: Client, doors: Sequence[str], work: Callable[[], Awaitable[int]]) -> int:
+    """Do `work`, unless one of the `doors` is none that there is; returns the exit status."""
+    there = await known_doors(client) if doors else []
+    missing = [door for door in dict.fromkeys(doors) if there and door not in there]
+    if not missing:
+        return await work()
+    there_is = f"there is no door {names(missing)}; the doors are {names(there)}"
+    err.print(line((f"{there_is}. For one that is to come: --new-door {missing[0]}", "red")))
+    return ExitStatus.NO_ANSWER
