@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.session import Backoff
+from doorbus.testing import FakeClock
 from doorbus_capture.reader import CameraReader, Patience
 from doorbus_capture.sources.fakes import FakeSource, Happening, plain
 from doorbus_capture.sources.source import Image, Shot
@@ -112,6 +113,19 @@ async def test_a_camera_that_fails_is_opened_again_after_a_pause(broken: FakeSou
         assert await level(shots) == 5
         assert reader.reopened == 1
         assert broken.history[-1] == "close"
+
+
+async def test_pictures_that_come_and_go_are_counted_for_ten_minutes_and_a_camera_that_never_came_is_not() -> None:
+    clock = FakeClock()
+    flapping = [camera(plain(1), Happening.FAIL), camera(opens=False), camera(plain(2), Happening.FAIL)]
+    reader = CameraReader(Cameras(*flapping, camera(plain(3))), clock, QUICK, chance=lambda: 0.0)
+    async with aclosing(reader.shots()) as shots:
+        assert [await level(shots) for _ in range(3)] == [1, 2, 3]
+        assert (reader.lost_lately, reader.reopened) == (2, 3)
+
+        clock.advance(600.0)
+        assert reader.lost_lately == 0
+    await reader.close()
 
 
 async def test_a_camera_that_failed_is_not_told_as_one_that_hangs() -> None:

@@ -180,6 +180,12 @@ def test_a_sound_system_has_nothing_but_good_findings(capsys: pytest.CaptureFixt
             "enroller/one",
             "has put right 2 messages that somebody else published in its place",
         ),
+        (
+            _without(Role.CAPTURE, Heard(_health(Role.CAPTURE, figures={"lost_lately": 3.0}), AT, live=True)),
+            Severity.WARN,
+            "capture/one",
+            "its camera flaps: pictures stopped 3 times in the last 10 minutes",
+        ),
         (replace(SOUND, doors={}), Severity.FAIL, "doors", "no lock has ever reported its state"),
         (replace(SOUND, doors={"front": LockState.JAMMED}), Severity.FAIL, "door front", "JAMMED"),
         (replace(SOUND, roster=None), Severity.FAIL, "roster", "there is none"),

@@ -30,6 +30,10 @@ CERTIFICATE_WARN = timedelta(days=30)
 """From then on `doorbus secrets` renews the broker's certificate."""
 
 
+FLAPS = 3
+"""So often in ten minutes the pictures of a camera stop before it is told: once or twice anything restarts."""
+
+
 class Severity(StrEnum):
     """How grave a finding is."""
 
@@ -173,6 +177,11 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
         yield Finding(
             Severity.WARN, name, state, "DOORBUS_ACTUATOR__UNSIGNED_RECOGNITIONS=false, if they can be signed"
         )
+    lost = health.figures.get("lost_lately", 0)
+    if lost >= FLAPS:
+        state = f"its camera flaps: pictures stopped {lost:.0f} times in the last 10 minutes"
+        way_out = "look at its power, its cable or Wi-Fi, and who else reads it; the log says when and why"
+        yield Finding(Severity.WARN, name, state, way_out)
     if health.at - health.started_at >= SILENCE:
         yield from (
             _unheard(name, figure) for figure, on in sorted(health.figures.items()) if on and figure.endswith(_UNHEARD)

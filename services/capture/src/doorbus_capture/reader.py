@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _CLOSE_SECONDS = 2.0
 """A source that takes longer to close hangs."""
 
 
+LATELY_SECONDS = 600.0
+"""For so long it counts that pictures stopped."""
 _BACKOFF = Backoff(first=1.0, longest=30.0)
 
 
@@ -66,6 +69,7 @@ class CameraReader:
         """Why there are no pictures at present, for people."""
         self.reopened = 0
         """How often a source was given up."""
+        self._lost_at: deque[float] = deque(maxlen=1000)
 
     def pace(self, fps: float) -> None:
         """How many pictures a second to read from now on; may be called at any time."""
@@ -75,6 +79,12 @@ class CameraReader:
     def missed(self) -> int:
         """Pictures that could not be had, or were not whole, while the source went on."""
         return self._misses.count
+
+    @property
+    def lost_lately(self) -> int:
+        """How often pictures stopped of late, after they had come."""
+        now = self._clock.monotonic()
+        return sum(now - at < LATELY_SECONDS for at in self._lost_at)
 
     @property
     def superseded(self) -> int:
@@ -92,11 +102,11 @@ class CameraReader:
         failures = 0
         while True:
             self._misses.over()
-            thread = await self._begin()
+            thread, came = await self._begin(), False
             try:
                 while True:
                     shot = await self._next(thread)
-                    failures, self.problem = 0, None
+                    failures, self.problem, came = 0, None, True
                     yield shot
             except SourceEnded as ended:
                 self.problem = str(ended)
@@ -104,6 +114,8 @@ class CameraReader:
                 await asyncio.Event().wait()
             except SourceError as error:
                 self.problem = str(error)
+                if came:
+                    self._lost_at.append(self._clock.monotonic())
             finally:
                 thread.stop()
             delay = self._patience.backoff.delay(failures, self._chance())

@@ -108,6 +108,7 @@ class CaptureService(Service):
             figures["frames_missed"] = self._reader.missed
             figures["reopened"] = self._reader.reopened
             figures["hung"] = self._reader.hung
+            figures["lost_lately"] = self._reader.lost_lately
         if self._last_at is not None and self._last_captured_at is not None:
             figures["last_frame_age_seconds"] = now - self._last_at
             figures["last_frame_at"] = self._last_captured_at.timestamp()
