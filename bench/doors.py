@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from doorbus.wire.messages import Ask, Face, Recognition, RosterEntry, Verdict
+from doorbus.wire.messages import Ask, Challenge, Face, Recognition, RosterEntry, Verdict
 from doorbus.wire.templates import Template
 from doorbus_actuator import policy
 from doorbus_actuator.policy import Now, Person, RosterChanged, Rules, Sighting, State
@@ -20,6 +20,39 @@ Frames = Iterable[tuple[float, Image]]
 _CHOICE = {Ask.BLINK: 0.0, Ask.TURN_LEFT: 0.5, Ask.TURN_RIGHT: 0.99}
 
 
+class Visit:
+    """What a door decides about the frames of somebody, the one person enrolled."""
+
+    def __init__(self, rules: Rules, first: Ask = Ask.BLINK) -> None:
+        """`first` is what it asks for if it asks."""
+        people = {"one": Person(RosterEntry(person="one"))}
+        self._rules, self._choice = rules, _CHOICE[first]
+        self._state, _ = policy.decide(rules, State(), RosterChanged(people), Now(NOON, 0.0))
+        self.opened = False
+
+    def sees(self, one: Recognition) -> tuple[Challenge, ...]:
+        """What it asks for when it hears of this."""
+        late = timedelta(milliseconds=30)
+        now = Now(one.captured_at + late, (one.captured_at + late - NOON).total_seconds())
+        self._state, effects = policy.decide(self._rules, self._state, Sighting("porch", one, self._choice), now)
+        self.opened = self.opened or any(isinstance(effect, policy.Grant) for effect in effects)
+        return tuple(effect.challenge for effect in effects if isinstance(effect, policy.AskFor))
+
+
+def recognition(number: int, at: datetime, faces: tuple[Face, ...], model: str) -> Recognition:
+    """What a recognizer says of a frame."""
+    return Recognition(
+        frame_id=f"f{number}",
+        captured_at=at,
+        recognized_at=at,
+        recognizer="bench",
+        model=model,
+        width=WIDTH,
+        height=HEIGHT,
+        faces=faces,
+    )
+
+
 @dataclass(frozen=True)
 class Door:
     """What looks at the frames, and decides."""
@@ -29,38 +62,21 @@ class Door:
     alive: bool = False
     """Whether every face counts as alive: passive liveness is taken as beaten."""
 
-    def opens(self, frames: Frames, own: Template, ask: Ask = Ask.BLINK) -> bool:
-        """Whether it opens for the one person enrolled, whose template is `own`, if `ask` is what it asks for."""
-        return self.opens_for(self.seen(frames, own), ask)
-
-    def opens_for(self, recognitions: Iterable[Recognition], ask: Ask = Ask.BLINK) -> bool:
-        """The same, of what was seen already."""
-        people = {"one": Person(RosterEntry(person="one"))}
-        state, _ = policy.decide(self.rules, State(), RosterChanged(people), Now(NOON, 0.0))
+    def opens_for(self, recognitions: Iterable[Recognition]) -> bool:
+        """Whether it opens for the one person enrolled, without asking for anything."""
+        visit = Visit(self.rules)
         for one in recognitions:
-            late = timedelta(milliseconds=30)
-            now = Now(one.captured_at + late, (one.captured_at + late - NOON).total_seconds())
-            state, effects = policy.decide(self.rules, state, Sighting("porch", one, _CHOICE[ask]), now)
-            if any(isinstance(effect, policy.Grant) for effect in effects):
-                return True
-        return False
+            visit.sees(one)
+        return visit.opened
 
     def seen(self, frames: Frames, own: Template) -> Iterable[Recognition]:
         """What a recognizer says of each frame: of its largest face alone."""
         for number, (at, image) in enumerate(frames):
-            wall = NOON + timedelta(seconds=at)
-            yield Recognition(
-                frame_id=f"f{number}",
-                captured_at=wall,
-                recognized_at=wall,
-                recognizer="bench",
-                model=self.vision.model_id,
-                width=WIDTH,
-                height=HEIGHT,
-                faces=tuple(self._faces(image, own)),
-            )
+            faces = tuple(self.faces(image, own))
+            yield recognition(number, NOON + timedelta(seconds=at), faces, self.vision.model_id)
 
-    def _faces(self, image: Image, own: Template) -> Iterable[Face]:
+    def faces(self, image: Image, own: Template) -> Iterable[Face]:
+        """The largest face, compared with the person whose template is `own`."""
         lids = self.rules.liveness is policy.LivenessMode.CHALLENGE
         for seen in self.vision.see(image, lids=lids)[0][:1]:
             similarity = float(np.clip(seen.template @ own, -1, 1))
@@ -81,4 +97,5 @@ class Door:
                 roll=seen.pose.roll,
                 aspect=seen.aspect,
                 lids=seen.lids,
+                lids_apart=seen.lids_apart,
             )

@@ -93,6 +93,8 @@ def likenesses(directories: Iterable[Path], vision: Vision, *, size: float, samp
         face = faces[0].in_whole_pixels()
         landmarks = mesh.locate(image, face)
         left, top, width, height = face.box
+        if min(left, top) <= 0 or left + width >= image.shape[1] or top + height >= image.shape[0]:
+            return None  # a part of a face is no visit
         return (landmarks, (left + width / 2, top + height / 2)) if landmarks.score > 0.5 else None
 
     found = []

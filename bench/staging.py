@@ -19,8 +19,8 @@ from doorbus_recognizer.faces import Image, Landmarks
 WIDTH, HEIGHT = 640, 480
 _FOCAL = 700.0
 """Of the camera, in pixels: 49 degrees across 640 px."""
-_LID = 0.11
-"""How much further down than the contour of an eye its upper lid reaches when it is closed, in widths of the eye."""
+_LID, _LASHES, _AROUND, _LINE = 0.11, 0.16, 0.12, 0.05
+"""In widths of the eye: how far skin replaces what is below, above and beside its contour; half the line of lashes."""
 _HEAD, _ROOM = 1.35, 2.2
 """How far the head reaches around the face, and what moves with it, in sizes of the face."""
 Grid = NDArray[np.float32]
@@ -49,15 +49,16 @@ def framed(picture: Image, centre: tuple[float, float], scale: float) -> Image:
 
 
 @cache
-def _noise() -> NDArray[np.float32]:
-    return np.random.default_rng(0).standard_normal((2 * HEIGHT, 2 * WIDTH, 3)).astype(np.float32)
+def _noise(sigma: float) -> NDArray[np.int16]:
+    noise = sigma * np.random.default_rng(0).standard_normal((2 * HEIGHT, 2 * WIDTH, 3))
+    return np.rint(noise).astype(np.int16)
 
 
 def noisy(image: Image, random: np.random.Generator, sigma: float) -> Image:
     """With the noise of a sensor: normal, of this standard deviation in levels of 256."""
     row, column = int(random.integers(HEIGHT)), int(random.integers(WIDTH))
-    noise = _noise()[row : row + HEIGHT, column : column + WIDTH]
-    return np.clip(image + np.float32(sigma) * noise, 0, 255).astype(np.uint8)
+    noise = _noise(sigma)[row : row + HEIGHT, column : column + WIDTH]
+    return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), dtype=np.uint8)
 
 
 def turned(image: Image, landmarks: Landmarks, yaw: float) -> Image:
@@ -128,28 +129,30 @@ def _taken(image: Image, fields: Grid) -> Image:
 
 
 def closed(one: Likeness, how_far: float) -> Image:
-    """The eyes closed, 0 as they are to 1 entirely: the skin above each eye is drawn down to its lower lid."""
-    height, width = one.image.shape[:2]
-    fields: Grid = np.zeros((height, width, 2), np.float32)
+    """The eyes closed, 0 as they are to 1 entirely: skin, down to a dark line of lashes that comes down to the rim."""
+    seen = one.image.copy()
     for contour in one.lids:
         lower = contour[np.argsort(contour[:9, 0])]
         upper = np.vstack((contour[[0, 8]], contour[9:]))
         upper = upper[np.argsort(upper[:, 0])]
-        left, right = float(lower[0, 0]), float(lower[-1, 0])
-        columns = np.arange(max(0, int(left)), min(width, int(right) + 2))
-        low = np.interp(columns, lower[:, 0], lower[:, 1]) + _LID * (right - left)
+        wide = float(np.ptp(lower[:, 0]))
+        left, right = int(lower[0, 0] - _AROUND * wide), int(lower[-1, 0] + _AROUND * wide) + 1
+        top, bottom = int(upper[:, 1].min() - wide), int(lower[:, 1].max() + wide)
+        if min(left, top) < 0 or right > WIDTH or bottom > HEIGHT:
+            continue
+        columns, rows = np.arange(left, right), np.arange(top, bottom)[:, np.newaxis]
+        low = np.interp(columns, lower[:, 0], lower[:, 1])
         high = np.minimum(np.interp(columns, upper[:, 0], upper[:, 1]), low)
-        crease = high - 0.35 * (right - left)
-        edge = high + how_far * (low - high)
-        for column, (fold, upper_lid, lower_lid, edge_at) in zip(
-            columns, np.stack((crease, high, low, edge), axis=1), strict=True
-        ):
-            rows = np.arange(max(0, int(fold)), min(height, int(lower_lid) + 1))
-            stretched = fold + (rows - fold) * (upper_lid - fold) / max(edge_at - fold, 1e-6)
-            source = np.where(rows <= edge_at, stretched, rows)
-            fields[rows, column, 1] = source - rows
-    # Smooth from column to column alone: between lid and cheek it would show what is under the lid.
-    return _taken(one.image, np.asarray(cv2.GaussianBlur(fields, (5, 1), 0.8), np.float32))
+        part = seen[top:bottom, left:right]
+        inside = np.interp(columns, [left, lower[0, 0], lower[-1, 0], right - 1], [0.0, 1.0, 1.0, 0.0])
+        eye = (rows > high - _LASHES * wide * inside) & (rows < low + _LID * wide * inside)
+        skin = cv2.inpaint(part, eye.astype(np.uint8), 3, cv2.INPAINT_TELEA).astype(np.float32)
+        edge = high + how_far * (low + _LID * wide * inside / 2 - high)
+        over = (np.clip(edge - rows + 0.5, 0, 1) * eye)[..., np.newaxis]
+        lashes = 0.7 * inside * np.exp(-(((rows - edge) / (_LINE * wide)) ** 2))
+        line = np.where(inside > 0.3, lashes, 0.0)[..., np.newaxis]
+        part[:] = np.clip((over * skin + (1 - over) * part) * (1 - line), 0, 255).astype(np.uint8)
+    return seen
 
 
 @dataclass(frozen=True)
@@ -187,12 +190,23 @@ def held(photo: Image, hold: Hold, background: Image) -> Image:
             continue  # seen from behind
         left, right = max(0, int(columns[one]) - 1), min(width, int(columns[one + 1]) + 2)
         source = np.array([(x - left, y) for x, y in strip], np.float32)
+        x, y, wide, high = _within(target)
+        if min(wide, high) < 1:
+            continue
+        target -= (x, y)
         matrix = cv2.getPerspectiveTransform(source, target)
-        piece = cv2.warpPerspective(photo[:, left:right], matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
-        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+        piece = cv2.warpPerspective(photo[:, left:right], matrix, (wide, high), borderMode=cv2.BORDER_REPLICATE)
+        mask = np.zeros((high, wide), np.uint8)
         cv2.fillConvexPoly(mask, np.rint(target).astype(np.int32), 1)
-        seen[mask > 0] = piece[mask > 0]
+        cv2.copyTo(piece, mask, seen[y : y + high, x : x + wide])
     return seen
+
+
+def _within(corners: Grid) -> tuple[int, int, int, int]:
+    """The part of the frame that holds these points: left and upper edge, width and height."""
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    x, y = max(0, int(left)), max(0, int(top))
+    return x, y, min(WIDTH, int(right) + 2) - x, min(HEIGHT, int(bottom) + 2) - y
 
 
 def _on_cylinder(x: float, hold: Hold, width: int) -> tuple[float, float]:

@@ -142,6 +142,7 @@ FACE = Face(
     roll=-4.5,
     eyes_open=1.0,
     lids=0.24,
+    lids_apart=0.02,
     aspect=0.71,
 )
 EMBEDDED_FACE = EmbeddedFace(

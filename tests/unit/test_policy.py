@@ -86,6 +86,7 @@ def match(person: str = "alice", **changes: Any) -> Face:
         "pitch": 0.0,
         "roll": 0.0,
         "lids": 0.25,
+        "lids_apart": 0.01,
         "aspect": 0.7,
     }
     return Face(**(fields | changes))
@@ -609,7 +610,7 @@ def test_a_still_does_not_do_what_a_challenge_asks_step_by_step() -> None:
     for number in range(3):
         door.sees(match(), picture=f"open {number}")
         door.wait(0.1)
-    for picture, lids in (("closed", 0.1), ("open 1", 0.25), ("open 2", 0.25)):
+    for picture, lids in (("half", 0.19), ("nearly", 0.15), ("closed", 0.1), ("open 1", 0.25), ("open 2", 0.25)):
         assert not opened(door.sees(match(lids=lids), picture=picture))
         door.wait(0.1)
     assert opened(door.sees(match(), picture="open again"))
@@ -1419,8 +1420,9 @@ def challenged(ask: Ask = Ask.BLINK) -> Door:
 
 LOOKS = [match()] * 3
 """How alice looks to the front."""
+CLOSING = [match(lids=0.19), match(lids=0.15), match(lids=0.1)]
 DONE = {
-    Ask.BLINK: [*LOOKS, match(lids=0.1), match()],
+    Ask.BLINK: [*LOOKS, *CLOSING, match()],
     Ask.TURN_LEFT: [*LOOKS, match(yaw=9.0), match(yaw=18.0)],
     Ask.TURN_RIGHT: [*LOOKS, match(yaw=-9.0), match(yaw=-18.0)],
 }
@@ -1467,10 +1469,10 @@ def test_a_picture_held_up_meets_no_challenge(ask: Ask, picture: Face) -> None:
 @pytest.mark.parametrize(
     ("ask", "nearly"),
     [
-        (Ask.BLINK, [*LOOKS, match(lids=0.14), match()]),
-        (Ask.BLINK, [*LOOKS, match(lids=0.1), match(lids=0.2)]),
-        (Ask.BLINK, [*LOOKS, match(lids=0.1)]),
-        (Ask.BLINK, [match(), match(lids=0.1), match()]),
+        (Ask.BLINK, [*LOOKS, match(lids=0.2), match(lids=0.17), match(lids=0.14), match()]),
+        (Ask.BLINK, [*LOOKS, *CLOSING, match(lids=0.2)]),
+        (Ask.BLINK, [*LOOKS, *CLOSING]),
+        (Ask.BLINK, [match(), *CLOSING, match()]),
         (Ask.BLINK, [*LOOKS, match(lids=None), match()]),
         (Ask.TURN_LEFT, [*LOOKS, match(yaw=9.0), match(yaw=17.9)]),
         (Ask.TURN_RIGHT, [*LOOKS, match(yaw=-9.0), match(yaw=-17.9)]),
@@ -1507,6 +1509,60 @@ def test_photos_that_are_swapped_show_nothing_in_between(swapped: dict[str, Any]
     other = match(**swapped)
     turned = match(**(swapped | {"yaw": 18.0}))
     assert not opened(in_turn(challenged(Ask.TURN_LEFT), [*LOOKS, other, turned, turned]))
+
+
+def seen_of(*lids: float, **how: Any) -> list[Face]:
+    """Frames on which the eyes are so far open, from the front and back."""
+    return [*LOOKS, *(match(lids=one, **how) for one in lids), match()]
+
+
+@pytest.mark.parametrize(
+    "blink",
+    [
+        seen_of(0.18, 0.15, 0.1),
+        seen_of(0.1, 0.15, 0.18),
+        seen_of(0.1, 0.1, 0.14, 0.16, 0.19),
+        seen_of(0.2, 0.17, 0.12, 0.1, 0.1, 0.17),
+        seen_of(0.18, 0.15, 0.1, lids_apart=0.08),
+    ],
+)
+def test_lids_that_are_seen_on_their_way_down_or_up_are_blink_enough(blink: list[Face]) -> None:
+    assert opened(in_turn(challenged(), blink, pause=0.04))
+
+
+@pytest.mark.parametrize(
+    "swapped",
+    [
+        seen_of(0.1),
+        seen_of(0.1, 0.1, 0.1),
+        seen_of(0.17, 0.1, 0.1),
+        seen_of(0.17, 0.1, 0.17),
+        seen_of(0.17, 0.17, 0.1),
+        seen_of(0.13, 0.12, 0.13, 0.15, 0.13),
+        seen_of(0.18, 0.15, 0.1, lids_apart=0.1),
+        seen_of(0.18, 0.15, 0.1, lids_apart=None),
+    ],
+)
+def test_what_two_pictures_can_do_is_a_blink_only_with_a_turn_after_it(swapped: list[Face]) -> None:
+    door = challenged()
+    assert not opened(in_turn(door, swapped * 4, pause=0.04))
+    assert door.asks == [Ask.BLINK, Ask.TURN_LEFT]
+    assert opened(in_turn(door, DONE[Ask.TURN_LEFT]))
+
+
+def test_lids_must_be_seen_on_their_way_for_longer_than_a_screen_takes_to_change() -> None:
+    fast = seen_of(0.18, 0.15, 0.1, 0.1, 0.1)
+    assert not opened(in_turn(challenged(), fast, pause=0.016))
+
+
+def test_of_two_challenges_one_that_two_pictures_cannot_meet_is_enough() -> None:
+    door = Door(Rules(door="front", liveness=LivenessMode.CHALLENGE, challenges=2), choice=0.5)
+    try_twice(door, match())
+    door.choice = 0.0
+    door.wait(0.2)
+    in_turn(door, DONE[Ask.TURN_LEFT])
+    assert door.asks == [Ask.TURN_LEFT, Ask.BLINK]
+    assert opened(in_turn(door, [match(), *seen_of(0.1)]))
 
 
 def test_photos_of_open_and_of_closed_eyes_that_are_swapped_do_not_blink() -> None:
@@ -1598,7 +1654,7 @@ def test_a_stranger_who_blinks_for_a_resident_does_not_help() -> None:
 
 
 def test_a_strangers_frame_in_between_does_not_undo_what_was_done() -> None:
-    assert opened(in_turn(challenged(), [*LOOKS, stranger(), match(lids=0.1), match()]))
+    assert opened(in_turn(challenged(), [*LOOKS, stranger(), *CLOSING, match()]))
 
 
 def test_two_faces_of_the_same_person_on_a_frame_do_not_count_for_a_challenge() -> None:
@@ -1639,7 +1695,8 @@ def test_frames_of_the_same_moment_do_not_make_a_blink() -> None:
 
 def test_a_challenge_met_while_votes_are_missing_opens_once_they_are_there() -> None:
     door = challenged()
-    frames = [*[(face,) for face in LOOKS], (match(lids=0.1),), (stranger(),), (stranger(),), (match(),)]
+    looks = [*LOOKS, *CLOSING, stranger(), stranger(), match()]
+    frames = [(face,) for face in looks]
     assert not opened(door.sees_in_turn(*frames, pause=0.05))
     assert opened(door.sees(match()))
 

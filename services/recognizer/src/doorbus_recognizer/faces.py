@@ -111,7 +111,9 @@ class SeenFace:
     aligned: Image = field(repr=False)
     """112x112, cut out and turned upright."""
     lids: float | None = None
-    """Height over width of the open part of the eyes; None when not asked."""
+    """Height over width of the open part of the eyes, the mean of both; None when not asked."""
+    lids_apart: float | None = None
+    """By how much that of one eye is more than that of the other; None when not asked."""
 
     def enlarged(self, factor: float) -> Self:
         """The same face in pixels of a picture that is larger by a factor."""

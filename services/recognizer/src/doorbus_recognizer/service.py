@@ -551,6 +551,7 @@ def _face(seen: SeenFace, match: Match) -> Face:
         roll=round(seen.pose.roll, 1),
         eyes_open=seen.eyes_open,
         lids=None if seen.lids is None else round(seen.lids, 3),
+        lids_apart=None if seen.lids_apart is None else round(seen.lids_apart, 3),
         aspect=round(seen.aspect, 3),
     )
 

@@ -81,8 +81,8 @@ class LivenessJudge(Protocol):
 class LidGauge(Protocol):
     """Looks at the eyes of a face."""
 
-    def opening(self, image: Image, landmarks: Landmarks) -> float:
-        """Height over width of their open part, 0 when they are closed."""
+    def openings(self, image: Image, landmarks: Landmarks) -> tuple[float, float]:
+        """Height over width of the open part of the right and of the left one, 0 when they are closed."""
 
 
 class Vision:
@@ -184,7 +184,7 @@ class Vision:
         self._detector.detect(image)
         landmarks = self._mesh.locate(image, detection)
         if self._gauge is not None:
-            self._gauge.opening(image, landmarks)
+            self._gauge.openings(image, landmarks)
         judging = self._judge(image, detection)
         with suppress(Refused):  # where there is no face, an embedder may find no direction
             self._describe(image, detection, landmarks, judging, _Stopwatch(self._clock))
@@ -198,9 +198,13 @@ class Vision:
         if landmarks.score < _MIN_MESH_SCORE:
             watch.lap("mesh")
             return None
-        opening = self._gauge.opening(image, landmarks) if lids and self._gauge is not None else None
+        openings = self._gauge.openings(image, landmarks) if lids and self._gauge is not None else None
         watch.lap("mesh")
-        return replace(self._describe(image, detection, landmarks, judging, watch, settled=settled), lids=opening)
+        face = self._describe(image, detection, landmarks, judging, watch, settled=settled)
+        if openings is None:
+            return face
+        right, left = openings
+        return replace(face, lids=(right + left) / 2, lids_apart=abs(right - left))
 
     def _judge(self, image: Image, detection: Detection) -> Future[float] | None:
         return None if self._liveness is None else self._beside.submit(self._liveness.live, image, detection.box)

@@ -71,6 +71,8 @@ class Face(Message):
     """Read from the mesh, which knows faces with open eyes and closes none: no sign of a blink."""
     lids: Annotated[float, Field(ge=0)] | None = None
     """Height over width of the open part of the eyes, by a model of eyes; looked at only while a blink is asked."""
+    lids_apart: Annotated[float, Field(ge=0)] | None = None
+    """By how much that of one eye is more than that of the other; `lids` is the mean of both."""
     aspect: Annotated[float, Field(ge=0)] | None = None
     """From the eyes to the mouth, over the distance between the outer corners of the eyes, both on the picture."""
 

@@ -16,6 +16,7 @@ module         what it holds
 `state`        what is remembered, and which rule each part of it serves
 `quality`      how well a face is seen
 `glances`      what single frames show of a person, and whether they are of one motion
+`blinks`       whether eyelids moved, or pictures were swapped
 `votes`        frames that were seen, and whom they name
 `clock`        whether the time of day can be trusted
 `commands`     commands and codes that were seen

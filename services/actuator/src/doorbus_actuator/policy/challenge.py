@@ -3,6 +3,7 @@
 One person is asked at a time, something picked at random. How they look to the front is seen first, on `HOME` frames;
 then the act is measured against that, on frames captured since, without a break in between. A picture held up stays as
 it is, one that is tilted becomes flatter where eyes close, and of two that are swapped nothing is seen in between.
+Where a blink is too fast for the camera to see lids on their way, two pictures could do the same: then a turn is asked.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from datetime import timedelta
 
 from doorbus.wire.messages import Ask, Challenge, Decision, Face, Outcome, Reason, Trigger
 from doorbus_actuator.policy import telling
+from doorbus_actuator.policy.blinks import Eyelids, gradual
 from doorbus_actuator.policy.events import AskFor, Now, Sighting
 from doorbus_actuator.policy.glances import Glance, continuous, longest_break
 from doorbus_actuator.policy.rules import Rules
@@ -33,6 +35,8 @@ ASIDE_DEGREES = 12.0
 """How far the head may turn while the eyes close."""
 BLINK_SECONDS = 1.5
 """Longest time for which eyes are closed in a blink."""
+MOST_EYELIDS = 128
+"""Frames of a blink that are remembered: more than a camera sends in its longest time."""
 LIDS_WITHIN_SECONDS = 1.5
 """A recognizer that has not said anything about the lids by then cannot: a turn is asked instead."""
 LONGEST_PAUSE = 300.0
@@ -47,10 +51,21 @@ def begin(rules: Rules, state: State, event: Sighting, person: str, now: Now) ->
     return _ask(rules, state, event, ASKS, person=person, more=rules.challenges - 1, now=now)
 
 
-def _ask(rules: Rules, state: State, event: Sighting, asks: Iterable[Ask], *, person: str, more: int, now: Now) -> Step:
+def _ask(
+    rules: Rules,
+    state: State,
+    event: Sighting,
+    asks: Iterable[Ask],
+    *,
+    person: str,
+    more: int,
+    now: Now,
+    moved: bool = False,
+) -> Step:
     choices = tuple(asks)
     ask = choices[int(event.choice * len(choices))]
-    trial = Trial(person, event.camera, ask, now.monotonic + rules.challenge_seconds, now.wall, now.wall, more)
+    expires = now.monotonic + rules.challenge_seconds
+    trial = Trial(person, event.camera, ask, expires, now.wall, now.wall, more, moved=moved)
     expires_at = now.wall + timedelta(seconds=rules.challenge_seconds)
     asked = AskFor(Challenge(ask=ask, camera=event.camera, expires_at=expires_at))
     return replace(state, trial=trial, advice=None), (asked,)
@@ -79,13 +94,14 @@ def look(rules: Rules, state: State, event: Sighting, *, visible: list[Face], vo
     if trial.ask is Ask.BLINK and glance.lids is None:
         if (captured_at - trial.asked_at).total_seconds() < LIDS_WITHIN_SECONDS or trial.last is not None:
             return state, ()
-        return _ask(rules, state, event, TURNS, person=trial.person, more=trial.more, now=now)
+        return _ask(rules, state, event, TURNS, person=trial.person, more=trial.more, now=now, moved=trial.moved)
     if trial.last is not None and not continuous(trial.last, glance, longest_break(trial.home)):
-        trial = replace(trial, home=(), between=False, closed_at=None)
+        trial = replace(trial, home=(), between=False, closed_at=None, eyelids=())
     trial = replace(_act(rules, trial, glance), last=glance, looked_at=captured_at)
-    if trial.done and trial.more:
-        others = [ask for ask in ASKS if ask is not trial.ask]
-        return _ask(rules, state, event, others, person=trial.person, more=trial.more - 1, now=now)
+    if trial.done and (trial.more or not trial.moved):
+        others = [ask for ask in (ASKS if trial.more else TURNS) if ask is not trial.ask]
+        more = max(0, trial.more - 1)
+        return _ask(rules, state, event, others, person=trial.person, more=more, now=now, moved=trial.moved)
     return replace(state, trial=trial), ()
 
 
@@ -114,19 +130,26 @@ def _turn(rules: Rules, trial: Trial, glance: Glance) -> Trial:
     turned = glance.yaw - _median(one.yaw or 0.0 for one in trial.home)
     share = (turned if trial.ask is Ask.TURN_LEFT else -turned) / rules.turn_degrees
     between = trial.between or BETWEEN[0] <= share <= BETWEEN[1]
-    return replace(trial, between=between, done=between and share >= 1)
+    done = between and share >= 1
+    return replace(trial, between=between, done=done, moved=trial.moved or done)
 
 
 def _blink(rules: Rules, trial: Trial, glance: Glance) -> Trial:
     """The eyes close and open again, and the face does not become flatter meanwhile."""
     if not _in_place(trial, glance) or glance.lids is None:
-        return replace(trial, closed_at=None)
-    share = glance.lids / max(_median(one.lids or 0.0 for one in trial.home), 1e-6)
+        return replace(trial, closed_at=None, eyelids=())
+    own = max(_median(one.lids or 0.0 for one in trial.home), 1e-6)
+    share = glance.lids / own
     if trial.closed_at is not None and (glance.at - trial.closed_at).total_seconds() > BLINK_SECONDS:
-        return replace(trial, closed_at=None, home=())
+        return replace(trial, closed_at=None, eyelids=(), home=())
+    if share > rules.eyes_open_above:
+        done = trial.closed_at is not None
+        return replace(trial, done=done, moved=trial.moved or (done and gradual(trial.eyelids)), eyelids=())
+    apart = None if glance.lids_apart is None else glance.lids_apart / own
+    trial = replace(trial, eyelids=(*trial.eyelids, Eyelids(glance.at, share, apart))[-MOST_EYELIDS:])
     if share < min(rules.eyes_closed_below, rules.eyes_open_above):
         return replace(trial, closed_at=trial.closed_at or glance.at)
-    return replace(trial, done=trial.closed_at is not None and share > rules.eyes_open_above)
+    return trial
 
 
 def _in_place(trial: Trial, glance: Glance) -> bool:

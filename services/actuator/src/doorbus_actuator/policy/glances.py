@@ -33,6 +33,7 @@ class Glance:
     roll: float | None
     aspect: float | None
     lids: float | None
+    lids_apart: float | None
     similarity: float | None
 
     @classmethod
@@ -49,6 +50,7 @@ class Glance:
             roll=face.roll,
             aspect=face.aspect,
             lids=face.lids,
+            lids_apart=face.lids_apart,
             similarity=face.similarity,
         )
 

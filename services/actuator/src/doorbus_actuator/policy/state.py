@@ -44,6 +44,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from doorbus.wire.messages import Ask, Decision, Reason, Trigger
+from doorbus_actuator.policy.blinks import Eyelids
 from doorbus_actuator.policy.events import Effect, Now, Person
 from doorbus_actuator.policy.glances import Glance
 from doorbus_actuator.policy.rules import Rules
@@ -98,6 +99,10 @@ class Trial:
     """Whether the head was seen on its way."""
     closed_at: datetime | None = None
     """Since when the eyes have been closed."""
+    eyelids: tuple[Eyelids, ...] = ()
+    """What was seen of the eyes since they were last open."""
+    moved: bool = False
+    """Whether something was done, in this challenge or one before it in the row, that two pictures cannot do."""
     done: bool = False
 
 

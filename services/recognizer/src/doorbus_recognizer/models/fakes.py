@@ -148,10 +148,10 @@ class FakeLidGauge:
         self.looked_at = 0
         """How often."""
 
-    def opening(self, image: Image, landmarks: Landmarks) -> float:  # noqa: ARG002 (what a real model looks at)
+    def openings(self, image: Image, landmarks: Landmarks) -> tuple[float, float]:  # noqa: ARG002 (what a real model looks at)
         """How far."""
         self.looked_at += 1
-        return self._opening
+        return self._opening, self._opening
 
 
 def _colour(name: str) -> tuple[int, ...]:

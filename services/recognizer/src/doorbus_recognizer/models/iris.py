@@ -32,9 +32,10 @@ class EyeLids:
     def __init__(self, runtime: Runtime) -> None:
         self._runner = runtime.load(FEED)
 
-    def opening(self, image: Image, landmarks: Landmarks) -> float:
-        """Height over width of the open part of the eyes, the mean of both; some 0.2 to 0.3 when they are open."""
-        return float(np.mean([_opening(rim) for rim in self.rims(image, landmarks)]))
+    def openings(self, image: Image, landmarks: Landmarks) -> tuple[float, float]:
+        """Height over width of the open part of the right and of the left eye; some 0.2 to 0.3 when they are open."""
+        right, left = self.rims(image, landmarks)
+        return _opening(right), _opening(left)
 
     def rims(self, image: Image, landmarks: Landmarks) -> tuple[Points, Points]:
         """The rim of the right and of the left eye, shape (15, 2) in pixels of the picture."""
