@@ -25,11 +25,19 @@ class Meshes:
     def __init__(self, weights: Path) -> None:
         runtime = build_runtime(RuntimeChoice.AUTO, weights, threads=1, callers=1)
         self._detector, self._mesh = blazeface.BlazeFace(runtime), facemesh.FaceMesh(runtime)
+        self._eyes = iris.EyeLids(runtime)
 
     def of(self, image: Image) -> Landmarks | None:
         """The mesh; None where no face is found."""
         faces = self._detector.detect(image)
         return self._mesh.locate(image, max(faces, key=lambda one: one.score).in_whole_pixels()) if faces else None
+
+    def likeness(self, image: Image, face: SeenFace) -> Likeness:
+        """Somebody who looks like that, enrolled with this very picture; raises `ValueError` where no face is found."""
+        landmarks = self.of(image)
+        if landmarks is None:
+            raise ValueError("no face on the picture")
+        return Likeness("somebody", image, landmarks, self._eyes.rims(image, landmarks), face.template)
 
 
 def people_in(directories: Iterable[Path]) -> dict[str, list[Path]]:

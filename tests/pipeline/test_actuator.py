@@ -617,7 +617,7 @@ async def test_the_challenge_is_shown_and_withdrawn() -> None:
         assert shown == [Challenge(ask=Ask.NONE), Challenge(ask=Ask.BLINK, camera="porch", expires_at=expires_at)]
         for lids in (0.25, 0.25, 0.25, 0.19, 0.15, 0.1, 0.25):
             await house.passes(0.2)
-            await house.sees(match(lids=lids))
+            await house.sees(match(lids=lids, lids_apart=0.01))
         assert house.unlocked()
         assert house.said(channels.CHALLENGE)[-1] == Challenge(ask=Ask.NONE)
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from doorbus.runtime.client import Client, connect
@@ -27,11 +28,11 @@ from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from doorbus_recognizer.vision import Vision
 from likenesses import Meshes
-from staging import turned
+from staging import closed, turned
 from support.jpegs import shot
 from support.signing import ENROLLERS, KEYS, RECOGNIZERS
 from support.snapshots import nowhere
-from support.staging import closed, tilted, visit
+from support.staging import tilted, visit
 
 PORCH = {"door": "front", "camera": "porch"}
 CHANCE = {Ask.BLINK: 0.0, Ask.TURN_LEFT: 0.5, Ask.TURN_RIGHT: 0.99}
@@ -63,9 +64,9 @@ class Porch:
                 if enough():
                     return
 
-    async def sees(self, views: Iterable[Image]) -> None:
+    async def sees(self, views: Iterable[Image], pause: float = 0.1) -> None:
         for view in views:
-            self.clock.advance(0.1)
+            self.clock.advance(pause)
             jpeg = shot(cv2.imencode(".jpg", view, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes())
             frame = Frame(jpeg=jpeg, frame_id=f"f{len(self.seen)}", captured_at=self.clock.now())
             count = len(self.seen)
@@ -137,21 +138,63 @@ async def porch(vision: Vision, samples: Path, ask: Ask, view: Image) -> AsyncIt
         yield one
 
 
-async def test_a_resident_who_blinks_is_let_in(vision: Vision, samples: Path) -> None:
+@pytest.fixture
+def lids(vision: Vision, samples: Path, weights: Path) -> Callable[[float], Image]:
+    """A resident whose eyes are closed so far, from 0 to 1."""
     view = visit(samples, "obama3.jpg")
-    blinking = closed(view, vision.see(view)[0][0])
-    async with porch(vision, samples, Ask.BLINK, view) as one:
-        await one.sees([*[view] * 4, blinking, blinking, view, view])
+    person = Meshes(weights).likeness(view, vision.see(view)[0][0])
+    return lambda how_far: closed(person, how_far) if how_far else view
+
+
+@pytest.mark.parametrize("pause", [0.04, 0.1])
+async def test_a_resident_whose_lids_are_seen_to_close_is_let_in(
+    vision: Vision, samples: Path, lids: Callable[[float], Image], pause: float
+) -> None:
+    async with porch(vision, samples, Ask.BLINK, lids(0)) as one:
+        await one.sees(map(lids, [0, 0, 0, 0, 0.2, 0.4, 1, 1, 0.4, 0.2, 0, 0]), pause)
         assert (await one.decides(Reason.MATCHED)).person == "obama"
         assert one.relay.energised
 
 
-async def test_who_keeps_the_eyes_open_or_closed_is_not(vision: Vision, samples: Path) -> None:
-    view = visit(samples, "obama3.jpg")
-    blinking = closed(view, vision.see(view)[0][0])
-    async with porch(vision, samples, Ask.BLINK, view) as one:
-        await one.sees([*[view] * 8, *[blinking] * 4])
+async def test_a_resident_who_blinks_too_fast_for_the_camera_is_asked_to_turn_too(
+    vision: Vision, samples: Path, weights: Path, lids: Callable[[float], Image]
+) -> None:
+    mesh = Meshes(weights).of(lids(0))
+    assert mesh is not None
+    async with porch(vision, samples, Ask.BLINK, lids(0)) as one:
+        await one.sees(map(lids, [0, 0, 0, 0, 1, 1, 0, 0]))
+        await one.asks(Ask.TURN_LEFT)
+        assert not one.relay.energised
+        await one.sees([*[lids(0)] * 4, *(turned(lids(0), mesh, degrees) for degrees in range(5, 35, 5))])
+        assert (await one.decides(Reason.MATCHED)).person == "obama"
+
+
+async def test_who_keeps_the_eyes_open_or_closed_is_not(
+    vision: Vision, samples: Path, lids: Callable[[float], Image]
+) -> None:
+    async with porch(vision, samples, Ask.BLINK, lids(0)) as one:
+        await one.sees(map(lids, [*[0] * 8, *[1] * 4]))
         assert not await one.lets_in()
+
+
+async def test_photos_of_open_and_closed_eyes_that_a_screen_swaps_let_nobody_in(
+    vision: Vision, samples: Path, lids: Callable[[float], Image]
+) -> None:
+    both = np.rint((lids(0).astype(float) + lids(1)) / 2).astype(np.uint8)  # as on a frame on which the screen changes
+    async with porch(vision, samples, Ask.BLINK, lids(0)) as one:
+        await one.sees([*[lids(0)] * 4, lids(1), lids(1), both, *[lids(0)] * 3, both, lids(1), lids(0)], 0.04)
+        assert not await one.lets_in()
+        assert Ask.TURN_LEFT in one.asked
+
+
+async def test_a_photo_with_closed_eyes_before_which_another_is_drawn_away_lets_nobody_in(
+    vision: Vision, samples: Path, lids: Callable[[float], Image]
+) -> None:
+    views = [np.concatenate((lids(1)[:, :seam], lids(0)[:, seam:]), axis=1) for seam in range(260, 390, 20)]
+    async with porch(vision, samples, Ask.BLINK, lids(0)) as one:
+        await one.sees([*[lids(0)] * 4, *views, *[lids(1)] * 2, *views[::-1], lids(0), lids(0)], 0.04)
+        assert not await one.lets_in()
+        assert Ask.TURN_LEFT in one.asked
 
 
 @pytest.mark.parametrize("name", ["obama2.jpg", "obama3.jpg"])
