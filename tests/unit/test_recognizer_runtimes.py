@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -66,6 +67,22 @@ def test_every_runtime_sees_the_same_in_a_picture(
     assert one.points == pytest.approx(other.points, abs=0.05)
     assert (one.pose.yaw, one.pose.pitch) == pytest.approx((other.pose.yaw, other.pose.pitch), abs=0.1)
     assert one.live == pytest.approx(other.live, abs=0.001)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_pictures_show_the_same_side_by_side_as_one_by_one(
+    lanes: int, openvino: Vision, weights: Path, samples: Path
+) -> None:
+    crowd = build_vision(weights_dir=weights, runtime=RuntimeChoice.OPENVINO, lanes=lanes)
+    images = [picture(samples, name) for name in FACES]
+
+    with ThreadPoolExecutor(4) as callers:
+        together = list(callers.map(lambda image: crowd.see(image)[0][0], images * 3))
+
+    alone = [openvino.see(image)[0][0] for image in images] * 3
+    assert max(1 - float(a.template @ b.template) for a, b in zip(together, alone, strict=True)) <= 1e-5
+    assert [face.live for face in together] == pytest.approx([face.live for face in alone], abs=0.001)
+    assert [face.box for face in together] == [pytest.approx(face.box, abs=0.01) for face in alone]
 
 
 def test_galleries_of_every_runtime_go_together(openvino: Vision, litert: Vision) -> None:

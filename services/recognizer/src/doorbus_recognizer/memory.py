@@ -2,10 +2,12 @@
 
 import ctypes
 
-_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
-"""glibc's M_MMAP_THRESHOLD and M_ARENA_MAX, see mallopt(3)."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+"""glibc's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX, see mallopt(3)."""
 LARGE = 1 << 20
 """Bytes; the pixels of a frame of 640x480 are just below, and cost nothing more."""
+SPARE = 4 << 20
+"""Bytes that each heap keeps for the next frame: to ask the system for them again and again takes a millisecond."""
 ARENAS = 2
 
 
@@ -20,4 +22,5 @@ def give_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, LARGE)
+        mallopt(_TRIM_THRESHOLD, SPARE)
         mallopt(_ARENA_MAX, ARENAS)

@@ -7,7 +7,7 @@ them; for work without weights there are those of `doorbus_recognizer.models.fak
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -114,6 +114,7 @@ class Vision:
         self._lanes = lanes
         self._beside = ThreadPoolExecutor(lanes, thread_name_prefix="liveness")  # each thread more costs memory
         self._runtime = runtime
+        self._caller: Callable[[], AbstractContextManager[object]] = nullcontext if runtime is None else runtime.caller
         self.scale = scale
 
     @property
@@ -146,10 +147,11 @@ class Vision:
         is the time that it was waited for.
         """
         watch = _Stopwatch(self._clock)
-        faces = [face for face in self._detector.detect(image) if min(face.box[2:]) >= 1]
-        found = sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
-        watch.lap("detect")
-        looked_at = (self._look(image, detection, watch, settled, lids=lids) for detection in found[:_MAX_FACES])
+        with self._caller():
+            faces = [face for face in self._detector.detect(image) if min(face.box[2:]) >= 1]
+            found = sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
+            watch.lap("detect")
+            looked_at = [self._look(image, detection, watch, settled, lids=lids) for detection in found[:_MAX_FACES]]
         return tuple(face for face in looked_at if face is not None), watch.milliseconds
 
     def template_of(self, aligned: Image) -> Template:

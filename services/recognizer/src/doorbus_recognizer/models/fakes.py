@@ -6,6 +6,7 @@ different names do not, through JPEG compression and all.
 """
 
 import hashlib
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
@@ -89,6 +90,10 @@ class FakeRuntime:
         self.problem = problem
         self.runners: list[FakeRunner] = []
         self._at_once = at_once
+
+    def caller(self) -> AbstractContextManager[object]:
+        """Nothing: there are no threads to share out."""
+        return nullcontext()
 
     def load(self, feed: Feed) -> "FakeRunner":
         """A model for pictures as the feed says."""

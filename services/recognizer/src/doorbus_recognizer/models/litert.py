@@ -6,7 +6,7 @@ ONNX models, which it cannot read, run on onnxruntime beside it.
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from queue import Empty, LifoQueue
 
@@ -32,6 +32,10 @@ class LiteRt:
         self._threads = threads
         self._callers = callers
         self.problem = None if device == CPU else f"LiteRT has no device {device}, and runs on the CPU"
+
+    def caller(self) -> AbstractContextManager[object]:
+        """Nothing: each caller has all threads."""
+        return nullcontext()
 
     def load(self, feed: Feed) -> Runner:
         """A model."""

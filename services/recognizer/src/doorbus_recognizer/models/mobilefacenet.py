@@ -12,7 +12,7 @@ from doorbus_recognizer.models.choice import MOBILEFACENET
 from doorbus_recognizer.models.runtime import Feed, Runtime
 
 WEIGHTS = "MobileFaceNet.tflite"
-FEED = Feed(WEIGHTS, 112, mean=127.5, spread=128, at_once=2)
+FEED = Feed(WEIGHTS, 112, mean=127.5, spread=128, at_once=2, long=True)
 _ALIGNMENT = "points.1"
 """Version of the alignment by five points of the mesh, part of the id: templates of two alignments do not compare."""
 

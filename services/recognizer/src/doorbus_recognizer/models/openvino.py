@@ -2,10 +2,15 @@
 
 What a model wants made of a picture becomes a part of its graph, so that a picture goes in as bytes. A model that was
 made for several pictures at once is made one for a single picture.
+
+On the CPU each caller has a copy of a model, which runs in the caller's own thread. OpenVINO's streams would hand each
+run to a thread of theirs and back, to another core as often as not, whose caches know nothing of it.
 """
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from queue import Empty, LifoQueue
+from threading import Condition, Lock
 
 import numpy as np
 from openvino import CompiledModel, Core, InferRequest, Layout, Model, Type, opset13
@@ -29,7 +34,7 @@ class OpenVino:
 
         Args:
             weights: directory.
-            threads: that one model may use for one caller, on the CPU.
+            threads: that one model may use on the CPU for a caller who is alone; those at work together have one each.
             callers: how many may call at once without waiting.
             device: by OpenVINO's name. One that cannot be had is a `problem`, and the CPU takes its place.
             precision: which numbers to reckon with.
@@ -37,36 +42,44 @@ class OpenVino:
         self._weights = weights
         self._core = Core()
         self._callers = callers
+        self._at_work = Callers()
         self._threads = threads
         self._device = device
         self._precision = precision
         self.variant = "" if precision is Precision.F32 else f"/{precision}"
         self.problem: str | None = None
 
+    def caller(self) -> AbstractContextManager[object]:
+        """To be held while a picture is looked at: whoever is alone gets all threads."""
+        return self._at_work
+
     def load(self, feed: Feed) -> Runner:
         """A model, on the device or else on the CPU; raises `ModelUnavailable` when it cannot be had on either."""
         try:
-            model = _single(self._core.read_model(self._weights / feed.weights), feed)
-            return OpenVinoRunner(self._compiled(_fed(model, feed)), self._callers)
+            model = _fed(_single(self._core.read_model(self._weights / feed.weights), feed), feed)
+            return OpenVinoRunner(self._requests(model, feed), self._at_work)
         except RuntimeError as error:
             raise ModelUnavailable(f"OpenVINO cannot run {feed.weights}: {_gist(error)}") from error
 
-    def _compiled(self, model: Model) -> CompiledModel:
+    def _requests(self, model: Model, feed: Feed) -> list[InferRequest]:
+        """One for each caller of a long model, for every two of a short one; the first is for who is alone."""
         if self._device != CPU:
             try:
-                return self._checked(self._core.compile_model(model, self._device, self._options()))
+                compiled = self._checked(self._core.compile_model(model, self._device, self._options()))
+                return [compiled.create_infer_request() for _ in range(self._callers)]
             except RuntimeError as error:
                 self.problem = (
                     f"OpenVINO cannot use the device {self._device} ({_gist(error)}); the CPU takes its place"
                 )
                 self._device = CPU
-        # One stream a caller, or the second one waits; threads that are bound to a core wait for whoever has that core.
-        streams = {
-            "NUM_STREAMS": self._callers,
-            "INFERENCE_NUM_THREADS": self._callers * self._threads,
-            "ENABLE_CPU_PINNING": False,
-        }
-        return self._checked(self._core.compile_model(model, CPU, {**self._options(), **streams}))
+        threads, copies = (self._threads, self._callers) if feed.long else (1, (self._callers + 1) // 2)
+        return [self._on_cpu(model, each) for each in (threads, *[1] * (copies - 1))]
+
+    def _on_cpu(self, model: Model, threads: int) -> InferRequest:
+        """A copy of the model; threads that are bound to a core would wait for whoever has that core."""
+        streams = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads} if threads > 1 else {"NUM_STREAMS": 0}
+        options = {**self._options(), **streams, "ENABLE_CPU_PINNING": False}
+        return self._checked(self._core.compile_model(model, CPU, options)).create_infer_request()
 
     def _options(self) -> dict[str, object]:
         return {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _TYPES[self._precision]}
@@ -79,31 +92,60 @@ class OpenVino:
         return model
 
 
+class Callers:
+    """How many pictures are looked at just now; each holds this meanwhile."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._count = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no more than one."""
+        return self._count <= 1
+
+
 class OpenVinoRunner:
-    """One compiled model. A request serves one caller at a time, so there are as many as there ever were callers."""
+    """One model. A request serves one caller at a time; a caller for whom there is none waits."""
 
     at_once = 1
 
-    def __init__(self, model: CompiledModel, callers: int) -> None:
-        self._model = model
-        self._idle: LifoQueue[InferRequest] = LifoQueue()
-        for request in [model.create_infer_request() for _ in range(callers)]:
+    def __init__(self, requests: Sequence[InferRequest], at_work: Callers) -> None:
+        self._first = requests[0]
+        self._idle = list(requests)
+        self._change = Condition()
+        self._at_work = at_work
+        for request in requests:
             request.infer()  # takes the memory that it keeps
-            self._idle.put(request)
 
     def run(self, *pictures: Image) -> list[Rows]:
         """The outputs in the model's order, each a copy that stays valid."""
         (picture,) = pictures
-        try:
-            request = self._idle.get_nowait()
-        except Empty:
-            request = self._model.create_infer_request()
+        request = self._take()
         try:
             request.get_input_tensor().data[0] = picture
             request.infer()
             return [output.data.copy() for output in request.output_tensors]
         finally:
-            self._idle.put(request)
+            self._give_back(request)
+
+    def _take(self) -> InferRequest:
+        with self._change:
+            self._change.wait_for(lambda: self._idle)
+            return self._idle.pop(0 if self._at_work.alone else -1)
+
+    def _give_back(self, request: InferRequest) -> None:
+        with self._change:
+            self._idle.insert(0 if request is self._first else len(self._idle), request)
+            self._change.notify()
 
 
 def _single(model: Model, feed: Feed) -> Model:

@@ -4,6 +4,7 @@ The pictures go in as they are, uint8 in blue, green, red; what a model wants ma
 runtime does that where it costs least.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +30,8 @@ class Feed:
     """True: shape (n, 3, side, side) in blue, green, red. False: shape (n, side, side, 3) in red, green, blue."""
     at_once: int = 1
     """How many pictures the file was made for."""
+    long: bool = False
+    """Whether it takes so long that another core is worth waking for it: some milliseconds."""
 
 
 class Runner(Protocol):
@@ -53,6 +56,10 @@ class Runtime(Protocol):
     @property
     def problem(self) -> str | None:
         """What was asked for and could not be had so far, if anything, and what is used in its place."""
+        ...
+
+    def caller(self) -> AbstractContextManager[object]:
+        """To be held while a picture is looked at, so that the threads are shared out among those that are."""
         ...
 
     def load(self, feed: Feed) -> Runner:
