@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.codec import Arrival
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Decision, Doorbell, Frame, Health, Outcome, Reason, Trigger
+from doorbus.wire.messages import Ask, Challenge, Decision, Doorbell, Frame, Health, Outcome, Reason, Trigger
 from doorbus.wire.packet import Filter, Packet
 from doorbus.wire.topics import Topics
 from doorbus_capture.imaging import decode
@@ -194,16 +195,42 @@ async def test_the_doorbell_wakes_the_cameras_of_its_door_to_full_rate() -> None
         assert [(await watcher.frame()).seq for _ in range(10)] == list(range(1, 11))
 
 
+def ask(door: str, camera: str | None = None, what: Ask = Ask.BLINK) -> Packet:
+    challenge = Challenge(ask=what, camera=camera, expires_at=CLOCK.now() + timedelta(seconds=8))
+    return Outbound(channels.CHALLENGE, challenge, {"door": door}).packet(Topics())
+
+
+@pytest.mark.parametrize("camera", [None, "porch"])
+async def test_a_camera_sends_all_that_it_sees_of_whoever_is_asked_to_blink(camera: str | None) -> None:
+    settings = Capture(fps=5, challenge_fps=60, idle_fps=5, motion_hold_seconds=0, keepalive_seconds=3600)
+    async with watching(capture(statue(), settings=settings)) as (watcher, bus), asyncio.timeout(20):
+        assert (await watcher.frame()).seq == 0
+        bus.publish(ask("front", camera))
+        assert [(await watcher.frame()).seq for _ in range(20)] == list(range(1, 21))
+
+
 @pytest.mark.parametrize(
     "other",
     [
         ring("back"),
+        ask("back"),
+        ask("front", "yard"),
+        ask("front", what=Ask.STEP_BACK),
         about("yard-r1-0"),
         about("porch-r0-0"),
         about("porch-r1-0", door="back"),
         about("porch-r1-0", Reason.OUTSIDE_HOURS),
     ],
-    ids=["another bell", "another camera", "another run", "another door", "decided"],
+    ids=[
+        "another bell",
+        "another door's challenge",
+        "another camera's",
+        "advice",
+        "another camera",
+        "another run",
+        "another door",
+        "decided",
+    ],
 )
 async def test_what_was_decided_about_others_or_for_good_wakes_no_camera(other: Packet) -> None:
     service = capture(statue(), settings=CALM)

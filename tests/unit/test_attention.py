@@ -57,6 +57,20 @@ def test_a_command_says_nothing_about_who_stands_there() -> None:
     assert not waits(NOBODY_WAITS.after(decision(Reason.COOLDOWN, Trigger.COMMAND), 1.0), 1.1)
 
 
+def test_who_is_asked_for_something_is_watched_at_the_rate_for_it_as_long_as_that_is() -> None:
+    asked = NOBODY_WAITS.asked(8.0, 1.0)
+    assert sample(RULES, QUIET, PORCH, 1.1, asked)[1] is Why.CHALLENGE
+    assert looks_per_second(RULES, QUIET, 8.9, asked) == RULES.challenge_fps
+    assert looks_per_second(RULES, QUIET, 9.0, asked) == RULES.idle_fps
+    assert looks_per_second(RULES, QUIET, 2.0, asked.asked(0.0, 1.5)) == RULES.idle_fps
+    assert looks_per_second(Rules(fps=30.0), QUIET, 2.0, asked) == 30.0
+
+
+def test_a_challenge_from_a_clock_that_is_far_ahead_keeps_no_camera_busy_for_ever() -> None:
+    asked = NOBODY_WAITS.asked(86400.0, 1.0)
+    assert looks_per_second(RULES, QUIET, 1.0 + LONGEST_SECONDS, asked) == RULES.idle_fps
+
+
 def test_switched_off_it_leaves_everything_to_motion() -> None:
     attention = NOBODY_WAITS.after(decision(Reason.AWAITING_VOTES), 1.0)
     off = Rules(attention_seconds=0)

@@ -1,7 +1,8 @@
 """Whether somebody is waiting before the camera whom its next pictures may let in. Pure.
 
 The motion gate falls silent before a person who stands still, and pictures that are far apart never agree. So a face
-that was seen and not decided keeps the camera awake for a while, and so does somebody who rings.
+that was seen and not decided keeps the camera awake for a while, and so does somebody who rings. Who is asked to blink
+or to turn is watched more closely still.
 """
 
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ class Attention:
     told_at: float | None = None
     rung_at: float | None = None
     """When somebody rang last, in monotonic seconds."""
+    asked_until: float | None = None
+    """Until when the door asks somebody before this camera for something, in monotonic seconds."""
 
     def after(self, decision: Decision, now: float) -> "Attention":
         """The state after a decision about frames of this camera."""
@@ -56,6 +59,14 @@ class Attention:
     def rung(self, now: float) -> "Attention":
         """The state after somebody has rung."""
         return replace(self, rung_at=now)
+
+    def asked(self, seconds: float, now: float) -> "Attention":
+        """The state after the door has asked for something for so many seconds; none or fewer when it asks no more."""
+        return replace(self, asked_until=now + min(seconds, LONGEST_SECONDS))
+
+    def asks(self, now: float) -> bool:
+        """Whether the door asks for something."""
+        return self.asked_until is not None and now < self.asked_until
 
     def rings(self, seconds: float, now: float) -> bool:
         """Whether somebody has rung within so many seconds."""

@@ -27,6 +27,12 @@ class Rules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fps: float = Field(default=10.0, gt=0, le=60, description="Frames a second while something moves.")
+    challenge_fps: float = Field(
+        default=25.0,
+        gt=0,
+        le=60,
+        description="Frames a second while the door asks somebody to blink or to turn; never fewer than fps.",
+    )
     idle_fps: float = Field(
         default=5.0, gt=0, le=60, description="Pictures a second that are looked at while nothing moves."
     )
@@ -67,6 +73,7 @@ class Why(StrEnum):
     HOLD = "hold"
     ATTENTION = "attention"
     DOORBELL = "doorbell"
+    CHALLENGE = "challenge"
     KEEPALIVE = "keepalive"
 
 
@@ -116,6 +123,8 @@ def sample(
         why = Why.ATTENTION
     elif attention.rings(rules.doorbell_seconds, now):
         why = Why.DOORBELL
+    elif attention.asks(now):
+        why = Why.CHALLENGE
     elif state.sent_at is None or now - state.sent_at >= rules.keepalive_seconds:
         why = Why.KEEPALIVE
     else:
@@ -125,6 +134,8 @@ def sample(
 
 def looks_per_second(rules: Rules, state: GateState, now: float, attention: Attention = NOBODY_WAITS) -> float:
     """How many pictures a second to look at from now on."""
+    if attention.asks(now):
+        return max(rules.challenge_fps, rules.fps)
     awake = (
         _holding(rules, state.moved_at, now)
         or attention.waits(rules.attention_seconds, state.moved_at, now)

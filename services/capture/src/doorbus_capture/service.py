@@ -14,9 +14,9 @@ from doorbus import homeassistant
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.service import Inlet, Producer, Service
-from doorbus.wire.channels import DECISION, DOORBELL, FRAME, Channel, Role
+from doorbus.wire.channels import CHALLENGE, DECISION, DOORBELL, FRAME, Channel, Role
 from doorbus.wire.exchange import Inbound, Intake, Outbound, Subscription
-from doorbus.wire.messages import Decision, Doorbell, Frame
+from doorbus.wire.messages import Ask, Challenge, Decision, Doorbell, Frame
 from doorbus_capture import bridge, imaging, sampling
 from doorbus_capture.attention import NOBODY_WAITS
 from doorbus_capture.picture import fitted
@@ -31,6 +31,8 @@ _log = structlog.get_logger("doorbus.capture")
 
 _RECENT_SECONDS = 5.0
 """The figure `fps` is a mean over so long, and a decision about a frame comes sooner."""
+
+_ACTS = frozenset({Ask.BLINK, Ask.TURN_LEFT, Ask.TURN_RIGHT})
 
 
 class CaptureService(Service):
@@ -70,11 +72,15 @@ class CaptureService(Service):
         return homeassistant.camera(site, self._settings.door, self._settings.camera)
 
     def subscriptions(self) -> Sequence[Subscription[Any]]:
-        """What becomes of our frames, and who rings; and another program's pictures, if they are the camera."""
+        """What becomes of our frames, who rings, what the door asks; and another program's pictures, if it is that."""
         if self._reader is None and self._bridge is None:
             return ()
         here = {"door": self._settings.door}
-        heard = (Subscription(DECISION, self._on_decision, here), Subscription(DOORBELL, self._on_doorbell, here))
+        heard = (
+            Subscription(DECISION, self._on_decision, here),
+            Subscription(DOORBELL, self._on_doorbell, here),
+            Subscription(CHALLENGE, self._on_challenge, here),
+        )
         if self._bridge is None:
             return heard
         # The broker has nothing to do with what comes to the webhook.
@@ -172,6 +178,15 @@ class CaptureService(Service):
         """Wake for somebody who rings."""
         now = self._clock.monotonic()
         self._attention = self._attention.rung(now)
+        self._keep_pace(now)
+        return ()
+
+    async def _on_challenge(self, inbound: Inbound[Challenge]) -> Iterable[Outbound]:
+        """Send all that the camera sees while somebody is to blink or to turn: lids are on their way for a moment."""
+        asked, now = inbound.message, self._clock.monotonic()
+        ours = asked.ask in _ACTS and asked.camera in (None, self._settings.camera)
+        left = (asked.expires_at - self._clock.now()).total_seconds() if ours and asked.expires_at is not None else 0.0
+        self._attention = self._attention.asked(left, now)
         self._keep_pace(now)
         return ()
 
