@@ -23,13 +23,20 @@ from support.jpegs import shot
 
 
 @asynccontextmanager
-async def _program(stack: Stack, *scopes: str, **settings: str) -> AsyncIterator[httpx.AsyncClient]:
+async def _program(stack: Stack, *scopes: str) -> AsyncIterator[httpx.AsyncClient]:
     """A program with a token that the command line made, at a console of its own."""
-    port = free_port()
     token = await _command(stack, "token", "test", "--replace", "--scope", *scopes)
+    async with _anybody(stack) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
+
+
+@asynccontextmanager
+async def _anybody(stack: Stack, **settings: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody without a token, at a console of its own."""
+    port = free_port()
     await stack.start(Role.CONSOLE, {"DOORBUS_CONSOLE__PORT": str(port), **settings})
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         yield client
     assert await stack.stop_service("console") == 0
 
@@ -209,8 +216,7 @@ async def test_only_a_named_proxy_says_which_address_and_scheme_a_browser_has(
     }
     await fresh_stack.broker.start()
     told = {"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
-    async with _program(fresh_stack, "read", **settings) as program:
-        del program.headers["Authorization"]
+    async with _anybody(fresh_stack, **settings) as program:
         trusted = await program.post("/unlock", headers=told)
         await program.post("/login", data={"name": "eve", "password": "guess"}, headers=told)
         link = (fresh_stack.var / "console" / "first-account").read_text()
@@ -225,7 +231,7 @@ async def test_only_a_named_proxy_says_which_address_and_scheme_a_browser_has(
 
 async def test_pictures_for_browsers_give_way_to_what_opens_the_door(fresh_stack: Stack) -> None:
     await fresh_stack.broker.start()
-    async with _program(fresh_stack, "read"):
+    async with _anybody(fresh_stack):
         priority = os.getpriority(os.PRIO_PROCESS, fresh_stack.process("console").pid)
 
     assert priority > os.getpriority(os.PRIO_PROCESS, 0)  # a larger number is a lower priority
