@@ -21,7 +21,7 @@ from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.credentials import CodeError, normal
-from doorbus.wire.exchange import Inbound, Outbound, Rank, Subscription
+from doorbus.wire.exchange import Inbound, Outbound, Rank, Subscription, later
 from doorbus.wire.messages import (
     Activity,
     Alarm,
@@ -30,6 +30,7 @@ from doorbus.wire.messages import (
     Credential,
     Decision,
     Exit,
+    Health,
     Input,
     InputState,
     JournalKind,
@@ -58,6 +59,7 @@ from doorbus_actuator.policy import AskFor, Confined, Deny, Effect, Event, Grant
 from doorbus_actuator.polling import Polling
 from doorbus_actuator.posting import Posting
 from doorbus_actuator.ranks import rank_of, rank_of_lockdown
+from doorbus_actuator.rivals import Rivals
 from doorbus_actuator.roster import People, Roster
 from doorbus_actuator.settings import Actuator, ActuatorSettings, Unjournaled, rules_of
 from doorbus_actuator.switch import Switch
@@ -115,6 +117,7 @@ class ActuatorService(Service):
         self._recording = False
         self._doorside = Doorside(settings.inputs, self._door)
         self._unheard = Unheard(settings.inputs)
+        self._rivals = Rivals(self._door)
         self._user = user
         self._switches = switches or {}
         self._polling = Polling(self._switches, clock)
@@ -150,6 +153,7 @@ class ActuatorService(Service):
             Subscription(channels.ROSTER_SHARD, self._on_shard, newest_only=True, on_demand=self._reader.wanted),
             Subscription(channels.CREDENTIALS, self._on_credentials),
             Subscription(channels.ACTIVITY, self._on_activity, self._door),
+            Subscription(channels.HEALTH, self._on_health, {"service": self.role.value}, rank=later, others_only=True),
         )
 
     def _inputs(self) -> Iterable[Subscription[Any]]:
@@ -184,6 +188,10 @@ class ActuatorService(Service):
         yield from self._doorside.states()
         if self._book.told is not None:
             yield Outbound(channels.ACTIVITY, self._book.told.model_copy(update={"again": True}), self._door)
+
+    def disconnected(self) -> None:
+        """What is known of other actuators is over."""
+        self._rivals.forget()
 
     def wake_at(self) -> float:
         """When the policy has something to do."""
@@ -251,6 +259,8 @@ class ActuatorService(Service):
             opens = "opens all the same" if self._settings.unjournaled is Unjournaled.OPEN else "opens for nobody"
             yield f"{self._journal.fault} The door {opens}."
         yield from (f"{name}: {fault}" for name, fault in self._polling.faults.items())
+        if self._rivals.problem is not None:
+            yield self._rivals.problem
         if policy.locked_down(self._rules, self._state):
             yield "lockdown: the door opens for nobody"
         if not policy.clock_plausible(self._rules, self._state, self._now()):
@@ -348,6 +358,10 @@ class ActuatorService(Service):
     async def _on_activity(self, inbound: Inbound[Activity]) -> Iterable[Outbound]:
         if self._book.told is None:  # of the time before the start: who was named last is still true
             self._book = replace(self._book, told=inbound.message)
+        return ()
+
+    async def _on_health(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
+        self._rivals.heard(inbound)
         return ()
 
     async def _take(self, snapshot: Snapshot[People] | None, at_monotonic: float) -> Iterable[Outbound]:
