@@ -43,6 +43,22 @@ async def test_a_value_that_cannot_be_is_named_before_anything_is_touched(office
     assert await office.running() == before
 
 
+async def test_a_name_that_nothing_reads_is_told_wherever_it_is_given(office: Clone) -> None:
+    office.set(DOORBUS_RECOGNISERS="3", DOORBUS_OF_MINE="x")
+    override = office.folder / "compose.override.yaml"
+    override.write_text("services: {capture: {labels: {mine: '${DOORBUS_OF_MINE}'}}}\n")
+    said = await office.well("scripts/up")
+    kept = await office.refused("scripts/secrets", "set", "capture", "DOORBUS_CAPTURE__PASWORD")
+    override.unlink()
+    office.set(DOORBUS_RECOGNISERS=None, DOORBUS_OF_MINE=None)
+    await office.well("scripts/up")
+
+    assert "DOORBUS_RECOGNISERS in .env: nothing reads it" in said
+    assert "DOORBUS_OF_MINE" not in said
+    assert "DOORBUS_CAPTURE__PASWORD: there is no such setting" in kept
+    assert not list((office.secrets / "settings/capture").iterdir())
+
+
 async def test_what_is_no_longer_wanted_is_stopped_and_a_scale_is_kept(office: Clone) -> None:
     override = office.folder / "compose.override.yaml"
     override.write_text(
