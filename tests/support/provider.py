@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -251,12 +252,23 @@ class _Uvicorn(uvicorn.Server):
 
 
 @asynccontextmanager
-async def a_provider(port: int | None = None) -> AsyncIterator[Provider]:
-    """A provider on a port of this machine."""
+async def a_provider(
+    port: int | None = None, host: str = "127.0.0.1", pair: tuple[Path, Path] | None = None
+) -> AsyncIterator[Provider]:
+    """A provider on a port of this machine; `pair` is its certificate and key, if it is reached by https."""
     port = port or free_port()
-    provider = Provider(f"http://127.0.0.1:{port}")
+    provider = Provider(f"{'https' if pair else 'http'}://{host}:{port}")
+    certificate, key = pair or (None, None)
     config = uvicorn.Config(
-        _application(provider), port=port, ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1
+        _application(provider),
+        host=host,
+        port=port,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
     server = _Uvicorn(config)
     serving = asyncio.create_task(server.serve())

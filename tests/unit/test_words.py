@@ -23,6 +23,14 @@ EITHER = "var/secrets/users/recognizer (or DOORBUS_BROKER__PASSWORD, where an ov
             "damaged; doorbus restore FILE sets it aside",
             'damaged; docker compose run --rm -v "$PWD:/backup" --user "$(id -u)" admin restore FILE sets it aside',
         ),
+        (
+            "no such token; doorbus-console tokens lists them",
+            "no such token; docker compose exec console python -m doorbus_console tokens lists them",
+        ),
+        (
+            "the file var/console/first-account holds the one that is, if there is one",
+            "make up names the one that is, if there is one",
+        ),
         ("(doorbus secrets add --instance)", "(scripts/secrets add --instance)"),
         (
             "it does not take what /run/secrets/doorbus_broker__password holds as the password of recognizer",

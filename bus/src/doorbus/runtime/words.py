@@ -16,6 +16,8 @@ _COMMANDS = re.compile(
 _ADMIN = re.compile(r"\bdoorbus (?=(key|recordings)\b)")
 _FILES = re.compile(r"\bdoorbus (?=(export|restore)\b)")
 _SCRIPTS = re.compile(r"\bdoorbus (?=(forget|key rotate|secrets)\b)")
+_CONSOLE = re.compile(r"\bdoorbus-console (?=(link|revoke|tokens?)\b)")
+_LINK = re.compile(r"\bthe file var/console/first-account holds (?=the one that is\b)")
 _STARTED = re.compile(r"\bmake up, make run or its unit does\b")
 _LOCAL = re.compile(r", make run those of a local run\b")
 _NEW_KEY = re.compile(r"\bmake one with: openssl rand -hex 32 > \S+")
@@ -42,6 +44,8 @@ def here(text: str, environment: Mapping[str, str]) -> str:
     text = text.replace(f"DOORBUS_BROKER__PASSWORD {whose}", f"{either} {whose}")
     text = _NEW_KEY.sub("scripts/secrets makes one for a new site", text)
     text = _LOCAL.sub("", _STARTED.sub("make up does", text))
+    text = _CONSOLE.sub(f"{called.partition(' run ')[0]} exec console python -m doorbus_console ", text)
+    text = _LINK.sub("make up names ", text)
     run = called.rpartition(" ")[0]
     text = _COMMANDS.sub(f"{called} ", _SCRIPTS.sub("scripts/", text))
     return _ADMIN.sub(f"{run} admin ", _FILES.sub(f'{run} -v "$PWD:/backup" --user "$(id -u)" admin ', text))

@@ -1,5 +1,6 @@
 """Signing in and out, and the first account."""
 
+import os
 import re
 from http import HTTPStatus
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
+from doorbus.runtime.words import here
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Level, Right, Visitor
 from doorbus_console.store import Account
@@ -153,4 +155,4 @@ def local(where: str) -> str:
 
 def _no_key() -> Problem:
     detail = "this link is no longer good; the file var/console/first-account holds the one that is, if there is one"
-    return Problem(HTTPStatus.FORBIDDEN, "no_key", detail)
+    return Problem(HTTPStatus.FORBIDDEN, "no_key", here(detail, os.environ))
