@@ -10,11 +10,21 @@ begin() {  # what must hold before anything is added
   need_own_project
   need_settings
   [ -e "$secrets/site.key" ] || fail "DOORBUS_SECRETS=$secrets: there is no site yet; make one with: make up"
-  if [ -z "$elsewhere" ] && scripts/setting COMPOSE_FILE >/dev/null; then
-    case ":$(setting COMPOSE_FILE compose.yaml):" in *":$OVERRIDE:"*) ;; *)
-      fail "COMPOSE_FILE=$(setting COMPOSE_FILE): add $OVERRIDE to it, because that is where it is written" ;;
-    esac
+  if [ -z "$elsewhere" ] && ! reads_override && { [ -e "$OVERRIDE" ] || [ -n "${COMPOSE_FILE:-}" ]; }; then
+    fail "COMPOSE_FILE=$(setting COMPOSE_FILE): add $OVERRIDE to it, because that is where it is written"
   fi
+}
+
+between=$(setting COMPOSE_PATH_SEPARATOR :)
+reads_override() {  # whether Compose does
+  case "$between$(setting COMPOSE_FILE "$OVERRIDE")$between" in *"$between$OVERRIDE$between"*) ;; *) false ;; esac
+}
+
+set_files() {  # set_files FILES: makes .env say COMPOSE_FILE=FILES
+  local others
+  others=$(grep -vE '^[[:space:]]*(export[[:space:]]+)?COMPOSE_FILE[[:space:]]*=' .env || true)
+  printf '%s' "${others:+$others$'\n'}" >.env || fail ".env: cannot be written; may this user write there?"
+  remember COMPOSE_FILE "$1"
 }
 
 user() {  # user NAME OPTION...: a user of the broker, unless an earlier try has made it
@@ -32,6 +42,17 @@ add() {  # add SECTION <<<LINES: puts lines below a section of the override, whi
     mv "$OVERRIDE.new" "$OVERRIDE"
   else
     printf '%s:\n%s\n' "$1" "$lines" >>"$OVERRIDE"
+    reads_override || set_files "$(setting COMPOSE_FILE)$between$OVERRIDE"
+  fi
+}
+
+forget_override() {  # takes an override that says nothing away
+  local files
+  rm "$OVERRIDE"
+  if scripts/setting COMPOSE_FILE >/dev/null && reads_override; then
+    files=$between$(setting COMPOSE_FILE)$between
+    files=${files/"$between$OVERRIDE$between"/"$between"} files=${files#"$between"}
+    set_files "${files%"$between"}"
   fi
 }
 
@@ -53,7 +74,7 @@ remove() {  # remove USER WHAT...: what `add` made for it: containers, lines, us
     # A section without anything below it says nothing.
     awk '/^[a-z]+:[ \t]*$/ { held = $0; next } held != "" { if ($0 ~ /^ /) print held; held = "" } { print }' "$OVERRIDE.new" >"$OVERRIDE"
     rm "$OVERRIDE.new"
-    [ -s "$OVERRIDE" ] || rm "$OVERRIDE"
+    [ -s "$OVERRIDE" ] || forget_override
   fi
   make_secrets revoke "$user"
   start
@@ -77,6 +98,10 @@ refuse_twice() { ! docker compose --profile '*' config --services | grep -x "$1"
 
 own_settings() {  # own_settings USER: where its settings are that nobody else sees
   echo "{type: bind, source: \"\${DOORBUS_SECRETS:-./var/secrets}/settings/$1\", target: /run/settings, read_only: true, bind: {create_host_path: false}}"
+}
+
+tls_places() {  # tls_places USER: where its certificate is in a container, as lines of its environment
+  if [ -e "$secrets/clients/$1.crt" ]; then printf 'DOORBUS_BROKER__TLS_%s: /run/secrets/client.%s\n' CERT crt KEY key; fi
 }
 
 tls_of() { if [ -e "$secrets/clients/$1.crt" ]; then echo ", {source: $1.crt, target: client.crt}, {source: $1.key, target: client.key}"; fi; }
@@ -142,9 +167,7 @@ elsewhere_environment() {  # elsewhere_environment USER
       DOORBUS_BROKER__TLS_CA: /run/secrets/ca.crt
       DOORBUS_BROKER__USERNAME: $1
 END
-  if [ -e "$secrets/clients/$1.crt" ]; then
-    printf '      DOORBUS_BROKER__TLS_%s: /run/secrets/client.%s\n' CERT crt KEY key
-  fi
+  tls_places "$1" | sed 's/^/      /'
 }
 
 elsewhere_secrets() {  # elsewhere_secrets USER NAME...
