@@ -210,7 +210,7 @@ async def test_a_lock_over_http_is_moved_by_the_actuator_itself_and_one_that_is_
     await office.well("scripts/door", "add", "back", *own, stdin=b"other\n")
     await office.well(*run, "unlock", "front")
     await office.well(*run, "unlock", "back")
-    asked = await _asked(lock, 6)
+    asked = await _asked(lock, 4)
     seen = await docker("inspect", f"{office.name}-actuator-lock-1", f"{office.name}-actuator-back-1")
     await office.well("scripts/door", "remove", "back")
     await docker("rm", "--force", lock)
