@@ -36,7 +36,7 @@ secrets: ## make a site's certificates, passwords and keys, in a container
 	@scripts/secrets
 
 test: setup  ## run all tests
-	@exec scripts/run-tests --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@exec scripts/run-tests --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-compose:  ## run the faults in containers, where a Docker engine can be had
 	@scripts/setup --all && exec scripts/test-compose
