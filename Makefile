@@ -59,8 +59,8 @@ check: setup  ## lint, types and placement rules, exactly as CI does
 release: ## build and try what a release consists of
 	@scripts/setup && exec scripts/release
 
-bench:  ## measure latency, throughput, load, replicas, enrolment, actuator and console on this machine
-	@scripts/setup && for one in latency throughput load scale enrolment actuator console; do python bench/$$one.py || exit; done
+bench:  ## measure latency, throughput, load, replicas, enrolment, actuator, console and its pages on this machine
+	@scripts/setup && for one in latency throughput load scale enrolment actuator console pages; do python bench/$$one.py || exit; done
 
 bench-garbage:  ## see for half an hour what damaged and malicious pictures do to a recognizer
 	@scripts/setup && PYTHONPATH=tests exec python bench/garbage.py

@@ -30,7 +30,7 @@ _FOCUS = """() => {
   window.reached.add(one);
   const seen = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
   const drawn = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-  return {first: known && one === [...window.reached][0], page: one === document.body, shown: seen && drawn,
+  return {first: known && one === [...window.reached][0], page: one === document.body, shown: known || (seen && drawn),
           what: one.outerHTML.slice(0, 120)};
 }"""
 _MISSED = """() => window.controls.filter(one => one.isConnected && one.checkVisibility() && !window.reached.has(one))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from doorbus.wire.messages import Decision, Outcome, Reason, Trigger
 from doorbus_console import bundle
-from doorbus_console.plot import DAY, HEIGHT, WIDTH, day_of, lines
+from doorbus_console.plot import DAY, HEIGHT, WIDTH, day_of, dots, lines
 from doorbus_console.scene import Happening
 from doorbus_console.settings import Console
 
@@ -46,6 +46,23 @@ def test_a_day_tells_who_came_most_and_how_fast_the_door_was() -> None:
     assert (found.lanes, found.granted, found.refused) == (("alice", ""), 3, 5)
     assert (found.usual_ms, found.slowest_ms) == (200, 500)
     assert [one.granted for one in found.who] == [True, True, True, False]
+
+
+def test_a_day_is_drawn_with_a_dot_for_each_place_that_has_one() -> None:
+    hour = timedelta(hours=1)
+    found = day_of([happening(hour, confidence=0.5), happening(hour, confidence=0.5), happening(2 * hour)], NOW)
+
+    assert dots(found.sure, granted=True) == "M920 60h0"
+    assert dots(found.sure, granted=False) == ""
+
+
+def test_a_line_of_many_hours_has_no_more_points_than_it_is_wide() -> None:
+    history = [(NOW + timedelta(minutes=n), {"queue": float(n)}) for n in range(360)]
+
+    points = lines(history)["queue"].split()
+
+    assert 50 < len(points) <= 100
+    assert (points[0], points[-1]) == ("0.0,20.0", "100.0,0.0")
 
 
 def test_figures_that_moved_have_a_line_and_others_none() -> None:

@@ -86,8 +86,14 @@ def day_of(happenings: Iterable[Happening], until: datetime) -> Day:
     )
 
 
+def dots(marks: Iterable[Mark], *, granted: bool) -> str:
+    """Those of one kind as one path, which round ends of its strokes make dots: a day has thousands of them."""
+    return "".join(dict.fromkeys(f"M{mark.x:.0f} {mark.y:.0f}h0" for mark in marks if mark.granted is granted))
+
+
 def lines(history: Sequence[tuple[datetime, Mapping[str, float]]]) -> dict[str, str]:
-    """For each figure that moved, the points of its line in a box of 100 by 20."""
+    """For each figure that moved, the points of its line in a box of 100 by 20; no more than it is wide."""
+    history = history[:: -(-len(history) // 100)] if len(history) > 100 else history  # noqa: PLR2004  # as above
     if len(history) < 2:  # noqa: PLR2004  # a line has two ends
         return {}
     begin, end = history[0][0], history[-1][0]

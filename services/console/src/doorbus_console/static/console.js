@@ -151,6 +151,12 @@ function prepare(root) {
     button.dataset.ready = "";
     holdable(button);
   }
+  for (const select of root.querySelectorAll("select[data-everybody]")) {  // whom the page names once, not at each face
+    const likely = select.value;
+    select.replaceChildren(document.getElementById("everybody").content.cloneNode(true));
+    select.value = likely;
+    select.removeAttribute("data-everybody");
+  }
   const asked = root.querySelector("[data-asks-code]");
   if (asked !== null) asked.closest(".door").querySelector("input[name=code]").focus();
 }

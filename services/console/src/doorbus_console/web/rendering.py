@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from doorbus import __version__
 from doorbus.wire.messages import utc
-from doorbus_console import names, posing, scene, words
+from doorbus_console import names, plot, posing, scene, words
 
 PACKAGE = Path(__file__).parents[1]
 LANGUAGES = ("en", "de")
@@ -62,6 +62,7 @@ class Pages:
             "weaknesses": words.WEAKNESSES,
             "hints": words.HINTS,
             "advised": posing.advised,
+            "dots": plot.dots,
             "outcome": words.outcome,
             "who": scene.who,
             "told_apart": names.told_apart,
