@@ -1,5 +1,7 @@
 """Codes that people type or carry: which are the same, and which would be guessed."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,3 +104,27 @@ def test_a_door_never_has_more_hashes_to_compute_than_it_can_bear() -> None:
 
     assert Credentials().fault_in(others) is None
     assert of(("alice", "274163")).fault_in(others) is not None
+    assert of(("alice", "274163")).fault_in(others[:1]) is None
+
+
+def test_hashes_that_were_kept_stay_good_in_every_version() -> None:
+    assert digest("274163", SALT) == "ac9e50406ea7f148b616cf7e29677541"
+
+
+def test_a_code_as_long_as_may_be_is_taken() -> None:
+    assert normal("7" * 32) == "7" * 32
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "taken"),
+    [(None, None, True), (None, 1, True), (1, None, True), (1, 2, True), (1, 1, False), (2, 1, False)],
+)
+def test_a_code_ends_after_it_begins(since: int | None, until: int | None, taken: bool) -> None:  # noqa: FBT001
+    begin, end = (None if day is None else datetime(2026, 6, day, tzinfo=UTC) for day in (since, until))
+    asked = SetCredential(code="274163", valid_from=begin, valid_until=end)
+
+    one = Credentials().made("alice", "pin", asked, 6, SALT)
+
+    assert isinstance(one, HashedCredential) is taken
+    if isinstance(one, HashedCredential):
+        assert (one.valid_from, one.valid_until) == (begin, end)
