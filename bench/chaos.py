@@ -216,6 +216,15 @@ async def kept(name: str, var: Path, broker: Broker, *, apart: bool) -> Door:
     return Door(name, var, keeper, broker.pid, guard)
 
 
+async def put_away(door: Door) -> None:
+    """End what keeps a door."""
+    with suppress(ProcessLookupError):
+        os.kill(door.service(), signal.SIGCONT)
+    await door.keeper.stop()
+    if door.guard is not None:
+        await door.guard.stop()
+
+
 async def measure(given: argparse.Namespace, var: Path) -> None:
     """Let rounds befall the doors, and print what the relays did."""
     random.seed(given.seed)
@@ -239,12 +248,7 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
         await asyncio.gather(*map(rush, doors))
         await asyncio.sleep(PULSE_SECONDS + ALLOWED_SECONDS)
     finally:
-        for door in doors:
-            with suppress(ProcessLookupError):
-                os.kill(door.service(), signal.SIGCONT)
-            await door.keeper.stop()
-            if door.guard is not None:
-                await door.guard.stop()
+        await asyncio.gather(*map(put_away, doors))
         await broker.stop()
     report(doors, given)
 

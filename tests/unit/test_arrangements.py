@@ -99,6 +99,7 @@ def test_a_group_or_schedule_that_is_lost_lets_nobody_in() -> None:
         ),
         (Rights(schedule="office", hours="24/7"), ErrorCode.BAD_REQUEST, "send the one that is not to count as null"),
         (Rights(valid_from=LATER, valid_until=NOON), ErrorCode.BAD_REQUEST, "must come before"),
+        (Rights(valid_from=NOON, valid_until=NOON), ErrorCode.BAD_REQUEST, "must come before"),
     ],
 )
 def test_rights_that_cannot_hold_are_refused_with_the_way_out(rights: Rights, code: ErrorCode, told: str) -> None:
@@ -147,6 +148,30 @@ def test_a_schedule_that_makes_no_hours_is_refused(change: SetSchedule, told: st
     assert told in fault.message
 
 
+@pytest.mark.parametrize(
+    "rights", [Rights(valid_from=NOON), Rights(valid_until=NOON), Rights(valid_from=NOON, valid_until=LATER)]
+)
+def test_rights_may_begin_or_end_or_both(rights: Rights) -> None:
+    assert HERE.fault_in(rights) is None
+
+
+@pytest.mark.parametrize(("people", "told"), [(1, "1 person is in"), (40, "40 people are in")])
+def test_who_is_in_a_group_that_is_to_be_removed_is_counted(people: int, told: str) -> None:
+    fault = HERE.without_group("cleaners", people)
+
+    assert isinstance(fault, Fault)
+    assert fault.message.startswith(told)
+
+
+def test_only_the_group_or_schedule_that_was_named_is_removed() -> None:
+    guards, night = GroupEntry(group="guards"), ScheduleEntry(schedule="night", hours="Mo-Su 22:00-06:00")
+    both = HERE.with_entries(guards, night)
+
+    without = both.without_group("guards", 0)
+    assert isinstance(without, Arrangements)
+    assert without.without_schedule("night", 0) == HERE
+
+
 def test_nothing_that_is_in_use_is_forgotten() -> None:
     in_use = (HERE.without_group("cleaners", 40), HERE.without_schedule("office", 0))
     unused = Arrangements({}, {"office": OFFICE}).without_schedule("office", 0)
@@ -161,3 +186,10 @@ def test_there_are_not_more_groups_than_are_published() -> None:
 
     assert isinstance(many.with_group("one-more", SetGroup()), Fault)
     assert isinstance(many.with_group("g0", SetGroup(name="Still there")), Arrangements)
+
+
+def test_there_are_not_more_schedules_than_are_published() -> None:
+    many = Arrangements({}, {f"s{each}": ScheduleEntry(schedule=f"s{each}", hours="24/7") for each in range(MOST)})
+
+    assert isinstance(many.with_schedule("one-more", SetSchedule(hours="24/7")), Fault)
+    assert isinstance(many.with_schedule("s0", SetSchedule(hours="Mo off")), Arrangements)
