@@ -67,6 +67,7 @@ DOORBUS_RECOGNIZERS [0-9]{1,3} the number of recognizers, such as 3
 DOORBUS_RECOGNIZER_MEMORY [0-9]+(\.[0-9]+)?[bkmgBKMG][bB]? an amount of memory, such as 512m or 2g
 DOORBUS_TLS_PORT [0-9]{1,5} a port, such as 8883
 DOORBUS_PLAIN_PORT [0-9]{1,5} a port, such as 1883
+DOORBUS_CONSOLE_PORT [0-9]{1,5} a port, such as 8080
 DOORBUS_METRICS_PORT [0-9]{1,5} a port, such as 9090
 DOORBUS_VIDEO_GROUP [0-9]+ the number of a group, such as 44
 DOORBUS_GPIO_GROUP [0-9]+ the number of a group, such as 997

@@ -100,6 +100,12 @@ own_settings() {  # own_settings USER: where its settings are that nobody else s
   echo "{type: bind, source: \"\${DOORBUS_SECRETS:-./var/secrets}/settings/$1\", target: /run/settings, read_only: true, bind: {create_host_path: false}}"
 }
 
+of_the_first() {  # of_the_first PATTERN: what .env says of the first one's own place, which holds for no other, as its defaults
+  { env && cat .env; } | { grep -oE "\bDOORBUS_$1\b" || true; } | sort -u | while read -r name; do
+    echo "$name: \"$(sed -n "s/^#$name=//p" .env.example)\""
+  done
+}
+
 tls_places() {  # tls_places USER: where its certificate is in a container, as lines of its environment
   if [ -e "$secrets/clients/$1.crt" ]; then printf 'DOORBUS_BROKER__TLS_%s: /run/secrets/client.%s\n' CERT crt KEY key; fi
 }

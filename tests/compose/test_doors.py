@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 
 import pytest
 
@@ -42,6 +43,17 @@ async def test_a_value_that_cannot_be_is_named_before_anything_is_touched(office
         office.set(**{setting: kept})
         assert setting in said.splitlines()[-1]
     assert await office.running() == before
+
+
+async def test_a_port_that_is_taken_is_told_with_its_setting(office: Clone) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        office.set(COMPOSE_PROFILES="demo,metrics", DOORBUS_METRICS_PORT=str(port))
+        said = await office.refused("scripts/up")
+    office.set(COMPOSE_PROFILES="demo", DOORBUS_METRICS_PORT=None)
+    await office.well("scripts/up")
+
+    assert f"DOORBUS_METRICS_PORT={port}: the port is in use" in said.splitlines()[-1]
 
 
 async def test_a_name_that_nothing_reads_is_told_wherever_it_is_given(office: Clone) -> None:
@@ -91,8 +103,12 @@ async def test_lack_of_memory_is_told_with_the_setting_that_gives_more(office: C
 
 
 async def test_a_door_and_a_camera_are_one_command_each_here_or_on_another_machine(office: Clone) -> None:
+    first = {"DOORBUS_CAPTURE__CROP": "0,0,0.5,1", "DOORBUS_ACTUATOR__INPUTS__TAMPER__TOPIC": "hall/box"}
+    office.set(**first)
     await office.well("scripts/door", "add", "back")
     await office.well("scripts/camera", "add", "yard", "--door", "back", "--source", "none")
+    office.set(**dict.fromkeys(first))
+    added = await docker("inspect", f"{office.name}-actuator-back-1", f"{office.name}-capture-yard-1")
     twice = await office.refused("scripts/camera", "add", "yard", "--source", "none")
     source = "rtsp://admin:p%40ss@127.0.0.1:9/x"
     options = ("--door", "back", "--source", source, "--elsewhere", "--broker", "broker")
@@ -119,6 +135,8 @@ async def test_a_door_and_a_camera_are_one_command_each_here_or_on_another_machi
 
     assert "back" not in left
     assert "yard" not in left
+    assert "0,0,0.5,1" not in added, "which is how the first camera hangs"
+    assert "hall/box" not in added, "which is at the first door"
     assert not (office.folder / "compose.override.yaml").exists()
     assert "capture-yard: there is such a service" in twice
     assert all(f"ok   {one}: online" in said.text for one in ("actuator/actuator-back", "capture/capture-yard"))
