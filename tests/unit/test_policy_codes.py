@@ -314,6 +314,56 @@ def test_readers_that_nobody_has_named_share_their_tries() -> None:
     assert door.hears("274163", "four").reason is Reason.TOO_MANY_TRIES
 
 
+def free(door: Door) -> bool:
+    """Whether a code would be looked at now."""
+    code = Credential(code="000000")
+    return policy.may_look(door.rules, door.state, "keypad", code, Now(door.wall, door.monotonic))
+
+
+def test_each_wrong_code_after_the_third_doubles_the_pause_up_to_a_quarter_of_an_hour() -> None:
+    door = alone(readers="keypad").people(ALICE)
+    for pause in (0, 0, 5, 10, 20, 40, 80, 160, 320, 640, 900, 900):
+        door.decide(Presented("keypad", Credential(code="000000"), looked_at=True))
+        if pause:
+            door.waits(pause - 0.25)
+            assert not free(door)
+            door.waits(0.25)
+        assert free(door)
+
+
+@pytest.mark.parametrize(
+    ("waited", "more"), [(899.0, 1), (900.0, 1), (1799.0, 1), (1800.0, 2), (2700.0, 3), (9000.0, 3)]
+)
+def test_each_quarter_of_an_hour_after_a_pause_forgets_one_wrong_code(waited: float, more: int) -> None:
+    door = alone(readers="keypad").people(ALICE)
+    for _ in range(3):
+        door.decide(Presented("keypad", Credential(code="000000"), looked_at=True))
+    door.waits(5.0).waits(waited)
+
+    tries = 0
+    while free(door):
+        door.decide(Presented("keypad", Credential(code="000000"), looked_at=True))
+        tries += 1
+
+    assert tries == more
+    door.waits(5.0)
+    assert free(door) is (waited >= 900)
+
+
+def test_two_people_may_owe_a_code_at_once() -> None:
+    bob = RosterEntry(person="bob", second_factor=True)
+    door = Door().people(CAREFUL, bob)
+    assert [door.sees(person).reason for person in ("alice", "bob")] == [Reason.CODE_NEEDED, Reason.CODE_NEEDED]
+
+    first = door.hears("274163")
+    second = door.waits(10).hears("993755")
+
+    assert [(one.outcome, one.person) for one in (first, second)] == [
+        (Outcome.GRANTED, "alice"),
+        (Outcome.GRANTED, "bob"),
+    ]
+
+
 @given(gaps=st.lists(st.floats(0.01, 2000), min_size=20, max_size=120), named=st.booleans())
 def test_nobody_tries_codes_faster_than_the_pauses_allow(gaps: list[float], named: bool) -> None:  # noqa: FBT001
     door = alone(readers="keypad" if named else "").people(ALICE)
