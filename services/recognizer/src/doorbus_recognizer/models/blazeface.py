@@ -15,7 +15,7 @@ from doorbus_recognizer.models.runtime import Feed, Runtime
 WEIGHTS = "face_detection_back.tflite"
 MIN_SCORE = 0.5
 _SIDE = 256
-FEED = Feed(WEIGHTS, _SIDE, mean=127.5, spread=127.5, long=True)
+FEED = Feed(WEIGHTS, _SIDE, mean=127.5, spread=127.5, long=True, wide=True)
 _OVERLAP = 0.3
 _CELLS = ((16, 2), (8, 6))
 """Cells along a side of each feature map, and anchors in each cell."""

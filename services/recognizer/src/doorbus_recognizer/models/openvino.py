@@ -62,7 +62,7 @@ class OpenVino:
             raise ModelUnavailable(f"OpenVINO cannot run {feed.weights}: {_gist(error)}") from error
 
     def _requests(self, model: Model, feed: Feed) -> list[InferRequest]:
-        """One for each caller of a long model, for every two of a short one; the first is for who is alone."""
+        """One for each caller of a long model, for every two of a short one; before them that for who is alone."""
         if self._device != CPU:
             try:
                 compiled = self._checked(self._core.compile_model(model, self._device, self._options()))
@@ -72,8 +72,11 @@ class OpenVino:
                     f"OpenVINO cannot use the device {self._device} ({_gist(error)}); the CPU takes its place"
                 )
                 self._device = CPU
-        threads, copies = (self._threads, self._callers) if feed.long else (1, (self._callers + 1) // 2)
-        return [self._on_cpu(model, each) for each in (threads, *[1] * (copies - 1))]
+        wide = [self._on_cpu(model, self._threads)] if feed.wide and self._threads > 1 else []
+        if wide and self._callers == 1:
+            return wide
+        copies = self._callers if feed.long else (self._callers + 1) // 2
+        return [*wide, *(self._on_cpu(model, 1) for _ in range(copies))]
 
     def _on_cpu(self, model: Model, threads: int) -> InferRequest:
         """A copy of the model; threads that are bound to a core would wait for whoever has that core."""

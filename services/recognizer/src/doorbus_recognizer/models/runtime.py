@@ -31,7 +31,9 @@ class Feed:
     at_once: int = 1
     """How many pictures the file was made for."""
     long: bool = False
-    """Whether it takes so long that another core is worth waking for it: some milliseconds."""
+    """Whether it takes some milliseconds, so that callers had better not wait for each other."""
+    wide: bool = False
+    """Whether all else of a picture waits for it, so that other cores have nothing better to do."""
 
 
 class Runner(Protocol):
