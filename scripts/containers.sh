@@ -2,7 +2,7 @@
 # then stand in the root of the repository, and end with one sentence and status 1 when something is wrong.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-PATIENCE_SECONDS=120
+PATIENCE_SECONDS=${PATIENCE_SECONDS:-120}
 DOCTOR_SECONDS=${DOCTOR_SECONDS:-20}
 
 say() { printf '\033[1m== %s\033[0m\n' "$*"; }
@@ -105,7 +105,7 @@ open_files() {  # what the broker, a user of its own, reads of this checkout, un
 need_own_project() {  # nobody else's containers have the name of this project
   local where
   while read -r where; do
-    [ "$(realpath "$where")" = "$PWD" ] || [ ! -e "$where/compose.yaml" ] ||
+    [ -z "$where" ] || [ "$(realpath "$where")" = "$PWD" ] || [ ! -e "$where/compose.yaml" ] ||
       fail "COMPOSE_PROJECT_NAME=$project: there are containers of this name, of $where, which would be taken over; for" \
         "one more site on this machine set COMPOSE_PROJECT_NAME and DOORBUS_TLS_PORT in .env to others than there"
   done < <(docker ps --all --filter "label=com.docker.compose.project=$project" \

@@ -13,6 +13,9 @@ from uuid import uuid4
 from doorbus.local.stack import free_port
 from support.compose import HOST, REPOSITORY, Project, docker
 
+PATIENT = {"PATIENCE_SECONDS": "400", "DOCTOR_SECONDS": "60"}
+"""How long scripts wait for containers at the most, on a machine that may be busy with much else."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -77,7 +80,7 @@ class Clone(Project):
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self.folder,
-            env=kept | self.environment,
+            env={**kept, **PATIENT, **self.environment},
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -125,16 +125,20 @@ class Project:
         (one,) = await self.containers(service)
         return one
 
-    async def kill(self, *services: str) -> None:
-        """SIGKILL from outside, as the kernel does when memory is out; `docker kill` would count as a wish."""
+    async def kill(self, *services: str) -> float:
+        """SIGKILL from outside, as the kernel does when memory is out; `docker kill` would count as a wish.
+
+        Returns the monotonic time at which that happened.
+        """
         pids = [
             int(await docker("inspect", "--format", "{{.State.Pid}}", await self.container(service)))
             for service in services
         ]
-        await docker(
+        told = await docker(
             *("run", "--rm", "--network", "none", "--pid", "host", "--user", "0", "--entrypoint", "python"),
-            *(IMAGE, "-c", f"import os; [os.kill(pid, 9) for pid in {pids}]"),
+            *(IMAGE, "-c", f"import os, time; print(time.monotonic()); [os.kill(pid, 9) for pid in {pids}]"),
         )
+        return float(told)
 
     async def unlocked(self, seconds: float) -> float:
         """Unlock for so long; the monotonic time, which all containers share, at which the relay was energised."""
