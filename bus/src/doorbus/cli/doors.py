@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from doorbus.cli.common import ExitStatus, err
+import typer
+
+from doorbus.cli.common import err
 from doorbus.cli.lines import line
 from doorbus.cli.standing import names
 from doorbus.runtime.client import Client
@@ -26,11 +29,12 @@ async def known_doors(client: Client) -> list[str]:
 
 
 async def at_doors(client: Client, doors: Sequence[str], work: Callable[[], Awaitable[int]]) -> int:
-    """Do `work`, unless one of the `doors` is none that there is; returns the exit status."""
+    """Do `work`; before it, name those of the `doors` that are none: who sits before a terminal may still say no."""
     there = await known_doors(client) if doors else []
     missing = [door for door in dict.fromkeys(doors) if there and door not in there]
-    if not missing:
-        return await work()
-    there_is = f"there is no door {names(missing)}; the doors are {names(there)}"
-    err.print(line((f"{there_is}. For one that is to come: --new-door {missing[0]}", "red")))
-    return ExitStatus.NO_ANSWER
+    if missing:
+        there_is = f"there is no door {names(missing)} yet; the doors are {names(there)}"
+        err.print(line((f"{there_is} (--new-door {missing[0]} says so without a question)", "yellow")))
+        if sys.stdin.isatty():
+            typer.confirm("Is one to come?", abort=True, err=True)
+    return await work()
