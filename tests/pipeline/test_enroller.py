@@ -442,6 +442,10 @@ async def test_a_bad_person_id_without_a_response_topic_is_counted(site: Site) -
             "this is no JPEG that can be read (has 12 bits a colour, 8 are taken); send a whole",
         ),
         (ALICE[:-2], "this is no JPEG that can be read (no end marker); send a whole"),
+        (b"\0\0\0 ftypheic", "this is no JPEG that can be read (not a JPEG but HEIC, as iPhones keep pictures: share"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "this is no JPEG that can be read (not a JPEG but WebP: save it as JPEG)"),
+        (b"GIF89a", "this is no JPEG that can be read (not a JPEG but GIF: save it as JPEG)"),
+        (b"hello", "this is no JPEG that can be read (not a JPEG)"),
     ],
 )
 async def test_a_picture_that_no_recognizer_would_take_is_answered_in_words_and_none_is_asked(

@@ -94,7 +94,15 @@ def test_whatever_the_password_the_host_is_the_cameras_or_it_is_said_what_to_esc
 
 @pytest.mark.parametrize(
     "text",
-    ["rtsp://admin:1234/5@cam/live", "http://admin:/hunter2@cam", "rtsp://admin:12#hunter2@cam/", "http://u:7?h@cam"],
+    [
+        *(
+            "rtsp://admin:1234/5@cam/live",
+            "http://admin:/hunter2@cam",
+            "rtsp://admin:12#hunter2@cam/",
+            "http://u:7?h@cam",
+        ),
+        *("http://cam:p@hunter2/w#rd@192.0.2.7:8080/digest.jpg", "http://u:p@hunter2/w@cam.example/snap.jpeg"),
+    ],
 )
 def test_a_password_that_makes_the_user_the_host_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="%2F %3F %23 %40") as refused:

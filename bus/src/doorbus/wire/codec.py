@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from doorbus.wire.kinds import not_a_jpeg
 from doorbus.wire.messages import Action, Credential, LockCommand, Lockdown, LockdownOrder, Picture, utc
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.packet import Packet
@@ -161,7 +162,7 @@ class Jpeg(Generic[P]):
         if not packet.payload:
             raise Refused(Refusal.EMPTY)
         if not packet.payload.startswith(JPEG_START):
-            raise Refused(Refusal.NOT_A_PICTURE, "not a JPEG")
+            raise Refused(Refusal.NOT_A_PICTURE, not_a_jpeg(packet.payload))
         defaults = {"frame_id": arrival.id, "captured_at": utc(arrival.at)}
         fields = {name: defaults[name] for name in self.model.properties if name in defaults}
         fields |= {name: value for name, value in packet.user if name in self.model.properties}

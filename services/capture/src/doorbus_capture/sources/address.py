@@ -167,7 +167,9 @@ def _url(text: str) -> Address:
         complete = False
     if not complete:
         raise ValueError(f"{address.shown}: no host and port; {_ESCAPED}")
-    if _CUT_OFF.search(address.location) and not address.location.lower().endswith(_PICTURE_ENDINGS):
+    behind = address.location.rpartition("@")[2].lower()
+    is_named_so = behind.endswith(_PICTURE_ENDINGS) and "/" not in behind  # such as snap@2x.jpg
+    if _CUT_OFF.search(address.location) and not is_named_so:
         raise ValueError(f"{address.shown}: what stands before the last @ is not all user and password; {_ESCAPED}")
     is_picture = scheme in _WEB_SCHEMES and parts.path.lower().endswith(_PICTURE_ENDINGS)
     return Address(Kind.SNAPSHOT if asked_for_snapshot or is_picture else Kind.STREAM, address.location)
