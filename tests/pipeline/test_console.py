@@ -34,6 +34,8 @@ from doorbus.wire.messages import (
     Reason,
     Recognition,
     Recording,
+    Result,
+    ResultStatus,
     Review,
     Reviews,
     RosterEntry,
@@ -576,6 +578,27 @@ async def test_pictures_enrol_somebody_and_each_has_its_own_outcome(desktop: Des
     assert request.payload == jpeg["obama"]
     assert taken.status_code == 200
     assert [(one["status"], one["samples"]) for one in taken.json()] == [("ok", 1)]
+
+
+@pytest.mark.parametrize(("added", "told"), [(1, "taken"), (0, "adds nothing: one like it is there already")])
+async def test_whoever_sends_a_picture_again_is_told_that_it_adds_nothing(
+    desktop: Desktop, jpeg: dict[str, bytes], added: int, told: str
+) -> None:
+    result = Result(
+        status=ResultStatus.OK, action="enrol", person="obama", at=desktop.clock.now(), samples=2, added=added
+    )
+    files = {"image": ("a.jpg", jpeg["obama"], "image/jpeg")}
+    enrolled(desktop, RosterEntry(person="obama"))
+    async with desktop.program(Scope.PEOPLE) as program, desktop.browser() as browser:
+        asked = asyncio.create_task(program.post("/api/v1/people/obama/samples", files=files))
+        await replied(desktop, channels.ENROL, result, person="obama")
+        by_program = await asked
+        asked = asyncio.create_task(browser.post("/people/obama/samples", files=files))
+        await replied(desktop, channels.ENROL, result, after=1, person="obama")
+        by_page = await asked
+
+    assert [one["added"] for one in by_program.json()] == [added]
+    assert told in by_page.text
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,10 @@ class ErrandShape(Shape):
     status: Literal["pending", "ok", "error"]
     samples: int | None = None
     """How many pictures the site now holds of the person, as templates."""
+    added: int | None = None
+    """How many of them are new: none where a picture is as good as one that is there."""
+    advice: str | None = None
+    """What would make the person easier to recognise."""
     error: Fault | None = None
     follow: str
 
@@ -360,6 +364,8 @@ def errand_shape(errand: Errand) -> ErrandShape:
         person=errand.person,
         status="pending" if result is None else "ok" if result.error is None else "error",
         samples=None if result is None else result.samples,
+        added=None if result is None else result.added,
+        advice=None if result is None else result.advice,
         error=None if result is None else result.error,
         follow=f"/api/v1/requests/{errand.id}",
     )
