@@ -3,58 +3,36 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from doorbus.local.stack import Stack, stack
 from doorbus.runtime.client import connect
 from doorbus.wire import channels
 from doorbus.wire.channels import Role
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import LockState, Outcome, Presence, Reason, Remove, Trigger
 from doorbus.wire.packet import Packet
-from support.door import CAMERA, LISTEN, QUICK_ACTUATOR, ROOT, Door, at_the_door
+from support.door import CAMERA, LISTEN, ROOT, Door, at_the_door
 
 TOPIC = f"{ROOT}/door/front/lock/set"
 
 
-@pytest.fixture(scope="module")
-async def unlucky(
-    tmp_path_factory: pytest.TempPathFactory, repository: Path, jpeg: dict[str, bytes]
-) -> AsyncIterator[Stack]:
-    """A whole system in which obama is enrolled, for tests that mend what they break."""
-    async with stack(tmp_path_factory.mktemp("unlucky"), repository / "var", repository / "mosquitto") as one:
-        await one.start_all({Role.ACTUATOR: QUICK_ACTUATOR, Role.CAPTURE: {"DOORBUS_CAPTURE__SOURCE": "none"}})
-        async with at_the_door(one) as door:
-            assert (await door.enrol("obama", jpeg["obama"])).error is None
-        yield one
-
-
-@pytest.fixture
-async def mended_door(unlucky: Stack) -> AsyncIterator[Door]:
-    """Its door, locked."""
-    async with at_the_door(unlucky) as one:
-        await one.until_locked()
-        yield one
-
-
-async def test_every_service_comes_back_after_a_kill(mended_door: Door, jpeg: dict[str, bytes]) -> None:
-    stack = mended_door.stack
+async def test_every_service_comes_back_after_a_kill(own_door: Door, jpeg: dict[str, bytes]) -> None:
+    stack = own_door.stack
     for service in (Role.RECOGNIZER, Role.ACTUATOR, Role.ENROLLER):
         await stack.stop_service(service, signal.SIGKILL)
-        await mended_door.health_until(service, Presence.OFFLINE)
+        await own_door.health_until(service, Presence.OFFLINE)
         await stack.start(service)
-        assert (await mended_door.opens_for(jpeg["obama2"])).person == "obama"
+        assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"
 
 
 async def test_after_a_broker_restart_the_right_face_opens_and_nothing_old_does(
-    mended_door: Door, jpeg: dict[str, bytes]
+    own_door: Door, jpeg: dict[str, bytes]
 ) -> None:
-    stack = mended_door.stack
-    await mended_door.opens_for(jpeg["obama2"])
-    before = mended_door.openings
+    stack = own_door.stack
+    await own_door.opens_for(jpeg["obama2"])
+    before = own_door.openings
     await stack.broker.restart()
     async with at_the_door(stack) as door:
         for service in channels.SERVICES:
@@ -64,69 +42,64 @@ async def test_after_a_broker_restart_the_right_face_opens_and_nothing_old_does(
 
 
 async def test_an_unlock_for_an_actuator_that_was_away_is_never_carried_out(
-    mended_door: Door, jpeg: dict[str, bytes]
+    own_door: Door, jpeg: dict[str, bytes]
 ) -> None:
-    stack = mended_door.stack
-    before = mended_door.openings
+    stack = own_door.stack
+    before = own_door.openings
     await stack.stop_service(Role.ACTUATOR, signal.SIGKILL)
-    await mended_door.command(b"UNLOCK")
-    await mended_door.command(b"UNLOCK", retain=True)
+    await own_door.command(b"UNLOCK")
+    await own_door.command(b"UNLOCK", retain=True)
     await stack.start(Role.ACTUATOR)
     # What comes after the actuator's own beginning would be handled before this:
-    await mended_door.command(b'{"action": "UNLOCK", "issued_at": "2026-01-01T00:00:00Z"}')
+    await own_door.command(b'{"action": "UNLOCK", "issued_at": "2026-01-01T00:00:00Z"}')
     async with asyncio.timeout(10):
-        decision = await mended_door.decision()
+        decision = await own_door.decision()
     assert (decision.outcome, decision.reason, decision.trigger) == (Outcome.DENIED, Reason.STALE, Trigger.COMMAND)
-    assert mended_door.openings == before
-    await mended_door.command(b"", retain=True)
+    assert own_door.openings == before
+    await own_door.command(b"", retain=True)
 
 
 async def test_a_retained_unlock_does_not_open_after_a_restart_of_everything(
-    mended_door: Door, jpeg: dict[str, bytes]
+    own_door: Door, jpeg: dict[str, bytes]
 ) -> None:
-    stack = mended_door.stack
-    await mended_door.command(b"UNLOCK", retain=True)
-    before = mended_door.openings
+    stack = own_door.stack
+    await own_door.command(b"UNLOCK", retain=True)
+    before = own_door.openings
     await stack.stop()
     await stack.start_all()
     async with at_the_door(stack) as door:
         assert (await door.opens_for(jpeg["obama2"])).person == "obama"
         assert door.openings == before + 1
-        await door.command(b"", retain=True)
 
 
 async def test_a_retained_frame_does_not_open_however_many_replicas_connect(
-    mended_door: Door, jpeg: dict[str, bytes]
+    own_door: Door, jpeg: dict[str, bytes]
 ) -> None:
-    stack = mended_door.stack
+    stack = own_door.stack
     topic = f"{ROOT}/door/front/frame/{CAMERA}"
-    health = await mended_door.health(Role.RECOGNIZER)
-    await mended_door.operator.send_packet(Packet(topic, jpeg["obama2"], retain=True))
-    await mended_door.counted(Role.RECOGNIZER, "frame.retained", health)
-    before = mended_door.openings
+    health = await own_door.health(Role.RECOGNIZER)
+    await own_door.operator.send_packet(Packet(topic, jpeg["obama2"], retain=True))
+    await own_door.counted(Role.RECOGNIZER, "frame.retained", health)
+    before = own_door.openings
     for replica in ("second", "third", "fourth"):
         await stack.start(Role.RECOGNIZER, {}, instance=replica)
     await stack.broker.restart()
     async with at_the_door(stack) as door:
         assert (await door.opens_for(jpeg["obama3"])).person == "obama"
         assert door.openings == before + 1
-        await door.operator.send_packet(Packet(topic, b"", retain=True))
-    for replica in ("second", "third", "fourth"):
-        await stack.stop_service(replica)
 
 
-async def test_the_relay_is_released_when_the_actuator_is_told_to_stop(mended_door: Door) -> None:
-    stack = mended_door.stack
-    await mended_door.command(b'{"action": "UNLOCK", "seconds": 30}')
+async def test_the_relay_is_released_when_the_actuator_is_told_to_stop(own_door: Door) -> None:
+    stack = own_door.stack
+    await own_door.command(b'{"action": "UNLOCK", "seconds": 30}')
     async with asyncio.timeout(10):
-        while (await mended_door.operator.expect(channels.LOCK_STATE)).message is not LockState.UNLOCKED:
+        while (await own_door.operator.expect(channels.LOCK_STATE)).message is not LockState.UNLOCKED:
             pass
-    openings = mended_door.openings
+    openings = own_door.openings
     assert await stack.stop_service(Role.ACTUATOR) == 0
-    assert (mended_door.openings, mended_door.energised) == (openings, False)
+    assert (own_door.openings, own_door.energised) == (openings, False)
     async with asyncio.timeout(5), connect(stack.broker.transport(Role.VIEWER), LISTEN[1:2]) as viewer:
         assert (await viewer.expect(channels.LOCK_STATE)).message is LockState.LOCKED
-    await stack.start(Role.ACTUATOR)
 
 
 async def test_the_pulse_ends_on_time_while_the_broker_is_away(own_door: Door) -> None:
@@ -175,43 +148,42 @@ async def test_with_dlibs_models_a_door_opens_for_somebody_who_is_enrolled_anew(
     assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"
 
 
-async def test_two_replicas_share_the_frames_of_a_camera(mended_door: Door, jpeg: dict[str, bytes]) -> None:
-    stack = mended_door.stack
+async def test_two_replicas_share_the_frames_of_a_camera(own_door: Door, jpeg: dict[str, bytes]) -> None:
+    stack = own_door.stack
     await stack.start(Role.RECOGNIZER, {}, instance="second")
     async with asyncio.timeout(20), connect(stack.broker.transport(Role.VIEWER), [channels.RECOGNITION]) as viewer:
-        ids = [await mended_door.show(jpeg["obama2"], CAMERA) for _ in range(1)]
+        ids = [await own_door.show(jpeg["obama2"], CAMERA) for _ in range(1)]
         seen = [(await viewer.expect(channels.RECOGNITION)).message]
         for _ in range(5):
-            ids.append(await mended_door.show(jpeg["obama2"], CAMERA))
+            ids.append(await own_door.show(jpeg["obama2"], CAMERA))
             seen.append((await viewer.expect(channels.RECOGNITION)).message)
     assert [one.frame_id for one in seen] == ids
     assert {one.recognizer for one in seen} == {"recognizer", "second"}
-    await stack.stop_service("second")
 
 
 async def test_what_waits_in_the_connection_of_a_suspended_service_is_never_acted_on(
-    mended_door: Door, jpeg: dict[str, bytes]
+    own_door: Door, jpeg: dict[str, bytes]
 ) -> None:
     """As after a network that stood still: neither message says how old it is.
 
     A service that goes on refuses what waits, or has lost the connection and never sees it.
     """
-    stack = mended_door.stack
-    before = mended_door.openings
+    stack = own_door.stack
+    before = own_door.openings
     async with connect(stack.broker.transport(Role.VIEWER), [channels.RECOGNITION]) as viewer:
         for service in (Role.ACTUATOR, Role.RECOGNIZER):
             stack.process(service).send_signal(signal.SIGSTOP)
-        await mended_door.command(b"UNLOCK")
+        await own_door.command(b"UNLOCK")
         for _ in range(3):
-            await mended_door.operator.send_packet(Packet(f"{ROOT}/door/front/frame/{CAMERA}", jpeg["obama2"]))
+            await own_door.operator.send_packet(Packet(f"{ROOT}/door/front/frame/{CAMERA}", jpeg["obama2"]))
         for service in (Role.ACTUATOR, Role.RECOGNIZER):
-            await mended_door.health_until(service, Presence.OFFLINE)
+            await own_door.health_until(service, Presence.OFFLINE)
         for service in (Role.ACTUATOR, Role.RECOGNIZER):
             stack.process(service).send_signal(signal.SIGCONT)
         for service in (Role.ACTUATOR, Role.RECOGNIZER):
-            await mended_door.health_until(service, Presence.ONLINE)
-        shown = await mended_door.show(jpeg["biden"], CAMERA)
+            await own_door.health_until(service, Presence.ONLINE)
+        shown = await own_door.show(jpeg["biden"], CAMERA)
         async with asyncio.timeout(10):
             assert (await viewer.expect(channels.RECOGNITION)).message.frame_id == shown
-    assert mended_door.openings == before
-    assert (await mended_door.opens_for(jpeg["obama2"])).person == "obama"
+    assert own_door.openings == before
+    assert (await own_door.opens_for(jpeg["obama2"])).person == "obama"
