@@ -40,13 +40,6 @@ def names_in(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def each_of(name: str) -> list[str]:
-    """The names that one with alternatives in braces stands for, as in a shell."""
-    before, brace, rest = name.partition("{")
-    alternatives, _, after = rest.partition("}")
-    return [f"{before}{one}{after}" for one in alternatives.split(",")] if brace else [name]
-
-
 def who(cell: str) -> set[Role]:
     groups = {"people": PEOPLE, "readers": PEOPLE | {Role.VIEWER}}
     return {role for word in cell.split(", ") for role in groups.get(word) or {Role(word)}}
@@ -128,8 +121,7 @@ def test_the_readme_of_a_service_lists_every_setting_and_no_other(service: Role)
     text = (REPOSITORY / "services" / service / "README.md").read_text()
     listed = {
         name.removeprefix(prefix)
-        for cell in re.findall(r"^\| `([A-Z0-9_{},]+)` \|", text.partition("\n## Settings\n")[2], re.MULTILINE)
-        for name in each_of(cell)
+        for name in re.findall(r"^\| `([A-Z0-9_]+)` \|", text.partition("\n## Settings\n")[2], re.MULTILINE)
     }
     existing = {
         name.removeprefix(prefix)
