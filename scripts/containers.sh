@@ -124,6 +124,15 @@ containers() {  # containers [OPTION...]: ids of the project's containers that r
 running() { containers --filter "label=com.docker.compose.service=$1" --filter status=running; }
 service() { docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$1"; }
 
+builders() {  # one service for each image: Compose writes the name of the service into what it builds, so that an image
+  # that several build is another whenever another is done last, and whoever runs it would be made anew
+  { docker compose --file compose.yaml config 2>/dev/null; docker compose config; } | awk '
+    /^[^ ]/ { services = $1 == "services:" }
+    services && /^  [^ ]/ { name = $1; sub(/:$/, "", name); builds = 0 }
+    services && /^    build:/ { builds = 1 }
+    services && builds && /^    image:/ && !seen[$2]++ { print name }'
+}
+
 replicas() {  # the project's containers that have their id for a name, as SERVICE/INSTANCE
   local ids
   mapfile -t ids < <(containers --all)
