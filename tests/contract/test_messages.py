@@ -392,7 +392,7 @@ SAMPLES: dict[type[Message], tuple[Message, ...]] = {
     Update: (Update(), Update(**RIGHTS), Update(name=None, valid_until=None, doors=None)),
     RosterEntry: (
         RosterEntry(person="alice"),
-        RosterEntry(person="alice", **RIGHTS, inherited=("doors",), credentials=("pin",)),
+        RosterEntry(person="alice", **RIGHTS, inherited=("doors",), credentials=("pin",), codes_until={"pin": AT}),
     ),
     Entitlement: (Entitlement(), Entitlement(**ENTITLED)),
     Credential: (Credential(code="274163"), Credential(code="04-A2-1B", id="17", issued_at=AT)),

@@ -211,19 +211,25 @@ async def test_faces_wait_for_a_word_and_get_it(desktop: Desktop) -> None:
     assert both.status_code == 422
 
 
-@pytest.mark.parametrize(("kinds", "expected"), [(0, "Review is switched off"), (1, "Nothing waits.")])
-async def test_the_page_says_where_nobody_is_asked_about_faces(desktop: Desktop, kinds: int, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("asks", "sends", "expected"),
+    [(0, 1, "Review is switched off"), (1, 0, "No recognizer sends faces"), (1, 1, "Nothing waits.")],
+)
+async def test_the_page_says_where_nobody_is_asked_about_faces(
+    desktop: Desktop, asks: int, sends: int, expected: str
+) -> None:
     now = desktop.clock.now()
-    health = Health(
-        state=Presence.ONLINE,
-        service="recorder",
-        instance="one",
-        version="1",
-        at=now,
-        started_at=now,
-        figures={"review_kinds": kinds},
-    )
-    say(desktop, channels.HEALTH, health, {"service": "recorder", "instance": "one"})
+    for service, figure, value in (("recorder", "review_kinds", asks), ("recognizer", "review", sends)):
+        health = Health(
+            state=Presence.ONLINE,
+            service=service,
+            instance="one",
+            version="1",
+            at=now,
+            started_at=now,
+            figures={figure: value},
+        )
+        say(desktop, channels.HEALTH, health, {"service": service, "instance": "one"})
     await desktop.settled()
     async with desktop.browser() as browser:
         asked = asyncio.create_task(browser.get("/review"))

@@ -238,6 +238,21 @@ async def test_a_guests_code_ends_within_a_day_unless_it_is_said_and_never_in_th
     assert "This end is over already" in refused.text
 
 
+async def test_the_end_of_a_code_is_told_wherever_codes_are_listed(desktop: Desktop) -> None:
+    until = desktop.clock.now() + timedelta(hours=5)
+    guest = RosterEntry(person="plumber", credentials=("pin", "tag"), codes_until={"pin": until})
+    enrolled(desktop, guest, version=2)
+    async with asyncio.timeout(5):
+        while "plumber" not in desktop.site.live.scene.people:
+            await desktop.settled()
+    async with desktop.browser() as browser:
+        pages = [(await browser.get(path)).text for path in ("/people", "/people/plumber")]
+        told = (await browser.get("/api/v1/people/plumber")).json()
+
+    assert [page.count(f'datetime="{utc(until)}"') for page in pages] == [1, 1]
+    assert list(told["codes_until"]) == ["pin"]
+
+
 async def test_a_code_that_takes_the_place_of_another_says_so(desktop: Desktop) -> None:
     told = []
     async with desktop.browser() as browser:

@@ -105,6 +105,7 @@ async def test_a_guest_with_a_pin_is_a_person_for_as_long_as_the_pin_lives(site:
     entry = site.roster()["plumber"]
     assert (entry.name, entry.valid_from, entry.valid_until) == ("The plumber", *ends.values())
     assert hashes(site).credentials[0].valid_until == ends["valid_until"]
+    assert entry.codes_until == {"pin": ends["valid_until"]}
 
 
 async def test_what_is_taken_away_is_gone_and_so_is_what_a_person_had_who_is_removed(site: Site) -> None:

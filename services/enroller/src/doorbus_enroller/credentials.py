@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from doorbus.wire.credentials import CodeError, digest, normal, too_simple
-from doorbus.wire.messages import ErrorCode, Fault, HashedCredential, SetCredential
+from doorbus.wire.messages import ErrorCode, Fault, HashedCredential, RosterEntry, SetCredential
 
 MOST_EACH = 5
 """PINs and tags that a person may have."""
@@ -27,6 +28,20 @@ class Credentials:
         for each in self.all:
             names[each.person] = (*names.get(each.person, ()), each.credential)
         return names
+
+    @cached_property
+    def ends(self) -> dict[str, dict[str, datetime]]:
+        """When those of each person that end do."""
+        ends: dict[str, dict[str, datetime]] = {}
+        for each in self.all:
+            if each.valid_until is not None:
+                ends.setdefault(each.person, {})[each.credential] = each.valid_until
+        return ends
+
+    def listed(self, entry: RosterEntry) -> RosterEntry:
+        """A person with what is told of theirs."""
+        told = {"credentials": self.names.get(entry.person), "codes_until": self.ends.get(entry.person)}
+        return entry.model_copy(update=told)
 
     def of(self, person: str) -> tuple[HashedCredential, ...]:
         """Those of a person."""

@@ -117,8 +117,7 @@ class _State:
 
     def entry(self, person: str, rights: Rights) -> RosterEntry:
         """What the roster says of a person."""
-        entry = self.arrangements.entry(person, rights)
-        return entry.model_copy(update={"credentials": self.credentials.names.get(person)})
+        return self.credentials.listed(self.arrangements.entry(person, rights))
 
 
 class Register:
@@ -807,7 +806,7 @@ class Register:
         self._go_on_turning(list(everybody.rights), now)
         credentials = Credentials(self._store.credentials(now))
         rights = {
-            person: arrangements.entry(person, rights).model_copy(update={"credentials": credentials.names.get(person)})
+            person: credentials.listed(arrangements.entry(person, rights))
             for person, rights in everybody.rights.items()
             if rights is not None
         }

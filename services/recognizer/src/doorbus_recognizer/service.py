@@ -222,6 +222,7 @@ class RecognizerService(Service):
             **runtime,
             "milliseconds_per_frame": round(self._milliseconds, 2),
             "busy": busy,
+            "review": int(self._review is not None),
         }
 
     def hold(self, keys: Sequence[bytes]) -> bool:

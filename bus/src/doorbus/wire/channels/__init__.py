@@ -30,7 +30,7 @@ from doorbus.wire.channels.recordings import *
 from doorbus.wire.channels.review import *
 from doorbus.wire.channels.roles import *
 
-CONTRACT = "1.29"
+CONTRACT = "1.30"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 CHANNELS: tuple[Channel[Any], ...] = (
     *recognition.ROWS,

@@ -1,10 +1,11 @@
 """The maps that everybody needs whole: roster and gallery. Pure."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 
-from doorbus.wire.messages.base import Message, Name, Sha256, Slug
+from doorbus.wire.messages.base import Instant, Message, Name, Sha256, Slug
 from doorbus.wire.messages.people import Rights
 
 
@@ -35,6 +36,8 @@ class RosterEntry(Rights):
     hours: Annotated[str, Field(max_length=4096)] | None = None
     credentials: tuple[Slug, ...] | None = None
     """What the person's PINs and tags are called; None where there are none."""
+    codes_until: Mapping[Slug, Instant] | None = None
+    """When those of them that end do; None where none does."""
     inherited: tuple[str, ...] | None = None
     """Fields whose values are the group's; None where none are."""
 

@@ -29,9 +29,10 @@ async def review(request: Request, site: TheSite, visitor: Keeping) -> HTMLRespo
         entries = (await reviewing.waiting(site, _ON_PAGE)).entries
     except Problem:
         entries = None
-    recorders = [one for one, _, _ in site.live.scene.services.values() if one.service == Role.RECORDER]
-    is_off = any(recorders) and all(one.figures.get("review_kinds") == 0 for one in recorders)
-    return page(request, "review.html", visitor, entries=entries, is_off=is_off)
+    asks_nobody = _is_off(site, Role.RECORDER, "review_kinds")
+    sends_nothing = _is_off(site, Role.RECOGNIZER, "review")
+    values = {"entries": entries, "asks_nobody": asks_nobody, "sends_nothing": sends_nothing}
+    return page(request, "review.html", visitor, **values)
 
 
 @router.post("/reviews/{entry}/accept")
@@ -50,6 +51,12 @@ async def discard(site: TheSite, visitor: Keeping, entry: str) -> Response:
     """Forget a face."""
     await reviewing.discard(site, visitor, entry)
     return _gone(entry)
+
+
+def _is_off(site: Site, role: Role, figure: str) -> bool:
+    """Whether there are such services, and each of them says that it takes no part in reviews."""
+    told = [one.figures.get(figure) for one, _, _ in site.live.scene.services.values() if one.service == role]
+    return bool(told) and all(one == 0 for one in told)
 
 
 def _gone(entry: str) -> Response:

@@ -120,6 +120,8 @@ class PersonShape(Shape):
     """Whether a code is asked for after the face."""
     credentials: list[str] | None = None
     """What the PINs and tags are called; nobody sees them again."""
+    codes_until: dict[str, datetime] | None = None
+    """When those of them that end do."""
 
 
 class EntitlementShape(Shape):
