@@ -7,7 +7,6 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from doorbus.cli import env
 from doorbus.runtime.errors import SetupError
 from doorbus.runtime.settings import load
 from doorbus.wire.one_time import Totp
@@ -156,18 +155,6 @@ def test_the_codes_are_those_of_an_authenticator_app() -> None:
 def test_a_secret_may_be_written_in_groups() -> None:
     grouped = " ".join(re.findall(".{4}", SECRET))
     assert Totp(grouped).valid(pyotp.TOTP(SECRET).at(policy.RELEASED_AT), policy.RELEASED_AT)
-
-
-def test_the_readme_lists_every_setting_in_order_with_its_default(repository: Path) -> None:
-    readme = (repository / "services" / "actuator" / "README.md").read_text()
-    rows = re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", readme, re.MULTILINE)
-    fields = dict(env.settings_of(Actuator, ""))
-    assert [name for name, _ in rows] == list(fields)
-    for name, shown in rows:
-        default = fields[name].default
-        if isinstance(default, bool | str | int | float) and default != "":
-            said = str(default).lower() if isinstance(default, bool) else str(default)
-            assert shown.strip().strip("`") in (said, said.removesuffix(".0"))
 
 
 def test_the_rules_are_told_in_the_order_in_which_they_are_tried(repository: Path) -> None:

@@ -36,7 +36,13 @@ PANELS: Mapping[str, tuple[Callable[..., None], ...]] = {
     "People": (people.enrol, importing.import_, people.update, people.remove, models.models),
     "Backup": (backup.export, backup.restore),
     "System": (watch, doctor, calibrate, forget, metrics.metrics),
-    "Documents": (documents.acl, documents.asyncapi, documents.env_example, documents.container_settings),
+    "Documents": (
+        documents.acl,
+        documents.asyncapi,
+        documents.env_example,
+        documents.settings_table,
+        documents.container_settings,
+    ),
 }
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="A door lock on an MQTT bus."

@@ -1,4 +1,4 @@
-"""`doorbus acl`, `asyncapi`, `env-example` and `container-settings`: the generated documents."""
+"""`doorbus acl`, `asyncapi`, `env-example`, `settings-table` and `container-settings`: the generated documents."""
 
 import difflib
 from enum import StrEnum
@@ -14,7 +14,7 @@ from doorbus.site import acl as access_rules
 from doorbus.site import acl_emqx
 from doorbus.site import asyncapi as description
 from doorbus.site.secrets import Site, SiteError
-from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX
+from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Role
 from doorbus.wire.topics import Topics
 
 Check = Annotated[
@@ -67,6 +67,13 @@ def asyncapi(root: Root = DEFAULT_ROOT, check: Check = None) -> None:
 def env_example(check: Check = None) -> None:
     """Print every setting of all services that are installed here, as a .env file."""
     _give(env.example(env.installed()), check)
+
+
+def settings_table(
+    service: Annotated[Role, typer.Argument(help="Whose settings.", show_default=False)], check: Check = None
+) -> None:
+    """Print the settings of one service and their defaults, as the table that ends its README."""
+    _give(env.table(service, env.installed()), check)
 
 
 def container_settings(check: Check = None) -> None:

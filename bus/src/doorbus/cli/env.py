@@ -1,4 +1,4 @@
-"""The text of .env.example: every setting, with its meaning, unit and default."""
+"""The text of .env.example: every setting, with its meaning, unit and default; and the tables of the READMEs."""
 
 import importlib
 import inspect
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from doorbus.runtime.settings import PREFIX, CommonSettings
+from doorbus.wire.channels import Role
 
 _HEADER = """\
 # Every setting, with its default. Copy to .env and uncomment what is to differ; the environment (DOORBUS_...), files in
@@ -139,6 +140,17 @@ def example(kinds: Iterable[type[CommonSettings]]) -> str:
     for choice in CONTAINERS:
         lines += [f"# {part}\n" for part in wrap(choice.meaning, _WIDTH)]
         lines.append(f"#{choice.name}={choice.default}\n")
+    return "".join(lines)
+
+
+def table(service: Role, kinds: Iterable[type[CommonSettings]]) -> str:
+    """The table that ends the README of a service: what it alone can be told, and what holds without that."""
+    own = f"{PREFIX}{service}__".upper()
+    lines = ["| setting | default |\n", "|---|---|\n"]
+    for name, field in (setting for kind in kinds for setting in settings_of(kind)):
+        if name.startswith(own):
+            default = _default(field)
+            lines.append(f"| `{name.removeprefix(own)}` | {f'`{default}` ' if default else ''}|\n")
     return "".join(lines)
 
 

@@ -119,7 +119,8 @@ class HomeAssistantSettings(Section):
     prefix: str = Field(
         default=HOMEASSISTANT_PREFIX,
         pattern=_LEVELS,
-        description="Discovery prefix of Home Assistant; the broker's ACL must name the same.",
+        description="Discovery prefix of Home Assistant; the broker's access rules must name the same: doorbus acl "
+        "--homeassistant PREFIX.",
     )
     style: Style = Field(
         default=Style.COMPONENT,

@@ -29,11 +29,14 @@ class Felt(Section):
     """Where one input is read: a pin, a line, a topic, or nowhere."""
 
     pin: int | None = Field(
-        default=None, ge=0, le=40, description="Pin of a Raspberry Pi that it is on, by RPi.GPIO; none when not given."
+        default=None,
+        ge=0,
+        le=40,
+        description="Pin of a Raspberry Pi that it is on, counted by NUMBERING; none when not given.",
     )
     line: str | None = Field(
         default=None,
-        description="Line of the GPIO chip that it is on, by offset or name, by gpiod; none when not given.",
+        description="Line of CHIP that it is on, by offset or name, by gpiod; none when not given.",
     )
     wired_to: Pole = Field(
         default=Pole.GROUND,

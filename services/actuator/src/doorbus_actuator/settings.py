@@ -55,11 +55,13 @@ class Actuator(Section, Measures):
     hours: str | None = Field(
         default=None,
         description="When faces may open the door, in OpenStreetMap's opening_hours syntax, such as "
-        "Mo-Fr 07:00-19:00; PH off; always when not given.",
+        "Mo-Fr 07:00-19:00; PH off; always when not given. Hours over midnight belong to the day on which they "
+        "begin; no SH, no times of the sun, no || beside hours over midnight.",
     )
     totp_secret: SecretStr | None = Field(
         default=None,
-        description="Base32 secret of the one-time passwords that commands then need; commands need none without it.",
+        description="Base32 secret, at least 112 bits, of the one-time passwords that commands then need; none "
+        "without it.",
     )
     unsigned_recognitions: bool = Field(
         default=False,
@@ -133,7 +135,9 @@ class Actuator(Section, Measures):
         le=60,
         description="How long a lock may take to answer or confirm, in seconds, for mqtt and http.",
     )
-    lock_retries: int = Field(default=1, ge=0, le=5, description="How often an HTTP call is tried again.")
+    lock_retries: int = Field(
+        default=1, ge=0, le=5, description="How often an HTTP call is tried again, after 5xx or no answer."
+    )
     inputs: Inputs = Inputs()
     guardian: Path | None = Field(
         default=None,

@@ -31,7 +31,8 @@ class Rules(BaseModel):
         default=25.0,
         gt=0,
         le=60,
-        description="Frames a second while the door asks somebody to blink or to turn; never fewer than fps.",
+        description="Frames a second while the door asks somebody to blink or to turn; never fewer than fps. With "
+        "fewer than 20 a blink is followed by a turn.",
     )
     idle_fps: float = Field(
         default=5.0, gt=0, le=60, description="Pictures a second that are looked at while nothing moves."

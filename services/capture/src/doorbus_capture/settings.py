@@ -72,13 +72,17 @@ class Camera(Section):
 class Capture(Rules, Camera):
     """One camera at one door, and which of its pictures are sent."""
 
-    width: int = Field(default=640, ge=64, le=7680, description="Frames are at most this wide, in pixels.")
+    width: int = Field(
+        default=640, ge=64, le=7680, description="Frames are at most this wide, in pixels; never enlarged, shape kept."
+    )
     height: int = Field(default=480, ge=64, le=7680, description="Frames are at most this high, in pixels.")
-    jpeg_quality: int = Field(default=88, ge=1, le=100, description="JPEG quality, 1 to 100.")
+    jpeg_quality: int = Field(
+        default=88, ge=1, le=100, description="JPEG quality, 1 to 100; 88 makes about 60 kB of 640x480."
+    )
     rotate: Annotated[int, Field(ge=0, le=270, multiple_of=QUARTER)] = Field(
         default=0, description="Degrees clockwise that bring the picture upright: 0, 90, 180 or 270."
     )
-    mirror: bool = Field(default=False, description="Swap left and right.")
+    mirror: bool = Field(default=False, description="Swap left and right, after rotating.")
     crop: str = Field(
         default="0,0,1,1",
         description="Part of the upright picture that is looked at and sent: x,y,width,height as fractions 0 to 1.",

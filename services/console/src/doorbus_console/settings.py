@@ -116,7 +116,7 @@ class Console(Section):
     compat: str = Field(
         default="false",
         description="Take the calls of other programs, so that their clients work unchanged: true for all, or some of "
-        f"{', '.join(COMPATIBLE)}, with commas between.",
+        f"{', '.join(COMPATIBLE)}, with commas between; true in make run.",
     )
     trusted: str = Field(
         default="",
@@ -136,7 +136,8 @@ class Console(Section):
     )
     oidc: Oidc = Oidc()
     assets: Path | None = Field(
-        default=None, description="Directory of the scripts that pages load; VAR/assets when not given."
+        default=None,
+        description="Directory of the scripts that pages load, which make setup fetches; VAR/assets when not given.",
     )
     answer_seconds: float = Field(
         default=3.0, gt=0, le=30, description="How long a page waits for a door's answer to a command, in seconds."

@@ -60,8 +60,8 @@ class Enroller(Section, Rules):
     )
     totp_secret: SecretStr | None = Field(
         default=None,
-        description="Base32 secret of the one-time passwords that enrolling from a camera then needs; the actuator's "
-        "may be the same. It needs none without it.",
+        description="Base32 secret, at least 112 bits, of the one-time passwords that enrolling from a camera then "
+        "needs, as code or behind the name; the actuator's may be the same. It needs none without it.",
     )
 
     @field_validator("totp_secret")

@@ -31,15 +31,26 @@ class Recognizer(Section):
     )
     precision: Precision = Field(
         default=Precision.F32,
-        description="f32, bf16 or f16, on OpenVINO; another than f32 is another model: enrol everybody anew.",
+        description="f32, bf16 or f16, on OpenVINO; another than f32 is another model.",
     )
     mirrored: Mirrored = Field(
         default=Mirrored.NEEDED,
-        description="needed or always: when the mirror image of a face is embedded, too.",
+        description="needed or always: when the mirror image of a face is embedded, too; always where somebody's "
+        "threshold is above 0.9.",
     )
-    liveness: bool = Field(default=True, description="Judge each face live or not; costs about a third of the time.")
+    liveness: bool = Field(
+        default=True,
+        description="Judge each face live or not; costs about a third of the time. Without it the actuator denies with "
+        "liveness_missing, unless its own liveness is off.",
+    )
     lanes: int = Field(default=2, ge=1, le=64, description="Frames looked at side by side; at best as many as cores.")
-    threads: int = Field(default=2, ge=1, le=64, description="Threads that one model may use.")
+    threads: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Threads that detection may use for a frame that is looked at alone; all else has one. On LiteRT: "
+        "that each model may use.",
+    )
     weights: Path | None = Field(default=None, description="Directory of the weights; VAR/weights when not given.")
     max_age_seconds: float = Field(
         default=2.0, gt=0, le=60, description="Frames captured longer ago are dropped and counted, in seconds."
@@ -51,10 +62,13 @@ class Recognizer(Section):
         default=None,
         ge=0,
         le=2,
-        description="By how much the best person's similarity must exceed the runner-up's; the model's when not given.",
+        description="Lead of the cosine similarity over a second person who would be a match as well, below which the "
+        "verdict is ambiguous; the model's when not given, for the default one 0.10 among ten people, less among more.",
     )
     max_picture_bytes: int = Field(default=8_388_608, ge=1024, description="Larger pictures are refused, in bytes.")
-    max_picture_pixels: int = Field(default=50_000_000, ge=1024, description="Larger pictures are refused, in pixels.")
+    max_picture_pixels: int = Field(
+        default=50_000_000, ge=1024, description="Larger pictures are refused before they are decoded, in pixels."
+    )
     review: bool = Field(
         default=False,
         description="Send the recorder templates of the faces that are seen, sealed with its key, for its inbox; needs "
@@ -62,7 +76,8 @@ class Recognizer(Section):
     )
     cameras: str = Field(
         default="",
-        description="Cameras whose frames are looked at, as door/camera with commas between; all when empty.",
+        description="Cameras whose frames are looked at, as door/camera with commas between, so that a flood under "
+        "invented names costs the others nothing; all when empty.",
     )
 
     @field_validator("cameras")

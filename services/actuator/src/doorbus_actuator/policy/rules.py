@@ -73,7 +73,10 @@ class Measures(BaseModel):
         default=0.8, ge=0, le=1, description="Least confidence, 0 to 1; a person's own on the roster takes its place."
     )
     margin: float = Field(
-        default=0.05, ge=0, le=2, description="Least lead of the similarity over the second most similar person's."
+        default=0.05,
+        ge=0,
+        le=2,
+        description="Least lead of the cosine similarity over the second most similar person's.",
     )
     min_size: float = Field(
         default=32.0,
@@ -110,7 +113,8 @@ class Measures(BaseModel):
     )
     commands: CommandMode = Field(
         default=CommandMode.PLAIN,
-        description="plain; dated: commands that open must say when they were issued, and have an id.",
+        description="plain: UNLOCK will do; dated: commands that open must have issued_at and id, as those of "
+        "doorbus, Home Assistant and the Node-RED flows have.",
     )
     command_max_age_seconds: float = Field(
         default=5.0, gt=0, le=60, description="Greatest age of a command that says when it was issued, in seconds."
@@ -127,9 +131,11 @@ class Measures(BaseModel):
     )
     liveness_threshold: float = Field(default=0.5, ge=0, le=1, description="Least liveness of a vote, 0 to 1.")
     challenge_seconds: float = Field(
-        default=8.0, gt=0, le=10, description="Time to do what a challenge asks, in seconds."
+        default=8.0, gt=0, le=10, description="Time to do what a challenge asks, in seconds; 10 at most."
     )
-    challenges: int = Field(default=1, ge=1, le=3, description="How many challenges must be met one after the other.")
+    challenges: int = Field(
+        default=1, ge=1, le=3, description="How many challenges must be met one after the other, 1 to 3."
+    )
     turn_degrees: float = Field(
         default=18.0,
         gt=0,
@@ -173,7 +179,8 @@ class Measures(BaseModel):
         default=0.0,
         ge=0,
         le=86400,
-        description="How long somebody who was let in is not let in again, in seconds; 0: no such rule.",
+        description="How long somebody who was let in is not let in again (timed anti-passback), in seconds; 0: no "
+        "such rule.",
     )
     first_in: str = Field(
         default="",
@@ -198,14 +205,14 @@ class Measures(BaseModel):
         ge=0,
         le=3600,
         description="Time from an unlocking to the next one by a face, and from one by a command to the next by a "
-        "command, in seconds; never less than the door was unlocked for.",
+        "command, in seconds, unless that holds an unlocked door for longer; never less than the door was held for.",
     )
     out_of_view_seconds: float = Field(
         default=10.0,
         ge=0,
         le=3600,
         description="How long somebody who was let in must be out of view before their frames are decided on again, in "
-        "seconds; 0 decides on all.",
+        "seconds; 0 decides on all. Longer than the cameras' KEEPALIVE_SECONDS.",
     )
     clock_jump_seconds: float = Field(
         default=2.0, gt=0, le=60, description="A step of the time of day that makes it implausible, in seconds."
@@ -213,7 +220,9 @@ class Measures(BaseModel):
     clock_settle_seconds: float = Field(
         default=5.0, ge=0, le=600, description="How long faces are denied after such a step, in seconds."
     )
-    lockdown: bool = Field(default=False, description="Open for nobody, by face or by command.")
+    lockdown: bool = Field(
+        default=False, description="Open for nobody, by face or by command, whatever the lockdown topic says."
+    )
 
     @field_validator("votes")
     @classmethod
