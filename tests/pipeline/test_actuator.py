@@ -678,6 +678,7 @@ async def test_the_figures_say_what_was_decided_and_how_fast() -> None:
             "takes_unsigned": 0.0,
             "threshold": 0.8,
             "asks_code": 0.0,
+            "codes_alone": 0.0,
             "journal_newest": 4,
             "journal_unsent": 0,
         }

@@ -222,7 +222,24 @@ async def test_a_guest_is_made_by_a_code_alone(desktop: Desktop) -> None:
         request = await answer(desktop, channels.SET_CREDENTIAL, person="alice-2", credential="pin")
 
     assert json.loads(request.payload) == {"code": "274163", "guest": "Alice"}
-    assert (await made).headers["hx-redirect"] == "/people/alice-2"
+    assert "Somebody else has the id alice: the id of this guest is alice-2." in (await made).text
+
+
+@pytest.mark.parametrize(("warning", "status"), [("the code opens nothing", 200), (None, 204)])
+async def test_a_code_that_opens_nothing_by_itself_is_told_where_the_guest_is_made(
+    desktop: Desktop, warning: str | None, status: int
+) -> None:
+    data = {"name": "Plumber", "credential": "pin", "code": "274163"}
+    async with desktop.browser() as browser:
+        made = asyncio.create_task(browser.post("/guests", data=data, headers={"HX-Request": "true"}))
+        await answer(desktop, channels.SET_CREDENTIAL, warning=warning, person="plumber", credential="pin")
+        page = await made
+        call = asyncio.create_task(browser.put("/api/v1/people/paula/credentials/pin", json={"code": "274163"}))
+        await answer(desktop, channels.SET_CREDENTIAL, warning=warning, person="paula", credential="pin")
+        told = (await call).json()["warning"]
+
+    assert (page.status_code, warning is not None and warning in page.text) == (status, warning is not None)
+    assert told == warning
 
 
 async def test_a_guests_code_ends_within_a_day_unless_it_is_said_and_never_in_the_past(desktop: Desktop) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,6 +107,42 @@ async def test_a_guest_with_a_pin_is_a_person_for_as_long_as_the_pin_lives(site:
     assert (entry.name, entry.valid_from, entry.valid_until) == ("The plumber", *ends.values())
     assert hashes(site).credentials[0].valid_until == ends["valid_until"]
     assert entry.codes_until == {"pin": ends["valid_until"]}
+
+
+@pytest.mark.parametrize(
+    ("alone", "rights", "told"),
+    [
+        ({"front": 0.0}, {}, "DOORBUS_ACTUATOR__CODES_ALONE=true"),
+        ({"front": 1.0, "back": 0.0}, {}, "itself at back:"),
+        ({"front": 1.0, "back": 0.0}, {"doors": ("front",)}, None),
+        ({"front": 1.0}, {"second_factor": True}, "second_factor"),
+        ({"front": 1.0}, {}, None),
+        ({}, {}, None),
+    ],
+)
+async def test_whoever_gives_a_guest_a_code_is_told_where_it_opens_nothing_by_itself(
+    site: Site, alone: dict[str, float], rights: dict[str, Any], told: str | None
+) -> None:
+    for door, value in alone.items():
+        site.actuator(door, codes_alone=value)
+    await give(site, "plumber", "pin", SetCredential(code="274163", guest="The plumber"))
+    if rights:
+        await site.update("plumber", **rights)
+
+    answer = await give(site, "plumber", "pin", SetCredential(code="384265"))
+
+    assert answer.warning is None if told is None else told in (answer.warning or "")
+
+
+async def test_a_guest_whose_id_is_somebody_elses_takes_no_name_from_them_and_the_answer_says_so(site: Site) -> None:
+    await give(site, "plumber", "pin", SetCredential(code="274163", guest="The plumber"))
+
+    again = await give(site, "plumber", "pin", SetCredential(code="384265", guest="The plumber"))
+    other = await give(site, "plumber", "pin", SetCredential(code="495376", guest="Paula"))
+
+    assert again.warning is None
+    assert "The plumber" in (other.warning or "")
+    assert site.roster()["plumber"].name == "The plumber"
 
 
 async def test_what_is_taken_away_is_gone_and_so_is_what_a_person_had_who_is_removed(site: Site) -> None:

@@ -173,7 +173,7 @@ class Site:
         self.send(channels.NEWCOMER, "", json.dumps(request).encode())
         await self.until_listened_to(camera=camera)
 
-    def actuator(self, door: str, country: str | None = None, *, asks_code: float | None = None) -> None:
+    def actuator(self, door: str, country: str | None = None, **figures: float) -> None:
         """Let an actuator tell which door it drives."""
         at = self.clock.now()
         health = Health(
@@ -185,7 +185,7 @@ class Site:
             started_at=at,
             door=door,
             country=country,
-            figures={} if asks_code is None else {"asks_code": asks_code},
+            figures=figures,
         )
         ids = {"service": "actuator", "instance": door}
         self.bus.publish(Outbound(channels.HEALTH, health, ids).packet(TOPICS))
@@ -732,6 +732,18 @@ async def test_rights_that_will_not_hold_are_taken_with_a_warning(
     assert result.status is ResultStatus.OK
     assert result.warning == again.warning
     assert (result.warning is None) if told is None else (told in (result.warning or ""))
+
+
+async def test_where_there_is_a_picture_nobody_is_told_that_a_code_opens_nothing_by_itself(site: Site) -> None:
+    await site.enroller()
+    await site.recognizer()
+    site.actuator("front", codes_alone=0)
+    await site.ask(channels.ENROL, "alice", ALICE)
+
+    topic = TOPICS.topic(channels.SET_CREDENTIAL, person="alice", credential="pin")
+    site.bus.publish(Packet(topic, b'{"code": "274163"}', qos=1))
+
+    assert (await site.result("alice")).warning is None
 
 
 async def test_a_name_does_no_more_than_be_read(site: Site) -> None:

@@ -131,13 +131,23 @@ async def until_sent(one: Desktop, channel: Channel[Any], **ids: str) -> Packet:
     return packets[-1]
 
 
-async def answer(one: Desktop, channel: Channel[Any], error: ErrorCode | None = None, **ids: str) -> Packet:
+async def answer(
+    one: Desktop, channel: Channel[Any], error: ErrorCode | None = None, *, warning: str | None = None, **ids: str
+) -> Packet:
     """Answer the next request as the enroller does."""
     request = await until_sent(one, channel, **ids)
     fault = Fault(code=error, message="as it was found") if error else None
     status = ResultStatus.ERROR if error else ResultStatus.OK
     person = ids.get("person", "newcomer-1")
-    result = Result(status=status, action=channel.name, person=person, at=one.clock.now(), samples=1, error=fault)
+    result = Result(
+        status=status,
+        action=channel.name,
+        person=person,
+        at=one.clock.now(),
+        samples=1,
+        warning=warning,
+        error=fault,
+    )
     assert request.response_topic is not None
     payload = result.model_dump_json(exclude_none=True).encode()
     one.bus.publish(Packet(request.response_topic, payload, qos=1, correlation=request.correlation))

@@ -11,12 +11,15 @@ from doorbus.runtime.client import Client, connect
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
 from doorbus.wire.channels import Channel
+from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import (
     Arranged,
+    Health,
     ListedGroups,
     ListedSchedules,
     Manifest,
     Message,
+    Presence,
     Result,
     Rights,
     RosterEntry,
@@ -68,6 +71,21 @@ class Site:
             )
         assert answer is not None
         return answer
+
+    def actuator(self, door: str, **figures: float) -> None:
+        """Let an actuator tell of its door."""
+        at = self.clock.now()
+        health = Health(
+            state=Presence.ONLINE,
+            service="actuator",
+            instance=door,
+            version="1",
+            at=at,
+            started_at=at,
+            door=door,
+            figures=figures,
+        )
+        self.bus.publish(Outbound(channels.HEALTH, health, {"service": "actuator", "instance": door}).packet(TOPICS))
 
     def roster(self) -> dict[str, RosterEntry]:
         reader = SnapshotReader(RosterEntry, as_they_are)

@@ -242,6 +242,7 @@ class ActuatorService(Service):
             "takes_unsigned": float(self._settings.unsigned_recognitions),
             "threshold": self._rules.threshold,
             "asks_code": float(self._settings.totp_secret is not None),
+            "codes_alone": float(self._settings.codes_alone),
             "journal_newest": self._journal.newest,
             "journal_unsent": self._posting.unsent,
         }

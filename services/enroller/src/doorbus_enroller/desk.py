@@ -27,6 +27,7 @@ from doorbus.wire.messages import (
     ListedSchedules,
     Result,
     ResultStatus,
+    RosterEntry,
     Update,
 )
 from doorbus.wire.plain import plain
@@ -105,11 +106,16 @@ class Desk:
 
     async def doubts(self, rights: Entitlement | None) -> str | None:
         """What these rights will not do as they stand, for people."""
-        return None if rights is None else await self.work(partial(doubts, rights, self.doors, self._clock.now()))
+        if rights is None:
+            return None
+        samples = self.register.people.get(rights.person) if isinstance(rights, RosterEntry) else None
+        only_code = isinstance(rights, RosterEntry) and bool(rights.credentials) and not samples
+        return await self.work(partial(doubts, rights, self.doors, self._clock.now(), only_code=only_code))
 
     async def answer_outcome(self, inbound: Inbound[Any], outcome: Outcome) -> tuple[Outbound, ...]:
         """Say what became of a request, and what the person's rights will not do as they stand."""
-        return self._answer(inbound, outcome, await self.doubts(outcome.rights))
+        doubts = (outcome.doubt, await self.doubts(outcome.rights))
+        return self._answer(inbound, outcome, "; ".join(filter(None, doubts)) or None)
 
     def answer(self, inbound: Inbound[Any], fault: Fault | None, *, name: str | None = None) -> tuple[Outbound, ...]:
         """Say what became of a request about somebody, who is called by `name` if it is no name of the roster."""

@@ -94,6 +94,8 @@ class Outcome:
     """When a newcomer's rights end."""
     rights: RosterEntry | None = None
     """Those that the person has now with all that holds, where there is one."""
+    doubt: str | None = None
+    """What was done otherwise than one may have thought, for people."""
     news: tuple[Outbound, ...] = ()
 
 
@@ -503,15 +505,18 @@ class Register:
             valid_until=asked.valid_until,
         )
         rights = rights if known is None else known.rights or _NONE
+        doubt = None
+        if known is not None and asked.guest is not None and plain(asked.guest) != rights.name:
+            called = rights.name or person
+            doubt = f"{person} is {called} already, whose code this is now; {plain(asked.guest)!r} was not written"
         made = state.credentials.made(person, credential, asked, shortest, new_salt)
         if isinstance(made, Fault):
             return self._outcome(state, made)
         versions = self._store.set_credential(made, rights, now)
         samples = {person: 0, **state.samples}
         state = replace(state, credentials=state.credentials.with_one(made), samples=samples)
-        return replace(
-            self._outcome(self._with_rights(state, person, rights, versions)), rights=state.entry(person, rights)
-        )
+        outcome = self._outcome(self._with_rights(state, person, rights, versions))
+        return replace(outcome, rights=state.entry(person, rights), doubt=doubt)
 
     def remove_credential(self, person: str, credential: str, now: datetime) -> Outcome:
         """Take a PIN or a tag away from a person."""

@@ -1,7 +1,7 @@
 """Whether rights can hold: what of them is refused where it is written, and what is warned about."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from doorbus.wire.hours import HoursError, LibraryMissingError, asks_for_country, read_anywhere
@@ -16,23 +16,35 @@ _MOST_NAMED = 10
 class Doors:
     """The doors that actuators have told of, each with the country by whose public holidays it reads hours.
 
-    `asking` are those of which unlocking needs a code.
+    `asking` are those of which unlocking needs a code, and `by_face` those that no PIN or tag opens by itself.
     """
 
     countries: Mapping[str, str | None] = field(default_factory=dict)
     asking: frozenset[str] = frozenset()
+    by_face: frozenset[str] = frozenset()
 
-    def told(self, door: str, country: str | None = None, *, asks_code: bool | None = None) -> "Doors":
+    def told(
+        self,
+        door: str,
+        country: str | None = None,
+        *,
+        asks_code: bool | None = None,
+        codes_alone: bool | None = None,
+    ) -> "Doors":
         """These and `door`; what nothing is told of stays as it is known."""
         if door not in self.countries and len(self.countries) >= _MOST_DOORS:
             return self
-        asking = self.asking if asks_code is None else self.asking | {door} if asks_code else self.asking - {door}
-        return replace(self, countries={**self.countries, door: country or self.countries.get(door)}, asking=asking)
+        by_face = None if codes_alone is None else not codes_alone
+        return Doors(
+            {**self.countries, door: country or self.countries.get(door)},
+            _with(self.asking, door, asks_code),
+            _with(self.by_face, door, by_face),
+        )
 
     def gone(self, door: str) -> "Doors":
         """These without `door`."""
         countries = {each: of for each, of in self.countries.items() if each != door}
-        return replace(self, countries=countries, asking=self.asking - {door})
+        return Doors(countries, self.asking - {door}, self.by_face - {door})
 
 
 def fault_in(update: Entitlement) -> Fault | None:
@@ -59,14 +71,34 @@ def unreadable(hours: str) -> str | None:
     return None
 
 
-def doubts(rights: Entitlement, doors: Doors, now: datetime) -> str | None:
-    """What a person's or a group's rights will not do as they stand; None when all is as one would think."""
-    return "; ".join((*_doors(rights, doors), *_times(rights, now), *_hours(rights, doors, now))) or None
+def doubts(rights: Entitlement, doors: Doors, now: datetime, *, only_code: bool = False) -> str | None:
+    """What a person's or a group's rights will not do as they stand; None when all is as one would think.
+
+    `only_code` says that it is a person of whom there is a PIN or tag, and no picture.
+    """
+    codes = _codes(rights, doors) if only_code else ()
+    return "; ".join((*codes, *_doors(rights, doors), *_times(rights, now), *_hours(rights, doors, now))) or None
+
+
+def _with(doors: frozenset[str], door: str, is_one: bool | None) -> frozenset[str]:  # noqa: FBT001  # None is unknown
+    return doors if is_one is None else doors | {door} if is_one else doors - {door}
 
 
 def _names(doors: Sequence[str]) -> str:
     more = f" and {len(doors) - _MOST_NAMED} more" if len(doors) > _MOST_NAMED else ""
     return ", ".join(doors[:_MOST_NAMED]) + more
+
+
+def _codes(rights: Entitlement, doors: Doors) -> Iterator[str]:
+    if rights.second_factor:
+        yield "second_factor asks for the face first, and there is no picture: the code opens nothing"
+        return
+    closed = sorted(doors.by_face if rights.doors is None else doors.by_face & set(rights.doors))
+    if closed:
+        yield (
+            f"the code opens nothing by itself at {_names(closed)}: DOORBUS_ACTUATOR__CODES_ALONE=true has to be set "
+            "there, or a picture to be enrolled"
+        )
 
 
 def _doors(rights: Entitlement, doors: Doors) -> Iterator[str]:

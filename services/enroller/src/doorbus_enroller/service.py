@@ -573,10 +573,8 @@ class EnrollerService(Service):
             self._hear_keys(inbound.message)
             self._hear_model(inbound.message)
         if inbound.message.service == Role.ACTUATOR and inbound.message.door is not None:
-            asks = inbound.message.figures.get("asks_code")
-            self._desk.doors = self._desk.doors.told(
-                inbound.message.door, inbound.message.country, asks_code=None if asks is None else bool(asks)
-            )
+            told = {name: bool(value) for name, value in inbound.message.figures.items() if name in _OF_DOORS}
+            self._desk.doors = self._desk.doors.told(inbound.message.door, inbound.message.country, **told)
         return ()
 
     def _hear_keys(self, health: Health) -> None:
@@ -748,6 +746,8 @@ _OF_EVERYBODY: Mapping[Channel[Any], type[KeptPeople] | type[PeopleChecked]] = {
 }
 """What is answered to requests that are about no one person."""
 _CREDENTIALS = (channels.SET_CREDENTIAL, channels.REMOVE_CREDENTIAL)
+_OF_DOORS = frozenset({"asks_code", "codes_alone"})
+"""What an actuator's figures say of what opens its door."""
 _REQUESTS = (
     *(*ENROLMENTS, *_CREDENTIALS),
     *(channels.UPDATE, channels.REMOVE, channels.REMOVE_SAMPLE, channels.MANAGE),

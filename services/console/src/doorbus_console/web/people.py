@@ -15,7 +15,7 @@ from doorbus_console.web import asking, checkup, erasing, hours
 from doorbus_console.web.entitling import message_of, moment, update_of
 from doorbus_console.web.forms import Form, read_form
 from doorbus_console.web.guard import Needs
-from doorbus_console.web.naming import new_id_for
+from doorbus_console.web.naming import id_for, new_id_for
 from doorbus_console.web.pages import language, page
 from doorbus_console.web.problems import Problem
 from doorbus_console.web.site import Site, site_of
@@ -99,8 +99,9 @@ async def give_code(request: Request, site: TheSite, visitor: Keeping, person: s
     form = await read_form(request)
     wish = _code_of(form, site.clock.now())
     had = _name_of(form) in (site.person(person).credentials or ())
-    await asking.done(site, asking.give_code(site, visitor, person, _name_of(form), wish))
-    return page(request, "part/codes.html", visitor, entry=site.person(person), given="replaced" if had else "saved")
+    done = await asking.done(site, asking.give_code(site, visitor, person, _name_of(form), wish))
+    values = {"given": "replaced" if had else "saved", "warning": done.warning}
+    return page(request, "part/codes.html", visitor, entry=site.person(person), **values)
 
 
 @router.post("/people/{person}/codes/{credential}/remove")
@@ -110,7 +111,7 @@ async def take_code(request: Request, site: TheSite, visitor: Keeping, person: s
     if not is_slug(credential):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_credential", f"there is no code {credential}")
     await asking.done(site, asking.take_code(site, visitor, person, credential))
-    return page(request, "part/codes.html", visitor, entry=site.person(person), given=None)
+    return page(request, "part/codes.html", visitor, entry=site.person(person), given=None, warning=None)
 
 
 @router.post("/guests")
@@ -120,7 +121,11 @@ async def let_in(request: Request, site: TheSite, visitor: Keeping) -> Response:
     name = form.get("name")[:128]
     person = new_id_for(name, site.live.scene.people)
     wish = _code_of(form, site.clock.now(), guest=name)
-    await asking.done(site, asking.give_code(site, visitor, person, _name_of(form), wish))
+    wanted = id_for(name)
+    done = await asking.done(site, asking.give_code(site, visitor, person, _name_of(form), wish))
+    if person != wanted or done.warning is not None:
+        values = {"person": person, "wanted": wanted, "warning": done.warning}
+        return page(request, "part/guest.html", visitor, what="changed", **values)
     return gone_to(request, f"/people/{person}")
 
 

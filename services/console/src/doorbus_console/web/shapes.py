@@ -222,6 +222,8 @@ class ErrandShape(Shape):
     """How many of them are new: none where a picture is as good as one that is there."""
     advice: str | None = None
     """What would make the person easier to recognise."""
+    warning: str | None = None
+    """What the person's rights, or a code, will not do as they stand."""
     error: Fault | None = None
     follow: str
 
@@ -368,6 +370,7 @@ def errand_shape(errand: Errand) -> ErrandShape:
         samples=None if result is None else result.samples,
         added=None if result is None else result.added,
         advice=None if result is None else result.advice,
+        warning=None if result is None else result.warning,
         error=None if result is None else result.error,
         follow=f"/api/v1/requests/{errand.id}",
     )
