@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from doorbus.runtime.client import Client, connect
+from doorbus.runtime.floor import Floor
 from doorbus.runtime.settings import ServiceSettings
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels
@@ -121,11 +123,24 @@ class Bench:
     bus: MemoryBus
     clock: FakeClock
     client: Client
+    nurse: Client
+    """Hears health alone, which comes before or after anything else."""
 
     async def send_gallery(self, manifest: Manifest, shards: tuple[bytes, ...]) -> None:
+        """Frames sent next may be looked at before it has come."""
         for index, shard in enumerate(shards):
             await self.client.send(Outbound(channels.GALLERY_SHARD, shard, {"shard": str(index)}))
         await self.client.send(Outbound(channels.GALLERY_MANIFEST, manifest))
+
+    async def use_gallery(self, manifest: Manifest, shards: tuple[bytes, ...]) -> None:
+        """The same, and frames sent next are matched against it."""
+        await self.send_gallery(manifest, shards)
+        await self.uses_gallery(manifest.version)
+
+    async def uses_gallery(self, version: int) -> None:
+        async with asyncio.timeout(30):
+            while (await self.asked(picture("alice"))).gallery_version != version:
+                pass
 
     async def show(self, jpeg: bytes, *, age: float = 0.0, frame_id: str = "f1", camera: str = "porch") -> None:
         captured = self.clock.now() - timedelta(seconds=age)
@@ -148,17 +163,17 @@ class Bench:
 
     async def named(self, name: str, *, version: int) -> str | None:
         """Who the gallery says the face of `name` is, as soon as it is this version of it."""
-        while True:
-            await self.show(picture(name))
-            seen = await self.recognition()
-            if seen.gallery_version == version:
-                return seen.faces[0].person
+        await self.uses_gallery(version)
+        await self.show(picture(name))
+        seen = await self.recognition()
+        assert seen.gallery_version == version
+        return seen.faces[0].person
 
     async def health(self, refusal: str | None = None, problem: str | None = None) -> Health:
         """The next health that counts `refusal` or complains of `problem` (empty: of nothing)."""
         async with asyncio.timeout(10):
             while True:
-                message: Health = (await self.client.expect(channels.HEALTH)).message
+                message: Health = (await self.nurse.expect(channels.HEALTH)).message
                 if (refusal is None or refusal in message.refused) and (
                     problem is None or (problem in (message.problem or "") if problem else message.problem is None)
                 ):
@@ -175,10 +190,11 @@ async def recognizing(
     runtime: FakeRuntime | None = None,
     cameras: str = "",
     review: Seal | None = None,
+    floor: Floor | None = None,
 ) -> AsyncIterator[Bench]:
     bus, clock = MemoryBus(), FakeClock()
     eyes = vision(SlowLiveness(live, seconds, clock), detector, runtime)
-    own, floor = Recognizer(cameras=cameras), nowhere("gallery")
+    own, floor = Recognizer(cameras=cameras), floor or nowhere("gallery")
     service = RecognizerService(
         eyes, Seal(KEY), RECOGNIZERS, own, floor, instance="r1", clock=clock, portraits=portraits, review=review
     )
@@ -187,11 +203,12 @@ async def recognizing(
         running(service, bus, clock, settings),
         connect(
             bus,
-            [channels.RECOGNITION, channels.PORTRAIT, channels.HEALTH, channels.EMBED_REPLY, channels.RECOGNISE_REPLY],
+            [channels.RECOGNITION, channels.PORTRAIT, channels.EMBED_REPLY, channels.RECOGNISE_REPLY],
             key=ENROLLER,
         ) as client,
+        connect(bus, [channels.HEALTH]) as nurse,
     ):
-        yield Bench(bus, clock, client)
+        yield Bench(bus, clock, client, nurse)
 
 
 async def test_pictures_to_embed_take_one_turn_of_four_while_frames_wait() -> None:
@@ -226,7 +243,7 @@ def test_a_camera_that_can_be_none_is_refused_where_it_is_set(cameras: str) -> N
 
 async def test_a_known_face_is_named_with_all_that_a_decision_needs() -> None:
     async with recognizing() as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice"), "bob": template("bob")}, version=7))
+        await bench.use_gallery(*gallery({"alice": template("alice"), "bob": template("bob")}, version=7))
         await bench.show(picture("alice"))
         seen = await bench.recognition()
     assert (seen.frame_id, seen.captured_at, seen.recognizer, seen.model) == ("f1", bench.clock.now(), "r1", MODEL)
@@ -256,7 +273,7 @@ async def test_a_picture_is_known_by_its_bytes_whatever_its_id_and_whoever_looks
 
 async def test_a_portrait_shows_who_was_recognised_and_nobody_else() -> None:
     async with recognizing(portraits=True) as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         await bench.show(picture("mallory", "alice"))
         seen = await bench.recognition()
         sent = await bench.client.expect(channels.PORTRAIT)
@@ -272,7 +289,7 @@ async def test_a_portrait_shows_who_was_recognised_and_nobody_else() -> None:
 
 async def test_there_is_one_portrait_a_second_and_none_of_strangers() -> None:
     async with recognizing(portraits=True) as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         shown = [("mallory", 0.0), ("alice", 0.1), ("alice", 0.5), ("alice", 1.0), ("alice", 0.1)]
         for number, (name, later) in enumerate(shown):
             bench.clock.advance(later)
@@ -284,7 +301,7 @@ async def test_there_is_one_portrait_a_second_and_none_of_strangers() -> None:
 
 async def test_there_are_no_portraits_unless_they_are_switched_on() -> None:
     async with recognizing() as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         for number in range(2):
             await bench.show(picture("alice"), frame_id=f"f{number}")
             await bench.recognition()
@@ -295,7 +312,7 @@ async def test_faces_go_to_the_recorder_once_a_second_sealed_with_its_key_and_on
     its = Seal(bytes([7]) * 32)
     async with recognizing(review=its) as bench, recognizing() as silent:
         for one in (bench, silent):
-            await one.send_gallery(*gallery({"alice": template("alice")}))
+            await one.use_gallery(*gallery({"alice": template("alice")}))
             for number, later in enumerate((0.0, 0.1, 1.0)):
                 one.clock.advance(later)
                 await one.show(picture("mallory", "alice"), frame_id=f"f{number}")
@@ -314,7 +331,7 @@ async def test_faces_go_to_the_recorder_once_a_second_sealed_with_its_key_and_on
 
 async def test_a_stranger_is_unknown_and_is_not_named() -> None:
     async with recognizing() as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         await bench.show(picture("mallory"))
         (face,) = (await bench.recognition()).faces
     assert (face.verdict, face.person) == (Verdict.UNKNOWN, None)
@@ -323,7 +340,7 @@ async def test_a_stranger_is_unknown_and_is_not_named() -> None:
 async def test_two_people_who_look_alike_are_ambiguous() -> None:
     async with recognizing() as bench:
         one = template("alice")
-        await bench.send_gallery(*gallery({"alice": one, "twin": one}))
+        await bench.use_gallery(*gallery({"alice": one, "twin": one}))
         await bench.show(picture("alice"))
         (face,) = (await bench.recognition()).faces
     assert (face.verdict, face.person) == (Verdict.AMBIGUOUS, None)
@@ -331,7 +348,7 @@ async def test_two_people_who_look_alike_are_ambiguous() -> None:
 
 async def test_each_of_several_faces_is_judged_for_itself() -> None:
     async with recognizing(live=0.1) as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         await bench.show(picture("mallory", "alice"))
         faces = (await bench.recognition()).faces
     assert sorted((face.person or "", face.live) for face in faces) == [("", 0.1), ("alice", 0.1)]
@@ -347,7 +364,7 @@ async def test_nothing_is_said_about_a_frame_without_a_face() -> None:
 @pytest.mark.parametrize(("age", "refusal"), [(2.5, "frame.stale"), (-1.0, "frame.from_the_future")])
 async def test_a_frame_of_another_time_is_dropped_and_counted(age: float, refusal: str) -> None:
     async with recognizing() as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         await bench.show(picture("alice"), age=age, frame_id="wrong")
         await bench.health(refusal, problem="do the clocks of the machines agree")
         await bench.show(picture("alice"), frame_id="right")
@@ -367,7 +384,7 @@ async def test_of_frames_that_wait_only_the_newest_of_each_camera_is_looked_at()
 
 async def test_where_only_another_models_gallery_is_it_leaves_frames_to_others_and_health_says_so() -> None:
     async with recognizing() as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         await bench.show(picture("alice"))
         assert (await bench.recognition()).faces[0].person == "alice"
         await bench.send_gallery(*gallery({"alice": template("alice")}, model="other@2", version=2))
@@ -437,12 +454,28 @@ async def test_one_changed_shard_and_its_manifest_are_enough_for_a_new_gallery()
 
 async def test_a_new_gallery_takes_effect_with_the_next_frame() -> None:
     async with recognizing() as bench:
-        await bench.send_gallery(*gallery({}, model=None))
+        await bench.use_gallery(*gallery({}, model=None))
         await bench.show(picture("alice"), frame_id="before")
         assert (await bench.recognition()).faces[0].person is None
-        await bench.send_gallery(*gallery({"alice": template("alice")}, version=2))
+        await bench.use_gallery(*gallery({"alice": template("alice")}, version=2))
         await bench.show(picture("alice"), frame_id="after")
         assert (await bench.recognition()).faces[0].person == "alice"
+
+
+@pytest.mark.parametrize("beside", [False, True])
+async def test_of_galleries_that_come_at_once_the_newest_is_gone_by(tmp_path: Path, *, beside: bool) -> None:
+    """While one lane writes down the version that came first, the other takes the one that came next."""
+    manifest_in, shard_in, ids = channels.GALLERY_MANIFEST, channels.GALLERY_SHARD, dict[str, str]()
+    if beside:
+        manifest_in, shard_in, ids = channels.OTHER_MANIFEST, channels.OTHER_SHARD, {"embedder": id_of_model(MODEL)}
+    former, _ = gallery({"alice": template("alice")}, version=1)
+    newest, (shard,) = gallery({"carol": template("alice")}, version=2)
+    async with recognizing(floor=Floor(tmp_path, "gallery", "test", FakeClock())) as bench:
+        await bench.client.send(Outbound(shard_in, shard, {**ids, "shard": "0"}))
+        for manifest in (former, newest):
+            await bench.client.send(Outbound(manifest_in, manifest, ids))
+        assert await bench.named("alice", version=2) == "carol"
+        await bench.health("gallery_manifest.outdated" if not beside else "other_manifest.outdated")
 
 
 async def test_an_embed_request_is_answered_with_sealed_templates() -> None:
@@ -466,8 +499,7 @@ async def test_an_embed_request_is_answered_with_sealed_templates() -> None:
 
 async def test_whoever_asks_about_a_picture_hears_who_is_on_it_and_no_door_does() -> None:
     async with recognizing() as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
-        await bench.named("alice", version=1)
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         answers = [await bench.asked(jpeg) for jpeg in (picture("alice"), picture("alice")[:200])]
         await bench.show(picture("alice"), frame_id="after")
         recognition = await bench.recognition()
@@ -480,7 +512,7 @@ async def test_whoever_asks_about_a_picture_hears_who_is_on_it_and_no_door_does(
 
 async def test_a_frame_that_would_take_long_to_decode_is_counted_and_the_next_one_recognised() -> None:
     async with recognizing() as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         await bench.show(refining(7000, 7000, 30), frame_id="slow")
         health = await bench.health("frame.too_much_work")
         await bench.show(picture("alice"), frame_id="next")
@@ -525,7 +557,7 @@ async def test_an_embed_request_that_cannot_be_answered_is_counted() -> None:
 
 async def test_health_says_what_runs_the_models_and_what_that_could_not_have() -> None:
     async with recognizing(runtime=FakeRuntime(problem="no GPU here; the CPU takes its place")) as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         health = await bench.health(problem="no GPU here")
         await bench.show(picture("alice"))
         assert (await bench.recognition()).faces[0].person == "alice"
@@ -545,7 +577,7 @@ async def test_health_says_how_busy_a_replica_is() -> None:
 async def test_a_picture_on_which_a_model_hangs_keeps_no_other_camera_waiting_and_health_tells_of_it() -> None:
     detector = HangingDetector()
     async with recognizing(detector=detector) as bench:
-        await bench.send_gallery(*gallery({"alice": template("alice")}))
+        await bench.use_gallery(*gallery({"alice": template("alice")}))
         await bench.show(picture(), frame_id="hangs", camera="yard")
         for number in range(3):
             await bench.show(picture("alice"), frame_id=f"f{number}")

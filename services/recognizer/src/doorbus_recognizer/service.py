@@ -438,8 +438,7 @@ class RecognizerService(Service):
         )
 
     async def _on_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
-        refuse_older(inbound.message, self._floor.version)
-        await self._floor.lift(inbound.message.version)
+        await _lift(self._floor, inbound.message)
         self._galleries = self._galleries.led_by(inbound.message.model)
         if not self._galleries.leads:  # its shards are of no use here
             self._reader = SnapshotReader(GalleryEntry, Block.read, self._seal)
@@ -456,10 +455,9 @@ class RecognizerService(Service):
         return await self._swap(snapshot.manifest)
 
     async def _on_other_manifest(self, inbound: Inbound[Manifest]) -> Iterable[Outbound]:
-        refuse_older(inbound.message, self._beside_floor.version)
         if inbound.message.model != self._eyes.model_id:
             raise Refused(Refusal.UNEXPECTED, f"the gallery of {inbound.message.model} under the id of another model")
-        await self._beside_floor.lift(inbound.message.version)
+        await _lift(self._beside_floor, inbound.message)
         return await self._stand_beside(self._beside.manifest(inbound.message))
 
     async def _on_other_shard(self, inbound: Inbound[bytes]) -> Iterable[Outbound]:
@@ -555,6 +553,13 @@ def _face(seen: SeenFace, match: Match) -> Face:
         lids_apart=None if seen.lids_apart is None else round(seen.lids_apart, 3),
         aspect=round(seen.aspect, 3),
     )
+
+
+async def _lift(floor: Floor, manifest: Manifest) -> None:
+    """Raise `Refused` for a manifest older than the newest, also when that came in another lane meanwhile."""
+    refuse_older(manifest, floor.version)
+    await floor.lift(manifest.version)
+    refuse_older(manifest, floor.version)
 
 
 def _gallery(snapshot: Snapshot[Block]) -> Gallery:
