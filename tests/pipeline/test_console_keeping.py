@@ -242,6 +242,26 @@ async def test_a_code_that_opens_nothing_by_itself_is_told_where_the_guest_is_ma
     assert told == warning
 
 
+async def test_what_the_enroller_says_is_german_on_a_german_page(desktop: Desktop) -> None:
+    warning = "no door at all may be used; valid_until 2026-01-01T00:00:00+00:00 has passed"
+    data = {"name": "Plumber", "credential": "pin", "code": "274163"}
+    headers = {"HX-Request": "true", "Accept-Language": "de"}
+    async with desktop.browser() as browser:
+        made = asyncio.create_task(browser.post("/guests", data=data, headers=headers))
+        await answer(desktop, channels.SET_CREDENTIAL, warning=warning, person="plumber", credential="pin")
+        warned = (await made).text
+        taken = asyncio.create_task(browser.post("/groups/staff/remove", headers=headers))
+        fault = Fault(
+            code=ErrorCode.IN_USE, message="1 person is in the group staff; give them another one first, or null"
+        )
+        refusal = arranged(desktop, "staff").model_copy(update={"status": ResultStatus.ERROR, "error": fault})
+        await replied(desktop, channels.REMOVE_GROUP, refusal, group="staff")
+        refused = (await taken).text
+
+    assert "keine einzige Tür darf benutzt werden; valid_until 2026-01-01T00:00:00+00:00 ist vorbei" in warned
+    assert "1 Person ist in der Gruppe staff; geben Sie ihnen zuerst eine andere, oder null" in refused
+
+
 async def test_a_guests_code_ends_within_a_day_unless_it_is_said_and_never_in_the_past(desktop: Desktop) -> None:
     past = (desktop.clock.now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
     data = {"name": "Plumber", "credential": "pin", "code": "274163", "valid_until": past, "offset": "0"}

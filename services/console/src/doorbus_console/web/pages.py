@@ -287,7 +287,11 @@ def error_page(request: Request, problem: Problem) -> Response:
     tongue = language(request)
     site = site_of(request)
     said = {word.value: sentence for word, sentence in words.ERRORS.items()}.get(problem.code, problem.detail)
-    values = {"problem": problem, "said": site.pages.say(said, tongue), "detail": problem.detail}
+    values = {
+        "problem": problem,
+        "said": site.pages.say(said, tongue),
+        "detail": site.pages.told(problem.detail, tongue),
+    }
     if "hx-request" in request.headers:
         body = site.pages.render("part/problem.html", tongue, values)
     else:

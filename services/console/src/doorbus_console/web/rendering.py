@@ -4,7 +4,7 @@ import gettext
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from doorbus import __version__
 from doorbus.wire.messages import utc
-from doorbus_console import names, plot, posing, scene, words
+from doorbus_console import names, plot, posing, scene, sentences, words
 
 PACKAGE = Path(__file__).parents[1]
 LANGUAGES = ("en", "de")
@@ -32,6 +32,10 @@ class Pages:
     def say(self, text: str, language: str) -> str:
         """A text that was marked for translation."""
         return _translations(language).gettext(text)
+
+    def told(self, text: str, language: str) -> str:
+        """A text of the enroller."""
+        return sentences.translated(text, _translations(language).gettext)
 
     def file(self, name: str) -> Path | None:
         """A file that pages load."""
@@ -69,7 +73,7 @@ class Pages:
             "caption": scene.caption,
             "asset": self._address_of,
         }
-        environment.filters["utc"] = _utc
+        environment.filters |= {"utc": _utc, "told": partial(self.told, language=language)}
         return environment
 
     def _address_of(self, name: str) -> str:
