@@ -8,7 +8,7 @@ import pytest
 
 from doorbus.runtime.client import connect
 from doorbus.testing import MemoryBus
-from doorbus.wire import channels
+from doorbus.wire import channels, messages
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Action, LockCommand, LockState
 from doorbus.wire.packet import ConnectionLost, Packet
@@ -16,6 +16,7 @@ from doorbus.wire.topics import Topics
 
 ROOT = channels.DEFAULT_ROOT
 STATE = f"{ROOT}/door/front/lock/state"
+OF_OTHERS = ("embedding", "enrolment", "groups", "checking", "keeping", "recordings", "results", "review")
 
 
 async def test_it_hears_what_is_retained_and_what_comes() -> None:
@@ -101,3 +102,18 @@ def test_who_runs_no_service_does_not_load_what_runs_one(module: str) -> None:
 
     assert module in loaded
     assert "doorbus.runtime.runner" not in loaded
+
+
+def test_a_door_does_not_load_the_messages_of_others() -> None:
+    code = "import sys, doorbus_actuator.wiring; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+
+    rooms = {f"doorbus.wire.{room}.{name}" for room in ("messages", "channels") for name in OF_OTHERS}
+    assert "doorbus.wire.messages.door" in loaded
+    assert rooms & set(loaded) == set()
+
+
+def test_a_message_that_there_is_not_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Postcard'"):
+        getattr(messages, "Postcard")  # noqa: B009  # as a name that mypy knows not to be there
+    assert {"LockCommand", "ListRecordings"} <= set(dir(messages))

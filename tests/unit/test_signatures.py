@@ -85,6 +85,7 @@ def test_what_opens_a_door_or_says_who_may_is_signed_by_the_only_role_that_may_s
     manifests = {channels.ROSTER_MANIFEST, channels.GALLERY_MANIFEST, channels.OTHER_MANIFEST}
     assert {channels.RECOGNITION, *manifests} == signed
     assert all(channel.senders == {channel.signed_by} for channel in signed)
+    assert {channel.signed_by for channel in signed} == set(SIGNERS)
 
 
 def test_public_keys_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -67,5 +67,5 @@ class Arrivals:
     def _reply_ids(self, channel: Channel[Any], response_topic: str | None) -> Mapping[str, str] | None:
         if channel.reply is None or response_topic is None:
             return None
-        found = self._topics.resolve(response_topic)
-        return found.ids if found is not None and found.channel is channel.reply and found.valid else None
+        found = Directory(self._topics, (channel.reply,)).resolve(response_topic)
+        return found.ids if found is not None and found.valid else None

@@ -296,7 +296,8 @@ def load(kind: type[S], arguments: list[str] | None = None) -> S:
     `arguments` are the command line's (`--help` lists them all); None takes those of the process.
     """
     try:
-        settings = kind(_cli_parse_args=sys.argv[1:] if arguments is None else arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        settings = kind(_cli_parse_args=given or None)  # to parse nothing takes a parser of all settings
     except ValidationError as error:
         mistakes = [one for one in error.errors(include_url=False, include_context=False) if one["type"] != _NOT_MADE]
         raise SetupError("\n".join(_sentence(mistake) for mistake in mistakes)) from None

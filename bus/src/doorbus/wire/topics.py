@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from doorbus.wire.channels import CHANNELS, DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Channel, Under
+from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Channel, Under
 from doorbus.wire.ids import SLUG, is_slug
 
 M = TypeVar("M")
@@ -40,6 +40,8 @@ class Topics:
 
     @cached_property
     def _table(self) -> "Directory":
+        from doorbus.wire.channels import CHANNELS  # noqa: PLC0415  # loads all of them, and a service has its own few
+
         return Directory(self, CHANNELS)
 
     def shape(self, channel: Channel[Any], /) -> str:

@@ -6,21 +6,50 @@ the options that name the broker and the user (`-h`, `-p`, `-u`, `-P`, `-V 5`).
 Each module is one subject; what they hold is called by this package's name, as `messages.Frame`.
 """
 
-from doorbus.wire.messages.base import *
-from doorbus.wire.messages.checking import *
-from doorbus.wire.messages.credentials import *
-from doorbus.wire.messages.decisions import *
-from doorbus.wire.messages.door import *
-from doorbus.wire.messages.embedding import *
-from doorbus.wire.messages.enrolment import *
-from doorbus.wire.messages.groups import *
-from doorbus.wire.messages.health import *
-from doorbus.wire.messages.inputs import *
-from doorbus.wire.messages.journal import *
-from doorbus.wire.messages.keeping import *
-from doorbus.wire.messages.maps import *
-from doorbus.wire.messages.people import *
-from doorbus.wire.messages.recognition import *
-from doorbus.wire.messages.recordings import *
-from doorbus.wire.messages.results import *
-from doorbus.wire.messages.review import *
+from typing import TYPE_CHECKING
+
+from doorbus.wire.lazily import lazily
+
+if TYPE_CHECKING:
+    from doorbus.wire.messages.base import *
+    from doorbus.wire.messages.checking import *
+    from doorbus.wire.messages.credentials import *
+    from doorbus.wire.messages.decisions import *
+    from doorbus.wire.messages.door import *
+    from doorbus.wire.messages.embedding import *
+    from doorbus.wire.messages.enrolment import *
+    from doorbus.wire.messages.groups import *
+    from doorbus.wire.messages.health import *
+    from doorbus.wire.messages.inputs import *
+    from doorbus.wire.messages.journal import *
+    from doorbus.wire.messages.keeping import *
+    from doorbus.wire.messages.maps import *
+    from doorbus.wire.messages.people import *
+    from doorbus.wire.messages.recognition import *
+    from doorbus.wire.messages.recordings import *
+    from doorbus.wire.messages.results import *
+    from doorbus.wire.messages.review import *
+else:
+    __getattr__, __dir__ = lazily(
+        globals(),
+        # What a door needs comes first, and is all that it loads.
+        "base",
+        "door",
+        "inputs",
+        "decisions",
+        "recognition",
+        "health",
+        "journal",
+        "credentials",
+        "people",
+        "maps",
+        # What others need.
+        "results",
+        "enrolment",
+        "embedding",
+        "groups",
+        "checking",
+        "keeping",
+        "recordings",
+        "review",
+    )
