@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from doorbus_actuator.bolt import Report
 from doorbus_actuator.fakes import RecordingRelay
-from doorbus_actuator.guardian import RETRY_SECONDS, SILENCE_SECONDS, Pulse, command
+from doorbus_actuator.guardian import RETRY_SECONDS, SILENCE_SECONDS, Pulse
+from doorbus_actuator.hiring import command
 from doorbus_actuator.relay import RelayError
 from support.guarded import MAX_HOLD, guarded
 
@@ -279,7 +280,7 @@ def test_a_guardian_loads_the_standard_library_and_the_adapter_and_nothing_else(
         "import sys; from doorbus_actuator.guardian import relay_of;"
         "relay_of({'relay': 'simulated', 'path': 'relay.jsonl', 'door': 'front'}, print); print(*sys.modules)"
     )
-    words, environment = command("{}")
+    words, environment = command('{"relay": "simulated"}')
     words[words.index("-c") + 1] = code
     told = subprocess.run(words, check=True, capture_output=True, text=True, env={**os.environ, **environment})
     loaded = set(told.stdout.split()) - {"__main__"}
@@ -288,9 +289,9 @@ def test_a_guardian_loads_the_standard_library_and_the_adapter_and_nothing_else(
     assert {name for name in foreign if name.partition(".")[0] != "doorbus_actuator"} == set()
     assert foreign == {
         "doorbus_actuator",
-        *(f"doorbus_actuator.{one}" for one in ("guardian", "relay", "simulated", "slim")),
+        *(f"doorbus_actuator.{one}" for one in ("guardian", "mark", "relay", "simulated", "slim")),
     }
-    assert {"asyncio", "datetime", "pathlib", "site", "socket", "ssl", "typing"} & loaded == set()
+    assert {"asyncio", "collections", "enum", "json", "pathlib", "re", "site", "socket", "typing"} & loaded == set()
 
 
 # The actuator's side.

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
 
 from doorbus_actuator.guardian import relay_of
 from doorbus_actuator.relay import RelayError
-from doorbus_actuator.slim import TYPE_CHECKING
+from doorbus_actuator.slim import TYPE_CHECKING, suppress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 _BOOT = "/proc/sys/kernel/random/boot_id"
@@ -29,20 +29,11 @@ def mark_of(var: str, door: str) -> str:
     return os.path.join(var, f"guardian-{door}.json")
 
 
-def leave_mark(given: dict[str, Any]) -> None:
-    """Say which relay is held from now on; where that cannot be written, a later start locks later."""
-    if "mark" in given and given["relay"] in _ON_A_WIRE:
-        with suppress(OSError):
-            os.makedirs(os.path.dirname(given["mark"]), exist_ok=True)
-            with open(given["mark"], "w") as file:
-                file.write(json.dumps({**given, "boot": _boot()}))
-
-
-def take_mark_away(given: dict[str, Any]) -> None:
-    """Say that the relay was let go."""
-    if "mark" in given:
-        with suppress(OSError):
-            os.unlink(given["mark"])
+def marked(given: Mapping[str, Any]) -> str:
+    """What the mark of a guardian says that holds the relay `given`; nothing where it leaves none."""
+    if "mark" not in given or given["relay"] not in _ON_A_WIRE:
+        return ""
+    return json.dumps({**given, "boot": _boot()})
 
 
 def lock() -> None:

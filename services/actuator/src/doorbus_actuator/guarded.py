@@ -14,7 +14,8 @@ from typing import Any
 import structlog
 
 from doorbus_actuator.bolt import Report
-from doorbus_actuator.guardian import SECRET, UNASKED, command
+from doorbus_actuator.guardian import SECRET, UNASKED
+from doorbus_actuator.hiring import command
 from doorbus_actuator.relay import RelayError
 from doorbus_actuator.seat import door_at
 

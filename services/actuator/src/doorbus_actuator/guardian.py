@@ -1,10 +1,9 @@
-"""`python -m doorbus_actuator.guardian RELAY`: holds the relay for the actuator, and lets go whatever befalls that.
+"""A process that holds the relay for the actuator, and lets go whatever befalls that (`doorbus_actuator.hiring`).
 
-RELAY is what `doorbus_actuator.factory` makes of the settings, as JSON. Standard input is a socket to the actuator,
-whose child this is then; or, with `--listening` after that, one that listens, for one actuator after another
-(`doorbus_actuator.guard`). The actuator writes a line for each order: `NUMBER hold SECONDS`, `NUMBER lock`, or `NUMBER
-beat`, its sign of life. Each is answered with its number and what the relay is then: `NUMBER on`, `NUMBER off`, `NUMBER
-jammed WHY`. Number 0 stands before what nobody asked for: a change, or `0 note TEXT`.
+Standard input is a socket to the actuator, whose child this is then; or one that listens, for one actuator after
+another (`doorbus_actuator.guard`). The actuator writes a line for each order: `NUMBER hold SECONDS`, `NUMBER lock`, or
+`NUMBER beat`, its sign of life. Each is answered with its number and what the relay is then: `NUMBER on`, `NUMBER off`,
+`NUMBER jammed WHY`. Number 0 stands before what nobody asked for: a change, or `0 note TEXT`.
 
 Nothing but the relay's adapter and a little of the standard library is loaded here: it is for each door once more.
 """
@@ -12,16 +11,14 @@ Nothing but the relay's adapter and a little of the standard library is loaded h
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import select
-import signal
 import sys
 import time
-from contextlib import suppress
 
+from doorbus_actuator import mark
 from doorbus_actuator.relay import RelayError
-from doorbus_actuator.slim import TYPE_CHECKING
+from doorbus_actuator.slim import TYPE_CHECKING, signal, suppress
 
 if TYPE_CHECKING:
     import socket
@@ -43,7 +40,6 @@ _MOST_READS = 16
 _LAST_TRIES = 60
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NEVER = float("inf")
-_LISTENING = "--listening"
 
 
 class Pulse:
@@ -316,48 +312,34 @@ def relay_of(given: Mapping[str, Any], note: Callable[[str], None], secret: str 
     return SimulatedRelay(given["path"], note, door=given["door"])
 
 
-def command(given: str, *, listening: bool = False) -> tuple[list[str], dict[str, str]]:
-    """What runs a guardian of the relay `given` as JSON, and what must be in its environment.
-
-    It finds modules where this process does, without the machinery that looks for what is installed.
-    """
-    run = "from doorbus_actuator.guardian import main; main()"
-    words = [sys.executable, "-P", "-S", "-c", run, given, *([_LISTENING] if listening else [])]
-    return words, {"PYTHONPATH": os.pathsep.join(sys.path)}
-
-
 def dismiss(number: int, frame: object) -> None:  # noqa: ARG001  # the signal module's
     """End, by a signal."""
     raise SystemExit(0)
 
 
-def main() -> None:
-    """Guard the relay until the actuator is gone; of one actuator after another until told to end."""
-    from doorbus_actuator import early  # noqa: PLC0415  # which makes relays by this module
+def main(given: Mapping[str, Any], marked: str, *, listening: bool) -> None:
+    """Guard the relay `given` until the actuator is gone, or, `listening`, of one after another until told to end.
 
-    given = json.loads(sys.argv[1])
+    `given` is what `doorbus_actuator.factory` makes of the settings; `marked` what its mark says, if it leaves one.
+    """
     line = Line()
     relay = relay_of(given, lambda text: line.say(UNASKED, f"note {text}"), os.environ.get(SECRET))
     pulse = Pulse(relay, given["max_hold"])
-    child = _LISTENING not in sys.argv
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # instead of SIGCONT where the kernel cannot send that
     for number in _ENDINGS:  # as a child it ends after the actuator, not with it
-        signal.signal(number, signal.SIG_IGN if child else dismiss)
+        signal.signal(number, dismiss if listening else signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
-    early.leave_mark(given)
+    if marked:
+        mark.leave(given["mark"], marked)
     try:
-        if child:
-            line.take(sys.stdin.fileno())
-            guard(pulse, line)
-        else:
+        if listening:
             import socket  # noqa: PLC0415
 
             serve(pulse, line, socket.socket(fileno=sys.stdin.fileno()))
+        else:
+            line.take(sys.stdin.fileno())
+            guard(pulse, line)
     finally:
         end(pulse)
-        if pulse.fault is None:
-            early.take_mark_away(given)
-
-
-if __name__ == "__main__":
-    main()
+        if marked and pulse.fault is None:
+            mark.take_away(given["mark"])

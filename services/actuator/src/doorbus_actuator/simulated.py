@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections import deque
 
 from doorbus_actuator.relay import RelayError
 from doorbus_actuator.slim import TYPE_CHECKING
@@ -41,7 +39,7 @@ class SimulatedRelay:
         self._monotonic = monotonic
         self._energised: bool | None = None
         self._closed = False
-        self._unwritten: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._unwritten: list[bytes] = []
 
     def setup(self) -> None:
         """Write the first line: de-energised."""
@@ -79,8 +77,10 @@ class SimulatedRelay:
         if energised == self._energised:
             return
         self._energised = energised
-        line = {"at": _utc(self._now()), "monotonic": self._monotonic(), "energised": energised, "door": self._door}
-        self._unwritten.append(json.dumps(line).encode() + b"\n")
+        is_on = "true" if energised else "false"
+        what = f'"monotonic": {self._monotonic()!r}, "energised": {is_on}, "door": "{self._door}"'  # an id: no quotes
+        self._unwritten.append(f'{{"at": "{_utc(self._now())}", {what}}}\n'.encode())
+        del self._unwritten[:-_REMEMBERED]
         why = self._write()
         if why is not None:
             self._note(f"{self._path}: {why}; the relay is {'on' if energised else 'off'} all the same")
@@ -98,7 +98,7 @@ class SimulatedRelay:
                 if rest:  # the disk became full within a line
                     self._unwritten[0] = rest
                 else:
-                    self._unwritten.popleft()
+                    del self._unwritten[0]
         except OSError as error:
             return error.strerror
         finally:

@@ -11,7 +11,8 @@ from typing import NoReturn
 from doorbus.runtime.errors import SetupError, ended
 from doorbus.runtime.settings import load
 from doorbus_actuator.factory import chosen_relay, lock_secret
-from doorbus_actuator.guardian import SECRET, command, rouse_by
+from doorbus_actuator.guardian import SECRET, rouse_by
+from doorbus_actuator.hiring import command
 from doorbus_actuator.seat import other_door_at, sit
 from doorbus_actuator.settings import ActuatorSettings
 
