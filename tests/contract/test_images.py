@@ -193,7 +193,7 @@ def test_who_signs_gets_its_own_key_and_nobody_elses(name: str) -> None:
     given = [one["source"] for one in CONTAINERS[name].get("secrets", []) if isinstance(one, Mapping)]
 
     assert [one for one in given if one.endswith(".signing")] == ([f"{name}.signing"] if name in SIGNERS else [])
-    readers = {*SIGNERS, *DOORS, "recorder"}
+    readers = {*SIGNERS, *DOORS, "recorder", "console"}
     assert ("signers" in CONTAINERS[name].get("secrets", [])) is (name in readers)
 
 

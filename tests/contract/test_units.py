@@ -129,7 +129,7 @@ def test_a_service_gets_its_own_password_and_keys_only_if_it_needs_them(role: Ro
 
     assert given.pop("password") == f"/etc/doorbus/secrets/users/{role}"
     assert given.pop("ca.crt") == "/etc/doorbus/secrets/ca.crt"
-    signers = {} if role in {Role.CAPTURE, Role.CONSOLE} else {"signers": "/etc/doorbus/secrets/signers"}
+    signers = {} if role is Role.CAPTURE else {"signers": "/etc/doorbus/secrets/signers"}
     signing = {"site.key": "/etc/doorbus/secrets/site.key", "signing.key": f"/etc/doorbus/secrets/signing/{role}.key"}
     own = {"recorder.key": "/etc/doorbus/secrets/recorder.key"} if role is Role.RECORDER else {}
     assert given == signers | own | (signing if role in (Role.RECOGNIZER, Role.ENROLLER) else {})

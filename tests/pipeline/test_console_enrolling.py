@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from doorbus.wire import channels
+from doorbus.wire.ed25519 import SecretKey
+from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import Course, Enrolment, ErrorCode, Face, LockState, Recognised, Recognition, Verdict
 from doorbus.wire.packet import Packet
-from doorbus_console.rights import Level
+from doorbus.wire.topics import DEFAULT_TOPICS
+from doorbus_console.rights import Level, Scope
 from support.console import Desktop, console, say, until_sent
+from support.signing import KEYS, RECOGNIZER
+from support.signing import STRANGER as OTHER_SITE
 
 FRONT = {"door": "front"}
 GERMAN = {"Accept-Language": "de"}
@@ -55,6 +61,24 @@ async def test_a_browsers_own_picture_is_judged_and_nobody_is_named(desktop: Des
     assert "alice" not in answered.text
     assert (none.status_code, "this is no picture that can be read" in none.text) == (422, True)
     assert desktop.site.store.deeds(10) == ()
+
+
+@pytest.mark.parametrize(("key", "status"), [(RECOGNIZER, 200), (OTHER_SITE, 504), (None, 504)])
+async def test_only_an_answer_that_a_recognizer_of_the_site_has_signed_says_who_is_on_a_picture(
+    tmp_path: Path, jpeg: dict[str, bytes], key: SecretKey | None, status: int
+) -> None:
+    shown = frozenset({channels.RECOGNITION.name, channels.ROSTER_MANIFEST.name})
+    async with console(tmp_path, keys=replace(KEYS, unasked=shown)) as one, one.program(Scope.RECOGNISE) as program:
+        asked = asyncio.create_task(program.post("/api/v1/recognise", files={"image": jpeg["obama"]}))
+        request = await until_sent(one, channels.RECOGNISE_REQUEST)
+        answer = Recognised(model="m", faces=(STRANGER,))
+        reply = Outbound(
+            channels.RECOGNISE_REPLY, answer, topic=request.response_topic, correlation=request.correlation
+        )
+        one.bus.publish(reply.packet(DEFAULT_TOPICS, key))
+        answered = await asked
+
+    assert answered.status_code == status
 
 
 async def test_a_doors_camera_is_shown_with_how_far_the_enrolment_is(desktop: Desktop, jpeg: dict[str, bytes]) -> None:

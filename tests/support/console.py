@@ -16,6 +16,7 @@ from doorbus.wire.channels import Channel
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.messages import ErrorCode, Fault, Message, Result, ResultStatus, RosterEntry
 from doorbus.wire.packet import Packet
+from doorbus.wire.signatures import Keyring
 from doorbus.wire.snapshot import pack
 from doorbus.wire.topics import DEFAULT_TOPICS
 from doorbus_console import tokens
@@ -33,6 +34,9 @@ from doorbus_console.web.guard import COOKIE
 from doorbus_console.web.rendering import Pages
 from doorbus_console.web.site import Site
 
+BELIEVING_ALL = Keyring(
+    unasked=frozenset(one.name for one in (channels.RECOGNITION, channels.ROSTER_MANIFEST, channels.RECOGNISE_REPLY))
+)
 ORIGIN = "http://console.test"
 
 
@@ -89,7 +93,9 @@ class Desktop:
 
 
 @asynccontextmanager
-async def console(folder: Path, settings: Console | None = None) -> AsyncIterator[Desktop]:
+async def console(
+    folder: Path, settings: Console | None = None, keys: Keyring = BELIEVING_ALL
+) -> AsyncIterator[Desktop]:
     """A console that keeps what it has to in `folder`; entered when it is connected."""
     clock, bus, live, store = FakeClock(), MemoryBus(), Live(portraits=True), MemoryStore()
     desk = Desk(clock.now, "replies-of-the-console")
@@ -107,7 +113,7 @@ async def console(folder: Path, settings: Console | None = None) -> AsyncIterato
         logs=folder / "logs",
     )
     app = create(site)
-    service = ConsoleService(live, desk, SilentFront(store), clock)
+    service = ConsoleService(live, desk, SilentFront(store), clock, keys)
     async with running(service, bus, clock):
         yield Desktop(site, service, app, bus, clock)
 

@@ -239,6 +239,14 @@ def test_a_change_of_just_now_has_not_reached_everybody_yet() -> None:
     assert _bad(replace(seen, now=AT + timedelta(seconds=60)))
 
 
+@pytest.mark.parametrize(("role", "does"), [(Role.ACTUATOR, "opens the door"), (Role.CONSOLE, "names anybody")])
+def test_whoever_takes_what_nobody_has_signed_is_told_with_what_that_allows(role: Role, does: str) -> None:
+    (bad,) = _bad(_without(role, Heard(_health(role, figures={"takes_unsigned": 1.0}), AT, live=True)))
+
+    assert (bad.level, bad.what) == (Severity.WARN, f"{role}/one")
+    assert bad.state.endswith(f"that nobody has signed: a password of the role recognizer {does}")
+
+
 def test_a_door_whose_actuator_is_gone_is_not_fine(capsys: pytest.CaptureFixture[str]) -> None:
     gone = Heard(_health(Role.ACTUATOR, state=Presence.OFFLINE), AT, live=False)
 

@@ -17,6 +17,8 @@ from doorbus.wire.keyfiles import SIGNERS, public_keys_text, read_public_keys
 from doorbus.wire.packet import Packet
 from doorbus.wire.signatures import PROPERTY, Keyring, sign
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus_console.building import keys_of
+from doorbus_console.settings import ConsoleSettings
 from support.signing import ENROLLER, KEYS, PUBLIC, RECOGNIZER, STRANGER
 
 FRONT = TOPICS.topic(channels.RECOGNITION, door="front", camera="porch")
@@ -83,7 +85,7 @@ def test_what_opens_a_door_or_says_who_may_is_signed_by_the_only_role_that_may_s
     signed = {channel for channel in CHANNELS if channel.signed_by}
 
     manifests = {channels.ROSTER_MANIFEST, channels.GALLERY_MANIFEST, channels.OTHER_MANIFEST}
-    assert {channels.RECOGNITION, *manifests} == signed
+    assert {channels.RECOGNITION, channels.RECOGNISE_REPLY, *manifests} == signed
     assert all(channel.senders == {channel.signed_by} for channel in signed)
     assert {channel.signed_by for channel in signed} == set(SIGNERS)
 
@@ -117,6 +119,21 @@ def test_keys_that_are_missing_say_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "credentials/signers").write_text("")
     with pytest.raises(SetupError, match=r"DOORBUS_SIGNING_KEY_FILE=.*credentials/enroller.key: No such.*make run"):
         open_keys(_settings(tmp_path), Role.ENROLLER)
+
+
+def test_a_console_takes_unsigned_answers_only_where_nobody_gave_it_public_keys(tmp_path: Path) -> None:
+    made = ConsoleSettings(_env_file=None, var=tmp_path)
+    without = keys_of(made)
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials/signers").write_text(public_keys_text({Role.RECOGNIZER: [RECOGNIZER.public]}))
+    answer = Packet(TOPICS.topic(channels.RECOGNISE_REPLY, token="me"), b"{}", qos=1)
+
+    without.check(channels.RECOGNISE_REPLY, answer)
+    keys_of(made).check(channels.RECOGNISE_REPLY, sign(channels.RECOGNISE_REPLY, answer, RECOGNIZER))
+    with pytest.raises(Refused):
+        keys_of(made).check(channels.RECOGNISE_REPLY, answer)
+    with pytest.raises(SetupError, match="DOORBUS_SIGNERS_FILE="):
+        keys_of(ConsoleSettings(_env_file=None, var=tmp_path, signers_file=tmp_path / "none"))
 
 
 def test_a_service_signs_with_the_key_of_its_file(tmp_path: Path) -> None:

@@ -79,6 +79,17 @@ class Observed:
 
 
 _UNHEARD = "_unheard"
+_UNSIGNED: Mapping[bool, tuple[str, str]] = {
+    False: (
+        "takes recognitions that nobody has signed: a password of the role recognizer opens the door",
+        "DOORBUS_ACTUATOR__UNSIGNED_RECOGNITIONS=false, if they can be signed",
+    ),
+    True: (
+        "takes answers about pictures that nobody has signed: a password of the role recognizer names anybody",
+        "give it the file of the site's public keys: DOORBUS_SIGNERS_FILE",
+    ),
+}
+"""Of a door, and of a console."""
 _BUTTONS = {Input.EXIT.value: "exit button", Input.DOORBELL.value: "doorbell"}
 
 _MEANING = {
@@ -173,10 +184,7 @@ def _instance(name: str, one: Heard) -> Iterator[Finding]:
     for what in sorted(health.refused):
         yield _refused(name, what, one)
     if health.figures.get("takes_unsigned"):
-        state = "takes recognitions that nobody has signed: a password of the role recognizer opens the door"
-        yield Finding(
-            Severity.WARN, name, state, "DOORBUS_ACTUATOR__UNSIGNED_RECOGNITIONS=false, if they can be signed"
-        )
+        yield Finding(Severity.WARN, name, *_UNSIGNED[health.service == Role.CONSOLE])
     lost = health.figures.get("lost_lately", 0)
     if lost >= FLAPS:
         state = f"its camera flaps: pictures stopped {lost:.0f} times in the last 10 minutes"

@@ -197,8 +197,8 @@ class CommonSettings(BaseSettings, _Emptied):
     )
     signers_file: Path | None = Field(
         default=None,
-        description="File with the public keys whose signatures count; VAR/credentials/signers when not given. Only "
-        "actuator, recognizer, enroller and recorder read it.",
+        description="File with the public keys whose signatures count; VAR/credentials/signers when not given. All "
+        "but capture read it; a console without it takes what is unsigned.",
     )
 
     @classmethod

@@ -5,6 +5,9 @@ import secrets
 from doorbus.files import private_folder, put
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.errors import SetupError
+from doorbus.runtime.keys import open_keys
+from doorbus.wire import channels
+from doorbus.wire.signatures import Keyring
 from doorbus_console.desk import Desk
 from doorbus_console.first import FirstAccount
 from doorbus_console.live import Live
@@ -40,7 +43,18 @@ def build(settings: ConsoleSettings) -> ConsoleService:
     if settings.console.oidc.issuer:
         site.provider = OidcProvider(settings.console.oidc, clock)
     server = Server(create(site), settings.console, live, store, site.first)
-    return ConsoleService(live, desk, server, clock)
+    return ConsoleService(live, desk, server, clock, keys_of(settings))
+
+
+def keys_of(settings: ConsoleSettings) -> Keyring:
+    """Whose answers about pictures count: anybody's where the console was given no public keys. Raises `SetupError`.
+
+    What it only shows is taken unsigned: those who act by it check who has signed.
+    """
+    shown = (channels.RECOGNITION, channels.ROSTER_MANIFEST)
+    if settings.signers_file is None and not settings.signers_path.exists():
+        return Keyring(unasked=frozenset(one.name for one in (*shown, channels.RECOGNISE_REPLY)))
+    return open_keys(settings, unasked=shown)
 
 
 def open_store(settings: ConsoleSettings) -> SqliteStore:

@@ -63,10 +63,9 @@ class ConsoleService(Service):
     """Hears what the doors do, and lets people see it through `front`."""
 
     role: ClassVar[Role] = Role.CONSOLE
-    keys: Keyring = Keyring(unasked=frozenset({channels.RECOGNITION.name, channels.ROSTER_MANIFEST.name}))
-    """It shows what is on the bus, and decides nothing by it: those who act check who has signed."""
 
-    def __init__(self, live: Live, desk: Desk, front: Front, clock: Clock) -> None:
+    def __init__(self, live: Live, desk: Desk, front: Front, clock: Clock, keys: Keyring) -> None:
+        self.keys = keys
         self._live = live
         self._desk = desk
         self._front = front
@@ -139,7 +138,12 @@ class ConsoleService(Service):
     def figures(self) -> Mapping[str, float]:
         """How many follow, and what is known."""
         known = self._live.scene
-        return {"following": self._live.following, "doors": len(known.doors), "cameras": len(known.cameras)}
+        return {
+            "following": self._live.following,
+            "doors": len(known.doors),
+            "cameras": len(known.cameras),
+            "takes_unsigned": float(channels.RECOGNISE_REPLY.name in self.keys.unasked),
+        }
 
     def problem(self) -> str | None:
         """What of its own the console cannot write; doors are opened and locked all the same."""

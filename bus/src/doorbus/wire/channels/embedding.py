@@ -50,6 +50,7 @@ RECOGNISE_REPLY = Channel(
     expiry=30,
     senders=frozenset({Role.RECOGNIZER}),
     receivers=frozenset({Role.CONSOLE, Role.OPERATOR}),
+    signed_by=Role.RECOGNIZER,
 )
 RECOGNISE_REQUEST = Channel(
     name="recognise_request",
