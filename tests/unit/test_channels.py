@@ -1,12 +1,14 @@
 """Topics, ids and filters of the channel table."""
 
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorbus.wire import channels
 from doorbus.wire.channels import (
     CHANNELS,
     FRAME,
@@ -15,12 +17,22 @@ from doorbus.wire.channels import (
     LOCK_COMMAND,
     Channel,
     Under,
+    table,
 )
 from doorbus.wire.ids import SLUG
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus.wire.topics import Directory, Resolved, Topics
 
 SLUGS = st.from_regex(f"^{SLUG}$", fullmatch=True).map(lambda text: text.strip("\n"))
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
+def test_the_table_has_each_channel_by_the_name_that_its_module_gives_it(channel: Channel[Any]) -> None:
+    rooms = [vars(room) for room in vars(table).values() if isinstance(room, ModuleType)]
+    named = [name for room in rooms for name, value in room.items() if value is channel]
+
+    assert named
+    assert all(getattr(channels, name) is channel for name in named)
 
 
 def test_a_topic_names_its_ids() -> None:

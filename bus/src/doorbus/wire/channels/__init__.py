@@ -28,7 +28,6 @@ else:
     __getattr__, __dir__ = lazily(
         globals(),
         # What a door needs comes first, and is all that it loads.
-        "parties",
         "door",
         "recognition",
         "health",
@@ -41,4 +40,6 @@ else:
         "recordings",
         "review",
         "table",
+        # Its PEOPLE are senders, and must not stand before the channel of that name.
+        "parties",
     )
