@@ -4,11 +4,13 @@ Exits with status 1 otherwise.
 
 2,000 pictures as `tests/support/garbage.py` makes them from the samples are decoded and looked at in this process, one
 by one, for counts and the slowest. Then they are sent to the process of a recognizer as frames of many cameras, again
-and again, while its memory is read. Times are of the thread, so that other work on the machine does not count.
+and again, while its memory is read; with `--visits`, so many of 100 frames show people instead, some of whom are
+enrolled. Times are of the thread, so that other work on the machine does not count.
 """
 
 import argparse
 import asyncio
+import random
 import sys
 import time
 from collections import Counter, defaultdict
@@ -20,12 +22,12 @@ from typing import Any
 
 from rich.table import Table
 
-from common import VAR, console, keep, run
+from common import VAR, console, enrol, keep, run, sample
 from doorbus.local.stack import Stack, stack
 from doorbus.runtime.client import connect
 from doorbus.wire import channels, messages
 from doorbus.wire.channels import Role
-from doorbus.wire.codec import JPEG_START, Refused
+from doorbus.wire.codec import Refused
 from doorbus.wire.exchange import Outbound
 from doorbus.wire.jpeg import survey
 from doorbus_recognizer.decode import decode
@@ -33,6 +35,7 @@ from doorbus_recognizer.factory import build_vision
 from doorbus_recognizer.vision import Vision
 from proc import usage
 from support.garbage import corpus
+from visits import visits
 
 MOST_MILLISECONDS = 250.0
 """For decoding, which is what a picture made for it can draw out."""
@@ -48,6 +51,8 @@ STALLED_SECONDS = 10.0
 TELL_EVERY = 100
 """Pictures between two lines of progress."""
 HEALTH_SECONDS = 1.0
+VISITS = 600
+"""Different frames with people."""
 ENVIRONMENT = {
     "DOORBUS_HEALTH_SECONDS": str(HEALTH_SECONDS),
     "DOORBUS_RECOGNIZER__MAX_AGE_SECONDS": "60",
@@ -127,6 +132,8 @@ class Flood:
     handled: int = 0
     lost: int = 0
     """Frames that never reached the recognizer."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """Of the last health."""
     silence: float = 0.0
     """The longest time between two healths, in seconds."""
     errors: int = 0
@@ -145,6 +152,7 @@ class Flood:
             "resident_mib": self.resident,
             "percent": self.percent if len(self.resident) > 1 else None,
             "lost": self.lost,
+            "figures": self.figures,
             "silence_s": self.silence,
             "errors": self.errors,
             "raw_lines": self.raw[:100],
@@ -154,7 +162,11 @@ class Flood:
 async def flood(one: Stack, pictures: Sequence[bytes], looks: Sequence[int], looked: Callable[[Flood], None]) -> Flood:
     """Send as many frames as the last of `looks`, read the memory after each number of them, and tell `looked`."""
     await one.broker.start()
+    await one.start(Role.ENROLLER)
     await one.start(Role.RECOGNIZER, ENVIRONMENT)
+    async with connect(one.broker.transport(Role.OPERATOR), (channels.RESULT,)) as operator:
+        for person in ("obama", "biden"):
+            await enrol(operator, person, sample(f"{person}.jpg"))
     process = one.process(Role.RECOGNIZER)
     came = Flood()
     heard_at = moved_at = time.monotonic()
@@ -181,6 +193,7 @@ async def flood(one: Stack, pictures: Sequence[bytes], looks: Sequence[int], loo
             handled = accounted_for(health)
             moved_at = now if handled > came.handled else moved_at
             came.handled, came.errors = handled, int(health.figures["errors"])
+            came.figures = dict(health.figures)
             if now - moved_at > STALLED_SECONDS:
                 came.lost, moved_at = sent - handled, now
             if came.handled + came.lost >= due[0]:  # all that was sent is done, and nothing is under way
@@ -194,6 +207,14 @@ async def flood(one: Stack, pictures: Sequence[bytes], looks: Sequence[int], loo
 def accounted_for(health: messages.Health) -> int:
     """How many frames a recognizer has handled, refused or passed over."""
     return sum(health.refused.values()) + int(health.figures.get("frames", 0) + health.figures["superseded"])
+
+
+def mixed(garbage: Sequence[bytes], percent: int) -> list[bytes]:
+    """Each piece of garbage once, in a row in which `percent` of 100 frames show people."""
+    people = list(visits(VAR / "samples", VISITS if percent else 0))
+    row = [*garbage, *(people[number % VISITS] for number in range(len(garbage) * percent // (100 - percent)))]
+    random.Random(1).shuffle(row)  # noqa: S311 (the same row each time)
+    return row
 
 
 def report(looks: Looks, came: Flood) -> list[str]:
@@ -235,7 +256,7 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     step = given.frames // 10
 
     def store(came: Flood) -> None:
-        keep("garbage", {"pictures": len(pictures), **looks.kept(), **came.kept()})
+        keep("garbage", {"pictures": len(pictures), "visits_percent": given.visits, **looks.kept(), **came.kept()})
 
     def looked(came: Flood) -> None:
         count, mib = list(came.resident.items())[-1]
@@ -245,9 +266,9 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
         store(came)
 
     store(Flood())
-    jpegs = [jpeg for _, jpeg in pictures if jpeg.startswith(JPEG_START)]
+    frames = mixed([jpeg for _, jpeg in pictures], given.visits)
     async with stack(var, VAR) as one:
-        came = await flood(one, jpegs, range(step, given.frames + 1, step), looked)
+        came = await flood(one, frames, range(step, given.frames + 1, step), looked)
     wrong = report(looks, came)
     store(came)
     if wrong:
@@ -258,4 +279,7 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--pictures", type=int, default=2000, help="how many different ones")
     arguments.add_argument("--frames", type=int, default=50_000, help="how many frames are sent to the process")
+    arguments.add_argument(
+        "--visits", type=int, default=0, choices=range(100), metavar="PERCENT", help="how many frames show people"
+    )
     run(arguments, measure)

@@ -1,6 +1,7 @@
 """A recognizer with the real models, and whatever anybody may send as a picture."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,17 +14,23 @@ from doorbus.runtime.client import Client, connect
 from doorbus.runtime.settings import ServiceSettings
 from doorbus.testing import FakeClock, MemoryBus, running
 from doorbus.wire import channels, exif
-from doorbus.wire.codec import JPEG_START
+from doorbus.wire.codec import JPEG_START, Refused
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Embedded, EmbedRequest, ErrorCode, Frame, Health
+from doorbus.wire.messages import Embedded, EmbedRequest, ErrorCode, Frame, Health, Result
+from doorbus.wire.packet import Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.templates import from_reply
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
+from doorbus_capture.imaging import decode
+from doorbus_enroller.fakes import MemoryStore
+from doorbus_enroller.service import EnrollerService
+from doorbus_enroller.settings import EnrollerSettings
 from doorbus_recognizer.factory import build_vision
 from doorbus_recognizer.service import RecognizerService
 from doorbus_recognizer.settings import Recognizer
 from support.garbage import KINDS, Sample, corpus
 from support.jpegs import START, segment
-from support.signing import RECOGNIZERS
+from support.signing import ENROLLERS, RECOGNIZERS
 from support.snapshots import nowhere
 
 KEY = Seal(bytes(32))
@@ -38,6 +45,7 @@ ROUNDS = 3
 class Lens:
     """In front of a recognizer: shows it pictures, and hears what it says of them."""
 
+    bus: MemoryBus
     clock: FakeClock
     client: Client
 
@@ -52,6 +60,13 @@ class Lens:
         )
         async with asyncio.timeout(20):
             message: Embedded = (await self.client.expect(channels.EMBED_REPLY)).message
+        return message
+
+    async def enrolled(self, person: str, jpeg: bytes) -> Result:
+        topic = TOPICS.topic(channels.ENROL, person=person)
+        await self.client.send_packet(Packet(topic, jpeg, qos=1))
+        async with asyncio.timeout(20):
+            message: Result = (await self.client.expect(channels.RESULT, person=person)).message
         return message
 
     async def health(self) -> Health:
@@ -69,9 +84,9 @@ async def seeing(weights: Path) -> AsyncIterator[Lens]:
     settings = ServiceSettings(_env_file=None, instance="r1", health_seconds=HEALTH_SECONDS)
     async with (
         running(service, bus, clock, settings),
-        connect(bus, [channels.HEALTH, channels.EMBED_REPLY]) as client,
+        connect(bus, [channels.HEALTH, channels.EMBED_REPLY, channels.RESULT]) as client,
     ):
-        yield Lens(clock, client)
+        yield Lens(bus, clock, client)
 
 
 async def test_garbage_is_looked_at_or_refused_and_counted_and_nothing_else_is_said(
@@ -89,6 +104,7 @@ async def test_garbage_is_looked_at_or_refused_and_counted_and_nothing_else_is_s
     assert health.figures["errors"] == 0
     assert health.figures["frames"] > len(garbage) / 3
     assert {reason.partition(".")[2] for reason in health.refused} == {
+        "empty",
         "not_a_picture",
         "truncated",
         "too_large",
@@ -105,6 +121,42 @@ async def test_an_enroller_that_asks_about_garbage_gets_an_answer(weights: Path,
             answer = await lens.embedded(jpeg)
             assert answer.error is None or answer.error in WORDS, kind
             assert not (answer.error and answer.faces), kind
+
+
+async def test_whoever_sends_garbage_to_enrol_somebody_hears_what_came_of_it(
+    weights: Path, samples: Path, tmp_path: Path
+) -> None:
+    garbage = list(corpus(samples, len(KINDS), seed=3))
+    settings = EnrollerSettings(_env_file=None, instance="one", var=tmp_path, health_seconds=1e9)
+    answers: Counter[ErrorCode | None] = Counter()
+    async with seeing(weights) as lens:
+        enroller = EnrollerService(settings, MemoryStore(), KEY, ENROLLERS, lens.clock)
+        async with running(enroller, lens.bus, lens.clock, settings):
+            for kind, content in garbage:
+                answer = await lens.enrolled(kind.partition(" ")[0].strip(",").lower(), content)
+                assert answer.error is None or answer.error.message, kind
+                answers[None if answer.error is None else answer.error.code] += 1
+    assert answers.total() == len(garbage)
+    assert answers[None]
+    assert answers[ErrorCode.NOT_A_PICTURE] > len(garbage) / 3
+    assert answers[ErrorCode.TOO_LARGE]
+
+
+async def test_whatever_a_camera_answers_is_a_picture_or_refused_and_nothing_else_is_said(
+    samples: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outcomes: Counter[str] = Counter()
+    for _, content in corpus(samples, len(KINDS), seed=4):
+        try:
+            seen = decode(content)
+        except Refused as refused:
+            outcomes[refused.reason] += 1
+        else:
+            outcomes["a picture"] += 1
+            assert seen.shape[2] == len("bgr")
+            assert seen.dtype == np.uint8
+    assert set(outcomes) == {"a picture", "not_a_picture", "too_large", "too_much_work"}
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

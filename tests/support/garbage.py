@@ -1,8 +1,10 @@
 """Pictures as accidents and attackers make them, from the sample pictures: the same ones for the same seed."""
 
+import functools
 import itertools
 import random
 import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ from support.jpegs import (
 
 SCAN = b"\xff\xda"
 _APP1, _APP2 = 0xE1, 0xE2
+_DAC = 0xCC
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,45 @@ def _rare(chance: random.Random) -> bytes:
     return Jpeg(320, 240, kind=kind).whole().end()
 
 
+def _arithmetic(content: bytes) -> bytes:
+    """Said to be coded arithmetically, with the conditioning that this has in place of tables."""
+    coded = content.replace(b"\xff\xc0\x00\x11", b"\xff\xc9\x00\x11").replace(b"\xff\xc2\x00\x11", b"\xff\xca\x00\x11")
+    return _with(coded, segment(_DAC, b"\x00\x10\x10\x05"))
+
+
+def _other(sample: Sample, chance: random.Random) -> bytes:
+    content: bytes = cv2.imencode(chance.choice(_ENDINGS), sample.pixels)[1].tobytes()
+    return content
+
+
+def _animated(sample: Sample, ending: str) -> bytes:
+    animation = cv2.Animation()
+    animation.frames = [np.asarray(cv2.resize(sample.pixels, (160, 120))), np.full((120, 160, 3), 127, np.uint8)]
+    animation.durations = [100, 100]
+    content: bytes = cv2.imencodeanimation(ending, animation)[1].tobytes()
+    return content
+
+
+@functools.cache
+def _bomb() -> bytes:
+    """A PNG of 100 kB that fills 100 megabytes."""
+    pieces = (
+        (b"IHDR", struct.pack(">IIBBBBB", 10_000, 10_000, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(bytes(10_001 * 10_000), 9)),
+        (b"IEND", b""),
+    )
+    parts = (
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in pieces
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@functools.cache
+def _enormous() -> bytes:
+    """All 100 megapixels that it announces are there."""
+    return Jpeg(10_000, 10_000, COLOUR).whole().end()
+
+
 def _odd_colours(chance: random.Random) -> bytes:
     components = [(chance.randint(0, 5), chance.randint(0, 5)) for _ in range(chance.choice([0, 1, 2, 3, 4, 5, 200]))]
     return Jpeg(64, 48).whole().end().replace(frame(64, 48), frame(64, 48, components))
@@ -180,7 +222,18 @@ NEARLY_TOO_BUSY = (
     refining(2000, 2000, 70),
     usual_progressive(6000, 5000),
 )
-_ENDINGS: Sequence[str] = (".png", ".bmp", ".webp", ".tiff")
+_ENDINGS: Sequence[str] = (".png", ".bmp", ".webp", ".tiff", ".gif", ".jp2", ".ppm")
+_ANIMATED: Sequence[str] = (".gif", ".png", ".webp")
+_CONTAINERS: Sequence[bytes] = (
+    b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+    b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf",
+    b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",
+    b"\0\0\0\x0cJXL \r\n\x87\n",
+    b"RIFF\xff\xff\0\0AVI LIST",
+    b"\xff\xd8\xff\xf7",  # JPEG-LS
+    b"%PDF-1.7\n",
+    b"PK\x03\x04",
+)
 
 KINDS: dict[str, Make] = {
     "whole": lambda s, _: s.plain,
@@ -213,13 +266,14 @@ KINDS: dict[str, Make] = {
     "wrong size": lambda s, c: _resized(s.plain, c.randint(0, 2000), c.randint(0, 2000)),
     "progressive, wrong size": lambda s, c: _resized(s.progressive, c.randint(0, 2000), c.randint(0, 2000)),
     "absurd size": lambda s, c: _resized(s.plain, c.randint(6000, 65_535), c.randint(6000, 65_535)),
-    "100 megapixels": lambda s, _: _resized(s.plain, 10_000, 10_000),
+    "100 megapixels": lambda s, c: c.choice([_resized(s.plain, 10_000, 10_000), _enormous()]),
     "12 megapixels": _large,
     "12 megapixels, progressive": lambda s, c: _large(s, c, cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
     "too many scans": lambda _, c: c.choice(BUSY),
     "many scans": lambda _, c: c.choice(NEARLY_TOO_BUSY),
     "random scans": lambda _, c: _random_scans(c),
     "rare kinds": lambda _, c: _rare(c),
+    "coded arithmetically": lambda s, c: _arithmetic(c.choice([s.plain, s.progressive])),
     "12 bits": lambda *_: Jpeg(320, 240, bits=12, kind=0xC1).whole().end(),
     "odd colours": lambda _, c: _odd_colours(c),
     "many notes": lambda s, c: _with(s.plain, note(c.randbytes(10)) * c.choice([10, 1000, 100_000])),
@@ -233,6 +287,14 @@ KINDS: dict[str, Make] = {
     "a header and noise": lambda s, c: s.plain[: _data(s.plain)] + c.randbytes(c.randint(0, 100_000)) + END,
     "noise": lambda _, c: START + c.randbytes(c.randint(0, 100_000)) + END,
     "an empty picture": lambda _, c: Jpeg(c.randint(1, 900), c.randint(1, 900), COLOUR, BASELINE).whole().end(),
-    "another format": lambda s, c: cv2.imencode(c.choice(_ENDINGS), s.pixels)[1].tobytes(),
-    "text": lambda _, c: c.choice([b"UNLOCK", b"{}", b"<html>", b"GIF89a", b"\0" * 5000, START, END]),
+    "another format": _other,
+    "another format, flipped bits": lambda s, c: _flipped(other := _other(s, c), c, 0, len(other), 20),
+    "another format, cut": lambda s, c: (other := _other(s, c))[: c.randrange(2, len(other))],
+    "PNG of 16 bits": lambda s, _: cv2.imencode(".png", s.pixels.astype(np.uint16) * 257)[1].tobytes(),
+    "PNG of 100 megapixels": lambda *_: _bomb(),
+    "animated": lambda s, c: _animated(s, c.choice(_ANIMATED)),
+    "another container": lambda s, c: c.choice(_CONTAINERS) + c.choice([s.plain, c.randbytes(5000)]),
+    "nothing": lambda *_: b"",
+    "zeros": lambda _, c: c.choice([b"", START]) + bytes(c.randint(1, 100_000)) + c.choice([b"", END]),
+    "text": lambda _, c: c.choice([b"UNLOCK", b"{}", b"<html>", b"GIF89a", START, END]),
 }

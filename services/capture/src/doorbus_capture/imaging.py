@@ -15,6 +15,9 @@ from doorbus_capture.sources.source import Image
 Matrix = NDArray[np.float64]
 """2x3 affine matrix that takes target pixels to source pixels."""
 
+# What OpenCV writes to standard error of damaged pictures is no event of a log.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 
 def decode(content: bytes) -> Image:
     """The picture in a JPEG, PNG, BMP or WebP, turned as its EXIF orientation says.
