@@ -10,17 +10,22 @@ import numpy as np
 from doorbus_capture.imaging import encode_jpeg
 from doorbus_recognizer.faces import Image
 
-SIZES = ((320, 240), (640, 480), (640, 480), (800, 600), (1280, 720), (1920, 1080))
-"""Width and height; the default of cameras twice."""
-PEOPLE = ("astronaut.png", "biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg", "faces/*.jpg")
+SIZES = (*((640, 480),) * 6, *((320, 240), (800, 600)) * 2, (1280, 720), (1920, 1080))
+"""Width and height; the default of cameras each second time."""
+ALONE = ("astronaut.png", "biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg")
+GROUPS = "faces/*.jpg"
+ONE_GROUP_OF = 10
+"""So many frames; they take many times as long."""
 
 
 def visits(folder: Path, count: int, seed: int = 1) -> Iterator[bytes]:
     """So many frames as JPEG from the samples in `folder`; the same ones for the same seed."""
-    samples = [np.asarray(cv2.imread(str(path))) for name in PEOPLE for path in sorted(folder.glob(name))]
+    alone = [np.asarray(cv2.imread(str(folder / name))) for name in ALONE]
+    groups = [np.asarray(cv2.imread(str(path))) for path in sorted(folder.glob(GROUPS))]
     for number in range(count):
         chance = random.Random(f"{seed}-{number}")  # noqa: S311 (the same frames each time)
-        frame = _placed(samples[number % len(samples)], chance.choice(SIZES), chance)
+        sample = chance.choice(alone if number % ONE_GROUP_OF else groups)
+        frame = _placed(sample, chance.choice(SIZES), chance)
         yield encode_jpeg(_lit(frame, chance), chance.randint(60, 95))
 
 
