@@ -40,6 +40,7 @@ class Verdict(StrEnum):
 
     MATCH = "match"
     UNKNOWN = "unknown"
+    """Nobody reaches confidence 0.5."""
     AMBIGUOUS = "ambiguous"
     """Two people of the gallery are about as similar to the probe."""
 
@@ -51,16 +52,19 @@ class Face(Message):
     verdict: Verdict
     person: Slug | None = None
     confidence: Unit = 0.0
-    """Calibrated: 0.5 at a false accept rate of about 1 in 1,000, whatever the model."""
+    """Calibrated: 0.5 at a false accept rate of about 1 in 1,000, 0.8 at 1 in 10,000, whatever the model."""
     similarity: Similarity | None = None
+    """Cosine with the mean template of the most similar person."""
     runner_up: Similarity | None = None
     """Similarity of the second most similar person; None when the gallery holds one person."""
     live: Unit | None = None
+    """How live the face looks, from this one picture."""
     size: Annotated[float, Field(ge=0)] | None = None
     """Distance between the outer corners of the eyes in pixels of the frame."""
     sharpness: Annotated[float, Field(ge=0)] | None = None
     """Variance of the Laplacian of the aligned face."""
     quality: Unit = 0.0
+    """Made of size, sharpness and frontal pose."""
     yaw: float | None = None
     """Degrees; positive when the person looks to their own left."""
     pitch: float | None = None
