@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from doorbus.cli.exposition import UNTOLD
 from doorbus.local.stack import Process, Stack, free_port
 from doorbus.wire.channels import Role
 
@@ -64,3 +65,16 @@ async def test_what_an_autoscaler_goes_by_is_served_while_there_is_a_broker(fres
         await fresh_stack.stop_service("one")
         text = await _until(url, lambda _, text: "doorbus_recognizers_busy" not in text)
         assert 'doorbus_instance_up{instance="one",service="recognizer"} 0.0' in text
+
+
+async def test_the_page_says_of_every_figure_of_every_service_what_it_means(fresh_stack: Stack) -> None:
+    await fresh_stack.start_all()
+    await fresh_stack.start(Role.RECORDER, {"DOORBUS_RECORDER__REVIEW": "unknown"})
+    await fresh_stack.start(Role.CONSOLE, {"DOORBUS_CONSOLE__PORT": str(free_port())})
+    of_each = ("frames_sent", "faces", "denied", "samples", "review_entries", "following")
+
+    async with _exporter(fresh_stack) as url:
+        text = await _until(url, lambda _, text: all(f"doorbus_{figure}{{" in text for figure in of_each))
+
+    assert "# HELP doorbus_frames_sent Pictures sent." in text
+    assert [line for line in text.splitlines() if line.endswith(UNTOLD)] == []

@@ -14,9 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from doorbus.cli.instances import Instances
+from doorbus.wire.figures import meaning
 
 RECOGNIZERS_BUSY = "doorbus_recognizers_busy"
 """The one figure that an autoscaler needs."""
+UNTOLD = "A figure of health."
+"""What is said of a figure whose meaning nobody has written down."""
 _LABELS = ("service", "instance")
 _OWN = ("instance_up", "instance_problem", "refused", "refused_total", "recognizers_busy")
 
@@ -49,9 +52,8 @@ class HealthCollector(Collector):
                 refused.add_metric((*key, channel, reason), count)
             for name, value in heard.health.figures.items():
                 if re.fullmatch(r"[a-z][a-z0-9_]*", name) and name not in _OWN:
-                    family = figures.setdefault(
-                        name, UnknownMetricFamily(f"doorbus_{name}", "A figure of health.", labels=_LABELS)
-                    )
+                    told = meaning(name) or UNTOLD
+                    family = figures.setdefault(name, UnknownMetricFamily(f"doorbus_{name}", told, labels=_LABELS))
                     family.add_metric(key, value)
         yield from (up, problem, refused, *figures.values())
         busy = instances.recognizers_busy(now)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from doorbus.wire import figures
 from doorbus.wire.messages.base import Instant, Message, Name, Slug
 
 
@@ -41,7 +42,7 @@ class Health(Message):
     """The embedding model that a recognizer runs."""
     site_keys: tuple[str, ...] = ()
     """All that it unseals with, the newest first: two while the key is rotated."""
-    figures: dict[str, float] = Field(default_factory=dict)
+    figures: dict[str, float] = Field(default_factory=dict, description=figures.explained())
     refused: dict[str, int] = Field(default_factory=dict)
     """How many messages were refused, by `channel.reason`."""
     last_refused: dict[str, Instant] = Field(default_factory=dict)
