@@ -158,7 +158,7 @@ EMBEDDED_FACE = EmbeddedFace(
 ENTRY = JournalEntry(chain="0123456789abcdef", number=1, at=AT, kind=JournalKind.STARTED, version="0.1.0")
 FAULT = Fault(code=ErrorCode.NO_FACE, message="there is no face on the picture")
 ENTITLED: dict[str, Any] = {
-    "name": "Älice\u2028<b>",
+    "name": "Älice <b>\u200d\U0001f680",
     "enabled": False,
     "doors": ("front", "back"),
     "valid_from": AT,

@@ -911,6 +911,20 @@ async def test_a_token_is_taken_as_bearer_as_password_and_in_the_address(desktop
     assert [one.status_code for one in (bearer, basic, address, wrong)] == [200, 200, 200, 401]
 
 
+async def test_the_refusal_of_pictures_that_are_too_large_names_them(desktop: Desktop) -> None:
+    names = ("first.jpg", "large.jpg", "larger.jpg")
+    contents = (b"\xff\xd8\xff", b"\xff\xd8\xff" + bytes(8 * 2**20), b"\xff\xd8\xff" + bytes(9 * 2**20))
+    files = [("image", (name, content)) for name, content in zip(names, contents, strict=True)]
+    async with desktop.browser() as browser, desktop.program(Scope.PEOPLE) as program:
+        headers = {"HX-Request": "true", "Accept-Language": "de"}
+        page = await browser.post("/people", data={"name": "Alice"}, files=files, headers=headers)
+        call = await program.post("/api/v1/people/a/samples", files=files)
+
+    assert (page.status_code, call.status_code) == (413, 413)
+    assert call.json()["detail"] == "large.jpg, larger.jpg: send pictures of at most 8 MiB"
+    assert "large.jpg, larger.jpg: schicken Sie Bilder von höchstens 8 MiB" in page.text
+
+
 async def test_a_body_that_is_too_large_or_no_form_is_refused(desktop: Desktop) -> None:
     async with desktop.program(Scope.PEOPLE) as program:
         large = await program.post(

@@ -26,6 +26,7 @@ from doorbus.wire.messages import (
     Outcome,
     PeopleChecked,
     Reason,
+    Recognition,
     Recording,
     Recordings,
     ResultStatus,
@@ -34,6 +35,7 @@ from doorbus.wire.messages import (
     Weakness,
     utc,
 )
+from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
 from doorbus_console.rights import Level, Scope
 from doorbus_console.week import DAYS
 from support.console import Desktop, answer, console, enrolled, replied, say, sent
@@ -502,3 +504,34 @@ async def test_events_are_filtered_by_the_time_as_the_viewers_clock_shows_it(des
 
     assert [">zoe</td>" in one for one in found] == [True, False]
     assert nonsense.status_code == 422
+
+
+async def test_no_page_and_no_call_takes_a_name_that_would_do_more_than_be_read(
+    desktop: Desktop, jpeg: dict[str, bytes]
+) -> None:
+    name = "Al\x1b[31mice"
+    camera = {"door": "front", "camera": "porch"}
+    now = desktop.clock.now()
+    seen = Recognition(frame_id="1", captured_at=now, recognized_at=now, recognizer="r", model="m")
+    say(desktop, channels.RECOGNITION, seen, camera)
+    await desktop.settled()
+    picture = {"image": ("a.jpg", jpeg["obama"])}
+    async with desktop.browser() as browser:
+        browser.headers["HX-Request"] = "true"
+        said = [
+            await browser.post("/people", data={"name": name}, files=picture),
+            await browser.post("/people", data={"name": name, "person": "al", "camera": "front/porch"}),
+            await browser.post("/people/bob", data=form(name=name)),
+            await browser.post("/guests", data={"name": name, "credential": "pin", "code": "274163"}),
+            *[await browser.post(path, data={"name": name}) for path in ("/groups", "/schedules", "/groups/staff")],
+            await browser.patch("/api/v1/people/bob", json={"name": name}),
+            await browser.patch("/api/v1/groups/staff", json={"name": name}),
+            await browser.post("/api/v1/people/al/capture", json={**camera, "name": name}),
+            await browser.put("/api/v1/people/al/credentials/pin", json={"code": "274163", "guest": name}),
+        ]
+
+    assert [one.status_code for one in said] == [422] * len(said)
+    assert all("a name has no control characters" in one.text for one in said)
+    to_enroller = (channels.ENROL, channels.UPDATE, channels.SET_GROUP, channels.SET_SCHEDULE, channels.SET_CREDENTIAL)
+    resolved = [TOPICS.resolve(one.topic) for one in desktop.bus.log]
+    assert [one for one in resolved if one is not None and one.channel in to_enroller] == []

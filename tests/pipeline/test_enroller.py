@@ -746,15 +746,31 @@ async def test_where_there_is_a_picture_nobody_is_told_that_a_code_opens_nothing
     assert (await site.result("alice")).warning is None
 
 
-async def test_a_name_does_no_more_than_be_read(site: Site) -> None:
+EVIL = ["A\x1b[31mlice", "A\u202elice", "Alice\n", "A\u2028lice", "\x00", "A\x85"]
+
+
+@pytest.mark.parametrize("name", EVIL)
+async def test_a_name_that_would_do_more_than_be_read_is_refused_and_nobody_gets_it(site: Site, name: str) -> None:
     await site.enroller()
     await site.recognizer()
     await site.ask(channels.ENROL, "alice", ALICE)
 
-    evil = json.dumps({"name": "A\u202elice\r\n\x1b[31m \u2028\U0001f469\u200d\U0001f680"}).encode()
-    assert (await site.ask(channels.UPDATE, "alice", evil)).status is ResultStatus.OK
+    refused = await site.ask(channels.UPDATE, "alice", json.dumps({"name": name}).encode())
+    fine = await site.ask(channels.UPDATE, "alice", json.dumps({"name": "Zoë \U0001f469\u200d\U0001f680"}).encode())
 
-    assert site.roster()["alice"].name == "A?lice???[31m ?\U0001f469\u200d\U0001f680"
+    assert code(refused) is ErrorCode.BAD_REQUEST
+    assert "name: a name has no control characters" in (refused.error.message if refused.error else "")
+    assert fine.status is ResultStatus.OK
+    assert site.roster()["alice"].name == "Zoë \U0001f469\u200d\U0001f680"
+
+
+async def test_a_name_that_was_written_before_names_were_looked_at_is_told_without_what_does_more(site: Site) -> None:
+    store = MemoryStore()
+    store.begin(site.clock.now())
+    store.add("alice", [], Rights(name="A\u202elice\r\n\x1b[31m"), site.clock.now())
+    await site.enroller(store)
+
+    assert site.roster()["alice"].name == "A?lice???[31m"
 
 
 async def test_a_door_that_is_named_a_thousand_times_is_told_once(site: Site) -> None:

@@ -25,9 +25,19 @@ ENROLLER, WIRE, RUNTIME = (Path(one.__path__[0]) for one in (doorbus_enroller, d
 FILES = (
     *sorted(path for path in ENROLLER.glob("*.py") if path.stem != "fakes"),
     *(WIRE / f"{name}.py" for name in ("credentials", "holidays", "hours", "jpeg", "kinds", "segments")),
+    WIRE / "messages" / "base.py",
     RUNTIME / "arrivals.py",
+    PACKAGE / "web" / "forms.py",
 )
-RAISED = {"CodeError", "HoursError", "HolidaysError", "LibraryMissingError", "StorageFailed", "NotSupportedError"}
+RAISED = {
+    "ValueError",
+    "CodeError",
+    "HoursError",
+    "HolidaysError",
+    "LibraryMissingError",
+    "StorageFailed",
+    "NotSupportedError",
+}
 PICTURES = {"EMPTY", "NOT_A_PICTURE", "TRUNCATED", "TOO_LARGE", "TOO_MUCH_WORK"}
 """Why a picture is refused; what else is wrong with a message is told in words for programmers."""
 RETURNED = {"too_simple", "_where", "_count", "_names", "_explanation", "_codes", "_doors", "_times", "_hours"}
@@ -102,6 +112,10 @@ def sentences(node: ast.AST, function: str) -> Iterator[ast.expr]:
             yield from (each.value for each in keywords if each.arg == "message")
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[first]) if name in RAISED:
             yield first
+        case ast.Call(func=ast.Name(id="Problem"), args=[_, _, detail]):
+            yield detail
+        case ast.Call(func=ast.Name(id="_too_large"), args=[detail]):
+            yield detail
         case ast.Call(func=ast.Name(id="Refused"), args=[ast.Attribute(attr=reason), detail]) if reason in PICTURES:
             yield detail
         case ast.Assign(targets=[ast.Name(id="doubt")], value=value):

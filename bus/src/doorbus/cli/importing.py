@@ -24,6 +24,7 @@ from doorbus.cli.pictures import NoPicture, as_jpeg
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import ENROL, MIB, UPDATE
 from doorbus.wire.messages import MAX_NAME, Enrol, ErrorCode, Result, Update
+from doorbus.wire.plain import plain
 
 _BUSY = frozenset({ErrorCode.BUSY, ErrorCode.NO_RECOGNIZER})
 """What may be over in a moment."""
@@ -170,7 +171,8 @@ class Import:
             if fault is None:
                 self.people.add(one.person)
                 if to_name:
-                    await asker.ask(UPDATE, Update(name=to_name[:MAX_NAME]), {"person": one.person}, self.timeout)
+                    named = Update(name=plain(to_name)[:MAX_NAME])
+                    await asker.ask(UPDATE, named, {"person": one.person}, self.timeout)
                     to_name = None
                 continue
             self.refused[picture] = fault

@@ -124,7 +124,8 @@ def enrol(
         raise typer.BadParameter("give pictures, or --from-camera DOOR/CAMERA")
     if from_camera is not None:
         door, _, lens = from_camera.partition("/")
-        asked = EnrolFromCamera(door=door, camera=lens, name=name, samples=samples, timeout_s=min(timeout, 120))
+        given_time = min(timeout, 120)
+        asked = made(EnrolFromCamera, door=door, camera=lens, name=name, samples=samples, timeout_s=given_time)
         on_the_bus(Access.of(role), lambda client: enrol_from_camera(client, person, asked))
     change = made(Update, name=name) if name is not None else None
     on_the_bus(Access.of(role), lambda client: enrol_pictures(client, person, pictures or (), change, timeout))

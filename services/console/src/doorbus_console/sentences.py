@@ -1,4 +1,4 @@
-"""What the enroller says in sentences, in the language of whoever reads a page. Pure.
+"""What the enroller says in sentences, and what is said of forms, in the language of who reads a page. Pure.
 
 The bus speaks English. A sentence is known by its English, with `%(name)s` where it says something of its own, and is
 translated like every other text of the pages; what stands in these places may be a sentence, too.
@@ -175,8 +175,17 @@ SENTENCES = (
     "not a JPEG",
     "not a JPEG but %(kind)s: save it as JPEG",
     "not a JPEG but HEIC, as iPhones keep pictures: share it as JPEG, or set Camera, Formats to Most Compatible",
+    "a name has no control characters, line breaks, or signs that turn the direction of writing",
+    "outside the years 1 to 9999 in UTC",
+    "send at most %(most)s MiB",
+    "%(files)s: send pictures of at most %(most)s MiB",
+    "send at most %(most)s files at once",
+    "send a form",
+    "send %(kinds)s, or a form with files",
+    "there is no picture in the request",
+    "this is no well-formed form",
 )
-"""A test holds them against the sentences in the enroller's code."""
+"""A test holds them against the sentences in the code."""
 _PLACE = re.compile(r"%\((\w+)\)s")
 _LONGEST = 1000
 """Characters: what is longer is none of the enroller's, and would take long to look through."""

@@ -85,8 +85,6 @@ class Arrangements:
         if known is None and len(self.groups) >= MOST:
             return Fault(code=ErrorCode.BAD_REQUEST, message=f"there are {MOST} groups already; remove one first")
         changes = {name: getattr(change, name) for name in change.model_fields_set}
-        if change.name is not None:
-            changes["name"] = plain(change.name)
         if change.doors is not None:
             changes["doors"] = tuple(dict.fromkeys(change.doors))
         revised = (known or GroupEntry(group=group)).model_copy(update=changes)
@@ -98,8 +96,6 @@ class Arrangements:
         if known is None and len(self.schedules) >= MOST:
             return Fault(code=ErrorCode.BAD_REQUEST, message=f"there are {MOST} schedules already; remove one first")
         changes = {name: getattr(change, name) for name in change.model_fields_set}
-        if change.name is not None:
-            changes["name"] = plain(change.name)
         hours = changes.pop("hours", known.hours if known else None)
         if hours is None:
             return Fault(code=ErrorCode.BAD_REQUEST, message="a schedule has hours, such as Mo-Fr 07:00-19:00; PH off")

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from doorbus.wire.codec import Refusal
 from doorbus.wire.ids import id_of_name
 from doorbus.wire.messages import ErrorCode, Fault, Rights, Update
-from doorbus.wire.plain import plain
 from doorbus.wire.templates import Template
 from doorbus_enroller.arrangements import ends_before_it_begins
 from doorbus_enroller.known_faces import Enrolled, KnownFaces
@@ -221,8 +220,6 @@ def id_of(name: str | None, taken: Container[str]) -> str | Fault:
 def revise(rights: Rights, update: Update) -> Rights | Fault:
     """The rights of a person after `update`, whose opening hours can be read."""
     changes = {name: getattr(update, name) for name in update.model_fields_set}
-    if update.name is not None:
-        changes["name"] = plain(update.name)
     if update.doors is not None:
         changes["doors"] = tuple(dict.fromkeys(update.doors))
     if not changes:

@@ -38,7 +38,6 @@ from doorbus.wire.messages import (
     SetSchedule,
     Update,
 )
-from doorbus.wire.plain import plain
 from doorbus.wire.purposes import of_face
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import Packed, pack, pack_one_by_one, repack, reseal, sealed_with
@@ -500,15 +499,15 @@ class Register:
         if known is None and asked.guest is None:
             return self._outcome(state, _unknown(person))
         rights = Rights(
-            name=None if asked.guest is None else plain(asked.guest),
+            name=asked.guest,
             valid_from=asked.valid_from,
             valid_until=asked.valid_until,
         )
         rights = rights if known is None else known.rights or _NONE
         doubt = None
-        if known is not None and asked.guest is not None and plain(asked.guest) != rights.name:
+        if known is not None and asked.guest is not None and asked.guest != rights.name:
             called = rights.name or person
-            doubt = f"{person} is {called} already, whose code this is now; {plain(asked.guest)!r} was not written"
+            doubt = f"{person} is {called} already, whose code this is now; {asked.guest!r} was not written"
         made = state.credentials.made(person, credential, asked, shortest, new_salt)
         if isinstance(made, Fault):
             return self._outcome(state, made)

@@ -727,7 +727,7 @@ class EnrollerService(Service):
             return Rights()
         guest = request.channel is channels.NEWCOMER and message.name is None
         ends = self._clock.now() + timedelta(hours=hours) if guest and hours else None
-        return Rights(name=plain(message.name) if message.name else None, valid_until=ends)
+        return Rights(name=message.name or None, valid_until=ends)
 
     def _no_recognizer(self, pending: _Pending) -> Fault:
         why = f"; {pending.trouble}" if pending.trouble else ""

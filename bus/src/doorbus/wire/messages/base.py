@@ -6,12 +6,23 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from doorbus.wire.ids import SLUG
+from doorbus.wire.plain import plain
 
 Slug = Annotated[str, Field(pattern=f"^{SLUG}$")]
 """Id of a door, camera, person or instance."""
 MAX_NAME = 128
 Name = Annotated[str, Field(max_length=MAX_NAME)]
 """Text for people; never part of a topic or a path."""
+
+
+def _readable(name: str) -> str:
+    if plain(name) != name:
+        raise ValueError("a name has no control characters, line breaks, or signs that turn the direction of writing")
+    return name
+
+
+NewName = Annotated[Name, AfterValidator(_readable)]
+"""A name that somebody gives now, and that can do no more than be read."""
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 """Opaque id of one frame or command."""
 Unit = Annotated[float, Field(ge=0, le=1)]

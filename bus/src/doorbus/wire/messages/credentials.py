@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from doorbus.wire.messages.base import Id, Instant, Message, Name, Slug
+from doorbus.wire.messages.base import Id, Instant, Message, NewName, Slug
 
 Code = Annotated[str, Field(min_length=1, max_length=64)]
 """A PIN, or what a tag says of itself."""
@@ -35,7 +35,7 @@ class SetCredential(Message):
     code: Code = Field(repr=False)
     valid_from: Instant | None = None
     valid_until: Instant | None = None
-    guest: Name | None = None
+    guest: NewName | None = None
     """What a guest is called, who is let in by this alone: makes the person, if nobody is there."""
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from doorbus.wire.messages.base import Instant, Message, Name, Picture, Slug
+from doorbus.wire.messages.base import Instant, Message, Name, NewName, Picture, Slug
 from doorbus.wire.messages.results import ErrorCode
 
 
@@ -25,7 +25,7 @@ class EnrolFromCamera(Message):
 
     door: Slug
     camera: Slug
-    name: Name | None = None
+    name: NewName | None = None
     """For people; a newcomer's id is made of it, too. Who is enrolled already keeps the name that is there."""
     samples: Annotated[int, Field(ge=1, le=10)] = 3
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0

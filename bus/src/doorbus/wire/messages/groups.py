@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from doorbus.wire.messages.base import Message, Name, Slug
+from doorbus.wire.messages.base import Message, Name, NewName, Slug
 from doorbus.wire.messages.people import Entitlement, OpeningHours
 
 
@@ -15,6 +15,8 @@ class SetGroup(Entitlement):
 
     mosquitto_pub -q 1 -t doorbus/v1/group/cleaners/set -m '{"doors": ["front"], "hours": "Mo-Fr 06:00-08:00"}'
     """
+
+    name: NewName | None = None
 
 
 class RemoveGroup(Message):
@@ -34,7 +36,7 @@ class SetSchedule(Message):
     mosquitto_pub -q 1 -t doorbus/v1/schedule/office/set -m '{"hours": "Mo-Fr 07:00-19:00", "holidays": ["2026-12-24"]}'
     """
 
-    name: Name | None = None
+    name: NewName | None = None
     hours: OpeningHours | None = None
     holidays: Annotated[tuple[Holiday, ...], Field(max_length=100)] | None = None
     """What `PH` in the hours means; closed on these days where the hours do not say PH. None: the country's."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from doorbus.wire.messages.base import MAX_NAME, Instant, Message, Name, Slug, Unit
+from doorbus.wire.messages.base import MAX_NAME, Instant, Message, Name, NewName, Slug, Unit
 
 OpeningHours = Annotated[str, Field(max_length=512)]
 """In OpenStreetMap's syntax."""
@@ -41,6 +41,8 @@ class Update(Rights):
 
     mosquitto_pub -q 1 -t doorbus/v1/person/alice/update -m '{"name": "Alice", "doors": ["front"]}'
     """
+
+    name: NewName | None = None
 
     def changes(self) -> dict[str, Any]:
         """The fields that were sent."""

@@ -15,6 +15,7 @@ from doorbus_console.compat.access import PEOPLE, RECOGNISE, WATCH
 from doorbus_console.compat.common import the_image
 from doorbus_console.rights import Visitor
 from doorbus_console.web import asking
+from doorbus_console.web.entitling import message_of
 from doorbus_console.web.forms import read_body, read_form
 from doorbus_console.web.naming import new_id_for
 from doorbus_console.web.problems import Problem, not_found
@@ -40,9 +41,9 @@ async def create_user(request: Request, site: TheSite, visitor: Keeping) -> dict
     """Enrol somebody new from a picture; two of the same name are two people."""
     image, fields = await the_image(request)
     name = fields.get("name", "")[:MAX_NAME]
-    person = new_id_for(name, site.live.scene.people)
+    person, named = new_id_for(name, site.live.scene.people), message_of(Update, name=name)
     await asking.done(site, asking.enrol(site, visitor, person, image.content))
-    await asking.done(site, asking.change(site, visitor, person, Update(name=name)))
+    await asking.done(site, asking.change(site, visitor, person, named))
     site.live.remember_portrait(person, image.content, None)
     return {"_id": person}
 
@@ -60,7 +61,7 @@ async def update_user(request: Request, site: TheSite, visitor: Keeping, user: s
     name = await _name_in(request)
     if not name:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "give a name")
-    await asking.done(site, asking.change(site, visitor, user, Update(name=name[:MAX_NAME])))
+    await asking.done(site, asking.change(site, visitor, user, message_of(Update, name=name[:MAX_NAME])))
     return _user(entry.model_copy(update={"name": name[:MAX_NAME]}))
 
 

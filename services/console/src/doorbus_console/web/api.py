@@ -416,7 +416,7 @@ def message_of(model: type[M], shape: BaseModel) -> M:
 
 def capture_of(wish: CaptureShape) -> EnrolFromCamera:
     """The message that asks for this."""
-    return EnrolFromCamera.model_validate_json(wish.model_dump_json(exclude_none=True))
+    return message_of(EnrolFromCamera, wish)
 
 
 def _mistake(error: ValidationError) -> str:

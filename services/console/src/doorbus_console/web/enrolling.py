@@ -14,6 +14,7 @@ from doorbus.wire.messages import EnrolFromCamera, ErrorCode, Update
 from doorbus_console import posing, words
 from doorbus_console.rights import Right, Visitor
 from doorbus_console.web import asking
+from doorbus_console.web.entitling import message_of
 from doorbus_console.web.forms import Form, as_jpegs, read_body, read_form
 from doorbus_console.web.guard import Needs
 from doorbus_console.web.naming import id_for
@@ -79,18 +80,18 @@ async def look(
 async def _enrol(
     request: Request, site: Site, visitor: Visitor, form: Form, *, person: str, name: str = ""
 ) -> HTMLResponse:
-    place = form.get("camera").partition("/")
+    place, named = form.get("camera").partition("/"), message_of(Update, name=name[:128] or None)
     pictures = form.pictures("image")
     if not pictures and not place[2]:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_picture", "choose pictures, or a camera")
     if pictures:
         pictures = await as_jpegs(pictures)
         errands = await asking.enrol_all(site, visitor, person, pictures)
-        if name and any(errand.result is not None and errand.result.error is None for errand in errands):
-            renamed = asking.change(site, visitor, person, Update(name=name[:128]))
+        if named.name and any(errand.result is not None and errand.result.error is None for errand in errands):
+            renamed = asking.change(site, visitor, person, named)
             await asking.result(site, renamed, site.settings.enrol_seconds)
     else:
-        wish = EnrolFromCamera(door=place[0], camera=place[2], name=name[:128] or None)
+        wish = EnrolFromCamera(door=place[0], camera=place[2], name=named.name)
         errand = asking.capture(site, visitor, person, wish)
         errands = [await asking.result(site, errand, wish.timeout_s + 5)]
     names = [picture.name for picture in pictures]

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from doorbus.wire import drawing
 from doorbus.wire.channels import ENROL, MIB
+from doorbus.wire.plain import plain
 from doorbus_console.web.problems import Problem
 
 MOST_FILES = 20
@@ -55,7 +56,7 @@ async def read_body(request: Request, most: int) -> bytes:
     async for piece in request.stream():
         size += len(piece)
         if size > most:
-            raise _too_large(most)
+            raise _too_large(f"send at most {max(1, most // MIB)} MiB")
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -92,12 +93,11 @@ async def read_pictures(request: Request) -> tuple[Upload, ...]:
 
 async def as_jpegs(files: Iterable[Upload]) -> tuple[Upload, ...]:
     """These pictures as JPEG, which alone travels on the bus; what is none is left as it is. Raises `Problem`."""
-    made = []
-    for one in files:
-        content = await asyncio.to_thread(drawing.as_jpeg, one.content)
-        if max(len(one.content), len(content)) > ENROL.max_bytes:
-            raise _too_large(ENROL.max_bytes)
-        made.append(replace(one, content=content))
+    files, most = tuple(files), ENROL.max_bytes
+    made = [replace(one, content=await asyncio.to_thread(drawing.as_jpeg, one.content)) for one in files]
+    sizes = [max(len(sent.content), len(one.content)) for sent, one in zip(files, made, strict=True)]
+    if large := [one.name for one, size in zip(files, sizes, strict=True) if size > most]:
+        raise _too_large(f"{plain(', '.join(large))}: send pictures of at most {most // MIB} MiB")
     return tuple(made)
 
 
@@ -130,10 +130,5 @@ def _no_form() -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, "no_form", "this is no well-formed form")
 
 
-def _too_large(most: int) -> Problem:
-    return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "too_large",
-        f"send at most {max(1, most // MIB)} MiB",
-        {"Connection": "close"},
-    )
+def _too_large(detail: str) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", detail, {"Connection": "close"})

@@ -44,7 +44,7 @@ async def make_group(request: Request, site: TheSite, visitor: Keeping) -> Respo
     name = (await read_form(request)).get("name")[:128]
     group = new_id_for(name, site.live.scene.groups, "group")
     refuse_taken(name, site.live.scene.groups)
-    await arranging.arrange(site, visitor, SET_GROUP, SetGroup(name=name), group=group)
+    await arranging.arrange(site, visitor, SET_GROUP, message_of(SetGroup, name=name), group=group)
     return gone_to(request, f"/groups/{group}")
 
 
@@ -104,7 +104,7 @@ async def make_schedule(request: Request, site: TheSite, visitor: Keeping) -> Re
     name = (await read_form(request)).get("name")[:128]
     schedule = new_id_for(name, site.live.scene.schedules, "schedule")
     refuse_taken(name, site.live.scene.schedules)
-    wish = SetSchedule(name=name, hours="Mo-Fr 07:00-19:00")
+    wish = message_of(SetSchedule, name=name, hours="Mo-Fr 07:00-19:00")
     await arranging.arrange(site, visitor, SET_SCHEDULE, wish, schedule=schedule)
     return gone_to(request, f"/schedules/{schedule}")
 

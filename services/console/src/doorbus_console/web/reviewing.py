@@ -17,6 +17,7 @@ from doorbus.wire.messages import (
 from doorbus_console.desk import BrokerAway
 from doorbus_console.rights import Visitor
 from doorbus_console.web import asking
+from doorbus_console.web.entitling import message_of
 from doorbus_console.web.naming import new_id_for
 from doorbus_console.web.problems import Problem, broker_away
 from doorbus_console.web.site import Site
@@ -46,12 +47,13 @@ async def accept(site: Site, visitor: Visitor, entry: str, *, person: str | None
     """Say that it is `person`, or somebody new called `name`; raises `Problem`."""
     new = person is None
     person = person or new_id_for(name, site.live.scene.people)
+    named = message_of(Update, name=name[:MAX_NAME] or None)
     wish = AcceptReview(person=person, new=new, by=visitor.name)
     said = await _said(site, REVIEW_ACCEPT, wish, site.settings.enrol_seconds, entry=entry)
     site.note(visitor.name, "accept face", f"person {person}", f"entry {entry}")
     await site.live.until_people_are_read(_SECONDS)
-    if new and name:
-        await asking.done(site, asking.change(site, visitor, person, Update(name=name[:MAX_NAME])))
+    if new and named.name:
+        await asking.done(site, asking.change(site, visitor, person, named))
     return said
 
 
