@@ -441,6 +441,21 @@ async def _reason(house: House) -> Reason:
     return house.decisions[-1].reason
 
 
+async def test_rosters_that_come_faster_than_they_are_read_leave_the_newest_in_force() -> None:
+    async with House().runs() as house:
+        house.bus.publish(signing.packet(Outbound(channels.ROSTER_MANIFEST, pack((), 1)[0])))
+        await house.settled()  # it waits for what the first one names, and hears what the second one brings
+        for version in range(2, 6):
+            house.roster(ALICE.model_copy(update={"enabled": version == 5}), version=version)
+            if version % 2:
+                await house.settled()
+
+        await house.sees(match())
+        await house.sees(match())
+
+        assert house.unlocked()
+
+
 async def test_a_roster_that_is_not_whole_is_not_used() -> None:
     async with House().runs() as house:
         manifest, shards = pack([ALICE], 1)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -108,6 +108,19 @@ async def test_a_connection_is_told_of_before_anything_that_the_broker_retains_i
         await _until(lambda: bool(presence.heard) and presence.session.online)
 
     assert heard_then == [0]
+
+
+async def test_what_is_retained_comes_once_more_when_it_is_asked_for_again() -> None:
+    bus, news = MemoryBus(), Filter("news", qos=1, replay=True)
+    bus.publish(Packet("news", b"kept", retain=True))
+
+    async with _presence(bus, [news]) as presence:
+        await _until(lambda: presence.session.online)
+        presence.session.listen([replace(news, asked=1)])
+        await _until(lambda: len(presence.heard) > 1)
+        bus.publish(Packet("news", b"more"))
+
+        assert [packet.payload for packet in presence.heard] == [b"kept", b"kept", b"more"]
 
 
 async def test_it_tells_once_that_the_broker_is_away_and_never_of_a_connection_that_was_not() -> None:

@@ -177,7 +177,8 @@ class MemoryBus:
                 self.publish(client.will)
 
     def subscribe(self, client: _Client, filters: Sequence[Filter]) -> None:
-        """Add subscriptions and replay what is retained."""
+        """Add subscriptions, in place of those to the same topics, and replay what is retained."""
+        self.unsubscribe(client, filters)
         client.filters += filters
         for one in filters:
             if one.replay and not one.topic.startswith("$share/"):

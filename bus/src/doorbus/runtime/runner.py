@@ -71,8 +71,8 @@ class Runner:
         self._announcer = None if device is None else Announcer(told, device)
         heard = () if self._announcer is None else self._announcer.subscriptions()
         self._subscriptions = (*service.subscriptions(), *heard)
-        self._on_demand = tuple(s.on_demand for s in self._subscriptions if s.on_demand is not None)
-        self._demanded: tuple[tuple[Mapping[str, str], ...], ...] = ()
+        self._on_demand = tuple((s.on_demand, s.asked) for s in self._subscriptions if s.on_demand is not None)
+        self._demanded: tuple[tuple[tuple[Mapping[str, str], ...], int], ...] = ()
         # As little as `health_seconds` passes between two echoes, so that much doubt is let pass.
         self._arrivals = Arrivals(self._topics, self._subscriptions, doubt=settings.health_seconds)
         self._inbox: Inbox[Delivery] = Inbox(clock)
@@ -238,7 +238,7 @@ class Runner:
             self._listen_on_demand()
 
     def _listen_on_demand(self) -> None:
-        demanded = tuple(tuple(demand()) for demand in self._on_demand)
+        demanded = tuple((tuple(demand()), asked()) for demand, asked in self._on_demand)
         if demanded != self._demanded:  # after nearly every message it is not
             self._demanded = demanded
             self._session.listen(self._filters())

@@ -210,7 +210,8 @@ class Session:
             self._filters_changed.clear()
             wanted = self._filters
             await connection.subscribe([one for one in wanted if one not in subscribed])
-            await connection.unsubscribe([one for one in subscribed if one not in wanted])
+            topics = {one.topic for one in wanted}
+            await connection.unsubscribe([one for one in subscribed if one.topic not in topics])
             subscribed = wanted
             await self._filters_changed.wait()
 

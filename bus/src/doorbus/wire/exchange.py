@@ -132,7 +132,8 @@ class Subscription(Generic[M]):
     what goes first when more waits than can be handled, and raises `Refused` for what is nothing at first sight. What
     comes `apart` holds nothing else up, however much of it comes. With `others_only` comes what others send, and the
     retain flag is on what the broker had kept alone. With `on_demand` it is subscribed to only for the ids that this
-    gives at the time; asked again after every handler and tick.
+    gives at the time; asked again after every handler and tick. When `asked` gives another number than before, what the
+    broker has kept comes once more.
     """
 
     channel: Channel[M]
@@ -141,6 +142,7 @@ class Subscription(Generic[M]):
     share: str | Callable[[], str] | None = None
     newest_only: bool = False
     on_demand: Callable[[], Iterable[Mapping[str, str]]] | None = None
+    asked: Callable[[], int] = int
     rank: Callable[[Packet], Rank] = _rest
     others_only: bool = False
     apart: bool = False
@@ -165,4 +167,5 @@ class Subscription(Generic[M]):
             as_published=retain is not Retain.REPLAY_REFUSED and not self.others_only,
             own=not self.others_only,
             apart=self.apart,
+            asked=self.asked(),
         )

@@ -33,7 +33,7 @@ class Filter:
     `replay` asks for retained messages at subscribe time; without it the broker sends none (retain handling 2).
     Without `as_published` the broker takes the retain flag off what is sent now, and leaves it on what it replays.
     Without `own` it delivers nothing that this connection has sent itself. What comes `apart` has a way of its own, so
-    that a flood of it holds nothing else up.
+    that a flood of it holds nothing else up. Another number in `asked` has what is retained replayed once more.
     """
 
     topic: str
@@ -42,6 +42,7 @@ class Filter:
     as_published: bool = True
     own: bool = True
     apart: bool = False
+    asked: int = 0
 
 
 class ConnectionLost(Exception):  # noqa: N818  # an event of the network, not a fault of the caller

@@ -217,6 +217,10 @@ class SnapshotReader(Generic[E, T]):
         """
         return [{"shard": str(index)} for index in self._missing() if index < MAX_SHARDS][:AT_ONCE]
 
+    def asked(self) -> int:
+        """The newest version: a shard that came before the manifest that names it was let go, and must come again."""
+        return 0 if self._manifest is None else self._manifest.version
+
     def manifest(self, manifest: Manifest) -> Snapshot[T] | None:
         """Take a manifest; the snapshot, if that makes a new whole one."""
         self._manifest = manifest

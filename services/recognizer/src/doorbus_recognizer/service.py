@@ -172,10 +172,21 @@ class RecognizerService(Service):
             ),
             Subscription(channels.CHALLENGE, self._on_challenge),
             Subscription(channels.GALLERY_MANIFEST, self._on_manifest),
-            Subscription(channels.GALLERY_SHARD, self._on_shard, newest_only=True, on_demand=self._missing),
+            Subscription(
+                channels.GALLERY_SHARD,
+                self._on_shard,
+                newest_only=True,
+                on_demand=self._missing,
+                asked=self._asked,
+            ),
             Subscription(channels.OTHER_MANIFEST, self._on_other_manifest, self._own),
             Subscription(
-                channels.OTHER_SHARD, self._on_other_shard, self._own, newest_only=True, on_demand=self._beside_missing
+                channels.OTHER_SHARD,
+                self._on_other_shard,
+                self._own,
+                newest_only=True,
+                on_demand=self._beside_missing,
+                asked=self._beside.asked,
             ),
         )
 
@@ -189,6 +200,9 @@ class RecognizerService(Service):
 
     def _missing(self) -> list[dict[str, str]]:
         return self._reader.wanted()
+
+    def _asked(self) -> int:
+        return self._reader.asked()
 
     def _beside_missing(self) -> list[dict[str, str]]:
         return [{**ids, **self._own} for ids in self._beside.wanted()]
