@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -117,3 +118,12 @@ def test_a_message_that_there_is_not_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Postcard'"):
         getattr(messages, "Postcard")  # noqa: B009  # as a name that mypy knows not to be there
     assert {"LockCommand", "ListRecordings"} <= set(dir(messages))
+
+
+def test_a_record_with_slots_does_not_change() -> None:
+    packet = Packet("x", b"1")
+    with pytest.raises(FrozenInstanceError, match="topic of a Packet does not change"):
+        packet.topic = "y"  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del packet.topic
+    assert packet == replace(Packet("y", b"1"), topic="x")

@@ -1,7 +1,6 @@
 """What a packet that arrives is: for which subscription, with which ids, and whether it may go on. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Refusal, Refused
 from doorbus.wire.exchange import Arrived, Subscription
 from doorbus.wire.packet import Packet
+from doorbus.wire.records import dataclass
 from doorbus.wire.topics import Directory, Topics
 
 _NO_RETAINED = frozenset({Retain.REFUSED, Retain.REPLAY_REFUSED})

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from doorbus.runtime.clock import Clock
 from doorbus.wire.channels import MIB
 from doorbus.wire.exchange import Rank
+from doorbus.wire.records import dataclass
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """Whether the times that arrive fit one's own clock. Clocks that disagree show here first, and open no door. Pure."""
 
-from dataclasses import dataclass
+from doorbus.wire.records import dataclass
 
 _FIGURES = ((86400.0, "a day"), (3000.0, "50 minutes"), (600.0, "10 minutes"), (60.0, "a minute"), (10.0, "10 s"))
 

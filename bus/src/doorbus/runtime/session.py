@@ -4,13 +4,13 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import structlog
 
 from doorbus.runtime.clock import Clock
 from doorbus.runtime.outbox import Outbox
 from doorbus.wire.packet import Connection, ConnectionLost, Filter, NotAuthorized, Packet, Transport
+from doorbus.wire.records import dataclass
 
 _log = structlog.get_logger("doorbus.runtime.session")
 

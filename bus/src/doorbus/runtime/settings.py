@@ -169,6 +169,7 @@ class CommonSettings(BaseSettings, _Emptied):
         secrets_dir=[SECRETS, OWN],
         secrets_dir_missing="ok",
         secrets_nested_delimiter="__",
+        defer_build=True,
     )
 
     root: str = Field(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,6 +12,7 @@ from doorbus.wire.kinds import not_a_jpeg
 from doorbus.wire.messages import Action, Credential, LockCommand, Lockdown, LockdownOrder, Picture, utc
 from doorbus.wire.mistakes import first_mistake
 from doorbus.wire.packet import Packet
+from doorbus.wire.records import dataclass
 
 M = TypeVar("M")
 B = TypeVar("B", bound=BaseModel)

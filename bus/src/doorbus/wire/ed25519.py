@@ -1,35 +1,40 @@
-"""Keys that sign (Ed25519, RFC 8032). The only module that knows PyNaCl."""
+"""Keys that sign (Ed25519, RFC 8032). The only module that knows PyNaCl, of which it loads the least."""
 
+from nacl import bindings
 from nacl.exceptions import CryptoError
-from nacl.signing import SigningKey, VerifyKey
+
+_KEY_BYTES = bindings.crypto_sign_PUBLICKEYBYTES
+_SIGNATURE_BYTES = bindings.crypto_sign_BYTES
 
 
 class SecretKey:
-    """The secret half of a key, made of 32 random bytes."""
+    """The secret half of a key, made of 32 random bytes; raises `ValueError` for any other number."""
+
+    public: bytes
+    """The public half, 32 bytes."""
 
     def __init__(self, seed: bytes) -> None:
-        self._key = SigningKey(seed)
-
-    @property
-    def public(self) -> bytes:
-        """The public half, 32 bytes."""
-        return bytes(self._key.verify_key)
+        self.public, self._key = bindings.crypto_sign_seed_keypair(seed)
 
     def sign(self, data: bytes) -> bytes:
         """The signature, 64 bytes."""
-        return self._key.sign(data).signature
+        return bindings.crypto_sign(data, self._key)[:_SIGNATURE_BYTES]
 
 
 class PublicKey:
-    """The public half of a key, 32 bytes."""
+    """The public half of a key, 32 bytes; raises `ValueError` for any other number."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = VerifyKey(key)
+        if len(key) != _KEY_BYTES:
+            raise ValueError(f"a public key has {_KEY_BYTES} bytes, not {len(key)}")
+        self._key = key
 
     def confirms(self, data: bytes, signature: bytes) -> bool:
         """Whether the key's owner has signed exactly this."""
+        if len(signature) != _SIGNATURE_BYTES:
+            return False
         try:
-            self._key.verify(data, signature)
-        except CryptoError:  # also for a signature of another length
+            bindings.crypto_sign_open(signature + data, self._key)
+        except CryptoError:
             return False
         return True

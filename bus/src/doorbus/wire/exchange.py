@@ -1,7 +1,7 @@
 """What a service or a client sends, gets, and wants to hear."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from doorbus.wire.channels import Channel, Retain
 from doorbus.wire.codec import Body, Refused
 from doorbus.wire.packet import Filter, Packet
+from doorbus.wire.records import dataclass
 from doorbus.wire.signatures import SigningKey, sign
 from doorbus.wire.topics import Resolved, Topics
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+from doorbus.wire.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from doorbus.wire.channels import DEFAULT_ROOT, HOMEASSISTANT_PREFIX, Channel, Under
 from doorbus.wire.ids import SLUG, is_slug
+from doorbus.wire.records import dataclass
 
 M = TypeVar("M")
 

@@ -9,10 +9,11 @@ while somebody is in view who is known, because as a rule it is theirs, turned a
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from doorbus.wire.messages import MAX_NAME, Activity, Alarm, AlarmKind, Decision, Outcome, Reason, Trigger
+from doorbus.wire.records import dataclass
 from doorbus_actuator.policy import Now
 
 GAP_SECONDS = 10.0

@@ -9,10 +9,11 @@ what was an alarm before the service ended is one again until it is found to be 
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from doorbus.wire.messages import AlarmKind, Input, utc
+from doorbus.wire.records import dataclass
 from doorbus_actuator.policy import Now
 
 NEVER = -math.inf

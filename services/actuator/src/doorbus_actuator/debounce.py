@@ -1,7 +1,9 @@
 """When what an input reads counts: not before it has been the same for a while. Pure."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from doorbus.wire.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +18,7 @@ from doorbus.wire.messages import (
     JournalKind,
     TamperState,
 )
+from doorbus.wire.records import dataclass
 from doorbus_actuator import alarms, debounce
 from doorbus_actuator.foreign_inputs import BUTTONS, Vocabulary, foreign, words
 from doorbus_actuator.input_settings import Inputs, Level

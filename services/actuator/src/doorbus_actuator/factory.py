@@ -6,7 +6,6 @@ from doorbus.runtime.errors import SetupError
 from doorbus.wire.channels import Role
 from doorbus.wire.messages import Input
 from doorbus_actuator import early
-from doorbus_actuator.gpiod_lines import GpiodSwitch, load_gpiod, load_gpiod_inputs
 from doorbus_actuator.input_settings import Felt
 from doorbus_actuator.presets import Preset, words_of
 from doorbus_actuator.relay import RelayError
@@ -31,6 +30,8 @@ def chosen_relay(settings: ActuatorSettings) -> dict[str, Any]:
                 load_gpio()
                 return {**held, "pin": own.pin, "numbering": own.numbering.value, "active": own.active.value}
             case RelayKind.GPIOD:
+                from doorbus_actuator.gpiod_lines import load_gpiod  # noqa: PLC0415  # for whose door it is alone
+
                 load_gpiod()
                 line: int | str = int(own.line) if own.line.isdecimal() else own.line
                 return {**held, "chip": own.chip, "line": line, "active": own.active.value}
@@ -120,6 +121,8 @@ def _switch(own: Actuator, name: Input, felt: Felt) -> Switch:
         gpio = load_gpio(f"{setting}PIN={felt.pin}", f"{setting}LINE or {setting}TOPIC")
         return RpiSwitch(gpio, felt.pin, own.numbering, felt.wired_to, felt.normally)
     assert felt.line is not None
+    from doorbus_actuator.gpiod_lines import GpiodSwitch, load_gpiod_inputs  # noqa: PLC0415  # likewise
+
     line: int | str = int(felt.line) if felt.line.isdecimal() else felt.line
     return GpiodSwitch(load_gpiod_inputs(f"{setting}LINE={felt.line}"), own.chip, line, felt.wired_to, felt.normally)
 

@@ -1,13 +1,13 @@
 """Inputs that other programs' devices say on topics of their own. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from doorbus.wire.channels import OF_INPUTS, Channel, Retain, Role, Under
 from doorbus.wire.codec import Arrival, Body, Refusal, Refused, Word
 from doorbus.wire.ids import listed
 from doorbus.wire.messages import Input, InputState
 from doorbus.wire.packet import Packet
+from doorbus.wire.records import dataclass
 from doorbus_actuator.words import word_in
 
 BUTTONS = frozenset({Input.EXIT, Input.DOORBELL})

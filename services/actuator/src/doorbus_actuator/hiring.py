@@ -17,4 +17,5 @@ def command(given: str, *, listening: bool = False) -> tuple[list[str], dict[str
     relay: dict[str, Any] = json.loads(given)
     # As Python has it: a guardian would be larger by what reads JSON.
     run = f"from doorbus_actuator.guardian import main; main({relay!r}, {early.marked(relay)!r}, listening={listening})"
-    return [sys.executable, "-P", "-S", "-c", run], {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C"}  # another locale is a table of 150 KiB
+    return [sys.executable, "-P", "-S", "-c", run], environment

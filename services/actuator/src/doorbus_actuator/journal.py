@@ -1,12 +1,13 @@
 """What a journal of a door does, and what is written into it; `sqlite_journal` keeps one on disk, `fakes` in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from doorbus.wire.journal import digest_of, text_of
 from doorbus.wire.messages import JournalEntry, JournalKind, LockCommand, Lockdown, LockState, Name
+from doorbus.wire.records import dataclass
 from doorbus_actuator.policy import Command, Confine, Deny, Effect, Event, Grant, Seen
 
 MAX_WHY = 128

@@ -229,7 +229,7 @@ class Actuator(Section, Measures):
 
 def rules_of(settings: Actuator) -> Rules:
     """The policy's rules as the settings have them."""
-    return Rules(
+    return Rules.model_construct(  # of what the settings have checked
         **{name: getattr(settings, name) for name in Measures.model_fields},
         hours=None if settings.hours is None else settings.calendar.hours(settings.hours),
         exit_unlocks=settings.inputs.exit.action is ExitAction.UNLOCK,

@@ -45,6 +45,8 @@ _AGED_EVERY = 600
 _BUSY_SECONDS = 0.1
 _LOG_BYTES = 1024 * 1024
 """From this size on the write-ahead log is brought into the file."""
+_CACHE_KIB = 128
+"""Memory for pages: what is written goes to the end, and hardly anything is ever read."""
 _MIB = 1024 * 1024
 
 
@@ -115,6 +117,7 @@ class SqliteJournal:
         try:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
+            database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             database.execute("PRAGMA wal_autocheckpoint = 0")  # `upkeep` does it, where nobody waits for it
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version == 0:

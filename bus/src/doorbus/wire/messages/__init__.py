@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from doorbus.wire.messages.recordings import *
     from doorbus.wire.messages.results import *
     from doorbus.wire.messages.review import *
+    from doorbus.wire.messages.rights import *
 else:
     __getattr__, __dir__ = lazily(
         globals(),
@@ -41,9 +42,10 @@ else:
         "health",
         "journal",
         "credentials",
-        "people",
+        "rights",
         "maps",
         # What others need.
+        "people",
         "results",
         "enrolment",
         "embedding",

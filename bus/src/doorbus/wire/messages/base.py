@@ -49,7 +49,10 @@ Box = tuple[float, float, float, float]
 class Message(BaseModel):
     """What all messages share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+    # A cache of strings would be a quarter of a MiB, and was not seen to save time.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True, cache_strings="none"
+    )
 
 
 class Picture(Message):

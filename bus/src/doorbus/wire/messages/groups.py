@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from doorbus.wire.messages.base import Message, Name, NewName, Slug
-from doorbus.wire.messages.people import Entitlement, OpeningHours
+from doorbus.wire.messages.rights import Entitlement, OpeningHours
 
 
 class SetGroup(Entitlement):

@@ -7,8 +7,8 @@ from pydantic import Field
 from doorbus.wire.messages.base import Instant, Message, Name, Sha256, Slug, Unit
 from doorbus.wire.messages.credentials import HashedCredential
 from doorbus.wire.messages.groups import GroupEntry, ScheduleEntry
-from doorbus.wire.messages.people import Rights
 from doorbus.wire.messages.results import Fault
+from doorbus.wire.messages.rights import Rights
 
 
 class KeptSample(Message):

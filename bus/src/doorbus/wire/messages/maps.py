@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from doorbus.wire.messages.base import Instant, Message, Name, Sha256, Slug
-from doorbus.wire.messages.people import Rights
+from doorbus.wire.messages.rights import Rights
 
 
 class Manifest(Message):

@@ -5,8 +5,9 @@ another within one frame; where one photo is drawn across another, one eye is op
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from doorbus.wire.records import dataclass
 
 BETWEEN = (0.2, 0.8)
 """Which part of the way from closed to open counts as on the way."""

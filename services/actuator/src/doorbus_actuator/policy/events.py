@@ -1,7 +1,6 @@
 """What happens at a door, and what follows from it. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from doorbus.wire.messages import (
@@ -13,6 +12,7 @@ from doorbus.wire.messages import (
     Recognition,
     RosterEntry,
 )
+from doorbus.wire.records import dataclass
 from doorbus_actuator.policy.rules import Hours
 
 

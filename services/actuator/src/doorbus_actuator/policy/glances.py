@@ -5,12 +5,12 @@ what the time between them allows. Pictures that are swapped do not keep to that
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Self
 
 from doorbus.wire.messages import Face
+from doorbus.wire.records import dataclass
 from doorbus_actuator.policy.quality import size_of
 
 SHORTEST_BREAK = 0.3

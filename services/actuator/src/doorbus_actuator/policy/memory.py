@@ -5,10 +5,10 @@ for too short a time. Only who came in has a date, which a clock that is set bac
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from doorbus.wire.records import dataclass
 from doorbus_actuator.policy.events import Command, Confine, Event, Now, Presented, Sighting, frame_of
 from doorbus_actuator.policy.keypads import id_of
 from doorbus_actuator.policy.state import MAX_ENTERED, MAX_PICTURES, MAX_REMEMBERED, FirstIn, SeenFrame, State

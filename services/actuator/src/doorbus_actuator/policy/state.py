@@ -40,10 +40,11 @@ frames seen are dated anew.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 
 from doorbus.wire.messages import Ask, Decision, Reason, Trigger
+from doorbus.wire.records import dataclass
 from doorbus_actuator.policy.blinks import Eyelids
 from doorbus_actuator.policy.events import Effect, Now, Person
 from doorbus_actuator.policy.glances import Glance

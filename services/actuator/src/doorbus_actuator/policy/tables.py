@@ -5,10 +5,10 @@ And a rule may rely on those before it: the rights of a person are asked after t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from doorbus.wire.messages import Face, LockCommand, Reason, Recognition, RosterEntry, Verdict
+from doorbus.wire.records import dataclass
 from doorbus_actuator.policy.clock import clock_plausible
 from doorbus_actuator.policy.commands import tries_left
 from doorbus_actuator.policy.entries import may_again, may_be_next
