@@ -116,12 +116,12 @@ def test_the_readmes_of_enroller_and_recorder_explain_every_error() -> None:
 
 
 @pytest.mark.parametrize("service", [*SERVICES, *OPTIONAL])
-def test_the_readme_of_a_service_ends_with_the_table_that_is_generated_from_its_settings(service: Role) -> None:
+def test_the_readme_of_a_service_ends_with_its_settings_and_their_defaults(service: Role) -> None:
     text = (REPOSITORY / "services" / service / "README.md").read_text()
-    table = env.table(service, env.installed())
+    settings = env.of_service(service, env.installed())
 
-    assert table.count("\n| `") > 1
-    assert text.partition("\n## Settings\n")[2].endswith(f"\n\n{table}"), "make docs"
+    assert settings.count("\n") > 1
+    assert text.partition("\n## Settings\n")[2].endswith(f"\n\n{settings}"), "make docs"
 
 
 def test_every_link_within_the_repository_leads_somewhere() -> None:

@@ -40,7 +40,7 @@ PANELS: Mapping[str, tuple[Callable[..., None], ...]] = {
         documents.acl,
         documents.asyncapi,
         documents.env_example,
-        documents.settings_table,
+        documents.settings,
         documents.container_settings,
     ),
 }

@@ -1,4 +1,4 @@
-"""`doorbus acl`, `asyncapi`, `env-example`, `settings-table` and `container-settings`: the generated documents."""
+"""`doorbus acl`, `asyncapi`, `env-example`, `settings` and `container-settings`: the generated documents."""
 
 import difflib
 from enum import StrEnum
@@ -69,11 +69,11 @@ def env_example(check: Check = None) -> None:
     _give(env.example(env.installed()), check)
 
 
-def settings_table(
+def settings(
     service: Annotated[Role, typer.Argument(help="Whose settings.", show_default=False)], check: Check = None
 ) -> None:
-    """Print the settings of one service and their defaults, as the table that ends its README."""
-    _give(env.table(service, env.installed()), check)
+    """Print the settings of one service and their defaults, as its README ends."""
+    _give(env.of_service(service, env.installed()), check)
 
 
 def container_settings(check: Check = None) -> None:

@@ -1,4 +1,4 @@
-"""The text of .env.example: every setting, with its meaning, unit and default; and the tables of the READMEs."""
+"""The text of .env.example: every setting, with its meaning, unit and default; and what the READMEs show of it."""
 
 import importlib
 import inspect
@@ -143,15 +143,11 @@ def example(kinds: Iterable[type[CommonSettings]]) -> str:
     return "".join(lines)
 
 
-def table(service: Role, kinds: Iterable[type[CommonSettings]]) -> str:
-    """The table that ends the README of a service: what it alone can be told, and what holds without that."""
+def of_service(service: Role, kinds: Iterable[type[CommonSettings]]) -> str:
+    """What a service alone can be told, as the README of it ends: each setting, and what holds without it."""
     own = f"{PREFIX}{service}__".upper()
-    lines = ["| setting | default |\n", "|---|---|\n"]
-    for name, field in (setting for kind in kinds for setting in settings_of(kind)):
-        if name.startswith(own):
-            default = _default(field)
-            lines.append(f"| `{name.removeprefix(own)}` | {f'`{default}` ' if default else ''}|\n")
-    return "".join(lines)
+    settings = (setting for kind in kinds for setting in settings_of(kind))
+    return "".join(f"    {name}={_default(field)}\n" for name, field in settings if name.startswith(own))
 
 
 def of_containers(kinds: Iterable[type[CommonSettings]]) -> str:
