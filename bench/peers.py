@@ -2,7 +2,7 @@
 
 Each runs in a process of its own, as its documents have it, with one person enrolled, and is asked about one frame at a
 time in turn with the others, so that what else the machine does meets all alike. `--install` puts the others into
-`var/bench/peers`: a Python environment (3 GB, most of it PyTorch) and Node's packages. One that cannot be had is named,
+`var/bench/peers`: a Python environment (5 GB, most of it PyTorch) and Node's packages. One that cannot be had is named,
 and left out.
 """
 
