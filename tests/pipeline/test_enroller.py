@@ -77,7 +77,14 @@ def sealed(template: bytes, seal: Seal | None = None) -> str:
     return base64.b64encode((seal or Seal(KEY)).seal(template, "embedding")).decode()
 
 
-def face(degrees: float, *, size: float = 80.0, sharpness: float = 200.0, seal: Seal | None = None) -> EmbeddedFace:
+def face(
+    degrees: float,
+    *,
+    size: float = 80.0,
+    sharpness: float = 200.0,
+    brightness: float | None = None,
+    seal: Seal | None = None,
+) -> EmbeddedFace:
     """A face whose template lies at an angle in a plane; faces resemble each other by the cosine between them."""
     template = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), 0.0], "<f4").tobytes()
     return EmbeddedFace(
@@ -86,6 +93,7 @@ def face(degrees: float, *, size: float = 80.0, sharpness: float = 200.0, seal: 
         sharpness=sharpness,
         quality=0.8,
         live=0.9,
+        brightness=brightness,
         template=sealed(template, seal),
     )
 
@@ -125,6 +133,7 @@ SCRIPT: dict[bytes, tuple[EmbeddedFace, ...] | ErrorCode] = {
     picture("alice and a passer-by"): (face(0), face(90, size=30)),
     picture("far"): (face(0, size=12),),
     picture("blurred"): (face(0, sharpness=3),),
+    picture("dark"): (face(0, sharpness=3, brightness=0.1),),
     picture("truncated"): ErrorCode.NOT_A_PICTURE,
 }
 
@@ -371,6 +380,7 @@ async def test_a_picture_delivered_twice_counts_once(site: Site) -> None:
         ("couple", ErrorCode.SEVERAL_FACES),
         ("far", ErrorCode.TOO_SMALL),
         ("blurred", ErrorCode.BLURRED),
+        ("dark", ErrorCode.TOO_DARK),
         ("truncated", ErrorCode.NOT_A_PICTURE),
     ],
 )

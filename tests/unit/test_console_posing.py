@@ -77,6 +77,7 @@ def test_a_picture_is_used_when_nothing_is_asked_but_to_hold_still_or_turn(
         (0, None, Hint.LOOK),
         (1, None, Hint.TURN),
         (1, ErrorCode.TOO_SMALL, Hint.CLOSER),
+        (1, ErrorCode.TOO_DARK, Hint.LIGHT),
         (0, ErrorCode.STORAGE_FAILED, Hint.WAIT),
     ],
 )

@@ -98,6 +98,8 @@ def test_a_passer_by_far_in_the_background_does_not_count() -> None:
     [
         ({"size": 31.9}, ErrorCode.TOO_SMALL),
         ({"sharpness": 19.9}, ErrorCode.BLURRED),
+        ({"sharpness": 19.9, "brightness": 0.25}, ErrorCode.BLURRED),
+        ({"sharpness": 19.9, "brightness": 0.19}, ErrorCode.TOO_DARK),
     ],
 )
 def test_a_poor_picture_is_refused_with_what_is_asked(changes: dict[str, float], expected: ErrorCode) -> None:

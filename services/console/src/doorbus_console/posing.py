@@ -26,6 +26,7 @@ class Hint(StrEnum):
     CLOSER = "closer"
     MIDDLE = "middle"
     STILL = "still"
+    LIGHT = "light"
     TURN = "turn"
     GOOD = "good"
     """Nothing but to stay so."""
@@ -43,6 +44,7 @@ _OF_FAULTS = {
     ErrorCode.SEVERAL_FACES: Hint.ALONE,
     ErrorCode.TOO_SMALL: Hint.CLOSER,
     ErrorCode.BLURRED: Hint.STILL,
+    ErrorCode.TOO_DARK: Hint.LIGHT,
     ErrorCode.NOT_LIVE: Hint.LIVE,
     ErrorCode.NOT_THE_SAME_PERSON: Hint.SAME,
     ErrorCode.ALREADY_SOMEONE_ELSE: Hint.KNOWN,

@@ -12,6 +12,7 @@ SENTENCES = (
     "%(count)s faces of similar size; send a picture of one person",
     "the eyes span %(size)s pixels, %(asked)s are asked; come closer or send a larger picture",
     "sharpness %(sharpness)s, %(asked)s is asked; hold still, look for light and focus on the face",
+    "too dark to be sharp: brightness %(brightness)s, %(asked)s is asked; turn on a light or face a window",
     "%(told)s, %(asked)s is asked; send a picture of the person, not of a photo or screen",
     "the recognizer measures no liveness",
     "liveness %(live)s",

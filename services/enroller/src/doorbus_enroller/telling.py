@@ -32,6 +32,7 @@ _HINTS: Mapping[ErrorCode, str] = {
     ErrorCode.SEVERAL_FACES: "only one person, please",
     ErrorCode.TOO_SMALL: "come closer",
     ErrorCode.BLURRED: "hold still",
+    ErrorCode.TOO_DARK: "more light, please",
     ErrorCode.NOT_LIVE: "show your face, not a picture of it",
     ErrorCode.NOT_THE_SAME_PERSON: "this looks like somebody else",
     ErrorCode.ALREADY_SOMEONE_ELSE: "this face is enrolled already",

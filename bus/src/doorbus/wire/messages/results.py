@@ -22,6 +22,8 @@ class ErrorCode(StrEnum):
     SEVERAL_FACES = "several_faces"
     TOO_SMALL = "too_small"
     BLURRED = "blurred"
+    TOO_DARK = "too_dark"
+    """Not sharp for want of light."""
     NOT_LIVE = "not_live"
     NOT_A_PICTURE = "not_a_picture"
     TOO_LARGE = "too_large"
