@@ -42,6 +42,7 @@ from support.snapshots import nowhere
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SET = "doorbus/v1/door/front/lock/set"
+AS_BEFORE = "ALTER TABLE about DROP COLUMN newest; ALTER TABLE about DROP COLUMN digest; PRAGMA user_version = 1;"
 
 
 def decided(person: str, reason: Reason, hours: int) -> Note:
@@ -49,6 +50,19 @@ def decided(person: str, reason: Reason, hours: int) -> Note:
     at = AT + timedelta(hours=hours)
     decision = Decision(outcome=outcome, reason=reason, trigger=Trigger.FACE, at=at, person=person, camera="porch")
     return Note(at, JournalKind(outcome.value), {"decision": decision})
+
+
+def coded(person: str) -> Note:
+    decision = Decision(
+        outcome=Outcome.GRANTED,
+        reason=Reason.CODE_ACCEPTED,
+        trigger=Trigger.CREDENTIAL,
+        at=AT,
+        person=person,
+        reader="keypad",
+        credential="pin",
+    )
+    return Note(AT, JournalKind.GRANTED, {"decision": decision})
 
 
 def commanded(by: str) -> Note:
@@ -112,16 +126,19 @@ def test_what_is_asked_for_is_told_and_nothing_else(path: Path, options: list[st
 def test_csv_has_a_column_for_each_fact_and_no_formula(tmp_path: Path) -> None:
     written = SqliteJournal(tmp_path / "journal.db", 90, 32)
     written.open()
-    written.write([commanded("=1+1"), commanded('a "quoted", \x1b[31m name'), decided("alice", Reason.MATCHED, 0)])
+    names = ("=1+1", 'a "quoted", \x1b[31m name', "\uff1d1+1", "\t=1+1\r\n")
+    written.write([*map(commanded, names), decided("alice", Reason.MATCHED, 0), coded("bob")])
     written.close()
 
     status, lines, _ = told(tmp_path / "journal.db", "--format", "csv")
 
     rows = list(csv.DictReader(lines))
     assert status == 0
-    assert [row["by"] for row in rows] == ["'=1+1", 'a "quoted", ?[31m name', ""]
+    by = [row["by"] for row in rows]
+    assert by == ["'=1+1", 'a "quoted", ?[31m name', "'\uff1d1+1", "?=1+1??", "", ""]
     assert (rows[0]["action"], rows[0]["seconds"]) == ("UNLOCK", "5")
-    assert (rows[2]["person"], rows[2]["reason"], rows[2]["at"]) == ("alice", "matched", "2026-06-01T12:00:00Z")
+    assert (rows[4]["person"], rows[4]["reason"], rows[4]["at"]) == ("alice", "matched", "2026-06-01T12:00:00Z")
+    assert (rows[5]["person"], rows[5]["reader"], rows[5]["credential"]) == ("bob", "keypad", "pin")
 
 
 def test_the_beginning_and_the_end_of_a_lockdown_can_be_told_apart(tmp_path: Path) -> None:
@@ -174,6 +191,11 @@ def test_what_a_door_felt_and_its_alarms_can_be_read_and_asked_for_by_kind_and_p
         ("UPDATE entries SET text = replace(text, 'bob', 'eve') WHERE number = 5", "entry 6: 5 is not what it was"),
         ("DELETE FROM entries WHERE number IN (3, 4)", "entry 5: it comes after 2"),
         ("UPDATE entries SET text = 'nonsense' WHERE number = 4", "entry 4: it cannot be read"),
+        ("UPDATE entries SET number = 50 WHERE number = 4", "entry 50: it says that it is 4"),
+        ("DELETE FROM entries WHERE number = 6", "entry 6: written once, and not there any more"),
+        ("DELETE FROM entries WHERE number > 4", "entries 5 to 6: written once, and not there any more"),
+        ("DELETE FROM entries", "entries 1 to 6: written once, and not there any more"),
+        ("UPDATE entries SET text = replace(text, 'alice', 'carol') WHERE number = 6", "entry 6: it is not what was"),
     ],
 )
 def test_what_was_changed_in_the_file_is_named_and_is_a_failure(path: Path, change: str, wrong: str) -> None:
@@ -185,6 +207,16 @@ def test_what_was_changed_in_the_file_is_named_and_is_a_failure(path: Path, chan
     assert status == ExitStatus.REFUSED
     assert wrong in said
     assert "the chain is not whole" in said
+
+
+def test_a_journal_of_a_version_that_took_no_note_of_its_newest_entry_is_whole(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(AS_BEFORE)
+
+    status, lines, said = told(path)
+
+    assert (status, len(lines)) == (0, 6)
+    assert "the chain is whole" in said
 
 
 @pytest.mark.parametrize("content", [None, b"no database"])

@@ -149,6 +149,47 @@ def test_what_is_changed_or_taken_out_by_hand_shows(shelf: Shelf, change: str, w
     assert found == wrong
 
 
+@pytest.mark.parametrize("change", ["DELETE FROM entries WHERE number > 2", "DELETE FROM entries"])
+def test_no_number_is_given_twice_where_the_newest_entries_were_taken_out(shelf: Shelf, change: str) -> None:
+    with shelf.journal() as journal:
+        journal.write([note(number) for number in range(1, 5)])
+        journal.has_sent(4)
+    left = 2 if "WHERE" in change else 0
+    shelf.change(change)
+    with shelf.journal() as journal:
+        assert journal.newest == 4
+        assert journal.write((note(5), note(6)))
+        assert [one.number for one in journal.read(journal.sent + 1, journal.newest, 32)] == [5, 6]
+        entries = all_of(journal)
+
+    assert [one.number for one in entries] == [*range(1, left + 1), 5, 6]
+    assert mistakes(entries) == [*[None] * left, *(["it comes after 2"] if left else [None]), None]
+    assert entries[-2].previous
+
+
+def test_an_entry_that_cannot_be_read_keeps_nobody_from_those_after_it(shelf: Shelf) -> None:
+    with shelf.journal() as journal:
+        journal.write([note(number) for number in range(1, 100)])
+    shelf.change("UPDATE entries SET text = 'nonsense' WHERE number BETWEEN 10 AND 60")
+    with shelf.journal() as journal:
+        assert [one.number for one in journal.read(8, 99, 4)] == [8, 9, 61, 62]
+
+
+def test_the_journal_of_a_version_that_took_no_note_of_its_newest_entry_goes_on(shelf: Shelf) -> None:
+    with shelf.journal() as journal:
+        journal.write([note(number) for number in range(1, 5)])
+    with closing(sqlite3.connect(shelf.path)) as database:
+        database.executescript(
+            "ALTER TABLE about DROP COLUMN newest; ALTER TABLE about DROP COLUMN digest; PRAGMA user_version = 1;"
+        )
+    for number in (5, 6):
+        with shelf.journal() as journal:
+            assert journal.write((note(number),))
+            entries = all_of(journal)
+
+    assert mistakes(entries) == [None] * 6
+
+
 @pytest.mark.parametrize("damage", [b"", b"no database at all" * 100])
 def test_a_file_that_is_none_is_put_aside_and_another_chain_begins(shelf: Shelf, damage: bytes) -> None:
     with shelf.journal() as journal:

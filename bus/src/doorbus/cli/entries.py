@@ -15,10 +15,10 @@ from doorbus.wire.messages import JournalEntry, JournalKind, Outcome, utc
 COLUMNS = (
     *("number", "at", "kind", "outcome", "reason", "trigger", "person", "camera", "by", "command_id", "action"),
     *("seconds", "state", "why", "version", "count", "lockdown"),
-    *("input", "alarm", "on", "since"),
+    *("input", "alarm", "on", "since", "reader", "credential"),
 )
 _TOLD = ("reason", "action", "state", "lockdown", "input", "alarm", "on", "person", "version", "why")
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet would take for a formula."""
 
 
@@ -75,7 +75,7 @@ def sentence(entry: JournalEntry) -> Text:
     """An entry for a terminal."""
     flat = _flat(entry)
     told = [flat.get(name, "") for name in _TOLD]
-    details = [f"{name} {flat[name]}" for name in ("camera", "by", "seconds") if name in flat]
+    details = [f"{name} {flat[name]}" for name in ("camera", "reader", "credential", "by", "seconds") if name in flat]
     count = f"x{flat['count']}" if flat.get("count", "1") != "1" else ""
     granted = entry.decision is not None and entry.decision.outcome is Outcome.GRANTED
     style = "green" if granted else "red" if entry.decision is not None else "cyan"
@@ -84,7 +84,10 @@ def sentence(entry: JournalEntry) -> Text:
 
 def _flat(entry: JournalEntry) -> dict[str, str]:
     parts = entry.model_dump(mode="json", exclude_none=True)
-    flat = {**parts.pop("decision", {}), **parts.pop("command", {}), **parts}
+    command = parts.pop("command", {})
+    if "id" in command:
+        command["command_id"] = command.pop("id")
+    flat = {**parts.pop("decision", {}), **command, **parts}
     return {name: _text(value) for name, value in flat.items()}
 
 

@@ -14,12 +14,12 @@ from doorbus.cli.asking import asking
 from doorbus.cli.common import As, ExitStatus, Timeout, err, here, moment, out, slug
 from doorbus.cli.entries import COLUMNS, Format, Wanted, csv_line, sentence, told_as
 from doorbus.cli.following import until_told
-from doorbus.cli.journal_file import rows
+from doorbus.cli.journal_file import opened
 from doorbus.cli.lines import line
 from doorbus.runtime.client import Client
 from doorbus.wire.channels import JOURNAL, JOURNAL_REPLY, JOURNAL_REQUEST
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.journal import Verifier, text_of
+from doorbus.wire.journal import Verifier, digest_of, text_of
 from doorbus.wire.messages import JournalEntry, JournalKind, JournalPage, JournalRequest
 
 
@@ -88,6 +88,11 @@ class Teller:
         self.mistakes += 1
         err.print(line(f"{what}:", (mistake, "red")))
 
+    def gone(self, first: int, last: int) -> None:
+        """The newest entries are not there."""
+        which = f"entry {last}" if first == last else f"entries {first} to {last}"
+        self.wrong(which, "written once, and not there any more")
+
     def end(self) -> int:
         """Say how many entries there were, and whether the chain was whole; the exit status."""
         span = f", {self._numbers[0]} to {self._numbers[-1]}" if self._numbers else ""
@@ -100,13 +105,21 @@ class Teller:
 
 
 def _read(teller: Teller, path: Path, first: int) -> None:
-    for number, text in rows(path, first):
-        try:
-            entry = JournalEntry.model_validate_json(text)
-        except ValidationError:
-            teller.wrong(f"entry {number}", "it cannot be read")
-            continue
-        teller.tell(entry, text)
+    number, text = 0, b""
+    with opened(path, first) as written:
+        for number, text in written.rows:
+            try:
+                entry = JournalEntry.model_validate_json(text)
+            except ValidationError:
+                teller.wrong(f"entry {number}", "it cannot be read")
+                continue
+            if entry.number != number:
+                teller.wrong(f"entry {number}", f"it says that it is {entry.number}")
+            teller.tell(entry, text)
+        if max(number, first - 1) < written.newest:
+            teller.gone(max(number + 1, first), written.newest)
+        elif number == written.newest and digest_of(text) != written.digest:
+            teller.wrong(f"entry {number}", "it is not what was written")
 
 
 # From the bus.
@@ -121,6 +134,8 @@ async def ask(client: Client, teller: Teller, door: str, first: int, timeout: fl
                 return _no_answer(door, timeout)
             for entry in page.entries:
                 teller.tell(entry, text_of(entry))
+            if not page.entries and first <= page.newest:
+                teller.gone(first, page.newest)
             if not page.entries or page.entries[-1].number >= page.newest:
                 return teller.end()
             first = page.entries[-1].number + 1

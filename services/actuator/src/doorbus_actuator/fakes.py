@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import ClassVar
 
 from doorbus.runtime.clock import Clock, Timer
-from doorbus.wire.journal import text_of
+from doorbus.wire.journal import digest_of, text_of
 from doorbus.wire.messages import JournalEntry
 from doorbus_actuator.bolt import Report
 from doorbus_actuator.guardian import Pulse
@@ -323,7 +323,7 @@ class FakeJournal:
             if isinstance(one, Seen):
                 self.seen.append(one)
                 continue
-            last = Last(self.newest, text_of(self.entries[-1])) if self.entries else None
+            last = Last(self.newest, digest_of(text_of(self.entries[-1]))) if self.entries else None
             self.entries.append(entry_after(last, self._chain, one)[0])
         self._waiting.clear()
 

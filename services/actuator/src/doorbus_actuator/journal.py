@@ -5,7 +5,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from doorbus.wire.journal import digest_of, text_of
+from doorbus.wire.journal import text_of
 from doorbus.wire.messages import JournalEntry, JournalKind, LockCommand, Lockdown, LockState, Name
 from doorbus.wire.records import dataclass
 from doorbus_actuator.policy import Command, Confine, Deny, Effect, Event, Grant, Seen
@@ -23,10 +23,10 @@ class Note:
 
 
 class Last(NamedTuple):
-    """The newest entry: its number, and what is written."""
+    """The newest entry: its number, and the digest of what is written."""
 
     number: int
-    text: bytes
+    digest: str
 
 
 def entry_after(last: Last | None, chain: str, note: Note) -> tuple[JournalEntry, bytes]:
@@ -36,7 +36,7 @@ def entry_after(last: Last | None, chain: str, note: Note) -> tuple[JournalEntry
         number=1 if last is None else last.number + 1,
         at=note.at,
         kind=note.kind,
-        previous=None if last is None else digest_of(last.text),
+        previous=None if last is None else last.digest,
         **note.fields,
     )
     return entry, text_of(entry)

@@ -4,6 +4,9 @@ When `write` returns, the operating system has it (write-ahead log, synchronous=
 it comes, loses none of it. The disk has it a second later (`upkeep`); a power cut may take what is younger, and leaves
 a whole chain up to there. To wait for the disk would take longer than all the rest of the way from a face to the relay.
 
+Number and digest of the newest entry are written beside the entries, so that it shows when somebody takes the last ones
+away, or changes the very last.
+
 The newest order about lockdown is kept in a file of its own, too, which a full disk does not keep from being written.
 """
 
@@ -20,6 +23,7 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
+from doorbus.wire.journal import digest_of
 from doorbus.wire.messages import JournalEntry, JournalKind, Lockdown, utc
 from doorbus_actuator.journal import Last, Note, entry_after
 from doorbus_actuator.policy import MOST, Kind, Seen, confinement
@@ -27,15 +31,22 @@ from doorbus_actuator.reserve import Reserve, order
 
 _log = structlog.get_logger("doorbus.actuator")
 
-_FORMAT = 1
 _SCHEMA = """
 CREATE TABLE entries (number INTEGER PRIMARY KEY, at REAL NOT NULL, text BLOB NOT NULL);
 CREATE TABLE seen (n INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, captured_at TEXT, UNIQUE (kind, id));
 CREATE INDEX seen_in_order ON seen (kind, n);
 CREATE TABLE about (one INTEGER PRIMARY KEY CHECK (one = 1), chain TEXT NOT NULL, sent INTEGER NOT NULL);
 INSERT INTO about VALUES (1, lower(hex(randomblob(8))), 0);
-PRAGMA user_version = 1;
 """
+_NEWEST = """
+ALTER TABLE about ADD COLUMN newest INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE about ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 2;
+"""
+_STEPS = (_SCHEMA, _NEWEST)
+"""What makes of each format the next one."""
+_NEWEST_ROW = "SELECT number, text FROM entries ORDER BY number DESC LIMIT 1"
+_TAKE_NOTE = "UPDATE about SET newest = ?, digest = ?"
 _MOST_WAITING = 10_000
 """Notes and ids that wait for a disk that takes none; the oldest is lost."""
 _BITE = 256
@@ -73,6 +84,7 @@ class SqliteJournal:
         self._seen_count = 0
         self._calls = 0
         self._unsettled = False
+        self._unreadable: set[int] = set()
         self._marked = 0
         self.fault: str | None = None
         self.newest = 0
@@ -120,10 +132,10 @@ class SqliteJournal:
             database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             database.execute("PRAGMA wal_autocheckpoint = 0")  # `upkeep` does it, where nobody waits for it
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            if steps := "".join(_STEPS[version:]):
+                database.executescript(f"BEGIN IMMEDIATE; {steps} COMMIT;")
             self._chain, self.sent = database.execute("SELECT chain, sent FROM about").fetchone()
-            last = _last(database)
+            last = self._newest(database)
             rows = database.execute("SELECT kind, id, captured_at FROM seen ORDER BY n").fetchall()
             seen = [
                 Seen(Kind(kind), id_, captured and datetime.fromisoformat(captured)) for kind, id_, captured in rows
@@ -139,6 +151,17 @@ class SqliteJournal:
         self._marked = self.sent
         self._catch_up(seen)
         return seen
+
+    def _newest(self, database: sqlite3.Connection) -> Last | None:
+        """The newest entry that was ever written; where somebody has taken it away, its number is not used again."""
+        noted, row = _last(database), database.execute(_NEWEST_ROW).fetchone()
+        if row is not None and (noted is None or noted.number < row[0]):  # by a version that takes no note
+            noted = Last(row[0], digest_of(row[1]))
+            database.execute(_TAKE_NOTE, noted)
+        elif noted is not None and (row is None or row[0] < noted.number):
+            there = 0 if row is None else row[0]
+            _log.error("journal_shortened", path=str(self._path), newest=there, was=noted.number)
+        return noted
 
     def _catch_up(self, seen: Sequence[Seen]) -> None:
         """Have written what was ordered while the journal could not be, if the process that was told is gone."""
@@ -200,8 +223,11 @@ class SqliteJournal:
                 continue
             entry, text = entry_after(last, self._chain, one)
             database.execute("INSERT INTO entries VALUES (?, ?, ?)", (entry.number, one.at.timestamp(), text))
-            last = Last(entry.number, text)
-        return 0 if last is None else last.number
+            last = Last(entry.number, digest_of(text))
+        if last is None:
+            return 0
+        database.execute(_TAKE_NOTE, last)
+        return last.number
 
     def _fail(self, error: Exception) -> None:
         why = f"the journal {self._path} cannot be written: {error}; is the disk full, or read-only?"
@@ -219,13 +245,28 @@ class SqliteJournal:
         """Entries from the file."""
         if self._database is None or first > last:
             return ()
-        query = "SELECT text FROM entries WHERE number BETWEEN ? AND ? ORDER BY number LIMIT ?"
+        query = "SELECT number, text FROM entries WHERE number BETWEEN ? AND ? ORDER BY number"
         try:
-            rows = self._database.execute(query, (first, last, most)).fetchall()
-            return [JournalEntry.model_validate_json(text) for (text,) in rows]
-        except (sqlite3.Error, ValidationError) as error:
-            _log.error("journal_unreadable", path=str(self._path), why=str(error).partition("\n")[0])
+            found = (self._read_one(*row) for row in self._database.execute(query, (first, last)))
+            return list(islice((entry for entry in found if entry is not None), most))
+        except sqlite3.Error as error:
+            _log.error("journal_unreadable", path=str(self._path), why=str(error))
             return ()
+
+    def _read_one(self, number: int, text: bytes) -> JournalEntry | None:
+        """An entry; None where what is written is none, which shows to whoever reads on."""
+        try:
+            entry = JournalEntry.model_validate_json(text)
+        except ValidationError as error:
+            why = str(error).partition("\n")[0]
+        else:
+            if entry.number == number:
+                return entry
+            why = f"it says that it is {entry.number}"
+        if number not in self._unreadable:
+            self._unreadable.add(number)
+            _log.error("journal_unreadable", path=str(self._path), number=number, why=why)
+        return None
 
     def has_sent(self, number: int) -> None:
         """Remember; `upkeep` writes it down, and what is sent twice does no harm."""
@@ -329,5 +370,5 @@ def _seen_of(ordered: Note) -> Seen:
 
 
 def _last(database: sqlite3.Connection) -> Last | None:
-    row = database.execute("SELECT number, text FROM entries ORDER BY number DESC LIMIT 1").fetchone()
-    return None if row is None else Last(*row)
+    number, digest = database.execute("SELECT newest, digest FROM about").fetchone()
+    return Last(number, digest) if number else None
