@@ -74,10 +74,10 @@ def test_the_table_of_topics_is_the_channel_table() -> None:
 
     assert list(told) == [channel.name for channel in CHANNELS]
     for channel in CHANNELS:
-        topic, _, qos, retained, expiry, sent_by, read_by = told[channel.name]
+        topic, _, delivery, sent_by, read_by = told[channel.name]
+        expiry = f", {channel.expiry} s" if channel.expiry else ""
         assert names_in(topic) == [TOPICS.address(channel).removeprefix(f"{TOPICS.root}/")]
-        assert (qos, retained) == (str(channel.qos), channel.retain.value)
-        assert expiry == (f"{channel.expiry} s" if channel.expiry else "-")
+        assert delivery == f"{channel.qos}, {channel.retain}{expiry}"
         assert who(sent_by) == channel.senders
         assert who(read_by) == channel.receivers
 
