@@ -623,6 +623,53 @@ async def test_while_the_guardian_of_the_relay_is_dead_the_door_is_jammed_and_an
         assert house.unlocked()
 
 
+async def test_who_was_let_in_for_a_pulse_that_a_dead_guardian_cut_short_is_let_in_again_and_so_are_others() -> None:
+    bob = RosterEntry(person="bob")
+    for who in ("alice", "bob"):
+        async with House(Actuator(unlock_seconds=30.0, votes="1/1")).runs(ALICE, bob) as house:
+            await house.sees(match("alice"))
+            assert house.unlocked()
+            await house.passes(1)
+            house.guardian.die()
+            await house.settled()
+            await house.sees(match("bob"))
+            assert house.decisions[-1].reason is Reason.COOLDOWN  # nobody knows yet what the relay does
+            house.guardian.replace()
+            await house.settled()
+            assert not house.unlocked()
+
+            await house.sees(match(who))
+            assert house.unlocked()
+            written = [entry.state for entry in house.journal.entries if entry.kind is JournalKind.RELAY]
+            opened = [LockState.UNLOCKED, LockState.JAMMED, LockState.LOCKED, LockState.UNLOCKED]
+            assert written == [LockState.LOCKED, *opened]
+
+
+async def test_a_hold_of_an_hour_that_was_cut_short_does_not_come_back_with_the_next_face() -> None:
+    async with House(Actuator(hold_open_seconds=3600.0, votes="1/1")).runs(ALICE) as house:
+        await house.told('{"action": "UNLOCK", "seconds": 3600}')
+        house.guardian.die()
+        await house.settled()
+        house.guardian.replace()
+        await house.settled()
+        await house.sees(match())
+        assert house.unlocked()
+        await house.passes(3)
+        assert not house.unlocked()
+
+
+async def test_a_pulse_that_ends_on_time_leaves_the_cooldown_as_it_is() -> None:
+    async with House(Actuator(votes="1/1")).runs(ALICE, RosterEntry(person="bob")) as house:
+        await house.sees(match("alice"))
+        await house.passes(3)
+        assert not house.unlocked()
+        await house.sees(match("bob"))
+        assert not house.unlocked()
+        await house.passes(3)
+        await house.sees(match("bob"))
+        assert house.unlocked()
+
+
 async def test_the_challenge_is_shown_and_withdrawn() -> None:
     async with House(Actuator(liveness=LivenessMode.CHALLENGE)).runs(ALICE) as house:
         await house.sees(match())

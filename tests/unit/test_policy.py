@@ -1031,6 +1031,17 @@ def test_locking_does_not_end_the_cooldown() -> None:
     assert reasons(door.told_to()) == [Reason.COOLDOWN]
 
 
+@pytest.mark.parametrize("end", [LockCommand(action=Action.LOCK), None])
+def test_nobody_waits_for_the_end_of_a_hold_that_was_ended(end: LockCommand | None) -> None:
+    door = Door(Rules(door="front", votes="1/1", unlock_seconds=20.0, relock=Relock.CLOSING))
+    assert opened(door.sees(match("alice")))
+    door.wait(4)
+    assert Lock() in door.happens(DoorMoved(is_open=False) if end is None else Command(end))
+    assert reasons(door.sees(match("bob"))) == [Reason.COOLDOWN]
+    door.wait(2)
+    assert opened(door.sees(match("bob")))
+
+
 def test_a_command_does_not_wait_for_the_cooldown_of_a_face() -> None:
     door = Door(ONE_VOTE)
     assert opened(door.sees(match()))

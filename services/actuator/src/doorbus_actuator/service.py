@@ -115,6 +115,7 @@ class ActuatorService(Service):
         self._journal = journal
         self._posting = Posting(journal, self._door)
         self._recording = False
+        self._opening = False
         self._doorside = Doorside(settings.inputs, self._door)
         self._unheard = Unheard(settings.inputs)
         self._rivals = Rivals(self._door)
@@ -438,6 +439,8 @@ class ActuatorService(Service):
         return written
 
     def _note_relay(self) -> None:
+        if self._bolt.state is LockState.LOCKED and not self._opening:  # else the end of the pulse before may be told
+            self._state = policy.cut_short(self._state, self._now())
         self._doorside.happen(alarms.Bolted(self._bolt.state is not LockState.UNLOCKED), self._now())
         self._write((of_relay(self._bolt.state, self._bolt.fault, self._clock.now()),))
 
@@ -480,11 +483,16 @@ class ActuatorService(Service):
                 assert_never(effect)
 
     async def _open(self, seconds: float, decision: Decision, event: Event, arrived: float) -> Iterable[Outbound]:
-        if await self._bolt.open(seconds):
+        self._opening = True
+        try:
+            opened = await self._bolt.open(seconds)
+        finally:
+            self._opening = False
+        if opened:
             self._doorside.happen(alarms.Admitted(decision.person), self._now())
             self._latency_ms = self._latency(event, arrived)
-            opened = decision.model_copy(update={"latency_ms": self._latency_ms})
-            return (*self._lock_states(self._bolt.told()), *self._say(opened))
+            granted = decision.model_copy(update={"latency_ms": self._latency_ms})
+            return (*self._lock_states(self._bolt.told()), *self._say(granted))
         states = self._bolt.told()
         return (*self._lock_states(states), *await self._turn_away(decision, Reason.RELAY_FAILED, arrived))
 

@@ -58,6 +58,7 @@ from doorbus_actuator.policy.events import (
     Tick,
 )
 from doorbus_actuator.policy.memory import MOST, Kind, Seen, confinement, learnt, recall
+from doorbus_actuator.policy.passage import cut_short
 from doorbus_actuator.policy.rules import RELEASED_AT, Codes, CommandMode, Hours, LivenessMode, Measures, Relock, Rules
 from doorbus_actuator.policy.state import MAX_REMEMBERED, State, locked_down
 from doorbus_actuator.policy.tables import CODE_RULES, COMMAND_RULES, EXIT_RULES, FACE_TABLE, VOTE_TABLE
@@ -101,6 +102,7 @@ __all__ = [
     "Tick",
     "clock_plausible",
     "confinement",
+    "cut_short",
     "decide",
     "in_view",
     "learnt",

@@ -199,6 +199,7 @@ def _grant(rules: Rules, state: State, decision: Decision, seconds: float, now: 
         passage.unlocked(rules, state, asked, now),
         cooldown_until=until,
         commanded_until=until if commanded else state.commanded_until,
+        rested_until=now.monotonic + rules.cooldown_seconds,
         coded_until=until if coded else state.coded_until,
         ballots={},
         trial=None,

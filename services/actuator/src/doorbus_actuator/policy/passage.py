@@ -1,11 +1,15 @@
 """How long the door stays unlocked for whoever passes: an exit, and what ends early. Pure."""
 
+import math
 from dataclasses import replace
 
 from doorbus.wire.messages import Decision, Outcome, Reason, Trigger
 from doorbus_actuator.policy.events import Grant, Lock, Now
 from doorbus_actuator.policy.rules import Relock, Rules
 from doorbus_actuator.policy.state import Hold, State, Step
+
+_NEARLY_SECONDS = 0.1
+"""A pulse that ends so early has lasted."""
 
 
 def unlocked(rules: Rules, state: State, seconds: float, now: Now) -> State:
@@ -29,8 +33,26 @@ def left(state: State, now: Now) -> float:
 
 
 def locked(state: State) -> State:
-    """Take note that it is told to lock."""
-    return replace(state, hold=None)
+    """Take note that it is told to lock. No cooldown goes on because the door was to be held open for longer."""
+    return replace(
+        state,
+        hold=None,
+        cooldown_until=min(state.cooldown_until, state.rested_until),
+        commanded_until=min(state.commanded_until, state.rested_until),
+        coded_until=min(state.coded_until, state.rested_until),
+    )
+
+
+def cut_short(state: State, now: Now) -> State:
+    """Take note that the relay has let go by itself; before its time, nobody waits for what did not last.
+
+    Who was let in may stand in front of a locked door, and is decided about anew. By the rule against passing back they
+    have come in: nobody knows that they have not.
+    """
+    if left(state, now) < _NEARLY_SECONDS:
+        return state
+    over = -math.inf
+    return replace(state, hold=None, cooldown_until=over, commanded_until=over, coded_until=over, admitted={})
 
 
 def exit_decision(reason: Reason | None, now: Now) -> Decision:

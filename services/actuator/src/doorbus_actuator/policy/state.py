@@ -12,6 +12,8 @@ field of `State`     serves the rules                                    written
 `ballots`            `AWAITING_VOTES`                                    `votes`; none after a grant or step
 `cooldown_until`     `COOLDOWN` of faces                                 `deciding`: a grant
 `commanded_until`    `COOLDOWN` of commands                              `deciding`: a grant to a command
+`rested_until`       what is left of either when the door is locked      `deciding`: a grant
+                     before its time
 `admitted`           no rule: whose frames are no decision any more      `admitted`
 `lockdown`           `LOCKDOWN`, besides the setting                     `deciding`: a lockdown begun or ended
 `hold`               `COOLDOWN` of commands, which may hold the door     `passage`
@@ -178,6 +180,7 @@ class State:
     """The last ballots of each camera, oldest capture first."""
     cooldown_until: float = -math.inf
     commanded_until: float = -math.inf
+    rested_until: float = -math.inf
     admitted: Mapping[str, float] = field(default_factory=dict)
     """Who was let in, and when they were seen last."""
     lockdown: bool = False
