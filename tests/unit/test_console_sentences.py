@@ -23,7 +23,7 @@ ENGLISH = re.compile("[a-z]{3}")
 PLACE = re.compile(r"%\((\w+)\)s")
 ENROLLER, WIRE, RUNTIME = (Path(one.__path__[0]) for one in (doorbus_enroller, doorbus.wire, doorbus.runtime))
 FILES = (
-    *sorted(path for path in ENROLLER.glob("*.py") if path.stem != "fakes"),
+    *sorted(path for path in ENROLLER.rglob("*.py") if path.stem != "fakes"),
     *(WIRE / f"{name}.py" for name in ("credentials", "holidays", "hours", "jpeg", "kinds", "segments")),
     WIRE / "messages" / "base.py",
     RUNTIME / "arrivals.py",

@@ -13,7 +13,8 @@ import pytest
 from doorbus.wire.messages import Rights, Update
 from doorbus.wire.seal import Seal
 from doorbus.wire.templates import to_store, unit
-from doorbus_enroller.register import Outcome, Register
+from doorbus_enroller.register import Register
+from doorbus_enroller.register.outcome import Outcome
 from doorbus_enroller.sqlite_store import SqliteStore
 from doorbus_enroller.store import Sample, StorageFailed
 
@@ -45,9 +46,9 @@ def outcomes(path: Path) -> list[str]:
     register = Register(SqliteStore(path), SEAL)
     requests: tuple[Callable[[datetime], Outcome], ...] = (
         register.refresh,
-        partial(register.update, "person3", Update(enabled=False)),
-        partial(register.remove, "person5"),
-        partial(register.update, "person7", Update(enabled=False)),
+        partial(register.persons.update, "person3", Update(enabled=False)),
+        partial(register.persons.remove, "person5"),
+        partial(register.persons.update, "person7", Update(enabled=False)),
     )
     told = []
     for request in requests:

@@ -169,12 +169,12 @@ class Kept:
     def begins(self) -> None:
         self.keys = (NEW, FORMER)
         assert self.seal.hold(self.keys)
-        self.register.turn_to(NEW_ID)
+        self.register.site_keys.turn_to(NEW_ID)
 
     def goes_on(self) -> bool:
-        if self.register.sealed_formerly:
-            self.heard += self.register.seal_anew(NOON).news
-        return self.register.sealed_formerly > 0
+        if self.register.site_keys.left:
+            self.heard += self.register.site_keys.seal_anew(NOON).news
+        return self.register.site_keys.left > 0
 
     def sealed_with(self) -> Counter[str]:
         """How many samples and faces are sealed with each key."""
@@ -211,9 +211,9 @@ def test_everything_is_sealed_anew_and_published_once(tmp_path: Path) -> None:
     assert len(before.shards) > 1, f"more than {SHARD_BYTES} bytes"
     kept.heard.clear()
     kept.begins()
-    steps = [kept.register.sealed_formerly]
+    steps = [kept.register.site_keys.left]
     while kept.goes_on():
-        steps.append(kept.register.sealed_formerly)
+        steps.append(kept.register.site_keys.left)
         assert not kept.heard
     kept.check()
 
@@ -260,26 +260,26 @@ def test_whatever_happens_amid_a_rotation_nobody_is_lost_and_it_ends(
         elif event == "is killed":
             kept.killed()
         elif event == "update":
-            kept.register.update("person-0005", Update(name="Zoë"), NOON)
+            kept.register.persons.update("person-0005", Update(name="Zoë"), NOON)
             kept.expected["person-0005"] = Rights(name="Zoë")
         elif event == "remove":
-            kept.register.remove("person-0001", NOON)
+            kept.register.persons.remove("person-0001", NOON)
             kept.expected.pop("person-0001", None)
         elif event == "restore":  # with what was sealed with the former key
-            kept.register.restore(saved, NOON)
+            kept.register.backup.restore(saved, NOON)
             kept.expected |= {each.person: Rights() for each in saved}
-        elif not kept.register.sealed_formerly:  # another way round
+        elif not kept.register.site_keys.left:  # another way round
             kept.keys = (FORMER, NEW)
             assert kept.seal.hold(kept.keys)
-            kept.register.turn_to(FORMER_ID)
+            kept.register.site_keys.turn_to(FORMER_ID)
         assert kept.register.people == dict.fromkeys(kept.expected, 1)
         assert kept.register.problem() is None
 
     newest = Seal(kept.keys[0]).key_id
-    if kept.seal.key_id != newest or not kept.register.sealed_formerly:
-        kept.register.turn_to(newest)
+    if kept.seal.key_id != newest or not kept.register.site_keys.left:
+        kept.register.site_keys.turn_to(newest)
     while kept.goes_on():
         pass
     kept.check()
     assert set(kept.sealed_with()) == {newest}
-    assert kept.register.export(ExportPeople(), NOON)[1].left_out == 0
+    assert kept.register.backup.export(ExportPeople(), NOON)[1].left_out == 0

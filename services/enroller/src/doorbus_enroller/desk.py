@@ -32,7 +32,8 @@ from doorbus.wire.messages import (
 )
 from doorbus.wire.plain import plain
 from doorbus_enroller.enrolment import advice
-from doorbus_enroller.register import Outcome, Register
+from doorbus_enroller.register import Register
+from doorbus_enroller.register.outcome import Outcome
 from doorbus_enroller.rights import Doors, doubts
 from doorbus_enroller.store import StorageFailed
 from doorbus_enroller.telling import Names, ended

@@ -2,7 +2,7 @@
 
 import base64
 
-from doorbus.wire.messages import KeptPerson, KeptSample, Rights
+from doorbus.wire.messages import KeptPerson, KeptSample
 from doorbus_enroller.store import Person, Sample
 
 
@@ -10,7 +10,7 @@ def kept(person: Person) -> KeptPerson:
     """What is exported of a person; rights that cannot be read allow nothing."""
     return KeptPerson(
         person=person.person,
-        rights=person.rights or Rights(enabled=False, doors=()),
+        rights=person.effective_rights,
         samples=tuple(
             KeptSample(
                 template=base64.b64encode(one.template).decode(),

@@ -63,7 +63,7 @@ class Restoring:
             bad = Fault(code=ErrorCode.BAD_REQUEST, message="a template that is not base64")
             return inbound.reply(KeptPeople(error=bad))
         running = {*self._asking.runners.models.values()}
-        model = self._desk.register.takes_over(people, running)
+        model = self._desk.register.backup.takes_over(people, running)
         if model is None:
             return await self._restore(inbound, people, blind_to(people, running))
         if (fault := self._why_not_over_to(model, people)) is not None:
@@ -79,7 +79,7 @@ class Restoring:
         ):
             message = f"the gallery was made with {model}, these samples were not; start a recognizer that runs it"
             return Fault(code=ErrorCode.NO_RECOGNIZER, message=message)
-        return self._desk.register.unopened(people)
+        return self._desk.register.backup.unopened(people)
 
     async def _restore(
         self, inbound: Inbound[RestorePeople], people: Sequence[Person], lost: Sequence[str] = ()
@@ -89,7 +89,7 @@ class Restoring:
         arranged: list[GroupEntry | ScheduleEntry] = [*(inbound.message.schedules or ())]
         arranged += inbound.message.groups or ()
         bare = {each.person for each in people if not each.samples} & {*lost}
-        outcome = await self._desk.change(partial(register.restore, people, arranged=arranged, bare=bare))
+        outcome = await self._desk.change(partial(register.backup.restore, people, arranged=arranged, bare=bare))
         error = str(outcome.fault.code) if outcome.fault else None
         _log.info("restored", people=0 if error else len(people), error=error)
         reply = KeptPeople(

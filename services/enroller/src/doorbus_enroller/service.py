@@ -64,7 +64,9 @@ from doorbus_enroller.enrolment import fault_of, id_of
 from doorbus_enroller.holders import Holders
 from doorbus_enroller.lookout import PICTURE, Lookout
 from doorbus_enroller.maps import BESIDE, GALLERY, PLACES, ROSTER, Place
-from doorbus_enroller.register import Outcome, Register, Shot
+from doorbus_enroller.register import Register
+from doorbus_enroller.register.outcome import Outcome
+from doorbus_enroller.register.samples import Shot
 from doorbus_enroller.restoring import Restoring
 from doorbus_enroller.rights import fault_in
 from doorbus_enroller.settings import EnrollerSettings
@@ -292,7 +294,7 @@ class EnrollerService(Service):
             "enrolled": self._enrolled,
             "put_right": self._custody.count,
             "outrun": self._race.count,
-            "sealed_formerly": self._register.sealed_formerly,
+            "sealed_formerly": self._register.site_keys.left,
             "roster_version": -1 if roster is None else roster.manifest.version,
             "gallery_version": -1 if gallery is None else gallery.manifest.version,
             **{f"refused_{code}": count for code, count in self._desk.refused.items()},
@@ -308,14 +310,14 @@ class EnrollerService(Service):
 
     def hold(self, keys: Sequence[bytes]) -> bool:
         """Go on with these keys; while something is sealed anew, only after that."""
-        if self._register.sealed_formerly:
+        if self._register.site_keys.left:
             self._later = keys
             return True
         return super().hold(keys)
 
     def _turn_at(self) -> float:
         """When it is to be seen again whether to seal with another key, or the next part is to be sealed with it."""
-        if self._register.sealed_formerly and self._desk.reopen_at is None:
+        if self._register.site_keys.left and self._desk.reopen_at is None:
             return self._clock.monotonic()
         return self._looked_at + LOOK_SECONDS
 
@@ -325,11 +327,11 @@ class EnrollerService(Service):
         newest = self._seal.key_ids[0]
         if newest != self._seal.key_id and self._holders.all_have(newest, now):
             _log.info("site_key_turned", key=newest)
-            await self._desk.work(partial(self._register.turn_to, newest))
-        if not self._register.sealed_formerly or self._desk.reopen_at is not None:
+            await self._desk.work(partial(self._register.site_keys.turn_to, newest))
+        if not self._register.site_keys.left or self._desk.reopen_at is not None:
             return ()
-        outcome = await self._desk.change(self._register.seal_anew)
-        if not self._register.sealed_formerly:
+        outcome = await self._desk.change(self._register.site_keys.seal_anew)
+        if not self._register.site_keys.left:
             _log.info("sealed_anew", key=newest)
             if self._later is not None and not self._seal.hold(self._later):
                 _log.error("site_key_lost", way_out="put the key with this id back into its file", key=newest)
@@ -355,7 +357,7 @@ class EnrollerService(Service):
         # What no recognizer would take is told at once, and in words, which its answer does not have.
         (await asyncio.to_thread(survey, jpeg)).afford()
         picture = _sha256(jpeg)
-        outcome = await self._desk.change(partial(self._register.look_up, inbound.ids["person"], picture))
+        outcome = await self._desk.change(partial(self._register.samples.look_up, inbound.ids["person"], picture))
         if outcome.known or outcome.fault:
             return [*outcome.news, *await self._desk.answer_outcome(inbound, outcome)]
         now = self._clock.monotonic()
@@ -370,7 +372,7 @@ class EnrollerService(Service):
     async def _on_embedded(self, inbound: Inbound[Embedded]) -> Iterable[Outbound]:
         """Finish an enrolment. An answer that cannot be used is as none: another recognizer may do better."""
         self._lookout = self._lookout.answered()
-        if self._register.model in {None, inbound.message.model}:
+        if self._register.models.leading in {None, inbound.message.model}:
             self._same_person = inbound.message.same_person_similarity
         key = inbound.packet.correlation or b""
         if key == self._probe:
@@ -393,7 +395,7 @@ class EnrollerService(Service):
 
     async def _enrol(self, request: Inbound[Any], shots: tuple[Shot, ...]) -> Iterable[Outbound]:
         rights = self._rights(request)
-        outcome = await self._desk.change(partial(self._register.enrol, request.ids["person"], shots, rights))
+        outcome = await self._desk.change(partial(self._register.samples.enrol, request.ids["person"], shots, rights))
         self._enrolled += outcome.taken
         return [*outcome.news, *await self._desk.answer_outcome(request, outcome)]
 
@@ -404,7 +406,7 @@ class EnrollerService(Service):
         assert frame_at is not None
         shots = (*seat.shots, shot)
         rights = self._rights(seat.request)
-        outcome = await self._desk.change(partial(self._register.enrol, person, shots, rights, try_only=True))
+        outcome = await self._desk.change(partial(self._register.samples.enrol, person, shots, rights, try_only=True))
         if outcome.fault is None and outcome.taken == len(shots):
             seat = replace(seat, sitting=seat.sitting.took(frame_at), shots=shots)
         else:
@@ -524,7 +526,9 @@ class EnrollerService(Service):
         fault = await self._desk.work(partial(fault_in, inbound.message))
         if fault is not None:
             return self._desk.answer(inbound, fault)
-        outcome = await self._desk.change(partial(self._register.update, inbound.ids["person"], inbound.message))
+        outcome = await self._desk.change(
+            partial(self._register.persons.update, inbound.ids["person"], inbound.message)
+        )
         return [*outcome.news, *await self._desk.answer_outcome(inbound, outcome)]
 
     async def _on_remove(self, inbound: Inbound[Remove]) -> Iterable[Outbound]:
@@ -534,7 +538,7 @@ class EnrollerService(Service):
         self._restoring.removed(person)
         removed = Fault(code=ErrorCode.UNKNOWN_PERSON, message=f"{person} was removed before the picture was looked at")
         outbounds = [each for request in waiting for each in self._desk.answer(request, removed)]
-        outcome = await self._desk.change(partial(self._register.remove, person))
+        outcome = await self._desk.change(partial(self._register.persons.remove, person))
         unknown = outcome.fault is not None and outcome.fault.code is ErrorCode.UNKNOWN_PERSON
         fault = None if waiting and unknown else outcome.fault
         return [*outbounds, *outcome.news, *self._desk.answer(inbound, fault, name=name)]
@@ -602,14 +606,14 @@ class EnrollerService(Service):
 
     async def _on_remove_sample(self, inbound: Inbound[RemoveSample]) -> Iterable[Outbound]:
         number = int(inbound.ids["sample"]) if inbound.ids["sample"].isdecimal() else None
-        outcome = await self._desk.change(partial(self._register.remove_sample, inbound.ids["person"], number))
+        outcome = await self._desk.change(partial(self._register.samples.remove, inbound.ids["person"], number))
         return [*outcome.news, *self._desk.answer(inbound, outcome.fault)]
 
     async def _on_set_credential(self, inbound: Inbound[SetCredential]) -> Iterable[Outbound]:
         person, credential = inbound.ids["person"], inbound.ids["credential"]
         outcome = await self._desk.change(
             partial(
-                self._register.set_credential,
+                self._register.credentials.set,
                 person,
                 credential,
                 inbound.message,
@@ -620,7 +624,7 @@ class EnrollerService(Service):
         return [*outcome.news, *await self._desk.answer_outcome(inbound, outcome)]
 
     async def _on_remove_credential(self, inbound: Inbound[RemoveCredential]) -> Iterable[Outbound]:
-        change = partial(self._register.remove_credential, inbound.ids["person"], inbound.ids["credential"])
+        change = partial(self._register.credentials.remove, inbound.ids["person"], inbound.ids["credential"])
         outcome = await self._desk.change(change)
         return [*outcome.news, *self._desk.answer(inbound, outcome.fault)]
 
@@ -628,18 +632,18 @@ class EnrollerService(Service):
         group, fault = inbound.ids["group"], await self._desk.work(partial(fault_in, inbound.message))
         if fault is not None:
             return self._desk.arranged(inbound, Outcome(fault), None)
-        return await self._arrange(inbound, partial(self._register.set_group, group, inbound.message), group)
+        return await self._arrange(inbound, partial(self._register.arranging.set_group, group, inbound.message), group)
 
     async def _on_remove_group(self, inbound: Inbound[RemoveGroup]) -> Iterable[Outbound]:
-        return await self._arrange(inbound, partial(self._register.remove_group, inbound.ids["group"]))
+        return await self._arrange(inbound, partial(self._register.arranging.remove_group, inbound.ids["group"]))
 
     async def _on_set_schedule(self, inbound: Inbound[SetSchedule]) -> Iterable[Outbound]:
         schedule = inbound.ids["schedule"]
-        change = partial(self._register.set_schedule, schedule, inbound.message)
+        change = partial(self._register.arranging.set_schedule, schedule, inbound.message)
         return await self._arrange(inbound, change, schedule=schedule)
 
     async def _on_remove_schedule(self, inbound: Inbound[RemoveSchedule]) -> Iterable[Outbound]:
-        return await self._arrange(inbound, partial(self._register.remove_schedule, inbound.ids["schedule"]))
+        return await self._arrange(inbound, partial(self._register.arranging.remove_schedule, inbound.ids["schedule"]))
 
     async def _arrange(
         self,
@@ -663,7 +667,7 @@ class EnrollerService(Service):
         def check(now: datetime) -> Outcome:
             nonlocal page
             margin = self._settings.duplicate_margin
-            outcome, page = self._register.check(inbound.message, self._same_person, margin, now)
+            outcome, page = self._register.samples.check(inbound.message, self._same_person, margin, now)
             return outcome
 
         outcome = await self._desk.change(check)
@@ -675,7 +679,7 @@ class EnrollerService(Service):
 
         def export(now: datetime) -> Outcome:
             nonlocal page
-            outcome, page = self._register.export(inbound.message, now)
+            outcome, page = self._register.backup.export(inbound.message, now)
             return outcome
 
         outcome = await self._desk.change(export)

@@ -62,6 +62,11 @@ class Person:
     credentials: tuple[HashedCredential, ...] = ()
     """PINs and tags of somebody who is put back."""
 
+    @property
+    def effective_rights(self) -> Rights:
+        """The rights; those that cannot be read allow nothing."""
+        return self.rights or Rights(enabled=False, doors=())
+
 
 @dataclass(frozen=True)
 class Everybody:
