@@ -103,13 +103,21 @@ async def test_a_code_is_given_and_never_shown_again_and_weak_people_are_flagged
     await arrived(page, "/people")
 
 
-async def test_a_guest_comes_by_a_code_without_a_picture(page: Page) -> None:
+async def test_a_guest_comes_by_a_code_without_a_picture_and_the_page_says_what_it_opens(
+    page: Page, site: Site
+) -> None:
     await page.goto("/people")
     await page.locator("summary", has_text="Let a guest in by a code").click()
     await page.get_by_label("Name of the guest").fill("The Plumber")
     await page.get_by_label(re.compile("^PIN, or what a tag says")).fill("839274")
     await page.get_by_role("button", name="Let in").click()
 
+    told = page.locator("#guest")
+    await expect(told).to_contain_text("the code opens nothing by itself at front: DOORBUS_ACTUATOR__CODES_ALONE=true")
+    await expect(page.get_by_label("Name of the guest")).to_have_value("")
+    await expect(page.get_by_label("Until (for good if left empty)")).not_to_have_value("")
+    await _good(page, site)
+    await told.get_by_role("link", name="To this guest").click()
     await arrived(page, "/people/the-plumber")
     await expect(page.locator("#codes-list li")).to_contain_text("pin")
     await _remove(page)

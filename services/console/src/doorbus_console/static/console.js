@@ -11,7 +11,7 @@ function local(root) {
   for (const input of root.querySelectorAll("input[data-utc]")) {
     const moment = new Date(input.dataset.utc);
     const shifted = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
-    input.value = shifted.toISOString().slice(0, 16);
+    input.defaultValue = shifted.toISOString().slice(0, 16);
     input.removeAttribute("data-utc");
   }
   for (const input of root.querySelectorAll("input[data-offset]")) input.value = new Date().getTimezoneOffset();
