@@ -23,11 +23,11 @@ from support.guarded import guarded
 class Standing:
     """A guardian in a folder of its own, which can be started again there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes] | None = None) -> None:
         self.path = folder / "guardian"
         self._record = folder / "relay.jsonl"
         self._folder = folder
-        self.process = self._start()
+        self.process = process or self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         return start(self._folder, DOORBUS_ACTUATOR__GUARDIAN=str(self.path))
@@ -245,6 +245,35 @@ def test_a_guardian_does_not_take_the_socket_of_another_doors(standing: Standing
 
     assert back.returncode == 2
     assert "the guardian of door front listens there; back needs a socket of its own" in said
+
+
+def test_of_guardians_that_start_at_one_socket_at_the_same_time_one_serves_and_the_others_say_so(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "guardian"
+    all_of_them = [start(tmp_path, DOORBUS_ACTUATOR__GUARDIAN=str(path)) for _ in range(4)]
+    left, patience = list(all_of_them), time.monotonic() + 60
+    while len(left) > 1 and time.monotonic() < patience:
+        time.sleep(0.02)  # a process that ends tells its parent alone
+        left = [one for one in left if one.poll() is None]
+    said = [one.communicate(timeout=20)[1].decode() for one in all_of_them if one not in left]
+
+    assert len(left) == 1
+    assert [one.returncode for one in all_of_them if one not in left] == [2, 2, 2]
+    sentence = f"DOORBUS_ACTUATOR__GUARDIAN={path}: the guardian of door front listens there; stop that one first"
+    assert all(sentence in one for one in said)
+    standing = Standing(tmp_path, left[0])
+    with standing.actuator() as one:
+        assert one.says("1 hold 9") == "1 on"
+        late = start(tmp_path, DOORBUS_ACTUATOR__GUARDIAN=str(path))
+        for number in range(2, 10_000):
+            if late.poll() is not None:
+                break
+            assert one.says(f"{number} beat") == f"{number} on"
+        late.communicate(timeout=20)
+        assert standing.levels == [False, True], "the one that came too late has not touched the relay"
+    left[0].kill()
+    left[0].communicate(timeout=20)
 
 
 def test_a_door_that_has_another_name_now_takes_the_place_of_what_it_was(standing: Standing, tmp_path: Path) -> None:

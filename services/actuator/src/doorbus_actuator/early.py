@@ -1,12 +1,14 @@
 """The first act of a process that drives the relay, before anything large is loaded.
 
-A guardian leaves a mark beside the relay's record, and takes it away when it has locked for the last time. Where it is
-still there, a guardian was killed, maybe together with all that could have locked in its place: the relay that the mark
-names is de-energised at once, and not only when settings and libraries have been read, which takes ten times as long.
+A guardian leaves a mark beside the relay's record, holds it, and takes it away when it has locked for the last time.
+Where it is still there and nobody holds it, a guardian was killed, maybe together with all that could have locked in
+its place: the relay that the mark names is de-energised at once, and not only when settings and libraries have been
+read, which takes ten times as long.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -43,6 +45,7 @@ def lock() -> None:
     var, door = os.environ.get("DOORBUS_VAR", "var"), os.environ.get("DOORBUS_ACTUATOR__DOOR", "front")
     with suppress(OSError, ValueError, KeyError, TypeError, RelayError):
         with open(mark_of(var, door)) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a guardian that lives lets go by itself
             given = json.load(file)
         if given["boot"] == _boot() and given["relay"] in _ON_A_WIRE:
             relay = relay_of(given, lambda _: None)

@@ -1,8 +1,18 @@
-"""Which door the guardian that listens at a socket is of: a file beside the socket says so."""
+"""Which door the guardian that listens at a socket is of: a file beside the socket says so, and a guardian holds it."""
 
-import socket
+import os
 from contextlib import suppress
 from pathlib import Path
+
+from doorbus_actuator.alone import HeldError, hold
+
+
+class TakenError(Exception):
+    """A guardian listens there already: that of `door`."""
+
+    def __init__(self, door: str | None) -> None:
+        super().__init__(door)
+        self.door = door
 
 
 def door_at(path: Path) -> str | None:
@@ -12,25 +22,18 @@ def door_at(path: Path) -> str | None:
     return None
 
 
-def other_door_at(path: Path, door: str) -> str | None:
-    """The other door whose guardian listens at `path` now; None where the socket is free for `door`."""
-    held = door_at(path)
-    if held in {None, door}:
-        return None
-    with socket.socket(socket.AF_UNIX) as link:
-        link.setblocking(False)
-        try:
-            link.connect(str(path))
-        except BlockingIOError:  # many wait for it
-            return held
-        except OSError:
-            return None
-    return held
-
-
 def sit(path: Path, door: str) -> None:
-    """Say that the guardian that listens at `path` is of `door`; raises `OSError`."""
-    _file(path).write_text(f"{door}\n")
+    """Be the guardian at `path`, that of `door`, for as long as this process lives, whatever program it becomes.
+
+    Raises `TakenError` where another one is, and `OSError`.
+    """
+    try:
+        seat = hold(_file(path))
+    except HeldError:
+        raise TakenError(door_at(path)) from None
+    os.set_inheritable(seat, True)
+    os.ftruncate(seat, 0)
+    os.write(seat, f"{door}\n".encode())
 
 
 def _file(path: Path) -> Path:

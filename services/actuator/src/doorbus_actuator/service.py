@@ -89,7 +89,7 @@ class ActuatorService(Service):
 
     `keys` says whose recognitions and rosters count, `floor` which roster came last of all that ever came; `switches`
     are the inputs that are wired to the machine; `user` is what the broker knows the actuator by; `chance` returns a
-    random number, 0 to below 1.
+    random number, 0 to below 1; `claim` makes sure that no other actuator does the same here.
     """
 
     role = Role.ACTUATOR
@@ -106,6 +106,7 @@ class ActuatorService(Service):
         switches: Mapping[Input, Switch] | None = None,
         user: str = Role.ACTUATOR.value,
         chance: Callable[[], float] = _RANDOM.random,
+        claim: Callable[[], None] = lambda: None,
     ) -> None:
         self.keys = keys
         self._settings = settings
@@ -125,6 +126,7 @@ class ActuatorService(Service):
         self._bolt = Bolt(guardian, self._note_relay)
         self._clock = clock
         self._chance = chance
+        self._claim = claim
         self._floor = floor
         self._state = State()
         self._reader = roster.reader(self._calendar)
@@ -176,7 +178,8 @@ class ActuatorService(Service):
         return homeassistant.door(site, own.door, codes=self._rules.codes is not None, inputs=own.felt_inputs)
 
     async def start(self) -> None:
-        """De-energise the relay, and recall what was seen before."""
+        """De-energise the relay, and recall what was seen before; raises `SetupError` where another one does that."""
+        self._claim()
         await self._bolt.secure()
         seen, now = self._journal.open(), self._now()
         self._state = policy.recall(seen, now)

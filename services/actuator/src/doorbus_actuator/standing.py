@@ -13,7 +13,7 @@ from doorbus.runtime.settings import load
 from doorbus_actuator.factory import chosen_relay, lock_secret
 from doorbus_actuator.guardian import SECRET, rouse_by
 from doorbus_actuator.hiring import command
-from doorbus_actuator.seat import other_door_at, sit
+from doorbus_actuator.seat import TakenError, sit
 from doorbus_actuator.settings import ActuatorSettings
 
 _CHECK = "--check"
@@ -47,19 +47,23 @@ def _become(path: Path, relay: str, door: str) -> NoReturn:
 
 def _listening(path: Path, door: str) -> socket.socket:
     """A socket at `path`, in the place of what a guardian that was killed left there."""
-    if (other := other_door_at(path, door)) is not None:
-        raise SetupError(
-            f"DOORBUS_ACTUATOR__GUARDIAN={path}: the guardian of door {other} listens there; {door} needs a socket of "
-            "its own, in containers a volume of its own, as scripts/door add gives it"
-        )
     listener = socket.socket(socket.AF_UNIX)
     try:
+        sit(path, door)
         with suppress(FileNotFoundError):
             path.unlink()
         listener.bind(str(path))
         path.chmod(0o600)
         listener.listen()
-        sit(path, door)
+    except TakenError as taken:
+        way_out = (
+            "stop that one first: two would drive one relay"
+            if taken.door == door
+            else f"{door} needs a socket of its own, in containers a volume of its own, as scripts/door add gives it"
+        )
+        raise SetupError(
+            f"DOORBUS_ACTUATOR__GUARDIAN={path}: the guardian of door {taken.door} listens there; {way_out}"
+        ) from None
     except OSError as error:
         raise SetupError(
             f"DOORBUS_ACTUATOR__GUARDIAN={path}: no socket can be made there: {error.strerror or error}"

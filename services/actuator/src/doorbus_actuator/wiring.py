@@ -1,9 +1,12 @@
 """One door as a process, and a second one that guards its relay."""
 
+from functools import partial
+
 from doorbus.runtime.clock import SystemClock
 from doorbus.runtime.floor import Floor
 from doorbus.runtime.process import run
 from doorbus.wire.channels import Role
+from doorbus_actuator.alone import be_the_only_actuator
 from doorbus_actuator.factory import chosen_journal, chosen_relay, chosen_switches, lock_secret
 from doorbus_actuator.guarded import Guarded
 from doorbus_actuator.service import ActuatorService, keys_of
@@ -19,7 +22,15 @@ def build(settings: ActuatorSettings) -> ActuatorService:
     switches = chosen_switches(settings)
     user = settings.broker.username or Role.ACTUATOR.value
     return ActuatorService(
-        settings.actuator, guarded, clock, keys_of(settings), floor, journal=journal, switches=switches, user=user
+        settings.actuator,
+        guarded,
+        clock,
+        keys_of(settings),
+        floor,
+        journal=journal,
+        switches=switches,
+        user=user,
+        claim=partial(be_the_only_actuator, settings.var, settings.actuator.door),
     )
 
 
