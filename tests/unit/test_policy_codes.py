@@ -500,9 +500,10 @@ def test_what_a_code_is_never_stands_in_what_is_told_or_remembered() -> None:
     door.waits(7).hears("000111")
 
     told = " ".join(decision.model_dump_json() for decision in door.told)
+    now = Now(door.wall, door.monotonic)
     learnt = [
-        policy.learnt(Presented("keypad", Credential(code="274163", id="1"), looked_at=True), door.state),
-        policy.learnt(Presented("keypad", Credential(code="000111"), looked_at=True), door.state),
+        policy.learnt(Presented("keypad", Credential(code="274163", id="1"), looked_at=True), door.state, now),
+        policy.learnt(Presented("keypad", Credential(code="000111"), looked_at=True), door.state, now),
     ]
 
     assert "274163" not in told + repr(learnt) + repr(door.state)

@@ -52,8 +52,9 @@ class Door:
         self.decide(RosterChanged({"alice": Person(ALICE), "bob": Person(BOB)}))
 
     def decide(self, event: Event) -> Reason | None:
-        self.state, effects = policy.decide(self.rules, self.state, event, Now(self.wall, self.monotonic))
-        self.learnt += policy.learnt(event, self.state)
+        now = Now(self.wall, self.monotonic)
+        self.state, effects = policy.decide(self.rules, self.state, event, now)
+        self.learnt += policy.learnt(event, self.state, now)
         return next((one.decision.reason for one in reversed(effects) if isinstance(one, Grant | Deny)), None)
 
     def waits(self, seconds: float) -> "Door":
@@ -166,7 +167,7 @@ def test_commands_ask_neither() -> None:
 
 def test_both_outlast_a_restart() -> None:
     door = Door(passback_seconds=3600, first_in="staff")
-    door.sees("alice")
+    door.waits(4).sees("alice")
 
     again = door.waits(600).restarted()
 

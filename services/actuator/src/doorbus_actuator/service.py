@@ -422,9 +422,10 @@ class ActuatorService(Service):
         return Outbound(channels.ACTIVITY, self._book.told, self._door)
 
     async def _handle(self, event: Event, arrived: float) -> Iterable[Outbound]:
-        self._state, effects = policy.decide(self._rules, self._state, event, self._now())
-        notes = notes_of(event, effects, self._clock.now())
-        if not self._write(notes, policy.learnt(event, self._state)) and self._settings.unjournaled is Unjournaled.DENY:
+        now = self._now()
+        self._state, effects = policy.decide(self._rules, self._state, event, now)
+        written = self._write(notes_of(event, effects, now.wall), policy.learnt(event, self._state, now))
+        if not written and self._settings.unjournaled is Unjournaled.DENY:
             outbounds = [outbound for effect in effects for outbound in await self._go_without(effect, event, arrived)]
         else:
             outbounds = [outbound for effect in effects for outbound in await self._carry_out(effect, event, arrived)]

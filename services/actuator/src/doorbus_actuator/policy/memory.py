@@ -55,16 +55,16 @@ class Seen:
     captured_at: datetime | None = None
 
 
-def learnt(event: Event, state: State) -> tuple[Seen, ...]:
-    """What `state`, in which `event` ended, has because of it."""
+def learnt(event: Event, state: State, now: Now) -> tuple[Seen, ...]:
+    """What `state`, in which `event` ended at `now`, has because of it."""
     match event:
         case Sighting(_, recognition):
             seen: tuple[Seen, ...] = (Seen(Kind.FRAME, frame_of(event), recognition.captured_at),)
             if recognition.digest is not None and recognition.digest in state.pictures:
                 seen += (Seen(Kind.PICTURE, recognition.digest),)
-            return (*seen, *_came_in(state))
+            return (*seen, *_came_in(state, now))
         case Presented(_, credential):
-            return (*_known(id_of(event), credential.code, state), *_came_in(state))
+            return (*_known(id_of(event), credential.code, state), *_came_in(state, now))
         case Command(command):
             return _known(command.id, command.code, state)
         case Confine(lockdown=lockdown):
@@ -82,10 +82,8 @@ def _known(id_: str | None, code: str | None, state: State) -> tuple[Seen, ...]:
     return tuple(Seen(kind, one) for kind, one, known in ids if one is not None and one in known)
 
 
-def _came_in(state: State) -> tuple[Seen, ...]:
-    if state.clock is None:
-        return ()
-    now, first = state.clock, state.first_in
+def _came_in(state: State, now: Now) -> tuple[Seen, ...]:
+    first = state.first_in
     seen = tuple(Seen(Kind.ENTERED, one, now.wall) for one, at in state.entered.items() if at == now.monotonic)
     return (*seen, Seen(Kind.FIRST_IN, first.day.isoformat())) if first and first.at == now.monotonic else seen
 
