@@ -68,7 +68,20 @@ def test_the_days_that_are_named_take_the_place_of_the_public_holidays(
 
 @pytest.mark.parametrize(
     "holiday",
-    ["24.12.", "2027-02-29", "2026-12-31/2026-12-24", "Mo", "Dec", "Dec 24 off; 24/7", "PH off", 'Dec 24 "x"', "SH"],
+    [
+        *(
+            "24.12.",
+            "2027-02-29",
+            "2026-12-31/2026-12-24",
+            "Mo",
+            "Dec",
+            "Dec 24 off; 24/7",
+            "PH off",
+            'Dec 24 "x"',
+            "SH",
+        ),
+        *("Feb 30", "Jan 0", "2026 Nov 31", "Nov 31-Dec 2", "Dec 30-Apr 31"),
+    ],
 )
 def test_a_day_that_is_none_is_refused_with_days_that_are(holiday: str) -> None:
     with pytest.raises(HolidaysError, match=r"is no holiday; they look like 2026-12-24"):

@@ -305,13 +305,25 @@ def test_after_three_wrong_codes_the_pauses_of_a_reader_grow_and_a_right_code_en
     assert once_more == [Reason.CODE_WRONG, Reason.TOO_MANY_TRIES]
 
 
-def test_readers_that_nobody_has_named_share_their_tries() -> None:
+def test_a_reader_that_nobody_has_named_pauses_for_its_own_wrong_codes_alone() -> None:
     door = alone().people(ALICE)
-    for reader in ("one", "two", "three"):
-        door.hears("000000", reader)
+    for _ in range(3):
+        door.hears("000000", "one")
         door.waits(1.5)
 
-    assert door.hears("274163", "four").reason is Reason.TOO_MANY_TRIES
+    assert door.hears("274163", "one").reason is Reason.TOO_MANY_TRIES
+    assert door.hears("274163", "two").outcome is Outcome.GRANTED
+
+
+def test_no_more_codes_are_tried_by_ever_new_names_of_readers() -> None:
+    door = alone().people(ALICE)
+    tried = 0
+    for number in range(400):
+        tried += door.hears("000000", f"r{number}").reason is Reason.CODE_WRONG
+        door.waits(1.5)
+
+    assert 12 < tried < 20
+    assert door.hears("274163", "another").reason is Reason.TOO_MANY_TRIES
 
 
 def free(door: Door) -> bool:

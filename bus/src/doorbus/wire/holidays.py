@@ -1,6 +1,7 @@
 """Holidays of one's own in opening hours: what `PH` stands for. Pure."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -8,6 +9,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MONTH = f"(?:{'|'.join(_MONTHS)})"
 _DAY = rf"(?:\d{{4}} )?{_MONTH} \d\d?"
 _DAYS = re.compile(rf"{_DAY}(?:-(?:(?:\d{{4}} )?{_MONTH} )?\d\d?)?|(?:\d{{4}} )?easter(?: [+-]\d{{1,3}} days?)?")
+_MONTH_AND_DAY = re.compile(rf"({_MONTH}) (\d\d?)")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:/(\d{4}-\d\d-\d\d))?")
 _SEPARATOR = re.compile(r'("[^"]*")|(\s*(?:;|\|\||,(?=\s))\s*)')
 _OF_ITS_OWN = re.compile(r'PH(?=\s*:?\s*(?:\d\d?:|off\b|closed\b|open\b|unknown\b|"|$))', re.IGNORECASE)
@@ -49,9 +51,14 @@ def _selector(holiday: str) -> str:
         days = []
     if days and days == sorted(days):
         return "-".join(f"{day.year} {_MONTHS[day.month - 1]} {day.day:02}" for day in days)
-    if iso is None and _DAYS.fullmatch(text):
+    if iso is None and _DAYS.fullmatch(text) and all(_exists(*found) for found in _MONTH_AND_DAY.findall(text)):
         return text
     raise HolidaysError(f"{holiday!r} is no holiday; they look like {_EXAMPLES}")
+
+
+def _exists(month: str, day: str) -> bool:
+    """Whether a month ever has this day: 2028 is a leap year."""
+    return 0 < int(day) <= monthrange(2028, _MONTHS.index(month) + 1)[1]
 
 
 def _rules(hours: str) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Codes at a reader: how fast they may be tried, and who still owes one after the face. Pure.
 
-After `FREE_TRIES` wrong codes each further one doubles the pause of its reader. A right code ends no pause and gives no
-try back, so that nobody tries other people's codes between their own: only time does.
+After `FREE_TRIES` wrong codes each further one doubles the pause of its reader. Readers that no setting names pause
+together besides, after `FREE_TRIES_TOGETHER`, so that nobody has more tries by ever new names. A right code ends no
+pause and gives no try back, so that nobody tries other people's codes between their own: only time does.
 """
 
 from collections.abc import Mapping
@@ -13,27 +14,30 @@ from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import MAX_OWING, MAX_READERS, Owed, State, Tries
 
 FREE_TRIES = 3
+FREE_TRIES_TOGETHER = 12
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 900.0
+_TOGETHER = ""
+"""No reader is called so."""
 FORGIVEN_SECONDS = 900.0
 """For so long without a wrong code one of them is forgotten."""
 
 
 def may_try(rules: Rules, state: State, reader: str, now: Now) -> bool:
     """Whether a code of a reader is looked at now."""
-    tries = state.tries.get(_shared(rules, reader))
-    return tries is None or now.monotonic >= tries.until
+    counts = (state.tries.get(one) for one in _free_tries(rules, reader))
+    return all(tries is None or now.monotonic >= tries.until for tries in counts)
 
 
 def wrong(rules: Rules, state: State, reader: str, now: Now) -> State:
     """Take note of a wrong code."""
-    reader = _shared(rules, reader)
-    known = state.tries.get(reader)
-    number = 1 if known is None else known.number + 1
-    more = number - FREE_TRIES
-    pause = min(FIRST_PAUSE_SECONDS * 2.0 ** min(more, 20), LONGEST_PAUSE_SECONDS) if more >= 0 else 0.0
-    tries = {**state.tries, reader: Tries(number, now.monotonic + pause, now.monotonic + pause)}
-    while len(tries) > MAX_READERS:
+    tries = dict(state.tries)
+    for one, free in _free_tries(rules, reader).items():
+        known = tries.pop(one, None)
+        number = 1 if known is None else known.number + 1
+        pause = _pause(number - free)
+        tries[one] = Tries(number, now.monotonic + pause, now.monotonic + pause)
+    while len(tries) > MAX_READERS:  # the count of all together was added last
         tries.pop(next(iter(tries)))
     return replace(state, tries=tries)
 
@@ -93,9 +97,13 @@ def decision_of(event: Presented, whose: str | None, reason: Reason | None, owed
     )
 
 
-def _shared(rules: Rules, reader: str) -> str:
-    """Whose tries count together: of a reader that the settings name its own, of all others theirs."""
-    return reader if reader in rules.reader_ids else ""
+def _free_tries(rules: Rules, reader: str) -> Mapping[str, int]:
+    """What counts the tries of a reader, and how many of them are free: itself, and all that no setting names."""
+    return {reader: FREE_TRIES} if reader in rules.reader_ids else {reader: FREE_TRIES, _TOGETHER: FREE_TRIES_TOGETHER}
+
+
+def _pause(more: int) -> float:
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(more, 20), LONGEST_PAUSE_SECONDS) if more >= 0 else 0.0
 
 
 def _forgiven(tries: Tries, now: Now) -> Tries:

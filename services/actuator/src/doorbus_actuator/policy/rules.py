@@ -164,8 +164,8 @@ class Measures(BaseModel):
     )
     readers: str = Field(
         default="",
-        description="Keypads and readers of tags that count, with commas between; all when empty, which then share "
-        "their tries.",
+        description="Keypads and readers of tags that count, with commas between; all when empty, which then also "
+        "pause together after twelve wrong codes.",
     )
     codes_alone: bool = Field(
         default=False,
