@@ -1,6 +1,9 @@
 """Kills, stops and clock jumps in random states of an actuator: how long its relay stays energised.
 
-Exits with status 1 if one pulse was longer than it should be by more than a second.
+Exits with status 1 if one pulse was longer than it should be by more than a second, by the clock of the guardians that
+began and ended it. A guardian that was killed or stopped is replaced by a process that has to start: what such a start
+took beside, on this machine at that moment, is measured, shown, and allowed on top (some hundredths of a second, unless
+the machine has much else to do).
 
 Several doors at a time, each kept by scripts/keep as in `make run`. In each round a door is left alone, told to open,
 or open, and then something befalls its actuator, the guardian of its relay, its time of day or the broker. A round
@@ -12,6 +15,7 @@ how long that takes is shown, and not judged.
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import signal
@@ -44,6 +48,10 @@ PULSE_SECONDS = 0.3
 ALLOWED_SECONDS = 1.0
 YEAR_SECONDS = 365 * 24 * 3600
 REPOSITORY = Path(__file__).parent.parent
+PATIENCE_SECONDS = 300.0
+"""A door that has not opened or shut by then never will, however much else the machine has to do."""
+START = ["-P", "-S", "-c", "import doorbus_actuator.guardian"]
+START_PAUSE = 0.5
 BOTH = "both are killed at once"
 
 
@@ -86,6 +94,27 @@ class Door:
         """What befell the door during a pulse."""
         during = [name for first, last, name in self.befell if first <= begun + seconds and begun <= last]
         return BOTH if BOTH in during else (during[0] if during else "nothing")
+
+
+class Yardstick:
+    """How long a process like a guardian takes to start, from time to time."""
+
+    def __init__(self) -> None:
+        self._starts: list[tuple[float, float]] = []
+
+    async def measure(self) -> None:
+        """Start one after another, for ever."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        while True:
+            begun = time.monotonic()
+            process = await asyncio.create_subprocess_exec(sys.executable, *START, env=environment)
+            await process.wait()
+            self._starts.append((begun, time.monotonic()))
+            await asyncio.sleep(START_PAUSE)
+
+    def longest(self, begun: float = -math.inf, ended: float = math.inf) -> float:
+        """Seconds that the longest start took of those that went on between these moments."""
+        return max((last - first for first, last in self._starts if first <= ended and begun <= last), default=0.0)
 
 
 def kill(door: Door) -> None:
@@ -156,7 +185,7 @@ async def tell(door: Door, operator: Client) -> None:
 
 async def until_off(door: Door) -> None:
     """Wait until the relay is off."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (lines := door.lines()) or lines[-1]["energised"]:  # noqa: ASYNC110  # a file tells nobody
             await asyncio.sleep(0.02)
 
@@ -164,7 +193,7 @@ async def until_off(door: Door) -> None:
 async def open_up(door: Door, operator: Client) -> None:
     """Tell the door to open until it does."""
     before = len(door.lines())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not any(line["energised"] for line in door.lines()[before:]):
             await tell(door, operator)
             await asyncio.sleep(0.05)
@@ -220,9 +249,9 @@ async def put_away(door: Door) -> None:
     """End what keeps a door."""
     with suppress(ProcessLookupError):
         os.kill(door.service(), signal.SIGCONT)
-    await door.keeper.stop()
-    if door.guard is not None:
-        await door.guard.stop()
+    for keeper in (door.keeper, door.guard):
+        if keeper is not None:
+            await keeper.stop(patience=PATIENCE_SECONDS)
 
 
 async def measure(given: argparse.Namespace, var: Path) -> None:
@@ -235,6 +264,8 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
         private_folder(var / name)
         put(var / name / "shift", "0", lasting=False)
         doors.append(await kept(name, var / name, broker, apart=given.apart))
+    yardstick = Yardstick()
+    measuring = asyncio.create_task(yardstick.measure())
     try:
         rounds = iter(track(range(given.rounds), "rounds", console=console, transient=True))
 
@@ -248,9 +279,10 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
         await asyncio.gather(*map(rush, doors))
         await asyncio.sleep(PULSE_SECONDS + ALLOWED_SECONDS)
     finally:
+        measuring.cancel()
         await asyncio.gather(*map(put_away, doors))
         await broker.stop()
-    report(doors, given)
+    report(doors, given, yardstick)
 
 
 def written(door: Door) -> bool:
@@ -264,12 +296,15 @@ def written(door: Door) -> bool:
     return whole and grants >= sum(line["energised"] for line in door.lines())
 
 
-def report(doors: list[Door], given: argparse.Namespace) -> None:
+def report(doors: list[Door], given: argparse.Namespace, yardstick: Yardstick) -> None:
     """Print and keep the longest pulses by what befell them. Exits with status 1 for one that was too long."""
     over: dict[str, list[float]] = defaultdict(list)
+    late = 0
     for door in doors:
         for begun, seconds in door.pulses():
-            over[door.fault_of(begun, seconds)].append(seconds - PULSE_SECONDS)
+            fault, beyond_it = door.fault_of(begun, seconds), seconds - PULSE_SECONDS
+            over[fault].append(beyond_it)
+            late += fault != BOTH and beyond_it > ALLOWED_SECONDS + yardstick.longest(begun, begun + seconds)
     table = Table(
         title=f"{given.rounds} rounds, seed {given.seed}: pulses of {PULSE_SECONDS:g} s", title_justify="left"
     )
@@ -278,16 +313,20 @@ def report(doors: list[Door], given: argparse.Namespace) -> None:
     for fault, beyond in sorted(over.items()):
         table.add_row(fault, str(len(beyond)), f"{max(beyond) * 1000:.0f} ms")
     console.print(table)
+    longest = yardstick.longest()
+    console.print(f"a process like a guardian took up to {longest * 1000:.0f} ms to start meanwhile")
     figures = {fault: {"pulses": len(beyond), "longest_beyond": max(beyond)} for fault, beyond in over.items()}
     told = {"rounds": given.rounds, "seed": given.seed, "apart": given.apart}
-    keep("chaos-apart" if given.apart else "chaos", {**told, "pulse_seconds": PULSE_SECONDS, "faults": figures})
+    keep(
+        "chaos-apart" if given.apart else "chaos",
+        {**told, "pulse_seconds": PULSE_SECONDS, "start_seconds": longest, "faults": figures},
+    )
     left = [door.name for door in doors if door.lines()[-1]["energised"]]
     if left:
         raise SystemExit(f"energised for ever: {', '.join(left)}")
     unwritten = [door.name for door in doors if not written(door)]
     if unwritten:
         raise SystemExit(f"openings that the journal lacks, or a chain that is not whole: {', '.join(unwritten)}")
-    late = sum(one > ALLOWED_SECONDS for fault, beyond in over.items() if fault != BOTH for one in beyond)
     if late:
         raise SystemExit(f"{late} pulses were longer than {PULSE_SECONDS:g} s and {ALLOWED_SECONDS:g} s")
 
