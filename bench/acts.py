@@ -46,7 +46,8 @@ class View:
     over: Picture | None = None
     """Another picture that is drawn across this one, or mixed with it."""
     share: int = 0
-    """Tenths of the face that the other one covers, from the left; where it is mixed, tenths of what is seen."""
+    """Tenths of the face that the other covers, from the left or from above; where mixed, tenths of what is seen."""
+    from_above: bool = False
     mixed: bool = False
     across: int = 0
     down: int = 0
@@ -93,9 +94,10 @@ def shown(view: View, one: Likeness, other: Likeness, background: Image) -> Imag
             mixture = image + (above.astype(np.float32) - image) * view.share / 10
             image = np.rint(mixture).astype(np.uint8)
         else:
-            left, right = one.landmarks.points[:, 0].min(), one.landmarks.points[:, 0].max()
-            seam = round(left + (right - left) * view.share / 10)
-            image = np.concatenate((above[:, :seam], image[:, seam:]), axis=1)
+            side = 0 if view.from_above else 1
+            start, end = one.landmarks.points[:, 1 - side].min(), one.landmarks.points[:, 1 - side].max()
+            seam = round(start + (end - start) * view.share / 10)
+            image = np.concatenate((np.split(above, [seam], axis=side)[0], np.split(image, [seam], axis=side)[1]), side)
     return image if view.hold is None else held(image, view.hold, background)
 
 
@@ -194,14 +196,32 @@ def swapped_photos(gap: tuple[float, float], *, in_place: bool = False) -> Act:
     return seen
 
 
-def drawn_across(means: Means, at: float) -> View:
-    """A photo with eyes closed or the head turned, before which another one is drawn away and back, edge by edge."""
+def _second_shown(means: Means, at: float) -> tuple[Picture, int]:
+    """A picture with eyes closed or the head turned, and how many tenths of it are shown: it comes and goes."""
     second = Picture(closed=10) if means.ask is Ask.BLINK else Picture(yaw=round(means.side * 45))
-    way, long = means.swing(3, 0.1, 0.5), means.swing(4, 0.2, 0.6)
+    way, long = means.swing(3, 0.1, 1.2), means.swing(4, 0.2, 0.6)
     out = (at - START - means.swing(2, 0.2, 0.8)) / way
     back = (at - START - means.swing(2, 0.2, 0.8) - way - long) / way
-    share = round(10 * (min(1.0, max(0.0, out)) - min(1.0, max(0.0, back))))
-    return replace(_by_hand(Hold(), means, at), over=second, share=share)
+    return second, round(10 * (min(1.0, max(0.0, out)) - min(1.0, max(0.0, back))))
+
+
+def drawn(*, from_above: bool) -> Act:
+    """A photo is drawn before another one and away again, or from before it and back, edge by edge."""
+
+    def seen(means: Means, at: float) -> View:
+        second, share = _second_shown(means, at)
+        view = replace(_by_hand(Hold(), means, at), from_above=from_above)
+        if means.swings[5] < 0.5:
+            return replace(view, over=second, share=share)
+        return replace(view, picture=second, over=Picture(), share=10 - share)
+
+    return seen
+
+
+def faded(means: Means, at: float) -> View:
+    """A screen fades from one photo into another and back."""
+    second, share = _second_shown(means, at)
+    return replace(_by_hand(Hold(), means, at), over=second, share=share, mixed=True)
 
 
 def two_pictures(means: Means, at: float) -> View:
@@ -238,10 +258,13 @@ PHOTOS: dict[str, tuple[Act, tuple[Ask, ...]]] = {
     "two photos, eyes open and closed, in one frame": (swapped_photos((0.0, 0.0)), BLINK),
     "the same in the same place, as on a screen": (swapped_photos((0.0, 0.0), in_place=True), BLINK),
     "the same swapped by hand": (swapped_photos((0.15, 0.5)), BLINK),
-    "the same, one drawn across the other": (drawn_across, BLINK),
+    "the same, one drawn across the other": (drawn(from_above=False), BLINK),
+    "the same, one drawn down before the other": (drawn(from_above=True), BLINK),
     "two photos, turned and to the front, in one frame": (swapped_photos((0.0, 0.0)), TURN),
     "the same turned, swapped by hand": (swapped_photos((0.15, 0.5)), TURN),
-    "the same turned, one drawn across the other": (drawn_across, TURN),
+    "the same turned, one drawn across the other": (drawn(from_above=False), TURN),
+    "the same turned, one drawn down before the other": (drawn(from_above=True), TURN),
+    "the same turned, one fading into the other": (faded, TURN),
     "two pictures of the person in turns": (two_pictures, ANY),
     "photo, held up": (still, ANY),
     "photo, turned": (turned_photo, ANY),
@@ -250,7 +273,10 @@ PHOTOS: dict[str, tuple[Act, tuple[Ask, ...]]] = {
     "photo, bent more and less": (rolled_photo, ANY),
     "photo, all motions together": (all_motions, ANY),
 }
-BEYOND: dict[str, tuple[Act, tuple[Ask, ...]]] = {"video of the right act": (replay, ANY)}
+BEYOND: dict[str, tuple[Act, tuple[Ask, ...]]] = {
+    "video of the right act": (replay, ANY),
+    "two photos, eyes open and closed, one fading into the other": (faded, BLINK),
+}
 
 
 def grey(random: np.random.Generator) -> Image:

@@ -41,7 +41,7 @@ class Attempt:
         random, at, number = self._means.random, 0.0, 0
         while at < self._since + SECONDS:
             view = self._act(self._means, (at - self._since) % AGAIN)
-            face = None if view is None else self._sights.face(view, self._one, self._other, random)
+            face = None if view is None else self._sights.face(view, self._one, self._other, self._means)
             if face is not None:  # no recognition is sent of a frame without a face
                 for asked in visit.sees(self._seen(number, at, face)):
                     self._asked(asked, at)
@@ -52,8 +52,6 @@ class Attempt:
         return None
 
     def _seen(self, number: int, at: float, face: Face) -> Recognition:
-        if self._means.ask is not Ask.BLINK:
-            face = face.model_copy(update={"lids": None, "lids_apart": None})
         model = self._sights.door.vision.model_id
         return recognition(number, NOON + timedelta(seconds=at), (face,), model)
 

@@ -75,10 +75,10 @@ class Door:
             faces = tuple(self.faces(image, own))
             yield recognition(number, NOON + timedelta(seconds=at), faces, self.vision.model_id)
 
-    def faces(self, image: Image, own: Template) -> Iterable[Face]:
-        """The largest face, compared with the person whose template is `own`."""
-        lids = self.rules.liveness is policy.LivenessMode.CHALLENGE
-        for seen in self.vision.see(image, lids=lids)[0][:1]:
+    def faces(self, image: Image, own: Template, ask: Ask = Ask.NONE) -> Iterable[Face]:
+        """The largest face, looked at as while the door asks this, and compared with the person of template `own`."""
+        turn = ask in (Ask.TURN_LEFT, Ask.TURN_RIGHT)
+        for seen in self.vision.see(image, lids=ask is Ask.BLINK, parts=turn)[0][:1]:
             similarity = float(np.clip(seen.template @ own, -1, 1))
             confidence = self.vision.scale.confidence(similarity)
             matched = confidence >= 0.5
@@ -98,4 +98,6 @@ class Door:
                 aspect=seen.aspect,
                 lids=seen.lids,
                 lids_apart=seen.lids_apart,
+                sides_apart=seen.sides_apart,
+                ends_apart=seen.ends_apart,
             )

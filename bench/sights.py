@@ -9,9 +9,11 @@ from typing import Self
 import numpy as np
 
 import acts
+import doorbus_recognizer
 import staging
-from acts import View, shown
-from doorbus.wire.messages import Face
+from acts import Means, View, shown
+from doorbus.wire.messages import Ask, Face
+from doorbus_recognizer import faces, vision
 from doors import Door
 from staging import Likeness, noisy
 
@@ -42,11 +44,12 @@ class Sights:
         known = {key: Face.model_validate_json(face) if face else None for key, face in rows}
         return cls(door, sigma, kept, known)
 
-    def face(self, view: View, one: Likeness, other: Likeness, random: np.random.Generator) -> Face | None:
-        """The face on the view where the camera sees it; None where none is found."""
-        key = self._key(view.in_place, one, other, int(random.integers(_draws(view))))
+    def face(self, view: View, one: Likeness, other: Likeness, means: Means) -> Face | None:
+        """The face on the view where the camera sees it, while the door asks that; None where none is found."""
+        ask = Ask.BLINK if means.ask is Ask.BLINK else Ask.TURN_LEFT  # to either side the same is looked at
+        key = f"{ask} {self._key(view.in_place, one, other, int(means.random.integers(_draws(view))))}"
         if key not in self.known:
-            self.known[key] = self._look(view.in_place, one, other, key)
+            self.known[key] = self._look(view.in_place, one, other, key, ask)
         face = self.known[key]
         if face is None:
             return None
@@ -62,10 +65,10 @@ class Sights:
         pictures = f"{_digest(one)} {_digest(other) if uses_other else ''}"
         return f"{_MADE} {self.door.vision.model_id} {self.sigma} {pictures} {view} {draw}"
 
-    def _look(self, view: View, one: Likeness, other: Likeness, key: str) -> Face | None:
+    def _look(self, view: View, one: Likeness, other: Likeness, key: str, ask: Ask) -> Face | None:
         random = np.random.default_rng(int(hashlib.sha256(key.encode()).hexdigest()[:8], 16))
         image = noisy(shown(view, one, other, acts.grey(random)), random, self.sigma)
-        face = next(iter(self.door.faces(image, one.template)), None)
+        face = next(iter(self.door.faces(image, one.template, ask)), None)
         self.kept.execute(
             "INSERT OR REPLACE INTO faces VALUES (?, ?)", (key, "" if face is None else face.model_dump_json())
         )
@@ -85,4 +88,7 @@ def _digest(one: Likeness) -> str:
 
 
 _DIGESTS: dict[int, str] = {}
-_MADE = hashlib.sha256(Path(staging.__file__).read_bytes()).hexdigest()[:12]
+_SOURCES = sorted(Path(doorbus_recognizer.__file__).parent.glob("models/*.py"))
+_SOURCES += [Path(module.__file__ or "") for module in (staging, faces, vision)]
+_MADE = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()[:12]
+"""Of the code by which views are made and looked at."""

@@ -143,6 +143,8 @@ FACE = Face(
     eyes_open=1.0,
     lids=0.24,
     lids_apart=0.02,
+    sides_apart=-13.5,
+    ends_apart=2.1,
     aspect=0.71,
 )
 EMBEDDED_FACE = EmbeddedFace(

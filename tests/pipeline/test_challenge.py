@@ -246,6 +246,56 @@ async def test_a_resident_who_turns_to_the_other_side_is_not(vision: Vision, sam
         assert not await one.lets_in()
 
 
+def across(front: Image, aside: Image) -> list[Image]:
+    """One is drawn before the other, from the left."""
+    return [np.concatenate((aside[:, :seam], front[:, seam:]), axis=1) for seam in range(250, 400, 10)]
+
+
+def down(front: Image, aside: Image) -> list[Image]:
+    """One is drawn before the other, from above."""
+    return [np.concatenate((aside[:seam], front[seam:]), axis=0) for seam in range(160, 320, 10)]
+
+
+def fading(front: Image, aside: Image) -> list[Image]:
+    """One fades into the other."""
+    steps = [front + (aside.astype(float) - front) * step / 10 for step in range(1, 10)]
+    return [np.rint(step).astype(np.uint8) for step in steps]
+
+
+@pytest.mark.parametrize("between", [across, down, fading])
+@pytest.mark.parametrize(("ask", "side"), [(Ask.TURN_LEFT, 1), (Ask.TURN_RIGHT, -1)])
+@pytest.mark.parametrize("name", ["obama2.jpg", "obama3.jpg"])
+async def test_two_photos_of_which_one_gives_way_to_the_other_are_no_head_that_turns(
+    vision: Vision,
+    samples: Path,
+    weights: Path,
+    *,
+    name: str,
+    ask: Ask,
+    side: int,
+    between: Callable[[Image, Image], list[Image]],
+) -> None:
+    view = visit(samples, name)
+    mesh = Meshes(weights).of(view)
+    assert mesh is not None
+    aside = turned(view, mesh, side * 45)
+    views = between(view, aside)
+    async with porch(vision, samples, ask, view) as one:
+        await one.sees([*[view] * 4, *views, *[aside] * 2, *views[::-1], *[view] * 3])
+        assert not await one.lets_in()
+
+
+async def test_it_is_looked_at_parts_of_the_face_only_while_a_turn_is_asked(vision: Vision, samples: Path) -> None:
+    view = visit(samples, "obama3.jpg")
+    async with porch(vision, samples, Ask.TURN_LEFT, view) as one:
+        await one.sees([view])
+        one.clock.advance(9.0)
+        await one.sees([view])
+        faces = [recognition.faces[0] for recognition in one.seen[-3:]]
+        assert [face.sides_apart is None for face in faces] == [True, False, True]
+        assert [face.ends_apart is None for face in faces] == [True, False, True]
+
+
 async def test_a_head_of_which_nothing_is_seen_between_front_and_side_turns_nowhere(
     vision: Vision, samples: Path, weights: Path
 ) -> None:

@@ -1522,6 +1522,33 @@ def test_photos_that_are_swapped_show_nothing_in_between(swapped: dict[str, Any]
     assert not opened(in_turn(challenged(Ask.TURN_LEFT), [*LOOKS, other, turned, turned]))
 
 
+@pytest.mark.parametrize(
+    "drawn",
+    [{"similarity": 0.65}, {"sides_apart": -2.0}, {"sides_apart": -22.0}, {"ends_apart": 13.0}, {"ends_apart": -10.0}],
+)
+def test_a_face_of_two_pictures_turns_nowhere(drawn: dict[str, Any]) -> None:
+    told: dict[str, Any] = {"sides_apart": -12.0, "ends_apart": 1.0}
+    front, aside = [match(**told)] * 4, match(**(told | {"yaw": 18.0}))
+    seam = match(**(told | {"yaw": 9.0, "similarity": 0.72} | drawn))
+    assert not opened(in_turn(challenged(Ask.TURN_LEFT), [*front, seam, aside, seam, *front, seam, aside]))
+    head = match(**(told | {"yaw": 9.0, "similarity": 0.72, "sides_apart": -8.0, "ends_apart": -3.0}))
+    assert opened(in_turn(challenged(Ask.TURN_LEFT), [*front, head, aside]))
+
+
+def test_the_front_is_seen_anew_once_the_recognizer_says_what_parts_of_the_face_tell() -> None:
+    told: dict[str, Any] = {"sides_apart": -12.0, "ends_apart": 1.0}
+    door = challenged(Ask.TURN_LEFT)
+    turn = [match(**told, yaw=9.0), match(**told, yaw=18.0), match(**told, yaw=9.0)]
+    assert not opened(in_turn(door, [*LOOKS, *turn]))
+    assert opened(in_turn(door, [*[match(**told)] * 3, *turn]))
+
+
+def test_a_face_that_is_less_like_its_owner_than_before_is_no_front() -> None:
+    door = challenged(Ask.TURN_LEFT)
+    shown = [match(similarity=0.8), match(similarity=0.76), *[match(similarity=0.72)] * 3]
+    assert not opened(in_turn(door, [*shown, match(similarity=0.72, yaw=9.0), match(similarity=0.7, yaw=18.0)]))
+
+
 def seen_of(*lids: float, **how: Any) -> list[Face]:
     """Frames on which the eyes are so far open, from the front and back."""
     return [*LOOKS, *(match(lids=one, **how) for one in lids), match()]

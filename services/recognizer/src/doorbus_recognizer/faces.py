@@ -114,6 +114,13 @@ class SeenFace:
     """Height over width of the open part of the eyes, the mean of both; None when not asked."""
     lids_apart: float | None = None
     """By how much that of one eye is more than that of the other; None when not asked."""
+    sides_apart: float | None = None
+    """Degrees by which the yaw is more without the left of the picture of the face than without its right.
+
+    None when not asked.
+    """
+    ends_apart: float | None = None
+    """The same without its upper part and without its lower one."""
 
     def enlarged(self, factor: float) -> Self:
         """The same face in pixels of a picture that is larger by a factor."""

@@ -109,13 +109,15 @@ def build_vision(
     ours = build_runtime(runtime, weights_dir, threads=threads, callers=lanes, device=device, precision=precision)
     means = _Means(weights_dir, engine, threads, ours)
     embedder, scale = means.embedder(model)
+    mesh = facemesh.FaceMesh(ours)
     vision = Vision(
         detector=means.detector(detector),
-        mesh=facemesh.FaceMesh(ours),
+        mesh=mesh,
         embedder=embedder,
         liveness=passive.PassiveLiveness(ours) if liveness else None,
         scale=scale,
         gauge=iris.EyeLids(ours),
+        parts=mesh,
         lanes=lanes,
         runtime=ours,
     )

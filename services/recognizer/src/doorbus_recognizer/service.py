@@ -60,6 +60,7 @@ HANGS_SECONDS = 5.0
 """Longer than a picture with eight faces takes on a small machine."""
 _LARGE = frozenset({Refusal.TOO_LARGE, Refusal.TOO_MUCH_WORK})
 _DIGEST_LENGTH = 32
+_TURNS = frozenset({Ask.TURN_LEFT, Ask.TURN_RIGHT})
 T = TypeVar("T")
 
 
@@ -84,11 +85,12 @@ class Eyes(Protocol):
         ...
 
     def see(
-        self, image: Image, settled: Settled | None = None, *, lids: bool = False
+        self, image: Image, settled: Settled | None = None, *, lids: bool = False, parts: bool = False
     ) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
         """The faces on a picture and the milliseconds of each stage.
 
-        `settled` says which template is good enough, `lids` whether to look at how far the eyes are open.
+        `settled` says which template is good enough, `lids` whether to look at how far the eyes are open, `parts`
+        whether to look at what pose parts of the face tell.
         """
         ...
 
@@ -148,7 +150,7 @@ class RecognizerService(Service):
         self._punctuality = Punctuality(
             "frames", max_age=settings.max_age_seconds, tolerance=settings.future_tolerance_seconds
         )
-        self._blinks: dict[str, Challenge] = {}
+        self._challenges: dict[str, Challenge] = {}
         self._counts: Counter[str] = Counter()
         self._milliseconds = 0.0
         self._busy = Busy(settings.lanes, clock.monotonic())
@@ -260,7 +262,7 @@ class RecognizerService(Service):
             raise Refused(Refusal.STALE, f"captured {age:.1f} s ago")
         if age < -self._settings.future_tolerance_seconds:
             raise Refused(Refusal.FROM_THE_FUTURE, f"captured in {-age:.1f} s; does the camera's clock agree?")
-        seen = await self._at_work(partial(self._recognise, frame.jpeg, lids=self._blink_asked(inbound.ids)))
+        seen = await self._at_work(partial(self._recognise, frame.jpeg, self._asked_before(inbound.ids)))
         faces = seen.faces
         self._counts["frames"] += 1
         total = sum(seen.timings_ms.values())
@@ -343,13 +345,13 @@ class RecognizerService(Service):
         finally:
             self._busy.end(ticket, self._clock.monotonic())
 
-    def _recognise(self, jpeg: bytes, *, lids: bool = False) -> "_Seen":
+    def _recognise(self, jpeg: bytes, asked: Ask = Ask.NONE) -> "_Seen":
         began = self._clock.monotonic()
         decoded = decode(jpeg, self._limits)
         decoding = (self._clock.monotonic() - began) * 1000
         search = _Search(self._gallery, self._eyes.scale, self._settings.margin)
         settled = None if self._settings.mirrored is Mirrored.ALWAYS else search.settled
-        seen, timings = self._eyes.see(decoded.image, settled, lids=lids)
+        seen, timings = self._eyes.see(decoded.image, settled, lids=asked is Ask.BLINK, parts=asked in _TURNS)
         began = self._clock.monotonic()
         newest = self._gallery  # one for all faces, although a newer one may come meanwhile
         if newest is not search.gallery:
@@ -363,18 +365,21 @@ class RecognizerService(Service):
 
     async def _on_challenge(self, inbound: Inbound[Challenge]) -> Iterable[Outbound]:
         now = self._clock.now()
-        self._blinks = {door: one for door, one in self._blinks.items() if one.expires_at and one.expires_at > now}
-        self._blinks.pop(inbound.ids["door"], None)
-        if inbound.message.ask is Ask.BLINK:
-            self._blinks[inbound.ids["door"]] = inbound.message
+        self._challenges = {
+            door: one for door, one in self._challenges.items() if one.expires_at and one.expires_at > now
+        }
+        self._challenges.pop(inbound.ids["door"], None)
+        if inbound.message.ask is Ask.BLINK or inbound.message.ask in _TURNS:
+            self._challenges[inbound.ids["door"]] = inbound.message
         return ()
 
-    def _blink_asked(self, ids: Mapping[str, str]) -> bool:
-        """Whether a door asks for a blink before this camera."""
-        asked = self._blinks.get(ids["door"])
+    def _asked_before(self, ids: Mapping[str, str]) -> Ask:
+        """What a door asks for before this camera."""
+        asked = self._challenges.get(ids["door"])
         if asked is None or asked.expires_at is None:
-            return False
-        return asked.camera in (None, ids["camera"]) and self._clock.now() < asked.expires_at
+            return Ask.NONE
+        theirs = asked.camera in (None, ids["camera"]) and self._clock.now() < asked.expires_at
+        return asked.ask if theirs else Ask.NONE
 
     async def _on_embed_request(self, inbound: Inbound[EmbedRequest]) -> Iterable[Outbound]:
         if inbound.reply_ids is None:
@@ -565,6 +570,8 @@ def _face(seen: SeenFace, match: Match) -> Face:
         eyes_open=seen.eyes_open,
         lids=None if seen.lids is None else round(seen.lids, 3),
         lids_apart=None if seen.lids_apart is None else round(seen.lids_apart, 3),
+        sides_apart=None if seen.sides_apart is None else round(seen.sides_apart, 1),
+        ends_apart=None if seen.ends_apart is None else round(seen.ends_apart, 1),
         aspect=round(seen.aspect, 3),
     )
 

@@ -85,6 +85,13 @@ class LidGauge(Protocol):
         """Height over width of the open part of the right and of the left one, 0 when they are closed."""
 
 
+class PoseGauge(Protocol):
+    """Looks at the parts of a face."""
+
+    def apart(self, image: Image, landmarks: Landmarks) -> tuple[float, float]:
+        """Degrees by which the yaw is more without left than without right, and without above than without below."""
+
+
 class Vision:
     """Sees faces. Keeps nothing between pictures; several threads may call at once, `lanes` without waiting.
 
@@ -101,6 +108,7 @@ class Vision:
         scale: Scale,
         *,
         gauge: LidGauge | None = None,
+        parts: PoseGauge | None = None,
         lanes: int = 1,
         runtime: Runtime | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -110,6 +118,7 @@ class Vision:
         self._embedder = embedder
         self._liveness = liveness
         self._gauge = gauge
+        self._parts = parts
         self._clock = clock
         self._lanes = lanes
         self._beside = ThreadPoolExecutor(lanes, thread_name_prefix="liveness")  # each thread more costs memory
@@ -136,12 +145,13 @@ class Vision:
         return None if self._runtime is None else self._runtime.problem
 
     def see(
-        self, image: Image, settled: Settled | None = None, *, lids: bool = False
+        self, image: Image, settled: Settled | None = None, *, lids: bool = False, parts: bool = False
     ) -> tuple[tuple[SeenFace, ...], dict[str, float]]:
         """The faces on a picture, largest first, and the milliseconds spent in each of `STAGES`, all faces together.
 
         With `settled` a template may be less certain than it could be, where that says that it does not matter. With
-        `lids` it is looked at how far the eyes are open, as a part of the stage `mesh`.
+        `lids` it is looked at how far the eyes are open, with `parts` whether parts of a face tell one pose, both as a
+        part of the stage `mesh`.
 
         A detection that is smaller than a pixel, or on which the mesh finds no face, is dropped. The stage `liveness`
         is the time that it was waited for.
@@ -151,7 +161,9 @@ class Vision:
             faces = [face for face in self._detector.detect(image) if min(face.box[2:]) >= 1]
             found = sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
             watch.lap("detect")
-            looked_at = [self._look(image, detection, watch, settled, lids=lids) for detection in found[:_MAX_FACES]]
+            looked_at = [
+                self._look(image, detection, watch, settled, lids=lids, parts=parts) for detection in found[:_MAX_FACES]
+            ]
         return tuple(face for face in looked_at if face is not None), watch.milliseconds
 
     def template_of(self, aligned: Image) -> Template:
@@ -187,12 +199,21 @@ class Vision:
         landmarks = self._mesh.locate(image, detection)
         if self._gauge is not None:
             self._gauge.openings(image, landmarks)
+        if self._parts is not None:
+            self._parts.apart(image, landmarks)
         judging = self._judge(image, detection)
         with suppress(Refused):  # where there is no face, an embedder may find no direction
             self._describe(image, detection, landmarks, judging, _Stopwatch(self._clock))
 
     def _look(
-        self, image: Image, detection: Detection, watch: "_Stopwatch", settled: Settled | None, *, lids: bool
+        self,
+        image: Image,
+        detection: Detection,
+        watch: "_Stopwatch",
+        settled: Settled | None,
+        *,
+        lids: bool,
+        parts: bool,
     ) -> SeenFace | None:
         place = detection.in_whole_pixels()
         judging = self._judge(image, place)
@@ -201,8 +222,11 @@ class Vision:
             watch.lap("mesh")
             return None
         openings = self._gauge.openings(image, landmarks) if lids and self._gauge is not None else None
+        apart = self._parts.apart(image, landmarks) if parts and self._parts is not None else None
         watch.lap("mesh")
         face = self._describe(image, detection, landmarks, judging, watch, settled=settled)
+        if apart is not None:
+            face = replace(face, sides_apart=apart[0], ends_apart=apart[1])
         if openings is None:
             return face
         right, left = openings

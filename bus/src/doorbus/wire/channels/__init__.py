@@ -9,7 +9,7 @@ from doorbus.wire.channels.channel import *
 from doorbus.wire.channels.roles import *
 from doorbus.wire.lazily import lazily
 
-CONTRACT = "1.32"
+CONTRACT = "1.33"
 """Version of what stands in the table and in the messages; its major number is that of the root."""
 
 if TYPE_CHECKING:

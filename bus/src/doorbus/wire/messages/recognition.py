@@ -77,6 +77,13 @@ class Face(Message):
     """Height over width of the open part of the eyes, by a model of eyes; looked at only while a blink is asked."""
     lids_apart: Annotated[float, Field(ge=0)] | None = None
     """By how much that of one eye is more than that of the other; `lids` is the mean of both."""
+    sides_apart: float | None = None
+    """Degrees by which `yaw` is more without the left of the picture of the face than without its right.
+
+    Looked at only while a turn is asked, as is `ends_apart`: two pictures, one drawn across the other, tell two poses.
+    """
+    ends_apart: float | None = None
+    """The same without its upper part and without its lower one."""
     aspect: Annotated[float, Field(ge=0)] | None = None
     """From the eyes to the mouth, over the distance between the outer corners of the eyes, both on the picture."""
 

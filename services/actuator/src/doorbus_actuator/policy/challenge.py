@@ -15,6 +15,7 @@ from doorbus_actuator.policy import telling
 from doorbus_actuator.policy.blinks import Eyelids, gradual
 from doorbus_actuator.policy.events import AskFor, Now, Sighting
 from doorbus_actuator.policy.glances import Glance, continuous, longest_break
+from doorbus_actuator.policy.pieces import comparable, median, of_one_piece
 from doorbus_actuator.policy.rules import Rules
 from doorbus_actuator.policy.state import Advice, State, Step, Trial
 
@@ -27,6 +28,8 @@ STEADY_DEGREES = 8.0
 """By how much the yaw of these may differ."""
 STEADY_LIDS = 0.7
 """How far the eyes are open on each of these, at least, as a share of the widest."""
+LIKE_THE_FRONT = 0.94
+"""How like the person each of them is, at least, as a share of the likest frame: a part of another picture is not."""
 BETWEEN = (0.3, 0.85)
 """Of a turn something must be seen between these shares of it."""
 ASPECT = 0.15
@@ -60,12 +63,14 @@ def _ask(
     person: str,
     more: int,
     now: Now,
-    moved: bool = False,
+    before: Trial | None = None,
 ) -> Step:
     choices = tuple(asks)
     ask = choices[int(event.choice * len(choices))]
     expires = now.monotonic + rules.challenge_seconds
-    trial = Trial(person, event.camera, ask, expires, now.wall, now.wall, more, moved=moved)
+    trial = Trial(person, event.camera, ask, expires, now.wall, now.wall, more)
+    if before is not None:
+        trial = replace(trial, moved=before.moved, likest=before.likest)
     expires_at = now.wall + timedelta(seconds=rules.challenge_seconds)
     asked = AskFor(Challenge(ask=ask, camera=event.camera, expires_at=expires_at))
     return replace(state, trial=trial, advice=None), (asked,)
@@ -94,20 +99,22 @@ def look(rules: Rules, state: State, event: Sighting, *, visible: list[Face], vo
     if trial.ask is Ask.BLINK and glance.lids is None:
         if (captured_at - trial.asked_at).total_seconds() < LIDS_WITHIN_SECONDS or trial.last is not None:
             return state, ()
-        return _ask(rules, state, event, TURNS, person=trial.person, more=trial.more, now=now, moved=trial.moved)
+        return _ask(rules, state, event, TURNS, person=trial.person, more=trial.more, now=now, before=trial)
     if trial.last is not None and not continuous(trial.last, glance, longest_break(trial.home)):
         trial = replace(trial, home=(), between=False, closed_at=None, eyelids=())
+    trial = replace(trial, likest=max(trial.likest, -1.0 if glance.similarity is None else glance.similarity))
     trial = replace(_act(rules, trial, glance), last=glance, looked_at=captured_at)
     if trial.done and (trial.more or not trial.moved):
         others = [ask for ask in (ASKS if trial.more else TURNS) if ask is not trial.ask]
         more = max(0, trial.more - 1)
-        return _ask(rules, state, event, others, person=trial.person, more=more, now=now, moved=trial.moved)
+        return _ask(rules, state, event, others, person=trial.person, more=more, now=now, before=trial)
     return replace(state, trial=trial), ()
 
 
 def _act(rules: Rules, trial: Trial, glance: Glance) -> Trial:
     if len(trial.home) < HOME:
-        return replace(trial, home=_steady((*trial.home, glance))) if glance.votes else trial
+        whole = glance.similarity is None or glance.similarity >= LIKE_THE_FRONT * trial.likest
+        return replace(trial, home=_steady((*trial.home, glance))) if glance.votes and whole else trial
     return _blink(rules, trial, glance) if trial.ask is Ask.BLINK else _turn(rules, trial, glance)
 
 
@@ -119,15 +126,20 @@ def _steady(home: tuple[Glance, ...]) -> tuple[Glance, ...]:
         for one in home
         if one.yaw is not None
         and abs(one.yaw - (newest.yaw or 0.0)) <= STEADY_DEGREES
+        and comparable(one, newest)
         and (one.lids is None or one.lids >= STEADY_LIDS * widest)
     )
 
 
 def _turn(rules: Rules, trial: Trial, glance: Glance) -> Trial:
-    """The head goes from the front to the side that is asked, and is seen on the way."""
+    """The head goes from the front to the side that is asked, in one piece, and is seen on the way."""
     if glance.yaw is None:
         return trial
-    turned = glance.yaw - _median(one.yaw or 0.0 for one in trial.home)
+    if not comparable(trial.home[-1], glance):
+        return trial if glance.sides_apart is None else _act(rules, replace(trial, home=(), between=False), glance)
+    turned = glance.yaw - median(one.yaw or 0.0 for one in trial.home)
+    if not of_one_piece(trial.home, glance, turned):
+        return replace(trial, home=(), between=False)
     share = (turned if trial.ask is Ask.TURN_LEFT else -turned) / rules.turn_degrees
     between = trial.between or BETWEEN[0] <= share <= BETWEEN[1]
     done = between and share >= 1
@@ -138,7 +150,7 @@ def _blink(rules: Rules, trial: Trial, glance: Glance) -> Trial:
     """The eyes close and open again, and the face does not become flatter meanwhile."""
     if not _in_place(trial, glance) or glance.lids is None:
         return replace(trial, closed_at=None, eyelids=())
-    own = max(_median(one.lids or 0.0 for one in trial.home), 1e-6)
+    own = max(median(one.lids or 0.0 for one in trial.home), 1e-6)
     share = glance.lids / own
     if trial.closed_at is not None and (glance.at - trial.closed_at).total_seconds() > BLINK_SECONDS:
         return replace(trial, closed_at=None, eyelids=(), home=())
@@ -157,15 +169,9 @@ def _in_place(trial: Trial, glance: Glance) -> bool:
     aspects = [one.aspect for one in trial.home if one.aspect is not None]
     if glance.aspect is None or glance.yaw is None or not aspects:
         return False
-    own = _median(aspects)
-    aside = abs(glance.yaw - _median(one.yaw or 0.0 for one in trial.home))
+    own = median(aspects)
+    aside = abs(glance.yaw - median(one.yaw or 0.0 for one in trial.home))
     return abs(glance.aspect - own) <= ASPECT * own and aside <= ASIDE_DEGREES
-
-
-def _median(values: Iterable[float]) -> float:
-    from statistics import median  # noqa: PLC0415  # large, and at most doors nothing is asked
-
-    return median(values)
 
 
 def met(trial: Trial | None, camera: str, person: str | None) -> bool:

@@ -34,6 +34,8 @@ class Glance:
     aspect: float | None
     lids: float | None
     lids_apart: float | None
+    sides_apart: float | None
+    ends_apart: float | None
     similarity: float | None
 
     @classmethod
@@ -51,6 +53,8 @@ class Glance:
             aspect=face.aspect,
             lids=face.lids,
             lids_apart=face.lids_apart,
+            sides_apart=face.sides_apart,
+            ends_apart=face.ends_apart,
             similarity=face.similarity,
         )
 

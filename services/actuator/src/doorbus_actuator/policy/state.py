@@ -106,6 +106,8 @@ class Trial:
     """What was seen of the eyes since they were last open."""
     moved: bool = False
     """Whether something was done, in this challenge or one before it in the row, that two pictures cannot do."""
+    likest: float = -1.0
+    """The highest similarity to the person that was seen in the row."""
     done: bool = False
 
 

@@ -145,6 +145,19 @@ class FakeLiveness:
         return self.opinion
 
 
+class FakePoseGauge:
+    """Faces that tell the same pose with each of their parts."""
+
+    def __init__(self) -> None:
+        self.looked_at = 0
+        """How often."""
+
+    def apart(self, image: Image, landmarks: Landmarks) -> tuple[float, float]:  # noqa: ARG002 (what a real model looks at)
+        """By nothing."""
+        self.looked_at += 1
+        return 0.0, 0.0
+
+
 class FakeLidGauge:
     """Eyes that are always as far open."""
 
