@@ -93,14 +93,14 @@ async def test_a_program_unlocks_a_door_and_follows_what_became_of_it(desktop: D
 async def test_who_waits_is_told_what_became_of_it_and_of_the_seconds(desktop: Desktop) -> None:
     async with desktop.program(Scope.UNLOCK) as program:
         asked = asyncio.create_task(
-            program.post("/api/v1/doors/front/unlock", params={"wait": 5}, json={"seconds": 3600})
+            program.post("/api/v1/doors/front/unlock", params={"wait": 5}, json={"seconds": 86400})
         )
         command = json.loads((await until_sent(desktop, channels.LOCK_COMMAND, **FRONT)).payload)
         say(desktop, channels.DECISION, decision(desktop, command_id=command["id"], seconds=30), FRONT)
         answered = await asked
 
     assert (answered.status_code, answered.json()["status"], answered.json()["seconds"]) == (200, "granted", 30)
-    assert answered.json()["note"] == "30 s is the longest that this door is held open, not 3600"
+    assert answered.json()["note"] == "30 s is the longest that this door is held open, not 86400"
 
 
 async def test_the_same_idempotency_key_unlocks_once_and_for_another_door_not_at_all(desktop: Desktop) -> None:

@@ -26,7 +26,17 @@ from doorbus.wire.channels import (
     Role,
 )
 from doorbus.wire.exchange import Outbound
-from doorbus.wire.messages import Action, Decision, LockCommand, Lockdown, LockdownOrder, LockState, Outcome, Reason
+from doorbus.wire.messages import (
+    LONGEST_SECONDS,
+    Action,
+    Decision,
+    LockCommand,
+    Lockdown,
+    LockdownOrder,
+    LockState,
+    Outcome,
+    Reason,
+)
 from doorbus.wire.mistakes import first_mistake
 
 _ADVICE = {
@@ -45,7 +55,9 @@ def unlock(  # noqa: PLR0917  # typer reads them as options
     door: Door,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0.1, max=3600, help="How long to hold it open; the actuator bounds it.", show_default=False),
+        typer.Option(
+            min=0.1, max=LONGEST_SECONDS, help="How long to hold it open; the actuator bounds it.", show_default=False
+        ),
     ] = None,
     code: Annotated[
         str | None, typer.Option(help="One-time password, where the actuator asks for one.", show_default=False)

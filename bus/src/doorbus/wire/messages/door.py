@@ -7,6 +7,9 @@ from pydantic import Field
 
 from doorbus.wire.messages.base import Id, Instant, Message, Name, Slug
 
+LONGEST_SECONDS = 86400
+"""That a command may ask a door to stay open for."""
+
 
 class Action(StrEnum):
     """What a lock command asks for."""
@@ -25,7 +28,7 @@ class LockCommand(Message):
     """
 
     action: Action
-    seconds: Annotated[float, Field(gt=0, le=86400)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] | None = None
     """How long to hold the door open; the actuator's longest hold bounds it."""
     id: Id | None = None
     """A command whose id was seen before is refused."""

@@ -14,7 +14,7 @@ from doorbus.runtime.checks import Heard, Observed, findings
 from doorbus.wire.channels import OPTIONAL
 from doorbus.wire.codec import Refused
 from doorbus.wire.jpeg import survey
-from doorbus.wire.messages import Action, Lockdown, Reason
+from doorbus.wire.messages import LONGEST_SECONDS, Action, Lockdown, Reason
 from doorbus_console import bundle, plot, words
 from doorbus_console.live import News, Place
 from doorbus_console.passkeys import NotConfirmed
@@ -225,8 +225,10 @@ def _seconds(given: str) -> float | None:
         seconds = float(given.replace(",", "."))
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= 3600:  # noqa: PLR2004  # what a lock command takes
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", "seconds are a number from 1 to 3600")
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request", f"seconds are a number from 1 to {LONGEST_SECONDS}"
+        )
     return seconds
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from doorbus.wire.messages import (
+    LONGEST_SECONDS,
     MAX_NAME,
     AlarmState,
     Ask,
@@ -77,7 +78,7 @@ class LockdownShape(Shape):
 class UnlockShape(Shape):
     """How to unlock."""
 
-    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] | None = None
     """How long to hold the door open; its own pulse when not given. A door's answer names its longest."""
     code: Annotated[str, Field(max_length=16)] | None = None
     """One-time password, where the door asks for one."""
