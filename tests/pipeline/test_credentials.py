@@ -109,6 +109,29 @@ async def test_a_guest_with_a_pin_is_a_person_for_as_long_as_the_pin_lives(site:
     assert entry.codes_until == {"pin": ends["valid_until"]}
 
 
+async def test_a_guest_who_comes_again_is_a_person_for_as_long_as_the_new_pin_lives(site: Site) -> None:
+    first = {"valid_from": AT - timedelta(hours=2), "valid_until": AT - timedelta(hours=1)}
+    again = {"valid_from": AT, "valid_until": AT + timedelta(hours=2)}
+    await give(site, "plumber", "pin", SetCredential(code="274163", guest="The plumber", **first))
+
+    answer = await give(site, "plumber", "pin", SetCredential(code="384265", guest="The plumber", **again))
+    entry = site.roster()["plumber"]
+    await give(site, "plumber", "tag", SetCredential(code="495376", guest="The plumber", valid_from=AT))
+    both = site.roster()["plumber"]
+
+    assert (answer.error, answer.warning) == (None, None)
+    assert (entry.valid_from, entry.valid_until) == tuple(again.values())
+    assert (both.valid_from, both.valid_until) == (AT, None)
+
+
+async def test_a_code_that_is_not_given_as_a_guests_leaves_the_times_of_a_person(site: Site) -> None:
+    await site.update("p1", name="Paula", valid_until=AT + timedelta(days=1))
+
+    await give(site, "p1", "pin", SetCredential(code="274163", valid_until=AT + timedelta(hours=2)))
+
+    assert site.roster()["p1"].valid_until == AT + timedelta(days=1)
+
+
 @pytest.mark.parametrize(
     ("alone", "rights", "told"),
     [
