@@ -324,6 +324,18 @@ async def test_a_guardian_that_dies_is_replaced_by_one_that_locks_first(tmp_path
         assert one.unlocked()
 
 
+async def test_a_relay_whose_guardian_has_died_is_let_go_before_another_one_can_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with guarded(tmp_path) as one:
+        await one.guarded.hold(9)
+        with monkeypatch.context() as machine:
+            machine.setattr(sys, "executable", str(tmp_path / "nowhere"))
+            os.kill(one.guardian, signal.SIGKILL)
+            await one.until(lambda: "no guardian can be started" in str(one.reports[-1].fault))
+            assert not one.unlocked()
+
+
 async def test_a_guardian_that_hangs_is_replaced_by_one_that_locks_first(tmp_path: Path) -> None:
     record, aside = tmp_path / "relay.jsonl", tmp_path / "aside"
     async with guarded(tmp_path) as one:

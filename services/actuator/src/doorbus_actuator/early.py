@@ -43,14 +43,19 @@ def lock() -> None:
     if "--check" in sys.argv:
         return
     var, door = os.environ.get("DOORBUS_VAR", "var"), os.environ.get("DOORBUS_ACTUATOR__DOOR", "front")
-    with suppress(OSError, ValueError, KeyError, TypeError, RelayError):
-        with open(mark_of(var, door)) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a guardian that lives lets go by itself
-            given = json.load(file)
-        if given["boot"] == _boot() and given["relay"] in _ON_A_WIRE:
-            relay = relay_of(given, lambda _: None)
-            relay.setup()
-            relay.close()
+    with suppress(OSError, ValueError, KeyError, TypeError, RelayError), open(mark_of(var, door)) as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a guardian that lives lets go by itself
+        given = json.load(file)
+        if given["boot"] == _boot():
+            let_go(given)
+
+
+def let_go(given: Mapping[str, Any]) -> None:
+    """De-energise the relay `given`, whose guardian is dead, where it is on a wire; raises `RelayError`."""
+    if given["relay"] in _ON_A_WIRE:
+        relay = relay_of(given, lambda _: None)
+        relay.setup()
+        relay.close()
 
 
 def _boot() -> str:

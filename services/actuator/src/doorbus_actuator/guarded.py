@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from doorbus_actuator import early
 from doorbus_actuator.bolt import Report
 from doorbus_actuator.guardian import SECRET, UNASKED
 from doorbus_actuator.hiring import command
@@ -29,6 +32,8 @@ START_SECONDS = 10.0
 """A new guardian has locked within this time, or yet another is started."""
 RETRY_SECONDS = 1.0
 """Time between two tries to start a guardian."""
+HERE_SECONDS = 0.1
+"""So long the next guardian waits for the actuator itself to de-energise."""
 END_SECONDS = 1.0
 """A guardian that is no longer needed has locked and ended within this time, or is killed.
 
@@ -49,6 +54,7 @@ class Guarded:
         self._patience = ANSWER_SECONDS + given.get("slow", 0.0)
         self._environment = {} if secret is None else {SECRET: secret}
         self._let_go = False
+        self._lost = False
         self._started = False
         self._given = json.dumps(given)
         self._tell: Callable[[Report], None] = lambda _: None
@@ -124,6 +130,9 @@ class Guarded:
 
     async def _hire(self) -> None:
         """Put a guardian in the place of the one before, which has locked when this returns. Raises `RelayError`."""
+        if self._lost:
+            self._lost = False
+            await self._let_go_here()
         if self._path is None:
             line = _Line(self._hear, self._lose)
             await self._start_one(line)
@@ -136,6 +145,20 @@ class Guarded:
                 await self._let_go_of_it()
             raise
         self._let_go = False
+
+    async def _let_go_here(self) -> None:
+        """De-energise a relay on a wire in this process: to start another takes seconds on a small or busy machine."""
+        acting = threading.Thread(
+            target=self._act, daemon=True
+        )  # a thread, because what the guardian hung on hangs here
+        acting.start()
+        until = time.monotonic() + HERE_SECONDS
+        while acting.is_alive() and time.monotonic() < until:  # noqa: ASYNC110  # a thread that nothing else waits for
+            await asyncio.sleep(0.001)
+
+    def _act(self) -> None:
+        with suppress(RelayError):  # the next guardian says so
+            early.let_go(json.loads(self._given))
 
     async def _start_one(self, line: "_Line") -> Report:
         self._kill()
@@ -205,7 +228,7 @@ class Guarded:
         line.abort(why)
         self._kill()
         if self._line is line:
-            self._line = None
+            self._line, self._lost = None, True
         self._hear(Report(energised=False, fault=why))
 
     def _kill(self) -> None:
