@@ -50,6 +50,9 @@ class Shelf:
         finally:
             one.close()
 
+    def log_bytes(self) -> int:
+        return Path(f"{self.path}-wal").stat().st_size
+
     def change(self, statement: str) -> None:
         with closing(sqlite3.connect(self.path)) as database, database:
             database.execute(statement)
@@ -358,6 +361,17 @@ async def test_what_is_too_old_goes_once_the_broker_has_it_and_the_newest_stays(
         journal.write((note(1),))
         entries = all_of(journal)
     assert mistakes(entries) == [None, None]
+
+
+@pytest.mark.parametrize("entries", [150, 1000])
+async def test_a_flood_leaves_no_long_log_beside_the_file(shelf: Shelf, entries: int) -> None:
+    with shelf.journal() as journal:
+        for number in range(entries):
+            journal.write((note(number),))
+        at_its_longest = shelf.log_bytes()
+        await journal.upkeep()
+        journal.write((note(entries),))
+        assert shelf.log_bytes() <= 1024 * 1024 < at_its_longest
 
 
 async def test_a_clock_that_is_wrong_for_a_while_does_not_empty_a_journal(shelf: Shelf) -> None:

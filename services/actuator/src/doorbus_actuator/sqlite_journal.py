@@ -58,6 +58,7 @@ _LOG_BYTES = 1024 * 1024
 """From this size on the write-ahead log is brought into the file."""
 _CACHE_KIB = 128
 """Memory for pages: what is written goes to the end, and hardly anything is ever read."""
+_LONGEST_LOG_BYTES = 8 * _LOG_BYTES
 _MIB = 1024 * 1024
 
 
@@ -130,6 +131,7 @@ class SqliteJournal:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
             database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            database.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
             database.execute("PRAGMA wal_autocheckpoint = 0")  # `upkeep` does it, where nobody waits for it
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if steps := "".join(_STEPS[version:]):
@@ -247,8 +249,9 @@ class SqliteJournal:
             return ()
         query = "SELECT number, text FROM entries WHERE number BETWEEN ? AND ? ORDER BY number"
         try:
-            found = (self._read_one(*row) for row in self._database.execute(query, (first, last)))
-            return list(islice((entry for entry in found if entry is not None), most))
+            with closing(self._database.execute(query, (first, last))) as rows:
+                found = (self._read_one(*row) for row in rows)
+                return list(islice((entry for entry in found if entry is not None), most))
         except sqlite3.Error as error:
             _log.error("journal_unreadable", path=str(self._path), why=str(error))
             return ()
@@ -296,6 +299,7 @@ class SqliteJournal:
         if self._unsettled:
             self._unsettled = False
             await asyncio.to_thread(self._settle)
+            self._cut_short()
 
     def _mark(self, database: sqlite3.Connection) -> None:
         if self._marked != self.sent:
@@ -344,6 +348,12 @@ class SqliteJournal:
                 os.close(descriptor)
         except (OSError, sqlite3.Error) as error:
             _log.warning("journal_not_settled", path=str(self._path), why=str(error))
+
+    def _cut_short(self) -> None:
+        """Bring a log into the file that grows faster than the thread does it: under a flood it would fill the disk."""
+        with suppress(OSError, sqlite3.Error):
+            if self._database is not None and Path(f"{self._path}-wal").stat().st_size > _LONGEST_LOG_BYTES:
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Write what can be written, and leave one whole file."""
