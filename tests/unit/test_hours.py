@@ -63,6 +63,10 @@ def test_hours_may_pass_midnight() -> None:
         # Friday 2026-12-25 is Christmas
         ("Mo-Fr 22:00-06:00; PH off", ["2026-12-25T02:00"], ["2026-12-25T23:00", "2026-12-26T02:00"]),
         ("Mo-Fr 22:00-06:00, PH off", ["2026-12-25T02:00"], ["2026-12-25T23:00", "2026-12-26T02:00"]),
+        # Friday 2026-05-01 is Labour Day
+        ("Mo-Su 22:00-06:00; PH +1 day off", ["2026-05-02T02:00"], ["2026-05-02T23:00", "2026-05-03T02:00"]),
+        ("PH +1 day 10:00-12:00", ["2026-05-02T11:00"], ["2026-05-01T11:00", "2026-05-03T11:00"]),
+        ("PH -1 day 22:00-02:00", ["2026-04-30T23:00", "2026-05-01T01:00"], ["2026-05-01T23:00"]),
         ("Mo 22:00-30:00; Tu off", ["2026-11-24T05:59"], ["2026-11-24T06:00", "2026-11-24T22:00"]),
         ("Fr 22:00-02:00; Fr 10:00-12:00", ["2026-11-27T11:00"], ["2026-11-27T23:00", "2026-11-28T01:00"]),
         ("Fr 22:00-02:00, Fr 10:00-12:00", ["2026-11-27T11:00", "2026-11-28T01:00"], ["2026-11-28T02:00"]),
@@ -144,6 +148,10 @@ def test_what_cannot_be_read_is_closed() -> None:
         ("always", r"'always' is not opening hours"),
         ("24/7; SH off", r"school holidays"),
         ("sunrise-sunset", r"times of the sun"),
+        ("PH Mo-Fr 10:00-12:00", r"write PH,Mo-Fr for all of them"),
+        ("Mo-Fr 07:00-19:00; PH +1 day Sa off", r"write PH,Mo-Fr for all of them"),
+        ("Mo-Fr PH 10:00-12:00", r"write PH,Mo-Fr for all of them"),
+        ("Mo-Fr 10:00-16:00/01:30", r"names moments"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_in_words(expression: str, message: str) -> None:

@@ -19,6 +19,14 @@ from doorbus.wire.shifts import FallbackError, Shifts, split
 
 _LIBRARY_MISSING = "the library opening-hours-py is not installed; install doorbus-actuator[hours]"
 _EXAMPLE = "Mo-Fr 07:00-19:00; Sa 08:00-12:00; PH off"
+_DAY_OF_WEEK = "(?:Mo|Tu|We|Th|Fr|Sa|Su)"
+_BESIDE_DAYS = re.compile(
+    rf"\bPH(?:\s+[+-]\d+ days?)?\s+{_DAY_OF_WEEK}\b|\b{_DAY_OF_WEEK}(?:\[[^]]*\])?\s+PH\b", re.IGNORECASE
+)
+"""Holidays that fall on these days, by the language; the library reads them as holidays and these days."""
+_DAYS_AFTER = re.compile(r"\bPH (?=\d+ days?\b)")
+"""The library prints `PH +1 day` so, and does not read that."""
+_POINTS = re.compile(r"\d\d:\d\d\s*/")
 _MOST_LOOKED_AT = 500
 """Changes of opening hours that are looked through for a moment at which they are open."""
 _FAR_DAYS = 366
@@ -82,7 +90,7 @@ def read_anywhere(expression: str) -> "OpeningHours":
 def _hours(expression: str, country: str | None, zone: ZoneInfo) -> "OpeningHours":
     parsed = _parsed(expression, country)
     try:
-        return OpeningHours(split(str(parsed)), partial(_parsed, country=country), zone)
+        return OpeningHours(split(_DAYS_AFTER.sub("PH +", str(parsed))), partial(_parsed, country=country), zone)
     except FallbackError:
         raise HoursError(
             f"{expression!r}: || beside hours over midnight is not understood; write , instead, as in "
@@ -102,6 +110,12 @@ def _parsed(expression: str, country: str | None, **options: int) -> Any:
         raise HoursError(f"{expression!r}: there is no calendar of school holidays (SH)")
     if re.search(r"\b(sunrise|sunset|dawn|dusk)\b", selectors, re.IGNORECASE):
         raise HoursError(f"{expression!r}: times of the sun are not known here")
+    if _BESIDE_DAYS.search(selectors):
+        raise HoursError(
+            f"{expression!r}: PH beside days of the week is not understood; write PH,Mo-Fr for all of them"
+        )
+    if _POINTS.search(selectors):
+        raise HoursError(f"{expression!r}: / between times names moments, at which nobody comes in; leave it out")
     try:
         return library.OpeningHours(expression, country=country, **options)
     except library.UnknownCountryError:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _SEPARATOR = re.compile(r"(; |, | \|\| )")
-_SPAN = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)(?:\+|/\d\d:\d\d)?")
+_SPAN = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)\+?")
 _STATE = re.compile(r' ?(closed|unknown)?(?: ?"[^"]*")?$')
 _DAY = 24 * 60
 
