@@ -6,7 +6,7 @@ the same views come again and again, and need be looked at once.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class View:
     """Tenths of the face that the other covers, from the left or from above; where mixed, tenths of what is seen."""
     from_above: bool = False
     mixed: bool = False
+    between: bool = field(default=False, repr=False)
+    """Whether it is held in one of too many ways to look at each: figures are taken between those of coarser steps."""
     across: int = 0
     down: int = 0
 
@@ -142,6 +144,10 @@ def _wave(means: Means, at: float, index: int, extent: float) -> float:
     return extent * 0.5 * (1 - math.cos(2 * math.pi * max(0.0, at - START) / period))
 
 
+def _even(degrees: float) -> int:
+    return 2 * round(degrees / 2)
+
+
 def _by_hand(hold: Hold, means: Means, at: float) -> View:
     return _swayed(View(Picture(), hold), means, at)
 
@@ -153,24 +159,24 @@ def still(means: Means, at: float) -> View:
 
 def turned_photo(means: Means, at: float) -> View:
     """A flat photo that is turned about the upright axis."""
-    return _by_hand(Hold(yaw=round(means.side * _wave(means, at, 2, means.swing(3, 20, 65)))), means, at)
+    return _by_hand(Hold(yaw=_even(means.side * _wave(means, at, 2, means.swing(3, 20, 65)))), means, at)
 
 
 def tilted_photo(means: Means, at: float) -> View:
     """A flat photo that is tilted about the level axis, as to close its eyes."""
     sign = 1.0 if means.swings[4] < 0.5 else -1.0
-    return _by_hand(Hold(pitch=round(sign * _wave(means, at, 2, means.swing(3, 30, 70)))), means, at)
+    return _by_hand(Hold(pitch=_even(sign * _wave(means, at, 2, means.swing(3, 30, 70)))), means, at)
 
 
 def bent_photo(means: Means, at: float) -> View:
     """A photo bent like a head and turned."""
-    yaw = round(means.side * _wave(means, at, 2, means.swing(3, 15, 50)))
+    yaw = _even(means.side * _wave(means, at, 2, means.swing(3, 15, 50)))
     return _by_hand(Hold(yaw=yaw, bend=means.step(4, 0.8, 1.5, 2.2, 3.0)), means, at)
 
 
 def rolled_photo(means: Means, at: float) -> View:
     """A photo that is bent more and less, as by two hands."""
-    bend = round(10 * (0.1 + _wave(means, at, 2, means.swing(4, 1.0, 3.0)))) / 10
+    bend = round(5 * (0.2 + _wave(means, at, 2, means.swing(4, 1.0, 3.0)))) / 5
     return _by_hand(Hold(yaw=means.side * means.step(3, 0, 8, 16, 25), bend=bend), means, at)
 
 
@@ -233,13 +239,13 @@ def all_motions(means: Means, at: float) -> View:
     """A photo that is turned, tilted, bent, rolled and moved at once."""
     sign = 1.0 if means.swings[9] < 0.5 else -1.0
     hold = Hold(
-        yaw=2 * round(means.side * _wave(means, at, 2, means.swing(3, 10, 60)) / 2),
-        pitch=2 * round(sign * _wave(means, at, 4, means.swing(5, 0, 50)) / 2),
-        roll=2 * round(_wave(means, at, 6, 15) / 2),
-        nearness=1 + round(20 * _wave(means, at, 7, 0.3)) / 20,
-        bend=means.step(1, 0.02, 0.8, 1.6, 2.5),
+        yaw=means.side * _wave(means, at, 2, means.swing(3, 10, 60)),
+        pitch=sign * _wave(means, at, 4, means.swing(5, 0, 50)),
+        roll=_wave(means, at, 6, 15),
+        nearness=1 + _wave(means, at, 7, 0.3),
+        bend=means.step(1, 0.02, 1.2, 2.5),
     )
-    return _by_hand(hold, means, at)
+    return replace(_by_hand(hold, means, at), between=True)
 
 
 def replay(means: Means, at: float) -> View:

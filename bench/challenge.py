@@ -87,7 +87,7 @@ def main() -> None:
             for number in track(range(given.sequences), f"{name}, {fps:g} fps", console=console, transient=True):
                 one, other = pick(people, number, random)
                 means = Means(random, asks[number % len(asks)], tuple(random.random(12)))
-                times.append(Attempt(sights, act, one, other, means).lets_in(Visit(rules, means.ask), fps))
+                times.append(Attempt(sights, act, one, other, means).lets_in(Visit(rules, means.ask, random), fps))
                 sights.keep()
             passed = [one for one in times if one is not None]
             at_first = sum(one < AGAIN for one in passed)

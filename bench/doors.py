@@ -23,10 +23,10 @@ _CHOICE = {Ask.BLINK: 0.0, Ask.TURN_LEFT: 0.5, Ask.TURN_RIGHT: 0.99}
 class Visit:
     """What a door decides about the frames of somebody, the one person enrolled."""
 
-    def __init__(self, rules: Rules, first: Ask = Ask.BLINK) -> None:
-        """`first` is what it asks for if it asks."""
+    def __init__(self, rules: Rules, first: Ask = Ask.BLINK, random: np.random.Generator | None = None) -> None:
+        """`first` is what it asks for if it asks; what it asks afterwards is random where that is given."""
         people = {"one": Person(RosterEntry(person="one"))}
-        self._rules, self._choice = rules, _CHOICE[first]
+        self._rules, self._choice, self._random = rules, _CHOICE[first], random
         self._state, _ = policy.decide(rules, State(), RosterChanged(people), Now(NOON, 0.0))
         self.opened = False
 
@@ -35,6 +35,8 @@ class Visit:
         late = timedelta(milliseconds=30)
         now = Now(one.captured_at + late, (one.captured_at + late - NOON).total_seconds())
         self._state, effects = policy.decide(self._rules, self._state, Sighting("porch", one, self._choice), now)
+        if self._random is not None and self._state.trial is not None:
+            self._choice = float(self._random.random())
         self.opened = self.opened or any(isinstance(effect, policy.Grant) for effect in effects)
         return tuple(effect.challenge for effect in effects if isinstance(effect, policy.AskFor))
 

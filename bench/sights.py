@@ -1,8 +1,11 @@
 """What the models say of views, kept in a file: what was looked at once need not be again, in this run or the next."""
 
+import cmath
 import hashlib
+import math
+import operator
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -15,8 +18,25 @@ from acts import Means, View, shown
 from doorbus.wire.messages import Ask, Face
 from doorbus_recognizer import faces, vision
 from doors import Door
-from staging import Likeness, noisy
+from staging import HEIGHT, WIDTH, Hold, Likeness, noisy
 
+YAWS, PITCHES = 15.0, 12.5
+"""Steps, in degrees, between the ways in which a photo is looked at that is moved in all ways at once."""
+FIGURES = (
+    "confidence",
+    "similarity",
+    "size",
+    "sharpness",
+    "quality",
+    "yaw",
+    "pitch",
+    "roll",
+    "lids",
+    "lids_apart",
+    "sides_apart",
+    "ends_apart",
+    "aspect",
+)
 DRAWS = 2
 """So many times a view is looked at in which nothing is at an angle, each time with noise of its own; others once."""
 
@@ -46,15 +66,33 @@ class Sights:
 
     def face(self, view: View, one: Likeness, other: Likeness, means: Means) -> Face | None:
         """The face on the view where the camera sees it, while the door asks that; None where none is found."""
-        ask = Ask.BLINK if means.ask is Ask.BLINK else Ask.TURN_LEFT  # to either side the same is looked at
-        key = f"{ask} {self._key(view.in_place, one, other, int(means.random.integers(_draws(view))))}"
-        if key not in self.known:
-            self.known[key] = self._look(view.in_place, one, other, key, ask)
-        face = self.known[key]
+        looked_at = self._between if view.between else self._in_place
+        face = looked_at(view.in_place, one, other, means)
         if face is None:
             return None
         left, upper, width, height = face.box
         return face.model_copy(update={"box": (left + view.across, upper + view.down, width, height)})
+
+    def _in_place(self, view: View, one: Likeness, other: Likeness, means: Means) -> Face | None:
+        ask = Ask.BLINK if means.ask is Ask.BLINK else Ask.TURN_LEFT  # to either side the same is looked at
+        key = f"{ask} {self._key(view, one, other, int(means.random.integers(_draws(view))))}"
+        if key not in self.known:
+            self.known[key] = self._look(view, one, other, key, ask)
+        return self.known[key]
+
+    def _between(self, view: View, one: Likeness, other: Likeness, means: Means) -> Face | None:
+        """The face between those of the four nearest holds, without roll and as near as it was taken, then moved so."""
+        hold = view.hold
+        assert hold is not None
+        seen = []
+        for yaw, near in _nearest(hold.yaw, YAWS):
+            for pitch, as_near in _nearest(hold.pitch, PITCHES):
+                corner = replace(view, hold=Hold(yaw=yaw, pitch=pitch, bend=hold.bend), between=False)
+                seen.append((near * as_near, self._in_place(corner, one, other, means)))
+        faces = [(share, face) for share, face in seen if share and face is not None]
+        if len(faces) < sum(share > 0 for share, _ in seen):
+            return None
+        return _held(_mixed(faces), hold)
 
     def keep(self) -> None:
         """Store what was looked at."""
@@ -74,6 +112,37 @@ class Sights:
         )
         self.looked += 1
         return face
+
+
+def _nearest(degrees: float, step: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The multiples of a step below and above, and how much each of them counts."""
+    below = math.floor(degrees / step) * step
+    share = (degrees - below) / step
+    return (below, 1 - share), (below + step, share)
+
+
+def _mixed(faces: list[tuple[float, Face]]) -> Face:
+    """The mean of faces, each counted by its share."""
+    nearest = max(faces, key=operator.itemgetter(0))[1]
+    said = [name for name in FIGURES if all(getattr(face, name) is not None for _, face in faces)]
+    means = {name: sum(share * getattr(face, name) for share, face in faces) for name in said}
+    box = tuple(sum(share * face.box[side] for share, face in faces) for side in range(4))
+    return nearest.model_copy(update={**means, "box": box})
+
+
+def _held(face: Face, hold: Hold) -> Face:
+    """The face rolled about the middle of the frame, and nearer."""
+    left, upper, width, height = face.box
+    place = complex(left + width / 2 - WIDTH / 2, upper + height / 2 - HEIGHT / 2)
+    place *= cmath.rect(hold.nearness, math.radians(hold.roll))
+    wide, high = width * hold.nearness, height * hold.nearness
+    return face.model_copy(
+        update={
+            "box": (WIDTH / 2 + place.real - wide / 2, HEIGHT / 2 + place.imag - high / 2, wide, high),
+            "size": None if face.size is None else face.size * hold.nearness,
+            "roll": None if face.roll is None else face.roll + hold.roll,
+        }
+    )
 
 
 def _draws(view: View) -> int:

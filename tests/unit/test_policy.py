@@ -1524,7 +1524,14 @@ def test_photos_that_are_swapped_show_nothing_in_between(swapped: dict[str, Any]
 
 @pytest.mark.parametrize(
     "drawn",
-    [{"similarity": 0.65}, {"sides_apart": -2.0}, {"sides_apart": -22.0}, {"ends_apart": 13.0}, {"ends_apart": -10.0}],
+    [
+        {"similarity": 0.65},
+        {"box": (4.5, 4.5, 91.0, 91.0)},
+        {"sides_apart": -2.0},
+        {"sides_apart": -22.0},
+        {"ends_apart": 13.0},
+        {"ends_apart": -10.0},
+    ],
 )
 def test_a_face_of_two_pictures_turns_nowhere(drawn: dict[str, Any]) -> None:
     told: dict[str, Any] = {"sides_apart": -12.0, "ends_apart": 1.0}

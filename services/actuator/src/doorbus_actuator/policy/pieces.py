@@ -28,6 +28,8 @@ class Loss:
 # 99 of 100 of their frames at 14 to 18 degrees lose at most 0.26 of the similarity, and 10 and 12 degrees.
 UNLIKE = Loss(0.04, a_square=0.0012)
 """Of the similarity, as a share of what it is to the front."""
+SMALLER = Loss(0.06, a_square=0.00025)
+"""Of the distance between the eyes, as a share: a turned head's is as much shorter as the cosine of its turn."""
 SIDES = Loss(5.0, a_degree=0.4)
 """By how many degrees the sides of a face may tell another pose than they do to the front."""
 ENDS = Loss(4.0, a_degree=0.6)
@@ -54,13 +56,15 @@ def of_one_piece(home: Sequence[Glance], glance: Glance, degrees: float) -> bool
         now = figure(glance)
         return (median(said), now) if said and now is not None else None
 
-    likeness, sides, ends = (
+    likeness, size, sides, ends = (
         changed(lambda one: one.similarity),
+        changed(lambda one: one.size),
         changed(lambda one: one.sides_apart),
         changed(lambda one: one.ends_apart),
     )
     return (
         (likeness is None or likeness[1] >= likeness[0] * (1 - UNLIKE.of(degrees)))
+        and (size is None or size[1] >= size[0] * (1 - SMALLER.of(degrees)))
         and (sides is None or abs(sides[1] - sides[0]) <= SIDES.of(degrees))
         and (ends is None or abs(ends[1] - ends[0]) <= ENDS.of(degrees))
     )
