@@ -71,6 +71,16 @@ def test_parts_that_tell_another_pose_are_of_another_picture(front: Glance, apar
     assert not of_one_piece([replace(front, **same)] * 3, replace(front, **another), 18.0)
 
 
+@given(glances(), st.floats(0.31, 0.4), st.floats(8.6, 12.0))
+def test_a_seam_shows_in_likeness_and_sides_together(front: Glance, less: float, apart: float) -> None:
+    told = replace(front, similarity=0.9, sides_apart=0.0)
+    unlike = replace(told, similarity=0.9 * (1 - less))
+    turned_apart = replace(told, sides_apart=apart)
+    assert of_one_piece([told], unlike, 18.0)
+    assert of_one_piece([told], turned_apart, 18.0)
+    assert not of_one_piece([told], replace(unlike, sides_apart=apart), 18.0)
+
+
 @given(glances(), st.floats(0.3, 1.0), st.floats(0.0, 0.55))
 def test_a_face_that_resembles_nobody_on_its_way_is_of_two_pictures(front: Glance, own: float, share: float) -> None:
     told = replace(front, similarity=own)

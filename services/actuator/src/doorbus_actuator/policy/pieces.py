@@ -5,6 +5,7 @@ of it tells the same pose. A face of two pictures resembles nobody as soon as th
 the one tells another pose than the part of the other.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ SIDES = Loss(5.0, a_degree=0.4)
 """By how many degrees the sides of a face may tell another pose than they do to the front."""
 ENDS = Loss(4.0, a_degree=0.6)
 """The same of what is above and below."""
+LEAST = 1e-6
 
 
 def median(values: Iterable[float]) -> float:
@@ -51,20 +53,16 @@ def comparable(one: Glance, other: Glance) -> bool:
 def of_one_piece(home: Sequence[Glance], glance: Glance, degrees: float) -> bool:
     """Whether it is the whole face of `home` that is turned by so many degrees; what is not said is not asked."""
 
-    def changed(figure: Callable[[Glance], float | None]) -> tuple[float, float] | None:
-        said = [one for one in map(figure, home) if one is not None]
-        now = figure(glance)
-        return (median(said), now) if said and now is not None else None
+    def gain(figure: Callable[[Glance], float | None], *, relative: bool = False) -> float:
+        said, now = [one for one in map(figure, home) if one is not None], figure(glance)
+        if not said or now is None:
+            return 0.0
+        front = median(said)
+        return (now - front) / max(front, LEAST) if relative else now - front
 
-    likeness, size, sides, ends = (
-        changed(lambda one: one.similarity),
-        changed(lambda one: one.size),
-        changed(lambda one: one.sides_apart),
-        changed(lambda one: one.ends_apart),
-    )
-    return (
-        (likeness is None or likeness[1] >= likeness[0] * (1 - UNLIKE.of(degrees)))
-        and (size is None or size[1] >= size[0] * (1 - SMALLER.of(degrees)))
-        and (sides is None or abs(sides[1] - sides[0]) <= SIDES.of(degrees))
-        and (ends is None or abs(ends[1] - ends[0]) <= ENDS.of(degrees))
-    )
+    unlike = max(0.0, -gain(lambda one: one.similarity, relative=True)) / UNLIKE.of(degrees)
+    smaller = -gain(lambda one: one.size, relative=True) / SMALLER.of(degrees)
+    sides = abs(gain(lambda one: one.sides_apart)) / SIDES.of(degrees)
+    ends = abs(gain(lambda one: one.ends_apart)) / ENDS.of(degrees)
+    # A seam at the side shows in both of the first: a face that takes most of the one may not take much of the other.
+    return math.hypot(unlike, sides) <= 1 and max(smaller, ends) <= 1
