@@ -255,6 +255,11 @@ async def test_events_come_by_themselves_and_can_be_filtered(page: Page) -> None
     first = await rows.first.inner_text()
     await expect(rows.first).not_to_have_text(first)
     await expect(rows.first.locator("time")).to_have_text(re.compile(r"\d\d/\d\d/\d{4}, \d\d:\d\d:\d\d"))
+    grown = rows.filter(has_text=re.compile(r"\(\d{2,}x\)"))  # somebody stays before the sample camera
+    await expect(grown.first).to_be_visible()
+    before = await rows.count(), await rows.first.inner_text()
+    await expect(rows.first).not_to_have_text(before[1])
+    assert await rows.count() <= before[0] + 1
 
     await page.get_by_label("Reason").select_option("code_wrong")
 

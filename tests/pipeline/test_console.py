@@ -491,6 +491,30 @@ async def test_a_page_hears_of_all_that_moves_and_that_its_reader_may_know(
     assert heard[0] == heard[1]
 
 
+async def test_a_denial_that_repeats_is_one_row_that_grows_until_it_has_been_over_for_a_while(desktop: Desktop) -> None:
+    refused = {"outcome": Outcome.DENIED, "reason": Reason.UNKNOWN_FACE, "trigger": Trigger.FACE}
+    async with desktop.browser("bob") as client, asyncio.timeout(10):
+        following = asyncio.create_task(client.get("/live"))
+        await desktop.followed()
+        for frame, seconds in enumerate((1, 1, 8, 30)):
+            say(desktop, channels.DECISION, decision(desktop, **refused, count=5, frame_ids=(f"f{frame}",)), FRONT)
+            say(desktop, channels.DECISION, decision(desktop, **refused, person="bob", frame_ids=(f"g{frame}",)), FRONT)
+            await desktop.settled()
+            desktop.clock.advance(seconds)
+        say(desktop, channels.DECISION, decision(desktop, **refused, count=2), FRONT)
+        await desktop.settled()
+        page = (await client.get("/events")).text
+        desktop.site.store.remove_account("bob")
+        desktop.clock.advance(15)
+        say(desktop, channels.DOORBELL, Doorbell(at=desktop.clock.now()), FRONT)
+        heard = (await following).text
+
+    assert page.count('<tr class="denied"') == 3
+    assert [f"({count}x)" in page for count in (20, 4, 2, 5)] == [True, True, True, False]
+    gone = [line.removeprefix("event: ") for line in heard.splitlines() if line.startswith("event: grown-")]
+    assert gone == [f"grown-{number}" for number in range(1, 7)]
+
+
 @pytest.mark.parametrize("path", ["/live", "/api/v1/events/stream"])
 async def test_news_end_for_who_may_hear_them_no_more(desktop: Desktop, path: str) -> None:
     async with desktop.browser("bob") as client, asyncio.timeout(10):

@@ -150,6 +150,16 @@ def test_a_service_that_has_not_spoken_for_long_is_shown_as_silent() -> None:
     assert "silent" not in _shown(scene, AT + timedelta(seconds=5))
 
 
+def test_a_denial_that_repeats_is_one_row_that_grows_until_it_has_been_over_for_a_while() -> None:
+    scene = Scene()
+    for seconds, of in ((0, DENIED), (1, GRANTED), (2, DENIED), (9, DENIED), (30, DENIED)):
+        at = AT + timedelta(seconds=seconds)
+        scene = fold(scene, _event(channels.DECISION, of.model_copy(update={"at": at}), **FRONT), at)
+
+    assert [one.message.count for _, one in scene.decisions] == [4, 12, 1]
+    assert "unknown_face x12" in _shown(scene)
+
+
 def test_many_decisions_do_not_fill_the_screen() -> None:
     scene = Scene()
     for number in range(100):

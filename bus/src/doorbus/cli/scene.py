@@ -26,6 +26,7 @@ from doorbus.wire.messages import (
     Result,
     ResultStatus,
 )
+from doorbus.wire.repeats import goes_on, grown
 
 CHANNELS: tuple[Channel[Any], ...] = (LOCK_STATE, DECISION, CHALLENGE, RECOGNITION, RESULT, HEALTH)
 """The channels that are watched."""
@@ -54,14 +55,17 @@ class Seen(Generic[M]):
     at: datetime
 
 
+Rows = tuple[tuple[str, Seen[Decision]], ...]
+
+
 @dataclass(frozen=True)
 class Scene:
     """The last word on everything."""
 
     doors: Mapping[str, Seen[LockState]] = field(default_factory=dict)
     challenges: Mapping[str, Challenge] = field(default_factory=dict)
-    decisions: tuple[tuple[str, Seen[Decision]], ...] = ()
-    """Newest first, with their doors."""
+    decisions: Rows = ()
+    """Newest first, with their doors; a denial that repeats is one row that grows."""
     recognitions: Mapping[tuple[str, str], Seen[Recognition]] = field(default_factory=dict)
     services: Mapping[tuple[str, str], Seen[Health]] = field(default_factory=dict)
     connected: bool = True
@@ -73,7 +77,7 @@ def fold(scene: Scene, event: Event[Any], at: datetime) -> Scene:
     if isinstance(message, LockState):
         return replace(scene, doors={**scene.doors, ids["door"]: Seen(message, at)})
     if isinstance(message, Decision):
-        return replace(scene, decisions=((ids["door"], Seen(message, at)), *scene.decisions)[:_KEPT])
+        return replace(scene, decisions=_with(scene.decisions, ids["door"], Seen(message, at)))
     if isinstance(message, Challenge):
         return replace(scene, challenges={**scene.challenges, ids["door"]: message})
     if isinstance(message, Recognition):
@@ -123,6 +127,14 @@ def _words(message: object) -> tuple[str, ...]:
         case _:
             words = (type(message).__name__,)
     return words
+
+
+def _with(rows: Rows, door: str, seen: Seen[Decision]) -> Rows:
+    """The rows with a decision, in place of the one that it goes on with."""
+    before = next((row for row in rows if row[0] == door and goes_on(row[1].message, seen.message)), None)
+    if before is not None:
+        seen = replace(seen, message=grown(before[1].message, seen.message))
+    return ((door, seen), *(row for row in rows if row is not before))[:_KEPT]
 
 
 def _decision(decision: Decision) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """What the page shows: the last word on each door, camera, person and service, and what happened. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from doorbus.wire import repeats
 from doorbus.wire.channels import ALARM_STATE, CHALLENGE, CONTACT_STATE, HEALTH, LOCK_STATE, LOCKDOWN_STATE
 from doorbus.wire.messages import (
     AlarmState,
@@ -287,6 +288,48 @@ def _without_camera(scene: Scene, key: tuple[str, str]) -> Scene:
         doors = {name: one for name, one in scene.doors.items() if name != door}
         return replace(scene, cameras=cameras, doors=doors)
     return replace(scene, cameras=cameras)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A happening as people read it, with those that it goes on with."""
+
+    newest: Happening
+    oldest: Happening
+    before: int | None = None
+    """The number of what the row was before its newest."""
+
+    @property
+    def number(self) -> int:
+        """The newest one's."""
+        return self.newest.number
+
+    @property
+    def door(self) -> str:
+        """Where it happened."""
+        return self.newest.door
+
+    @property
+    def decision(self) -> Decision:
+        """The newest one, and how often."""
+        return self.newest.decision
+
+
+def in_rows(happenings: Iterable[Happening]) -> tuple[Row, ...]:
+    """Happenings, newest first; a denial that repeats is one row that grows."""
+    rows: list[Row] = []
+    growing: dict[Hashable, int] = {}
+    for one in happenings:
+        subject = (one.door, repeats.subject(one.decision))
+        place = growing.get(subject)
+        if place is None or not repeats.goes_on(one.decision, rows[place].oldest.decision):
+            growing[subject] = len(rows)
+            rows.append(Row(one, one))
+            continue
+        row = rows[place]
+        both = replace(row.newest, decision=repeats.grown(one.decision, row.decision))
+        rows[place] = Row(both, one, row.before or one.number)
+    return tuple(rows)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from doorbus.wire.ids import is_slug
 from doorbus_console import plot
 from doorbus_console.rights import Right, Visitor
-from doorbus_console.scene import Scene, Sought
+from doorbus_console.scene import Scene, Sought, in_rows
 from doorbus_console.web import erasing
 from doorbus_console.web.entitling import moment
 from doorbus_console.web.forms import read_form
@@ -49,7 +49,7 @@ async def events(request: Request, site: TheSite, visitor: Watching) -> HTMLResp
         request,
         template,
         visitor,
-        happenings=sought.of(scene.happenings),
+        happenings=in_rows(replace(sought, limit=len(scene.happenings)).of(scene.happenings))[:_ON_PAGE],
         wanted={**wanted, "since": since, "until": until},
         doors=site.doors_of(visitor),
         persons=_persons(scene),

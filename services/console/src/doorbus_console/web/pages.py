@@ -19,6 +19,7 @@ from doorbus_console import bundle, plot, words
 from doorbus_console.live import News, Place
 from doorbus_console.passkeys import NotConfirmed
 from doorbus_console.rights import Right, Visitor
+from doorbus_console.scene import KEPT, Sought, in_rows
 from doorbus_console.steps import NEEDED
 from doorbus_console.web import asking, streams
 from doorbus_console.web.confirming import purpose_of_unlock, show
@@ -186,14 +187,14 @@ def _at_door(request: Request, site: Site, visitor: Visitor, kind: str, ids: lis
 
 
 def _of_events(request: Request, site: Site, visitor: Visitor, kind: str, which: str) -> Iterable[tuple[str, str]]:
-    for one in reversed(site.live.scene.happenings):
-        if not visitor.knows(one.door):
-            continue
-        if kind == "happening" and one.number == int(which):
-            yield _part(request, site, visitor, "happening", "part/event.html", happening=one)
+    for row in in_rows(Sought(doors=visitor.doors, limit=KEPT).of(site.live.scene.happenings)):
+        if kind == "happening" and row.number == int(which):
+            if row.before is not None:
+                yield f"grown-{row.before}", ""
+            yield _part(request, site, visitor, "happening", "part/event.html", happening=row)
             return
-        if kind == "recorded" and which in one.decision.frame_ids:
-            yield _part(request, site, visitor, f"picture-{one.number}", "part/picture.html", happening=one)
+        if kind == "recorded" and which in row.decision.frame_ids:
+            yield _part(request, site, visitor, f"picture-{row.number}", "part/picture.html", happening=row)
 
 
 def _ask_for_passkey(request: Request, site: Site, visitor: Visitor, door: str, form: Form) -> HTMLResponse:
