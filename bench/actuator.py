@@ -70,8 +70,8 @@ BATCH_SECONDS = 0.01
 PATIENCE_SECONDS = 10.0
 MOST_IN_A_FLOOD = 100.0
 """Milliseconds that a command may take there."""
-WANTED = {"milliseconds": 2.0, "mebibytes": 60.0, "seconds": 1.0}
-"""What the median, the memory of both and the median start must not exceed."""
+WANTED = {"milliseconds": 2.0, "mebibytes": 60e6 / 2**20, "seconds": 1.0}
+"""What the median, the memory of both (60 MB) and the median start must not exceed."""
 
 
 class Tap:
@@ -345,7 +345,7 @@ async def measure(given: argparse.Namespace, var: Path) -> None:
     reached = (milliseconds["median"], memory["both"], spread(starts)["median"])
     for (unit, most), value in zip(WANTED.items(), reached, strict=True):
         if value > most:
-            console.print(f"[red]{value:.2f} {unit}, and {most:g} are wanted at the most[/red]")
+            console.print(f"[red]{value:.2f} {unit}, and {most:.2f} are wanted at the most[/red]")
 
 
 def main() -> None:

@@ -187,6 +187,21 @@ def test_a_lock_of_this_make_is_locked_first_unlocked_and_locked_in_its_own_word
         assert device.has_heard(lock, unlock, lock, unlock, lock)
 
 
+@pytest.mark.parametrize(("preset", "holds", "lets_go"), [("tasmota", "ON", "OFF"), ("shelly", "true", "false")])
+def test_a_magnet_on_a_switch_of_this_make_is_locked_while_the_switch_is_on(
+    preset: str, holds: str, lets_go: str, wire: Wire, tmp_path: Path
+) -> None:
+    name, orders, says, on, off = DEVICES[preset]
+    words = {"lock_unlock": off, "lock_lock": on, "lock_unlocked": lets_go, "lock_locked": holds}
+    with wire.client() as client:
+        device = Device(client, orders, says)
+        one = relay(settings(tmp_path, wire.port, relay="mqtt", lock_preset=preset, lock_device=name, **words))
+        one.setup()
+        one.energise()
+        one.close()
+        assert device.has_heard(on, off, on)
+
+
 BARE = {"lock_topic": "garage/door", "lock_unlock": "UNLOCK", "lock_lock": "LOCK", "relay": "mqtt"}
 
 
