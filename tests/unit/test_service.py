@@ -490,6 +490,32 @@ async def test_a_second_process_under_the_same_name_ends_and_the_first_works_on(
         await client.expect(channels.DECISION)
 
 
+class Curious(Notary):
+    """It listens to the health of its kind."""
+
+    def subscriptions(self) -> Sequence[Subscription[Any]]:
+        health = Subscription(channels.HEALTH, self._hear, {"service": "actuator"}, others_only=True)
+        return (*super().subscriptions(), health)
+
+    async def _hear(self, inbound: Inbound[Health]) -> Iterable[Outbound]:
+        assert inbound.message.service == "actuator"
+        return ()
+
+
+async def test_a_predecessor_that_was_killed_with_its_broker_keeps_nobody_from_its_name() -> None:
+    bus, clock = MemoryBus(), FakeClock()
+    topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")
+    async with running(Notary(clock), bus, clock):
+        kept = bus.retained[topic]
+    bus.publish(kept)
+    later = FakeClock(clock.now() + timedelta(minutes=1))
+
+    async with running(Curious(later), bus, later):
+        await _until(lambda: _on_duty(bus).started_at == later.now())
+
+        assert _on_duty(bus).state is Presence.ONLINE
+
+
 async def test_the_late_last_will_of_a_predecessor_is_contradicted() -> None:
     bus, service = MemoryBus(), Notary()
     topic = TOPICS.topic(channels.HEALTH, service="actuator", instance="test")

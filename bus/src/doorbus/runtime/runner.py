@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -84,6 +85,8 @@ class Runner:
         self._speak = False
         self._echo = Echo()
         self._has_yielded = False
+        self._namesake: datetime | None = None
+        """When somebody started who was heard under our own name on this connection."""
         self._yielded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._session = Session(
             transport,
@@ -197,9 +200,12 @@ class Runner:
         except Refused:  # deleted by hand, or nonsense
             self._speak = True
             return
+        again = self._namesake == heard.started_at
         if heard.started_at == self._started_at:
             self._echo.heard(heard.at)
-        answer = on_health(heard, self._started_at, self._session.connected_seconds)
+        elif heard.state is Presence.ONLINE:
+            self._namesake = heard.started_at
+        answer = on_health(heard, self._started_at, self._session.connected_seconds, again=again)
         if answer is Answer.SPEAK:
             self._speak = True
         elif answer is Answer.YIELD and not self._yielded.done():
@@ -275,6 +281,7 @@ class Runner:
 
     def _connected(self) -> Iterable[Packet]:
         self._echo.connected()
+        self._namesake = None
         if self._announcer is not None:
             self._announcer.connected(self._clock.monotonic())
         yield from map(self._packet, self._service.connected())
