@@ -12,10 +12,11 @@ from functools import partial
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from doorbus.wire.shifts import FallbackError, Shifts, split
+if TYPE_CHECKING:
+    from doorbus.wire.shifts import Shifts
 
 _LIBRARY_MISSING = "the library opening-hours-py is not installed; install doorbus-actuator[hours]"
 _EXAMPLE = "Mo-Fr 07:00-19:00; Sa 08:00-12:00; PH off"
@@ -88,6 +89,8 @@ def read_anywhere(expression: str) -> "OpeningHours":
 
 
 def _hours(expression: str, country: str | None, zone: ZoneInfo) -> "OpeningHours":
+    from doorbus.wire.shifts import FallbackError, split  # noqa: PLC0415  # as the library: many a door has no hours
+
     parsed = _parsed(expression, country)
     try:
         return OpeningHours(split(_DAYS_AFTER.sub("PH +", str(parsed))), partial(_parsed, country=country), zone)
@@ -139,7 +142,7 @@ def _selectors(expression: str) -> str:
 class OpeningHours:
     """Hours of one expression: what the clock on the wall shows counts, and a shift belongs to the day it begins on."""
 
-    def __init__(self, shifts: Shifts, parse: Callable[..., Any], zone: ZoneInfo) -> None:
+    def __init__(self, shifts: "Shifts", parse: Callable[..., Any], zone: ZoneInfo) -> None:
         self._shifts, self._parse = shifts, parse
         self._begun = parse(shifts.begun)
         rest = (shifts.carried, shifts.cut, shifts.cut_carried)
