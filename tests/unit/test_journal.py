@@ -50,6 +50,10 @@ class Shelf:
         finally:
             one.close()
 
+    def lose(self, suffixes: list[str]) -> None:
+        for suffix in suffixes:
+            Path(f"{self.path}{suffix}").unlink()
+
     def log_bytes(self) -> int:
         return Path(f"{self.path}-wal").stat().st_size
 
@@ -255,6 +259,24 @@ async def test_a_place_that_cannot_be_written_is_a_fault_until_it_can(tmp_path: 
         await journal.upkeep()
         assert works(journal)
         assert [one.why for one in all_of(journal)] == ["note 1"]
+
+
+@pytest.mark.parametrize("taken", [[""], ["", "-wal", "-shm"]])
+async def test_a_journal_whose_file_was_taken_away_is_there_again_and_goes_on(shelf: Shelf, taken: list[str]) -> None:
+    with shelf.journal() as journal:
+        journal.write((note(1), note(2)))
+        journal.has_sent(1)
+        shelf.lose(taken)
+        assert journal.write((note(3),), (Seen(Kind.CODE, "123456"),))
+        await journal.upkeep()
+        assert journal.write((note(4),))
+    with shelf.journal() as journal:
+        entries = all_of(journal)
+        assert journal.sent == 1
+
+    assert [one.why for one in entries] == ["note 1", "note 2", "note 3", "note 4"]
+    assert mistakes(entries) == [None] * 4
+    assert shelf.seen == [Seen(Kind.CODE, "123456")]
 
 
 # What is ordered about lockdown.

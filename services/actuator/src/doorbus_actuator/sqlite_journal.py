@@ -281,6 +281,8 @@ class SqliteJournal:
         """Write what waits, take away what is too much, and have a thread bring it onto the disk."""
         self._reserve.upkeep()
         await asyncio.to_thread(self._reserve.settle)
+        if self._database is not None and not self._path.exists():
+            self._bring_back(self._database)
         if self._database is None:
             self._open_or_fail()
         if self.fault is not None and self._database is not None:
@@ -300,6 +302,18 @@ class SqliteJournal:
             self._unsettled = False
             await asyncio.to_thread(self._settle)
             self._cut_short()
+
+    def _bring_back(self, database: sqlite3.Connection) -> None:
+        """Write all of a journal whose file was taken away to its path again."""
+        _log.error("journal_taken_away", path=str(self._path))
+        for suffix in ("-wal", "-shm"):
+            with suppress(OSError):
+                Path(f"{self._path}{suffix}").unlink()
+        with suppress(sqlite3.Error):
+            self._mark(database)
+            database.execute("VACUUM INTO ?", (str(self._path),))
+        database.close()
+        self._database = None
 
     def _mark(self, database: sqlite3.Connection) -> None:
         if self._marked != self.sent:
