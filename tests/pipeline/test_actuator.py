@@ -456,6 +456,14 @@ async def test_rosters_that_come_faster_than_they_are_read_leave_the_newest_in_f
         assert house.unlocked()
 
 
+async def test_a_group_that_must_come_in_first_and_has_nobody_is_told() -> None:
+    async with House(Actuator(first_in="staff")).runs(ALICE) as house:
+        assert "nobody is in the group staff" in ((await house.health()).problem or "")
+        house.roster(ALICE.model_copy(update={"group": "staff"}), version=2)
+        await house.settled()
+        assert (await house.health()).problem is None
+
+
 async def test_a_roster_that_is_not_whole_is_not_used() -> None:
     async with House().runs() as house:
         manifest, shards = pack([ALICE], 1)

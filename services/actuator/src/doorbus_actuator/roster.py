@@ -20,11 +20,15 @@ People = Mapping[str, Person]
 
 @dataclass(frozen=True)
 class Roster:
-    """A whole roster. `unreadable` are the people to whom the door is closed, as nobody can say when not, with why."""
+    """A whole roster. `unreadable` are the people to whom the door is closed, as nobody can say when not, with why.
+
+    `groups` are those that somebody is in.
+    """
 
     version: int
     people: People
     unreadable: Mapping[str, str]
+    groups: frozenset[str | None]
 
     def problem(self) -> str | None:
         """To whom the door is closed by hours that cannot be read."""
@@ -55,7 +59,8 @@ def read(snapshot: Snapshot[People]) -> Roster:
     people = {name: person for part in snapshot.parts() for name, person in part.items()}
     unreadable = {name: each.hours.why for name, each in people.items() if isinstance(each.hours, Unreadable)}
     _log.info("roster", version=snapshot.manifest.version, people=len(people), unreadable_hours=len(unreadable) or None)
-    return Roster(snapshot.manifest.version, people, unreadable)
+    groups = frozenset(each.rights.group for each in people.values())
+    return Roster(snapshot.manifest.version, people, unreadable, groups)
 
 
 def _people(calendar: Calendar, entries: tuple[RosterEntry, ...]) -> People:

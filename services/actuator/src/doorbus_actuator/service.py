@@ -279,6 +279,9 @@ class ActuatorService(Service):
         if self._roster is None:
             yield self._floor.problem or "no whole roster yet; faces cannot open the door; does the enroller run?"
             return
+        first_in = self._rules.first_in
+        if first_in and first_in not in self._roster.groups:
+            yield f"nobody is in the group {first_in}, of which somebody must come in first: DOORBUS_ACTUATOR__FIRST_IN"
         punctuality = self._punctuality.problem(self._clock.monotonic())
         lasting = (self._roster.problem(), self._codebook.problem(), self._floor.problem, punctuality)
         yield from filter(None, lasting)
