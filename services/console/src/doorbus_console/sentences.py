@@ -90,6 +90,8 @@ SENTENCES = (
     " at character %(place)s",
     "%(hours)s: there is no calendar of school holidays (SH)",
     "%(hours)s: times of the sun are not known here",
+    "%(hours)s: PH beside days of the week is not understood; write PH,Mo-Fr for all of them",
+    "%(hours)s: / between times names moments, at which nobody comes in; leave it out",
     (
         "%(hours)s: || beside hours over midnight is not understood; write , instead, as in Mo-Fr 22:00-06:00, Sa "
         "10:00-12:00"
