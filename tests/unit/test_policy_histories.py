@@ -207,6 +207,8 @@ class History:
     last_jump: float = -math.inf
     seen: list[tuple[str, Seen]] = field(default_factory=list)
     grants: list[tuple[float, Grant]] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    """When the pulse of each of them was over, or is to be."""
     told: list[tuple[float, Decision]] = field(default_factory=list)
     views: list[tuple[float, str | None]] = field(default_factory=list)
     """When each person was on a frame in a way that makes a vote."""
@@ -292,12 +294,14 @@ class History:
             if isinstance(effect, Grant):
                 self._witness(effect, event)
                 self.grants.append((self.monotonic, effect))
+                self.ends.append(self.monotonic + effect.seconds)
                 if self.monotonic >= self.open_until:
                     self.open_since = self.monotonic
                 self.held = effect.seconds
                 self.open_until = self.monotonic + effect.seconds
             elif isinstance(effect, Lock):
                 self.open_until = -math.inf
+                self.ends = [min(end, self.monotonic) for end in self.ends]
             elif isinstance(effect, Deny):
                 self.told.append((self.monotonic, effect.decision))
         if isinstance(event, Command) and event.command.action is not Action.LOCK:
@@ -314,12 +318,12 @@ class History:
         if self.monotonic < self.open_until:
             longest = self.open_since + self.rules.longest_hold
             assert self.monotonic + grant.seconds <= longest + 1e-6, "held open for longer than anybody may"
-        for at, before in self.grants:
+        for (at, before), end in zip(self.grants, self.ends, strict=True):
             if before.decision.trigger is Trigger.EXIT_BUTTON:
                 continue
             if by_command and (before.decision.trigger is not Trigger.COMMAND or self._is_held_for_longer(event)):
                 continue
-            assert self.monotonic >= at + max(self.rules.cooldown_seconds, before.seconds), "opened in the cooldown"
+            assert self.monotonic >= max(at + self.rules.cooldown_seconds, end), "opened in the cooldown"
             again = before.decision.person is not None and before.decision.person == grant.decision.person
             assert not again or self._out_of_view(before.decision.person, at), "opened again for who never left"
         if grant.decision.trigger is Trigger.COMMAND:
