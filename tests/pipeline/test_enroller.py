@@ -57,6 +57,7 @@ from doorbus_enroller.service import EnrollerService
 from doorbus_enroller.settings import Enroller, EnrollerSettings
 from doorbus_enroller.sqlite_store import SqliteStore
 from doorbus_enroller.store import Sample, Store
+from support.enrolled import health_of_actuator
 from support.jpegs import START, Jpeg, note, refining
 from support.signing import ENROLLER, ENROLLERS, RECOGNIZERS, STRANGER
 from support.signing import packet as signed
@@ -184,20 +185,7 @@ class Site:
 
     def actuator(self, door: str, country: str | None = None, **figures: float) -> None:
         """Let an actuator tell which door it drives."""
-        at = self.clock.now()
-        health = Health(
-            state=Presence.ONLINE,
-            service="actuator",
-            instance=door,
-            version="1",
-            at=at,
-            started_at=at,
-            door=door,
-            country=country,
-            figures=figures,
-        )
-        ids = {"service": "actuator", "instance": door}
-        self.bus.publish(Outbound(channels.HEALTH, health, ids).packet(TOPICS))
+        self.bus.publish(health_of_actuator(door, self.clock.now(), figures, country))
 
     def listened_to(self, camera: str = "porch") -> bool:
         """Whether the enroller listens to the frames of a camera."""

@@ -1,6 +1,7 @@
 """An enroller with people, and somebody who asks for changes of groups, schedules and rights."""
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from doorbus.wire.messages import (
     RosterEntry,
     Update,
 )
+from doorbus.wire.packet import Packet
 from doorbus.wire.seal import Seal
 from doorbus.wire.snapshot import SnapshotReader, as_they_are
 from doorbus.wire.topics import DEFAULT_TOPICS as TOPICS
@@ -35,6 +37,22 @@ from support.signing import ENROLLERS
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SEAL = Seal(bytes(range(32)))
+
+
+def health_of_actuator(door: str, at: datetime, figures: Mapping[str, float], country: str | None = None) -> Packet:
+    """What an actuator tells of its door."""
+    health = Health(
+        state=Presence.ONLINE,
+        service="actuator",
+        instance=door,
+        version="1",
+        at=at,
+        started_at=at,
+        door=door,
+        country=country,
+        figures=dict(figures),
+    )
+    return Outbound(channels.HEALTH, health, {"service": "actuator", "instance": door}).packet(TOPICS)
 
 
 class Site:
@@ -74,18 +92,7 @@ class Site:
 
     def actuator(self, door: str, **figures: float) -> None:
         """Let an actuator tell of its door."""
-        at = self.clock.now()
-        health = Health(
-            state=Presence.ONLINE,
-            service="actuator",
-            instance=door,
-            version="1",
-            at=at,
-            started_at=at,
-            door=door,
-            figures=figures,
-        )
-        self.bus.publish(Outbound(channels.HEALTH, health, {"service": "actuator", "instance": door}).packet(TOPICS))
+        self.bus.publish(health_of_actuator(door, self.clock.now(), figures))
 
     def roster(self) -> dict[str, RosterEntry]:
         reader = SnapshotReader(RosterEntry, as_they_are)
